@@ -1,0 +1,207 @@
+/**
+ * What a cell agrees on: the specification of runs, the commands in the log, the events that applying them causes, and
+ * the views that people and programs read. Times in commands are wall-clock milliseconds stamped by the leader; the
+ * reducer itself has no clock.
+ */
+import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../lib/ids.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+// ── Specification ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** One run as submitted: a checked pipeline with its parameters. Made by src/pipeline, carried by Submit. */
+export interface RunSpec {
+  readonly name: string;
+  readonly params: Readonly<Record<string, Json>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** In file order; `needs` are positions in this list. Acyclic (checked again by the reducer). */
+  readonly modules: readonly ModuleSpec[];
+  /** Bundled TypeScript by content hash (hex sha256); what `uses` refers to. */
+  readonly bundles: Readonly<Record<string, string>>;
+}
+
+export interface ModuleSpec {
+  readonly name: string;
+  readonly needs: readonly number[];
+  readonly action: ModuleAction;
+  readonly env: Readonly<Record<string, string>>;
+  readonly requires: Requires;
+  /** 0 = none. @default 30 min */
+  readonly timeoutMs: number;
+  readonly retry: RetrySpec;
+  /** Touches the world outside: never executed by two nodes at once. */
+  readonly effectful: boolean;
+  /** Declared duration, 0 = unknown; the planner orders by it until it has measured ones. */
+  readonly durationMs: number;
+}
+
+export type ModuleAction =
+  /** A shell command; `${{ … }}` references were replaced by environment variables at parse time. */
+  | { readonly type: 'run'; readonly command: string }
+  /** A function of a bundle that travels with the run. `sourceName` is the path as written, for messages. */
+  | { readonly type: 'bundle'; readonly bundle: string; readonly export: string; readonly sourceName: string }
+  /** A function that an embedding program registered with `createNode({ modules })`. */
+  | { readonly type: 'registered'; readonly function: string };
+
+export interface Requires {
+  /** Cpu slots reserved while claimed. @default 1 */
+  readonly cpu: number;
+  /** Memory reserved while claimed, bytes. @default 0 */
+  readonly memory: number;
+  /** `key` (present) or `key=value` (equal). */
+  readonly labels: readonly string[];
+  /** Tool name → version range such as `>=6`, or `*`. */
+  readonly tools: Readonly<Record<string, string>>;
+  /** `linux`, `darwin`, `win32`; empty = any. */
+  readonly os: readonly string[];
+  /** `x64`, `arm64`; empty = any. */
+  readonly arch: readonly string[];
+}
+
+export interface RetrySpec {
+  /** Executions in all, the first one included. @default 1 */
+  readonly attempts: number;
+  /** Wait before the second attempt. @default 5000 */
+  readonly backoffMs: number;
+  /** @default 2 */
+  readonly factor: number;
+  /** Spread the wait over [0.5, 1.5) of itself. @default true */
+  readonly jitter: boolean;
+  /** @default 300000 */
+  readonly capMs: number;
+}
+
+/** What a node can do; sent with SessionOpen and in beacons. */
+export interface Capabilities {
+  readonly os: string;
+  readonly arch: string;
+  /** Cpu slots offered (`--slots`). */
+  readonly slots: number;
+  readonly memory: number;
+  readonly gpus: readonly string[];
+  /** Tool → version, as probed. */
+  readonly tools: Readonly<Record<string, string>>;
+  /** `--label k=v`; a label without value has ''. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Functions registered by the embedding program, sorted. */
+  readonly functions: readonly string[];
+}
+
+// ── Results ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ModuleError {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What one execution came to. */
+export interface Outcome {
+  readonly ok: boolean;
+  /** Output values by name, ≤ 4 KB each when encoded. */
+  readonly values: Readonly<Record<string, Json>>;
+  readonly error: ModuleError | null;
+  readonly exitCode: number | null;
+  /** Last lines of stdout and stderr as they came, bounded (2 KB). */
+  readonly tail: string;
+  /** Wall time of the node that executed it. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+}
+
+// ── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface RunningClaim {
+  readonly run: RunNumber;
+  readonly module: number;
+  readonly fence: Fence;
+}
+
+export interface ResultItem {
+  readonly run: RunNumber;
+  readonly module: number;
+  readonly generation: number;
+  readonly fence: Fence;
+  readonly inputsHash: string;
+  readonly outcome: Outcome;
+}
+
+/** `released`: handed back unexecuted or on leave, no attempt counted. `lost`: counted as a loss of the node. */
+export type ReleaseReason = 'declined' | 'released' | 'lost' | 'timeout';
+
+export type Command =
+  | { readonly type: 'genesis'; readonly cellId: CellId; readonly clusterName: string; readonly createdAt: number; readonly founder: NodeId }
+  | {
+      readonly type: 'sessionOpen';
+      readonly now: number;
+      readonly node: NodeId;
+      /** Member id if this node stores logs, '' if it never votes. */
+      readonly member: MemberId | '';
+      readonly bootId: string;
+      readonly name: string;
+      readonly capabilities: Capabilities;
+      /** Claims that the node still executes, from an earlier session of the same boot. */
+      readonly running: readonly RunningClaim[];
+    }
+  | { readonly type: 'sessionExpire'; readonly now: number; readonly session: SessionId; readonly reason: 'silent' | 'socket' | 'left' | 'superseded' }
+  | { readonly type: 'submit'; readonly now: number; readonly requestKey: string; readonly spec: RunSpec }
+  /** A Submit over the entry limit: `bytes` is a slice of its encoding; part `parts - 1` makes it take effect. */
+  | { readonly type: 'submitPart'; readonly now: number; readonly requestKey: string; readonly part: number; readonly parts: number; readonly bytes: Uint8Array }
+  | { readonly type: 'cancel'; readonly now: number; readonly run: RunNumber; readonly reason: string }
+  | { readonly type: 'claimBatch'; readonly now: number; readonly claims: readonly ClaimItem[] }
+  | { readonly type: 'release'; readonly now: number; readonly claims: readonly RunningClaim[]; readonly reason: ReleaseReason }
+  /** `jitter` in [0, 1) spreads the retry waits of this batch. */
+  | { readonly type: 'results'; readonly now: number; readonly jitter: number; readonly items: readonly ResultItem[] }
+  | { readonly type: 'nodeDrain'; readonly now: number; readonly node: NodeId; readonly on: boolean }
+  | { readonly type: 'retire'; readonly now: number; readonly runs: readonly RunNumber[] }
+  /** This cell ends; its nodes join `senior`. Refused when the cell is established. */
+  | { readonly type: 'close'; readonly now: number; readonly senior: CellId };
+
+export interface ClaimItem {
+  readonly run: RunNumber;
+  readonly module: number;
+  readonly session: SessionId;
+}
+
+// ── What applying a command gives ────────────────────────────────────────────────────────────────────────────────
+
+/** The stored answer to a command, returned to whoever proposed it. */
+export type Reply =
+  | { readonly type: 'ok' }
+  | { readonly type: 'session'; readonly session: SessionId }
+  | { readonly type: 'run'; readonly run: RunNumber; readonly runId: RunId; readonly duplicate: boolean }
+  /** Answers to the items of a `results` command, in order. */
+  | { readonly type: 'results'; readonly verdicts: readonly ResultVerdict[] }
+  /** Fence per claim, in order; 0 where the claim was refused (module taken, session gone, no room). */
+  | { readonly type: 'claims'; readonly fences: readonly Fence[] }
+  | { readonly type: 'error'; readonly code: string; readonly message: string };
+
+/** `accepted`: recorded now. `duplicate`: was recorded before, the first record stands. `stale`: refused. `unknown`: no such run. */
+export type ResultVerdict = 'accepted' | 'duplicate' | 'stale' | 'unknown';
+
+export type RunPhase = 'queued' | 'running' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
+export type ModulePhase = 'waiting' | 'ready' | 'claimed' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+
+/** What changed, for planner, watchers and the worker side. Emitted in order, a function of the log alone. */
+export type CellEvent =
+  | { readonly type: 'runSubmitted'; readonly run: RunNumber; readonly runId: RunId; readonly at: number }
+  | { readonly type: 'runFinal'; readonly run: RunNumber; readonly runId: RunId; readonly phase: RunPhase; readonly at: number }
+  | {
+      readonly type: 'module';
+      readonly run: RunNumber;
+      readonly runId: RunId;
+      readonly module: number;
+      readonly phase: ModulePhase;
+      readonly fence: Fence;
+      readonly session: SessionId;
+      readonly attempt: number;
+      readonly at: number;
+      /** Why, in words, when the phase alone does not say (retry, lost node, POISON …). */
+      readonly note: string;
+    }
+  /** A claim ended without a result of its own: tell the worker to stop it. */
+  | { readonly type: 'claimEnded'; readonly run: RunNumber; readonly module: number; readonly fence: Fence; readonly session: SessionId; readonly why: 'cancelled' | 'superseded' | 'timeout' | 'released' }
+  | { readonly type: 'sessionOpened'; readonly session: SessionId; readonly node: NodeId }
+  | { readonly type: 'sessionClosed'; readonly session: SessionId; readonly node: NodeId; readonly reason: string }
+  | { readonly type: 'runRetired'; readonly run: RunNumber; readonly runId: RunId }
+  | { readonly type: 'nodeDrain'; readonly node: NodeId; readonly on: boolean }
+  | { readonly type: 'closed'; readonly senior: CellId };

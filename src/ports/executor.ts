@@ -1,0 +1,38 @@
+/** Runs modules. The real one starts processes through a supervisor; the simulated one draws outcomes from the seed. */
+import type { Fence, RunId, RunNumber } from '../core/lib/ids.ts';
+import type { Json, ModuleSpec, Outcome } from '../core/cell/types.ts';
+
+export interface Execution {
+  readonly runId: RunId;
+  readonly run: RunNumber;
+  readonly runName: string;
+  readonly module: number;
+  readonly spec: ModuleSpec;
+  readonly fence: Fence;
+  readonly generation: number;
+  /** From 1. */
+  readonly attempt: number;
+  readonly params: Readonly<Record<string, Json>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** Output values of each needed module, by module name. */
+  readonly needs: Readonly<Record<string, Readonly<Record<string, Json>>>>;
+  /** Same for every execution of this module with these inputs: for effects outside. */
+  readonly idempotencyKey: string;
+  /** Source of a bundle by hash; undefined when the run carries none of that name. */
+  readonly bundle: (hash: string) => string | undefined;
+}
+
+export interface Executor {
+  /** Calls `done` exactly once, also after `cancel`. Never throws. */
+  start(execution: Execution, done: (outcome: Outcome) => void): void;
+  /** SIGTERM, grace, SIGKILL, whole group. `now` = SIGKILL at once (fence deadline passed). Unknown fences are ignored. */
+  cancel(fence: Fence, mode: 'grace' | 'now', code: 'MODULE_CANCELLED' | 'MODULE_TIMEOUT' | 'MODULE_FENCED' | 'NODE_STOPPING'): void;
+  /**
+   * Until when (monotonic ms) the modules with `effectful` may live without further word. The supervisor kills them at
+   * the deadline even if this process hangs.
+   */
+  setFenceDeadline(monotonicMs: number): void;
+  running(): Fence[];
+  /** Kills what still runs and ends the supervisor. */
+  stop(done: () => void): void;
+}
