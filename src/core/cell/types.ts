@@ -205,3 +205,4 @@ export type CellEvent =
   | { readonly type: 'runRetired'; readonly run: RunNumber; readonly runId: RunId }
   | { readonly type: 'nodeDrain'; readonly node: NodeId; readonly on: boolean }
   | { readonly type: 'closed'; readonly senior: CellId };
+
