@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { EventHeap, type Scheduled } from '../../sim/heap.ts';
+import { Kernel, Process } from '../../sim/kernel.ts';
+import { Prng } from '../../sim/prng.ts';
+
+test('the heap gives events in the order of time, then of scheduling', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 20 })), (times) => {
+      const heap = new EventHeap<Scheduled>();
+      times.forEach((time, sequence) => heap.push({ time, sequence, fire: undefined }));
+      const popped = times.map(() => heap.pop() as Scheduled).map(({ time, sequence }) => [time, sequence]);
+      const expected = times.map((time, sequence) => [time, sequence]).sort((a, b) => (a[0] as number) - (b[0] as number) || (a[1] as number) - (b[1] as number));
+      assert.deepEqual(popped, expected);
+      assert.equal(heap.pop(), undefined);
+    }),
+  );
+});
+
+test('events fire at their virtual time and deferred calls before the next event', () => {
+  const kernel = new Kernel();
+  const process = new Process(kernel, 'a');
+  const seen: string[] = [];
+  process.setTimer(10, () => {
+    seen.push(`timer ${process.now()}`);
+    process.defer(() => seen.push('deferred'));
+  });
+  process.setTimer(10, () => seen.push('second'));
+  process.setTimer(5, () => seen.push('cancelled')).cancel();
+  kernel.run(9);
+  assert.deepEqual(seen, []);
+  kernel.run(20);
+  assert.deepEqual(seen, ['timer 10', 'deferred', 'second']);
+  assert.equal(kernel.now, 20);
+});
+
+test('a dead process never runs again', () => {
+  const kernel = new Kernel();
+  const process = new Process(kernel, 'a');
+  process.setTimer(1, () => process.defer(() => assert.fail('deferred by a dead process')));
+  process.setTimer(1, () => assert.fail('timer of a dead process'));
+  kernel.at(1, undefined, () => undefined);
+  kernel.onStep = () => process.kill();
+  const other = new Process(kernel, 'b');
+  other.setTimer(0.5, () => process.kill());
+  kernel.run(10);
+  assert.equal(process.alive, false);
+});
+
+test('a paused process gets everything at once when it resumes, its clock having gone on, and may still cancel timers', () => {
+  const kernel = new Kernel();
+  const process = new Process(kernel, 'a');
+  const seen: [string, number][] = [];
+  process.setTimer(2, () => {
+    seen.push(['first', process.now()]);
+    late.cancel();
+  });
+  const late = process.setTimer(3, () => seen.push(['late', process.now()]));
+  process.setTimer(4, () => seen.push(['third', process.now()]));
+  kernel.at(1, undefined, () => process.pause());
+  kernel.at(50, undefined, () => process.resume());
+  kernel.run(100);
+  assert.deepEqual(seen, [['first', 50], ['third', 50]]);
+});
+
+test('a skewed clock runs at its own rate from its own origin', () => {
+  const kernel = new Kernel();
+  const process = new Process(kernel, 'a', { monotonicOffsetMs: 1000, wallOffsetMs: -5, rate: 2 });
+  let firedAt = 0;
+  process.setTimer(10, () => (firedAt = kernel.now));
+  kernel.run(20);
+  assert.equal(firedAt, 5);
+  assert.equal(process.now(), 1040);
+  assert.equal(process.virtualTimeOf(1040), 20);
+});
+
+test('a process that throws is reported as a crash of that process', () => {
+  const kernel = new Kernel();
+  const process = new Process(kernel, 'a');
+  const crashes: string[] = [];
+  kernel.onCrash = (owner, error) => crashes.push(`${owner.name}: ${error.message}`);
+  process.setTimer(1, () => {
+    throw new Error('boom');
+  });
+  kernel.run(2);
+  assert.deepEqual(crashes, ['a: boom']);
+});
+
+test('forks of a generator do not depend on what was drawn before', () => {
+  const plain = new Prng('7');
+  const drawn = new Prng('7');
+  drawn.float();
+  assert.deepEqual(plain.fork('disk').bytes(8), drawn.fork('disk').bytes(8));
+  assert.notDeepEqual(plain.fork('disk').bytes(8), plain.fork('network').bytes(8));
+  const values = Array.from({ length: 10_000 }, () => plain.float());
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  assert.ok(mean > 0.48 && mean < 0.52, `mean ${mean}`);
+});
+
+test('the same events give the same hash', () => {
+  const digest = (seed: string): string => {
+    const kernel = new Kernel();
+    const prng = new Prng(seed);
+    const tick = (): void => void kernel.after(prng.between(0, 10), undefined, tick);
+    tick();
+    kernel.run(1000);
+    return kernel.hash.digest();
+  };
+  assert.equal(digest('1'), digest('1'));
+  assert.notEqual(digest('1'), digest('2'));
+});
