@@ -1,0 +1,27 @@
+/** Every size limit of the wire and of the log. docs/reference/limits.md lists them. */
+
+/** Encoded command in one log entry; a bigger Submit travels as parts. */
+export const ENTRY_DATA_BYTES_MAX = 256 * 1024;
+/** Encoded RunSpec, over all its parts. */
+export const SPEC_BYTES_MAX = 64 * 1024 * 1024;
+/** One slice of a SubmitPart. */
+export const SUBMIT_PART_BYTES = 192 * 1024;
+/** One message on a channel, before framing. */
+export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+/** One slice of a snapshot on the bulk channel. */
+export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
+/** A whole snapshot. */
+export const SNAPSHOT_BYTES_MAX = 1024 * 1024 * 1024;
+/** Beacon on the gossip topic. */
+export const BEACON_BYTES_MAX = 8 * 1024;
+/** Ids, names, keys, labels. */
+export const NAME_LENGTH_MAX = 256;
+/** Free text in messages: reasons, notes, errors. */
+export const TEXT_LENGTH_MAX = 4096;
+/** Command of a `run:` module, environment value, output value (encoded). */
+export const VALUE_BYTES_MAX = 128 * 1024;
+export const MODULES_MAX = 100_000;
+/** Items in one list of a message (claims, results, fences, peers). */
+export const LIST_LENGTH_MAX = 100_000;
+/** Nesting of JSON values. */
+export const JSON_DEPTH_MAX = 32;

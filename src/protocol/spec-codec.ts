@@ -1,0 +1,172 @@
+/**
+ * Wire form of what a run is made of. A run of 10,000 equal modules must not repeat what they share: everything but
+ * name and needs is interned in a table of templates.
+ */
+import type { Capabilities, Json, ModuleAction, ModuleError, ModuleSpec, Outcome, Requires, RetrySpec, RunSpec } from '../core/cell/types.ts';
+import { MODULES_MAX, TEXT_LENGTH_MAX, VALUE_BYTES_MAX } from './limits.ts';
+import { decodeWire, encodeWire, flat, invalid, type Reader } from './reader.ts';
+
+type Template = Omit<ModuleSpec, 'name' | 'needs'>;
+
+const encodedSpecs = new WeakMap<RunSpec, Uint8Array>();
+
+/** Encoded once per spec object. */
+export function encodeSpec(spec: RunSpec): Uint8Array {
+  let bytes = encodedSpecs.get(spec);
+  if (bytes === undefined) {
+    bytes = encodeWire(specFields(spec));
+    encodedSpecs.set(spec, bytes);
+  }
+  return bytes;
+}
+
+function specFields(spec: RunSpec): unknown[] {
+  const templates = new Map<string, number>();
+  const table: unknown[] = [];
+  const modules = spec.modules.map((module) => {
+    const fields = templateFields(module);
+    const key = JSON.stringify(fields);
+    let number = templates.get(key);
+    if (number === undefined) {
+      number = table.length;
+      templates.set(key, number);
+      table.push(fields);
+    }
+    return [module.name, module.needs, number];
+  });
+  return [spec.name, flat(spec.params), flat(spec.env), flat(spec.bundles), table, modules];
+}
+
+function templateFields(module: Template): unknown[] {
+  const { action, env, requires, timeoutMs, retry, effectful, durationMs } = module;
+  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs];
+}
+
+function actionFields(action: ModuleAction): unknown[] {
+  switch (action.type) {
+    case 'run':
+      return [0, action.command];
+    case 'bundle':
+      return [1, action.bundle, action.export, action.sourceName];
+    case 'registered':
+      return [2, action.function];
+  }
+}
+
+function requiresFields(requires: Requires): unknown[] {
+  return [requires.cpu, requires.memory, requires.labels, flat(requires.tools), requires.os, requires.arch];
+}
+
+function retryFields(retry: RetrySpec): unknown[] {
+  return [retry.attempts, retry.backoffMs, retry.factor, retry.jitter, retry.capMs];
+}
+
+/** @throws SkeinError FRAME_INVALID */
+export function decodeSpec(bytes: Uint8Array): RunSpec {
+  const reader = decodeWire(bytes);
+  const name = reader.string();
+  const params = reader.record((field) => field.json());
+  const env = reader.record((field) => field.string(VALUE_BYTES_MAX));
+  const bundles = reader.record((field) => field.string(4 * VALUE_BYTES_MAX), 1024);
+  const templates = reader.list(readTemplate, MODULES_MAX);
+  const modules = reader.list((fields): ModuleSpec => {
+    const moduleName = fields.string();
+    const needs = fields.ints(MODULES_MAX);
+    const template = templates[fields.int()];
+    fields.end();
+    if (template === undefined) throw invalid(`module ${moduleName} names a template that is not there`);
+    return { name: moduleName, needs, ...template };
+  }, MODULES_MAX);
+  reader.end();
+  const spec: RunSpec = { name, params, env, bundles, modules };
+  encodedSpecs.set(spec, bytes);
+  return spec;
+}
+
+function readTemplate(reader: Reader): Template {
+  const template: Template = {
+    action: readAction(reader.sub()),
+    env: reader.record((field) => field.string(VALUE_BYTES_MAX)),
+    requires: readRequires(reader.sub()),
+    timeoutMs: reader.int(),
+    retry: readRetry(reader.sub()),
+    effectful: reader.boolean(),
+    durationMs: reader.number(),
+  };
+  reader.end();
+  return template;
+}
+
+function readAction(reader: Reader): ModuleAction {
+  const type = reader.oneOf(['run', 'bundle', 'registered']);
+  switch (type) {
+    case 'run':
+      return { type, command: reader.string(VALUE_BYTES_MAX) };
+    case 'bundle':
+      return { type, bundle: reader.string(), export: reader.string(), sourceName: reader.text() };
+    case 'registered':
+      return { type, function: reader.string() };
+  }
+}
+
+function readRequires(reader: Reader): Requires {
+  return {
+    cpu: reader.number(),
+    memory: reader.int(),
+    labels: reader.strings(),
+    tools: reader.record((field) => field.string()),
+    os: reader.strings(),
+    arch: reader.strings(),
+  };
+}
+
+function readRetry(reader: Reader): RetrySpec {
+  return { attempts: reader.int(), backoffMs: reader.number(), factor: reader.number(), jitter: reader.boolean(), capMs: reader.number() };
+}
+
+export function capabilityFields(capabilities: Capabilities): unknown[] {
+  const { os, arch, slots, memory, gpus, tools, labels, functions } = capabilities;
+  return [os, arch, slots, memory, gpus, flat(tools), flat(labels), functions];
+}
+
+export function readCapabilities(reader: Reader): Capabilities {
+  return {
+    os: reader.string(),
+    arch: reader.string(),
+    slots: reader.int(),
+    memory: reader.int(),
+    gpus: reader.strings(),
+    tools: reader.record((field) => field.string()),
+    labels: reader.record((field) => field.string()),
+    functions: reader.strings(),
+  };
+}
+
+/** Most results of small modules are `ok` and nothing else: they take eight bytes or so. */
+export function outcomeFields(outcome: Outcome): unknown[] {
+  const { ok, values, error, exitCode, tail, startedAt, durationMs } = outcome;
+  const hasValues = Object.keys(values).length > 0;
+  return [ok, startedAt, durationMs, tail, exitCode, hasValues ? flat(values) : null, error === null ? null : [error.code, error.message]];
+}
+
+export function readOutcome(reader: Reader): Outcome {
+  return {
+    ok: reader.boolean(),
+    startedAt: reader.number(),
+    durationMs: reader.number(),
+    tail: reader.string(VALUE_BYTES_MAX),
+    exitCode: reader.intOrNull(),
+    values: reader.maybe(readValues) ?? {},
+    error: reader.maybe(readError),
+  };
+}
+
+function readValues(reader: Reader): Record<string, Json> {
+  const entries: Array<[string, Json]> = [];
+  while (reader.remaining > 0) entries.push([reader.string(), reader.json()]);
+  return Object.fromEntries(entries);
+}
+
+function readError(reader: Reader): ModuleError {
+  return { code: reader.string(), message: reader.string(TEXT_LENGTH_MAX * 4) };
+}

@@ -1,0 +1,207 @@
+/** Wire form of the messages on the work channel. */
+import type { CellId, MemberId, NodeId, RunId } from '../core/lib/ids.ts';
+import type { Json, Reply, ResultVerdict } from '../core/cell/types.ts';
+import { readResult, readRunning, resultFields, runningFields } from './command-codec.ts';
+import { LIST_LENGTH_MAX, MESSAGE_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
+import type { AssignItem, ClientRequest, Contact, LeaderHint, WorkMessage } from './messages.ts';
+import { decodeWire, encodeWire, flat, invalid, type Reader } from './reader.ts';
+import { capabilityFields, readCapabilities } from './spec-codec.ts';
+
+const types = [
+  'sessionOpen', 'sessionReply', 'keepalive', 'keepaliveReply', 'runSpec', 'assign', 'decline', 'stop', 'results', 'resultsReply',
+  'leave', 'leaveReply', 'forward', 'forwardReply', 'read', 'readReply', 'watch', 'watchEvents',
+] as const;
+const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<WorkMessage['type'], number>;
+const stopReasons = ['cancelled', 'superseded', 'timeout', 'released'] as const;
+const verdicts: readonly ResultVerdict[] = ['accepted', 'duplicate', 'stale', 'unknown'];
+
+export function encodeWork(message: WorkMessage): Uint8Array {
+  return encodeWire([code[message.type], ...fields(message)]);
+}
+
+function fields(m: WorkMessage): unknown[] {
+  switch (m.type) {
+    case 'sessionOpen':
+      return [m.id, m.cell, m.member, m.bootId, m.name, m.version, capabilityFields(m.capabilities), m.addresses, runningFields(m.running)];
+    case 'sessionReply':
+      return [m.id, m.session, m.error, hintFields(m.hint)];
+    case 'keepalive':
+      return [m.cell, m.session, m.sequence, m.slots, m.load, m.running];
+    case 'keepaliveReply':
+      return [m.cell, m.session, m.sequence, m.known, m.stop, m.contacts.map(contactFields)];
+    case 'runSpec':
+      return [m.cell, m.run, m.runId, m.offset, m.total, m.bytes];
+    case 'assign':
+      return [m.cell, m.session, m.items.map(assignFields)];
+    case 'decline':
+      return [m.cell, m.session, runningFields(m.claims), m.needSpec];
+    case 'stop':
+      return [m.cell, m.session, m.fences, stopReasons.indexOf(m.reason)];
+    case 'results':
+      return [m.cell, m.id, m.items.map(resultFields)];
+    case 'resultsReply':
+      return [m.id, m.verdicts.map((verdict) => verdicts.indexOf(verdict)), hintFields(m.hint)];
+    case 'leave':
+      return [m.id, m.cell, m.node, m.session];
+    case 'leaveReply':
+      return [m.id, m.done, hintFields(m.hint)];
+    case 'forward':
+      return [m.id, m.cell, requestFields(m.request), m.part, m.parts, m.bytes];
+    case 'forwardReply':
+      return [m.id, m.reply === null ? null : replyFields(m.reply), hintFields(m.hint)];
+    case 'read':
+      return [m.id, m.cell, m.strong, m.query, m.argument];
+    case 'readReply':
+      return [m.id, m.code, m.message, m.part, m.parts, m.bytes, hintFields(m.hint)];
+    case 'watch':
+      return [m.id, m.cell, m.run, m.after + 1];
+    case 'watchEvents':
+      return [m.id, m.events, m.gone];
+  }
+}
+
+/** @throws SkeinError FRAME_INVALID */
+export function decodeWork(bytes: Uint8Array): WorkMessage {
+  const reader = decodeWire(bytes);
+  const message = read(reader.oneOf(types), reader);
+  reader.end();
+  return message;
+}
+
+const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Omit<Extract<WorkMessage, { type: T }>, 'type'> } = {
+  sessionOpen: (r) => ({
+    id: r.int(), cell: r.string() as CellId, member: r.string() as MemberId, bootId: r.string(), name: r.string(), version: r.string(),
+    capabilities: readCapabilities(r.sub()), addresses: r.strings(64), running: readRunning(r),
+  }),
+  sessionReply: (r) => ({ id: r.int(), session: r.int(), error: r.text(), hint: readHint(r.sub()) }),
+  keepalive: (r) => ({ cell: r.string() as CellId, session: r.int(), sequence: r.int(), slots: r.int(), load: r.number(), running: r.ints() }),
+  keepaliveReply: (r) => ({
+    cell: r.string() as CellId, session: r.int(), sequence: r.int(), known: r.boolean(), stop: r.ints(), contacts: r.list(readContact, 64),
+  }),
+  runSpec: (r) => ({ cell: r.string() as CellId, run: r.int(), runId: r.string() as RunId, offset: r.int(), total: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX) }),
+  assign: (r) => ({ cell: r.string() as CellId, session: r.int(), items: r.list(readAssign) }),
+  decline: (r) => ({ cell: r.string() as CellId, session: r.int(), claims: readRunning(r), needSpec: r.boolean() }),
+  stop: (r) => ({ cell: r.string() as CellId, session: r.int(), fences: r.ints(), reason: r.oneOf(stopReasons) }),
+  results: (r) => ({ cell: r.string() as CellId, id: r.int(), items: r.list(readResult) }),
+  resultsReply: (r) => ({ id: r.int(), verdicts: readVerdicts(r), hint: readHint(r.sub()) }),
+  leave: (r) => ({ id: r.int(), cell: r.string() as CellId, node: r.string() as NodeId, session: r.int() }),
+  leaveReply: (r) => ({ id: r.int(), done: r.boolean(), hint: readHint(r.sub()) }),
+  forward: (r) => ({ id: r.int(), cell: r.string() as CellId, request: readRequest(r.sub()), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX) }),
+  forwardReply: (r) => ({ id: r.int(), reply: r.maybe(readReply), hint: readHint(r.sub()) }),
+  read: (r) => ({ id: r.int(), cell: r.string() as CellId, strong: r.boolean(), query: r.string(), argument: r.json() }),
+  readReply: (r) => ({ id: r.int(), code: r.string(), message: r.text(), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX), hint: readHint(r.sub()) }),
+  watch: (r) => ({ id: r.int(), cell: r.string() as CellId, run: r.int(), after: r.int() - 1 }),
+  watchEvents: (r) => ({ id: r.int(), events: readJsonList(r), gone: r.boolean() }),
+};
+
+function read<T extends WorkMessage['type']>(type: T, reader: Reader): WorkMessage {
+  return { type, ...readers[type](reader) } as unknown as WorkMessage;
+}
+
+function hintFields(hint: LeaderHint): unknown[] {
+  return [hint.cell, hint.node, hint.addresses];
+}
+
+function readHint(r: Reader): LeaderHint {
+  return { cell: r.string() as CellId, node: r.string() as NodeId, addresses: r.strings(64) };
+}
+
+function contactFields(contact: Contact): unknown[] {
+  return [contact.node, contact.addresses];
+}
+
+function readContact(r: Reader): Contact {
+  return { node: r.string() as NodeId, addresses: r.strings(64) };
+}
+
+function assignFields(item: AssignItem): unknown[] {
+  const needs = item.needs.map((values) => flat(values));
+  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs];
+}
+
+function readAssign(r: Reader): AssignItem {
+  return {
+    run: r.int(), module: r.int(), fence: r.int(), generation: r.int(), attempt: r.int(), inputsHash: r.string(),
+    needs: r.list((values) => {
+      const entries: Array<[string, Json]> = [];
+      while (values.remaining > 0) entries.push([values.string(), values.json()]);
+      return Object.fromEntries(entries);
+    }),
+  };
+}
+
+function readVerdicts(r: Reader): ResultVerdict[] {
+  return r.ints(LIST_LENGTH_MAX).map((number) => {
+    const verdict = verdicts[number];
+    if (verdict === undefined) throw invalid('unknown verdict');
+    return verdict;
+  });
+}
+
+function readJsonList(r: Reader): Json[] {
+  const list = r.json();
+  if (!Array.isArray(list)) throw invalid('events are not a list');
+  return list as Json[];
+}
+
+const requestTypes = ['submit', 'cancel', 'drain'] as const;
+
+function requestFields(request: ClientRequest): unknown[] {
+  switch (request.type) {
+    case 'submit':
+      return [0, request.requestKey];
+    case 'cancel':
+      return [1, request.run, request.reason];
+    case 'drain':
+      return [2, request.node, request.on];
+  }
+}
+
+function readRequest(r: Reader): ClientRequest {
+  const type = r.oneOf(requestTypes);
+  switch (type) {
+    case 'submit':
+      return { type, requestKey: r.string() };
+    case 'cancel':
+      return { type, run: r.int(), reason: r.text() };
+    case 'drain':
+      return { type, node: r.string() as NodeId, on: r.boolean() };
+  }
+}
+
+const replyTypes = ['ok', 'session', 'run', 'results', 'claims', 'error'] as const;
+
+function replyFields(reply: Reply): unknown[] {
+  switch (reply.type) {
+    case 'ok':
+      return [0];
+    case 'session':
+      return [1, reply.session];
+    case 'run':
+      return [2, reply.run, reply.runId, reply.duplicate];
+    case 'results':
+      return [3, reply.verdicts.map((verdict) => verdicts.indexOf(verdict))];
+    case 'claims':
+      return [4, reply.fences];
+    case 'error':
+      return [5, reply.code, reply.message.slice(0, TEXT_LENGTH_MAX)];
+  }
+}
+
+function readReply(r: Reader): Reply {
+  const type = r.oneOf(replyTypes);
+  switch (type) {
+    case 'ok':
+      return { type };
+    case 'session':
+      return { type, session: r.int() };
+    case 'run':
+      return { type, run: r.int(), runId: r.string() as RunId, duplicate: r.boolean() };
+    case 'results':
+      return { type, verdicts: readVerdicts(r) };
+    case 'claims':
+      return { type, fences: r.ints() };
+    case 'error':
+      return { type, code: r.string(), message: r.text() };
+  }
+}
