@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { EventHeap, type Scheduled } from '../../sim/heap.ts';
 import { Kernel, Process } from '../../sim/kernel.ts';
 import { Prng } from '../../sim/prng.ts';
@@ -40,12 +40,10 @@ test('a dead process never runs again', () => {
   const process = new Process(kernel, 'a');
   process.setTimer(1, () => process.defer(() => assert.fail('deferred by a dead process')));
   process.setTimer(1, () => assert.fail('timer of a dead process'));
-  kernel.at(1, undefined, () => undefined);
-  kernel.onStep = () => process.kill();
-  const other = new Process(kernel, 'b');
-  other.setTimer(0.5, () => process.kill());
+  kernel.at(0.5, undefined, () => process.kill());
   kernel.run(10);
   assert.equal(process.alive, false);
+  assert.equal(kernel.queued, 0);
 });
 
 test('a paused process gets everything at once when it resumes, its clock having gone on, and may still cancel timers', () => {
