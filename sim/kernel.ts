@@ -75,6 +75,7 @@ export class Kernel {
   /** Fires events up to and including `untilMs` of virtual time. @returns false if `stop` was called. */
   run(untilMs: number): boolean {
     this.#stopped = false;
+    this.#drain();
     for (;;) {
       const next = this.#heap.peek();
       if (next === undefined || next.time > untilMs) break;
@@ -112,6 +113,13 @@ export class Kernel {
       count += batch.length;
       if (count > DEFERRED_PER_EVENT_MAX) throw new Error(`more than ${DEFERRED_PER_EVENT_MAX} deferred calls in one turn`);
     }
+  }
+
+  /** Runs `fire` now as part of `owner`: not at all if it is dead, when it resumes if it is paused. */
+  runAs(owner: Process, fire: () => void): void {
+    if (!owner.alive) return;
+    if (owner.paused) owner.hold(new Event(this.#now, 0, owner, fire));
+    else this.#call(owner, fire);
   }
 
   #call(owner: Process | undefined, fire: () => void): void {
@@ -204,9 +212,9 @@ export class Process implements Clock {
     return (monotonicMs - this.#shape.monotonicOffsetMs) / this.#shape.rate;
   }
 
-  /** For the world (disk, supervisor): runs `callback` as an event of this process, at once unless it is paused. */
-  post(callback: () => void): void {
-    this.#kernel.after(0, this, callback);
+  /** For the world (disk, network, supervisor): runs `callback` as part of this process, at once unless it is paused. */
+  run(callback: () => void): void {
+    this.#kernel.runAs(this, callback);
   }
 
   /** The process is gone; nothing of it runs again. */
