@@ -1,0 +1,147 @@
+/**
+ * The Executor port of one process. The modules live in processes of their own: they go on while the node is paused,
+ * and the supervisor kills them when the node dies or misses the fence deadline that it last wrote.
+ */
+import type { Json, Outcome } from '../src/core/cell/types.ts';
+import type { Fence, NodeId } from '../src/core/lib/ids.ts';
+import type { Timer } from '../src/ports/clock.ts';
+import type { Execution, Executor } from '../src/ports/executor.ts';
+import { behaviourOf, outputOf } from './behaviour.ts';
+import type { Kernel, Process } from './kernel.ts';
+import type { ExecutionEnd, ExecutionRecord, Ledger } from './ledger.ts';
+import type { Prng } from './prng.ts';
+
+/** From SIGTERM to the end of a well-behaved module. */
+const STOP_MEAN_MS = 20;
+/** From SIGTERM to SIGKILL. */
+const GRACE_MS = 2000;
+/** From the death of the node to the last of its modules (PROTOCOL §4 allows 1 s). */
+const ORPHAN_MS = 100;
+
+interface Running {
+  readonly execution: Execution;
+  readonly record: ExecutionRecord;
+  readonly done: (outcome: Outcome) => void;
+  timer: Timer | undefined;
+  /** Why it was told to stop, '' while it was not. */
+  stopping: string;
+}
+
+export class SimExecutor implements Executor {
+  readonly #kernel: Kernel;
+  readonly #process: Process;
+  readonly #node: NodeId;
+  readonly #ledger: Ledger;
+  readonly #random: Prng;
+  readonly #running = new Map<Fence, Running>();
+  #deadline: Timer | undefined;
+
+  constructor(kernel: Kernel, process: Process, node: NodeId, ledger: Ledger, random: Prng) {
+    this.#kernel = kernel;
+    this.#process = process;
+    this.#node = node;
+    this.#ledger = ledger;
+    this.#random = random;
+  }
+
+  start(execution: Execution, done: (outcome: Outcome) => void): void {
+    const { spec, runId, module, fence, generation, attempt } = execution;
+    const startedAt = this.#kernel.now;
+    const record = this.#ledger.open({ node: this.#node, runId, module, name: spec.name, fence, generation, attempt, effectful: spec.effectful, startedAt });
+    const running: Running = { execution, record, done, timer: undefined, stopping: '' };
+    this.#running.set(fence, running);
+    if (spec.action.type !== 'run') throw new Error(`the simulator cannot execute ${spec.action.type}`);
+    const { kind, durationMs } = behaviourOf(spec.action.command);
+    if (kind === 'hang') return;
+    const ok = kind === 'ok' || kind === 'late' || (kind === 'flaky' && attempt > 1);
+    running.timer = this.#kernel.after(durationMs * this.#random.between(0.8, 1.2), undefined, () => this.#finish(running, ok));
+  }
+
+  cancel(fence: Fence, mode: 'grace' | 'now', code: string): void {
+    const running = this.#running.get(fence);
+    if (running === undefined) return;
+    if (mode === 'now') {
+      running.stopping = code;
+      running.timer?.cancel();
+      running.timer = this.#kernel.after(0, undefined, () => this.#stopped(running));
+      return;
+    }
+    if (running.stopping !== '') return;
+    running.stopping = code;
+    const late = commandKind(running.execution) === 'late';
+    const delayMs = late ? GRACE_MS : this.#random.exponential(STOP_MEAN_MS);
+    // A module that ignores SIGTERM may still finish by itself before the SIGKILL.
+    const natural = running.timer;
+    running.timer = this.#kernel.after(Math.min(delayMs, GRACE_MS), undefined, () => {
+      natural?.cancel();
+      this.#stopped(running);
+    });
+    if (!late) natural?.cancel();
+  }
+
+  setFenceDeadline(monotonicMs: number): void {
+    this.#deadline?.cancel();
+    this.#deadline = this.#kernel.at(this.#process.virtualTimeOf(monotonicMs), undefined, () => {
+      for (const running of [...this.#running.values()]) {
+        if (!running.execution.spec.effectful) continue;
+        running.stopping = 'MODULE_FENCED';
+        this.#stopped(running);
+      }
+    });
+  }
+
+  running(): Fence[] {
+    return [...this.#running.keys()];
+  }
+
+  stop(done: () => void): void {
+    this.#deadline?.cancel();
+    for (const running of [...this.#running.values()]) {
+      running.stopping = 'NODE_STOPPING';
+      this.#stopped(running);
+    }
+    this.#kernel.after(0, this.#process, done);
+  }
+
+  /** The node died. `power`: its modules with it at once; otherwise the supervisor sees the pipe close. */
+  nodeDied(how: 'process' | 'power'): void {
+    this.#deadline?.cancel();
+    for (const running of [...this.#running.values()]) {
+      running.timer?.cancel();
+      const kill = (): void => void this.#end(running, 'killed', false);
+      if (how === 'power') kill();
+      else this.#kernel.after(this.#random.between(0, ORPHAN_MS), undefined, kill);
+    }
+  }
+
+  #finish(running: Running, ok: boolean): void {
+    const { spec, needs } = running.execution;
+    if (!this.#end(running, 'finished', ok)) return;
+    const error = ok ? null : { code: 'MODULE_EXIT', message: 'exit code 1' };
+    this.#tell(running, { ok, values: ok ? { sum: outputOf(spec.name, needs) } : {}, error, exitCode: ok ? 0 : 1 });
+  }
+
+  #stopped(running: Running): void {
+    if (!this.#end(running, 'stopped', false)) return;
+    this.#tell(running, { ok: false, values: {}, error: { code: running.stopping, message: 'stopped' }, exitCode: null });
+  }
+
+  #end(running: Running, end: ExecutionEnd, ok: boolean): boolean {
+    if (this.#running.get(running.execution.fence) !== running) return false;
+    running.timer?.cancel();
+    this.#running.delete(running.execution.fence);
+    this.#ledger.close(running.record, end, ok, this.#kernel.now);
+    return true;
+  }
+
+  #tell(running: Running, came: { ok: boolean; values: Readonly<Record<string, Json>>; error: Outcome['error']; exitCode: number | null }): void {
+    const durationMs = Math.round(this.#kernel.now - running.record.startedAt);
+    const outcome: Outcome = { ...came, tail: '', startedAt: Math.round(this.#process.wall() - durationMs), durationMs };
+    // Never from inside a call to the port.
+    this.#kernel.after(0, this.#process, () => running.done(outcome));
+  }
+}
+
+function commandKind(execution: Execution): string {
+  return execution.spec.action.type === 'run' ? behaviourOf(execution.spec.action.command).kind : '';
+}

@@ -1,0 +1,83 @@
+/**
+ * Which faults a seed injects, and how often: drawn once per seed, each kind switched on with its own probability, since
+ * a run with few kinds reaches corners that a run with all of them never does (swarm testing).
+ */
+import type { Channel } from '../src/ports/transport.ts';
+import { WIRED, type NetworkOptions } from './network-options.ts';
+import type { Prng } from './prng.ts';
+
+export type PartitionShape = 'halves' | 'isolate' | 'pair' | 'oneWayPair' | 'deaf' | 'mute';
+
+export interface FaultMix {
+  readonly network: NetworkOptions;
+  /** Mean ms between two faults of the kind; 0 = never. */
+  readonly partitionEveryMs: number;
+  readonly partitionMeanMs: number;
+  readonly partitionShapes: readonly PartitionShape[];
+  readonly crashEveryMs: number;
+  readonly downMeanMs: number;
+  /** Share of crashes that take the machine's power: unsynced writes are lost, nobody refuses a dial. */
+  readonly powerLossRate: number;
+  /** Share of crashes that hit the whole cluster at once. */
+  readonly blackoutRate: number;
+  readonly pauseEveryMs: number;
+  readonly pauseMeanMs: number;
+  /** Duration of one write and sync. */
+  readonly diskMeanMs: number;
+}
+
+export const NO_FAULTS: FaultMix = {
+  network: WIRED,
+  partitionEveryMs: 0,
+  partitionMeanMs: 0,
+  partitionShapes: [],
+  crashEveryMs: 0,
+  downMeanMs: 0,
+  powerLossRate: 0,
+  blackoutRate: 0,
+  pauseEveryMs: 0,
+  pauseMeanMs: 0,
+  diskMeanMs: 0.2,
+};
+
+const SHAPES: readonly PartitionShape[] = ['halves', 'isolate', 'pair', 'oneWayPair', 'deaf', 'mute'];
+
+export function drawFaults(random: Prng): FaultMix {
+  const network = drawNetwork(random.fork('network'));
+  const [partitions, crashes, pauses] = [random.chance(0.75), random.chance(0.75), random.chance(0.5)];
+  const shapes = SHAPES.filter(() => random.chance(0.5));
+  return {
+    network,
+    partitionEveryMs: partitions ? random.between(4000, 25_000) : 0,
+    partitionMeanMs: random.between(500, 9000),
+    partitionShapes: shapes.length > 0 ? shapes : SHAPES,
+    crashEveryMs: crashes ? random.between(4000, 25_000) : 0,
+    downMeanMs: random.between(200, 8000),
+    powerLossRate: random.pick([0, 0.5, 1]),
+    blackoutRate: random.pick([0, 0, 0.1, 0.3]),
+    pauseEveryMs: pauses ? random.between(5000, 25_000) : 0,
+    pauseMeanMs: random.between(100, 6000),
+    diskMeanMs: random.pick([0.2, 2, 20]),
+  };
+}
+
+function drawNetwork(random: Prng): NetworkOptions {
+  const on = (): boolean => random.chance(0.5);
+  const nasty: readonly Channel[] = random.pick<readonly Channel[]>([[], ['raft'], ['raft', 'bulk']]);
+  return {
+    ...WIRED,
+    delayMinMs: random.pick([0.1, 0.5, 2, 10]),
+    delayJitterMs: random.pick([0.1, 1, 5, 30, 60]),
+    resetRate: on() ? random.between(0, 0.002) : 0,
+    stallRate: on() ? random.between(0, 0.005) : 0,
+    stallMeanMs: random.between(100, 2000),
+    nastyChannels: nasty,
+    lossRate: on() ? random.between(0, 0.3) : 0,
+    duplicateRate: on() ? random.between(0, 0.3) : 0,
+    reorderRate: on() ? random.between(0, 0.3) : 0,
+    reorderMeanMs: random.between(5, 300),
+    gossipLossRate: random.pick([0, 0.05, 0.3]),
+    cutNoticedMinMs: random.pick([500, 2000]),
+    cutNoticedMaxMs: random.pick([3000, 6000, 12_000]),
+  };
+}
