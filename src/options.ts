@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { SkeinError } from './errors.ts';
 import type { Timing } from './runtime/init.ts';
 import { definitions, otherVariables, type OptionEnv, type OptionFlag } from './options/definitions.ts';
-import { nearest } from './options/suggest.ts';
+import { suggest } from './pipeline/suggest.ts';
 import { timingProfiles, type ProfileName } from './options/timing.ts';
 import { HTTP_PORT_DEFAULT, P2P_PORT_DEFAULT, invalid, parseAddress, parseInteger, parseLabel, parseName, parsePort, parseSwitch, parseTool } from './options/values.ts';
 
@@ -160,7 +160,7 @@ export function suspectVariables(env: Environment): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith('SKEIN_') && !known.includes(name))
     .flatMap((name) => {
-      const meant = nearest(name.slice('SKEIN_'.length), known.map((other) => other.slice('SKEIN_'.length)));
+      const meant = suggest(name.slice('SKEIN_'.length), known.map((other) => other.slice('SKEIN_'.length)));
       return meant === undefined ? [] : [`the environment variable ${name} is not known; did you mean SKEIN_${meant}?`];
     });
 }
@@ -191,7 +191,7 @@ function givenMany(flags: FlagValues, env: Environment, flag: OptionFlag): Given
 function oneOf<const T extends string>(text: string, origin: string, allowed: readonly T[]): T {
   const found = allowed.find((word) => word === text);
   if (found !== undefined) return found;
-  const meant = nearest(text, allowed);
+  const meant = suggest(text, allowed);
   throw invalid(origin, text, `one of ${allowed.join(', ')}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`);
 }
 

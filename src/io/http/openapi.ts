@@ -1,0 +1,98 @@
+/** The API described for machines (OpenAPI 3.1), made of the same schemas that check requests. */
+import { z } from 'zod';
+import * as request from './schemas.ts';
+import * as view from './views.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+interface Operation {
+  readonly method: 'get' | 'post';
+  readonly path: string;
+  readonly summary: string;
+  readonly query?: z.ZodObject;
+  readonly headers?: Readonly<Record<string, z.ZodType>>;
+  readonly body?: z.ZodType;
+  /** A schema, or `events` for a stream. */
+  readonly answer: z.ZodType | 'events';
+  readonly status?: number;
+}
+
+const operations: readonly Operation[] = [
+  { method: 'get', path: '/api/v1/status', summary: 'Leader, voters, how many losses can be taken now', answer: view.statusSchema },
+  { method: 'get', path: '/api/v1/nodes', summary: 'All known nodes', answer: view.nodeListSchema },
+  { method: 'get', path: '/api/workers', summary: 'Alias of /api/v1/nodes', answer: view.nodeListSchema },
+  { method: 'get', path: '/api/v1/nodes/{node}', summary: 'One node, by name, peer id or unique part of it', answer: view.nodeViewSchema },
+  { method: 'post', path: '/api/v1/nodes/{node}:drain', summary: 'Give the node no further modules', answer: view.nodeViewSchema },
+  { method: 'post', path: '/api/v1/nodes/{node}:undrain', summary: 'Give the node modules again', answer: view.nodeViewSchema },
+  { method: 'get', path: '/api/v1/runs', summary: 'Runs, newest first', query: request.runsQuerySchema, answer: view.runListSchema },
+  { method: 'post', path: '/api/v1/runs', summary: 'Submit a run', headers: { 'Idempotency-Key': request.requestKeySchema }, body: request.submitBodySchema, answer: view.acceptedSchema, status: 202 },
+  { method: 'get', path: '/api/v1/runs/{run}', summary: 'One run with its modules, by id or unique prefix', query: request.runQuerySchema, answer: view.runViewSchema },
+  { method: 'post', path: '/api/v1/runs/{run}:cancel', summary: 'Cancel a run', body: request.cancelBodySchema, answer: view.runSummarySchema },
+  { method: 'get', path: '/api/v1/runs/{run}/events', summary: 'Events of a run; ends with `final` and the whole run', query: request.eventsQuerySchema, headers: { 'Last-Event-ID': request.sequenceSchema }, answer: 'events' },
+  { method: 'get', path: '/api/v1/events', summary: 'Events of all runs', query: request.eventsQuerySchema, headers: { 'Last-Event-ID': request.sequenceSchema }, answer: 'events' },
+  { method: 'get', path: '/livez', summary: 'The process answers', answer: view.healthSchema },
+  { method: 'get', path: '/readyz', summary: 'The node has joined and a majority answers; ?verbose lists the checks', answer: view.healthSchema },
+  { method: 'get', path: '/healthz', summary: 'As /readyz', answer: view.healthSchema },
+  { method: 'get', path: '/health', summary: 'As /readyz', answer: view.healthSchema },
+  { method: 'get', path: '/api/health', summary: 'As /readyz', answer: view.healthSchema },
+  { method: 'get', path: '/api/v1/health', summary: 'As /readyz', answer: view.healthSchema },
+];
+
+export function openApiDocument(version: string): Schema {
+  const components = new Map<string, Schema>();
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const operation of operations) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation, components) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Skein', version, description: 'Any node answers any request. Errors are application/problem+json (RFC 9457) with a `code`.' },
+    paths,
+    components: {
+      schemas: Object.fromEntries(components),
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Only over TCP and only when SKEIN_HTTP_TOKEN is set' } },
+    },
+    security: [{}, { token: [] }],
+  };
+}
+
+function describe(operation: Operation, components: Map<string, Schema>): Schema {
+  const { answer, body, query, headers = {}, path, status = 200 } = operation;
+  const schemaOf = (schema: z.ZodType): Schema => jsonSchema(schema, components);
+  const parameters = [
+    ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+    ...Object.entries(query?.shape ?? {}).map(([name, schema]) => ({ name, in: 'query', schema: schemaOf(schema as z.ZodType) })),
+    ...Object.entries(headers).map(([name, schema]) => ({ name, in: 'header', schema: schemaOf(schema) })),
+  ];
+  const content = answer === 'events' ? { 'text/event-stream': { schema: { type: 'string' } } } : { 'application/json': { schema: schemaOf(answer) } };
+  return {
+    summary: operation.summary,
+    operationId: `${operation.method}${path.replaceAll(/[^A-Za-z0-9]+(\w)?/g, (_all, letter: string | undefined) => (letter ?? '').toUpperCase())}`,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: { content: { 'application/json': { schema: schemaOf(body) } } } }),
+    responses: {
+      [status]: { description: 'Success', content },
+      default: { description: 'Problem', content: { 'application/problem+json': { schema: schemaOf(view.problemSchema) } } },
+    },
+  };
+}
+
+/** Named schemas become components, and references to them point there. */
+function jsonSchema(schema: z.ZodType, components: Map<string, Schema>): Schema {
+  const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Record<string, unknown>;
+  const { $schema: _dialect, $defs = {}, ...rest } = made;
+  for (const [name, definition] of Object.entries($defs as Record<string, Schema>)) components.set(name, rebase(withoutId(definition)));
+  const id = rest['id'];
+  if (typeof id !== 'string') return rebase(rest);
+  components.set(id, rebase(withoutId(rest)));
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+function withoutId(schema: Schema): Schema {
+  const { id: _id, ...rest } = schema;
+  return rest;
+}
+
+function rebase(schema: Schema): Schema {
+  return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as Schema;
+}

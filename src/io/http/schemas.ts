@@ -1,0 +1,159 @@
+/**
+ * What requests may hold. Strict (unknown keys are errors) and bounded, so that nothing that passes here can be refused
+ * by the wire codec or upset the reducer. The types of the core are the measure: a test compares both.
+ */
+import { z } from 'zod';
+import type { Json, RunSpec } from '../../core/cell/types.ts';
+import * as pipeline from '../../pipeline/limits.ts';
+import { JSON_DEPTH_MAX, NAME_LENGTH_MAX } from '../../protocol/limits.ts';
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
+
+/** Largest factor between two waits of a retry. */
+const RETRY_FACTOR_MAX = 100;
+
+// oxlint-disable-next-line no-control-regex -- a control character in a name would garble terminals and logs
+const printable = /^[^\u0000-\u001f\u007f]*$/;
+const name = z.string().min(1).max(pipeline.NAME_LENGTH_MAX).regex(printable, 'no control characters');
+const key = z.string().min(1).max(NAME_LENGTH_MAX);
+const text = (bytesMax: number): z.ZodString => z.string().refine((value) => Buffer.byteLength(value) <= bytesMax, `at most ${bytesMax} bytes`);
+
+const json = z.custom<Json>((value) => isJson(value, JSON_DEPTH_MAX), `a JSON value nested at most ${JSON_DEPTH_MAX} deep`).meta({ description: 'Any JSON value' });
+const env = record(text(pipeline.VALUE_BYTES_MAX), pipeline.ENV_MAX);
+
+const action = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('run'), command: text(pipeline.COMMAND_BYTES_MAX).refine((command) => command.trim() !== '', 'must not be empty') }),
+  z.strictObject({ type: z.literal('bundle'), bundle: z.string().regex(/^[0-9a-f]{64}$/, 'the sha256 of a bundle in hex'), export: key, sourceName: z.string().max(1024) }),
+  z.strictObject({ type: z.literal('registered'), function: key }),
+]);
+
+const requires = z.strictObject({
+  cpu: z.number().min(0).max(pipeline.CPU_MAX),
+  memory: z.int().min(0),
+  labels: z.array(key).max(pipeline.REQUIRES_MAX),
+  tools: record(z.string().max(NAME_LENGTH_MAX), pipeline.REQUIRES_MAX),
+  os: z.array(key).max(pipeline.REQUIRES_MAX),
+  arch: z.array(key).max(pipeline.REQUIRES_MAX),
+});
+
+const retry = z.strictObject({
+  attempts: z.int().min(1).max(pipeline.ATTEMPTS_MAX),
+  backoffMs: z.number().min(0).max(pipeline.BACKOFF_MS_MAX),
+  factor: z.number().min(1).max(RETRY_FACTOR_MAX),
+  jitter: z.boolean(),
+  capMs: z.number().min(0).max(pipeline.BACKOFF_MS_MAX),
+});
+
+const moduleSpec = z.strictObject({
+  name,
+  needs: z.array(z.int().min(0)).max(pipeline.PIPELINE_MODULES_MAX),
+  action,
+  env,
+  requires,
+  timeoutMs: z.int().min(0).max(pipeline.TIMEOUT_MS_MAX),
+  retry,
+  effectful: z.boolean(),
+  durationMs: z.number().min(0).max(pipeline.TIMEOUT_MS_MAX),
+});
+
+export const runSpecSchema = z
+  .strictObject({
+    name,
+    params: record(json, pipeline.PARAMS_MAX),
+    env,
+    modules: z.array(moduleSpec).min(1).max(pipeline.PIPELINE_MODULES_MAX),
+    bundles: record(text(pipeline.BUNDLE_BYTES_MAX), pipeline.REQUIRES_MAX * 16),
+  })
+  .superRefine((spec, context) => {
+    for (const problem of graphProblems(spec)) context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message });
+  })
+  .meta({ id: 'RunSpec', description: 'A compiled run: `skein run` makes it from a pipeline file.' });
+
+export const submitBodySchema = z.union([
+  z.strictObject({ spec: runSpecSchema }),
+  z.strictObject({
+    pipeline: z.string().min(1).max(pipeline.PIPELINE_FILE_BYTES_MAX).meta({ description: 'A pipeline file, YAML or JSON; without `uses: ./file`, since the file is not here' }),
+    file: z.string().min(1).max(1024).optional().meta({ description: 'Name of the file, for messages' }),
+    params: record(json, pipeline.PARAMS_MAX).optional(),
+  }),
+]);
+
+export const cancelBodySchema = z.strictObject({ reason: z.string().max(1024).regex(printable, 'no control characters').optional() }).nullish();
+
+export const runsQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT),
+  cursor: z.string().min(1).max(NAME_LENGTH_MAX).optional(),
+  phase: z.enum(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']).optional(),
+  status: z.enum(['pending', 'running', 'completed', 'failed']).optional(),
+  consistency: z.enum(['local', 'strong']).optional(),
+});
+export const runQuerySchema = z.strictObject({ consistency: z.enum(['local', 'strong']).optional() });
+export const eventsQuerySchema = z.strictObject({ after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional() });
+export const readyQuerySchema = z.looseObject({ verbose: z.string().optional() });
+export const sequenceSchema = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const requestKeySchema = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/, '1 to 128 letters, digits and . _ : -');
+
+function record<T extends z.ZodType>(value: T, countMax: number): z.ZodRecord<z.ZodString, T> {
+  return z.record(key, value).refine((object) => Object.keys(object).length <= countMax, `at most ${countMax} entries`);
+}
+
+/** Iterative, since a body of `[[[[…` must not overflow the stack. */
+function isJson(value: unknown, depthMax: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > depthMax) return false;
+    const next: unknown[] = [];
+    for (const item of level) {
+      if (item === undefined || (typeof item === 'number' && !Number.isFinite(item))) return false;
+      if (typeof item === 'object' && item !== null) for (const child of Object.values(item)) next.push(child);
+    }
+    level = next;
+  }
+  return true;
+}
+
+interface GraphProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** Positions out of range, names used twice, bundles that are not there, cycles. */
+function* graphProblems(spec: Pick<RunSpec, 'modules' | 'bundles'>): Generator<GraphProblem> {
+  const names = new Map<string, number>();
+  let edges = 0;
+  let sound = true;
+  for (const [position, module] of spec.modules.entries()) {
+    const earlier = names.get(module.name);
+    if (earlier !== undefined) yield { path: ['modules', position, 'name'], message: `module ${earlier} has this name too` };
+    names.set(module.name, position);
+    if (module.action.type === 'bundle' && !Object.hasOwn(spec.bundles, module.action.bundle)) yield { path: ['modules', position, 'action', 'bundle'], message: 'is not among the bundles' };
+    edges += module.needs.length;
+    for (const [i, need] of module.needs.entries()) {
+      if (need < spec.modules.length && need !== position) continue;
+      sound = false;
+      yield { path: ['modules', position, 'needs', i], message: need === position ? 'a module cannot need itself' : `there is no module at position ${need}` };
+    }
+    if (new Set(module.needs).size < module.needs.length) yield { path: ['modules', position, 'needs'], message: 'names a module twice' };
+  }
+  if (edges > pipeline.PIPELINE_NEEDS_MAX) yield { path: ['modules'], message: `at most ${pipeline.PIPELINE_NEEDS_MAX} needs in all` };
+  else if (sound) {
+    const stuck = moduleInCycle(spec.modules);
+    if (stuck !== undefined) yield { path: ['modules', stuck, 'needs'], message: `module ${JSON.stringify(spec.modules[stuck]?.name)} is part of a cycle, or needs one` };
+  }
+}
+
+/** Takes away modules whose needs are done until none is left; @returns the first of those that remain. */
+function moduleInCycle(modules: RunSpec['modules']): number | undefined {
+  const open = modules.map((module) => module.needs.length);
+  const children: number[][] = modules.map(() => []);
+  for (const [position, module] of modules.entries()) for (const need of module.needs) children[need]?.push(position);
+  const ready = open.flatMap((count, position) => (count === 0 ? [position] : []));
+  for (let at = ready.pop(); at !== undefined; at = ready.pop()) {
+    for (const child of children[at] ?? []) {
+      const left = (open[child] ?? 0) - 1;
+      open[child] = left;
+      if (left === 0) ready.push(child);
+    }
+  }
+  const stuck = open.findIndex((count) => count > 0);
+  return stuck === -1 ? undefined : stuck;
+}

@@ -1,0 +1,155 @@
+/**
+ * What answers hold: the views of src/runtime/api.ts with times as RFC 3339 text (null = not yet). The schemas describe
+ * them in the OpenAPI document; tests hold real answers against them.
+ */
+import { z } from 'zod';
+import type { ClusterStatus, ModuleView, NodeView, RunEvent, RunSummary, RunView } from '../../runtime/api.ts';
+
+const time = z.iso.datetime().nullable();
+const count = z.int().min(0);
+const status = z.enum(['pending', 'running', 'completed', 'failed']);
+const runPhase = z.enum(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']);
+const modulePhase = z.enum(['waiting', 'ready', 'claimed', 'running', 'succeeded', 'failed', 'skipped', 'cancelled']);
+const names = z.record(z.string(), z.string());
+const values = z.record(z.string(), z.json());
+
+const runSummaryShape = {
+  runId: z.string(),
+  shortId: z.string(),
+  name: z.string(),
+  phase: runPhase,
+  status,
+  submittedAt: time,
+  startedAt: time,
+  finishedAt: time,
+  modules: z.strictObject({ total: count, succeeded: count, failed: count, claimed: count, ready: count, waiting: count, cancelled: count, skipped: count }),
+  reason: z.string(),
+};
+
+const moduleView = z.strictObject({
+  name: z.string(),
+  phase: modulePhase,
+  status,
+  needs: z.array(z.string()),
+  node: z.string(),
+  nodeId: z.string(),
+  attempt: count,
+  losses: count,
+  fence: count,
+  startedAt: time,
+  durationMs: z.number(),
+  values,
+  exitCode: z.int().nullable(),
+  error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  tail: z.string(),
+  note: z.string(),
+});
+
+export const runSummarySchema = z.strictObject(runSummaryShape).meta({ id: 'RunSummary' });
+export const runViewSchema = z.strictObject({ ...runSummaryShape, params: values, moduleList: z.array(moduleView) }).meta({ id: 'Run' });
+export const runListSchema = z.strictObject({ count, runs: z.array(runSummarySchema), nextCursor: z.string().nullable() }).meta({ id: 'RunList' });
+
+export const runEventSchema = z
+  .strictObject({
+    sequence: count,
+    at: time,
+    type: z.enum(['run', 'module']),
+    runId: z.string(),
+    runName: z.string(),
+    phase: z.union([runPhase, modulePhase]),
+    module: z.string(),
+    node: z.string(),
+    attempt: count,
+    fence: count,
+    durationMs: z.number(),
+    note: z.string(),
+  })
+  .meta({ id: 'RunEvent' });
+
+export const nodeViewSchema = z
+  .strictObject({
+    nodeId: z.string(),
+    name: z.string(),
+    state: z.enum(['alive', 'suspect', 'draining', 'dead']),
+    role: z.enum(['leader', 'voter', 'standby', 'worker']),
+    self: z.boolean(),
+    addresses: z.array(z.string()),
+    capabilities: z.strictObject({ os: z.string(), arch: z.string(), slots: count, memory: z.number(), gpus: z.array(z.string()), tools: names, labels: names, functions: z.array(z.string()) }),
+    slotsUsed: z.number(),
+    load: z.number(),
+    lastSeenMs: z.number(),
+    version: z.string(),
+  })
+  .meta({ id: 'Node' });
+export const nodeListSchema = z.strictObject({ count, nodes: z.array(nodeViewSchema) }).meta({ id: 'NodeList' });
+
+const seat = z.strictObject({ nodeId: z.string(), name: z.string(), alive: z.boolean() });
+export const statusSchema = z
+  .strictObject({
+    clusterName: z.string(),
+    node: z.strictObject({ nodeId: z.string(), name: z.string(), phase: z.enum(['seeking', 'joining', 'member', 'worker', 'stalled', 'stopping', 'damaged']), version: z.string() }),
+    cellId: z.string(),
+    term: count,
+    leader: z.string(),
+    leaderId: z.string(),
+    voters: z.array(seat),
+    standbys: z.array(seat),
+    quorum: z.boolean(),
+    lossesTolerated: count,
+    advice: z.string(),
+    commitIndex: count,
+    appliedIndex: count,
+    nodes: count,
+    slots: z.strictObject({ total: z.number(), used: z.number() }),
+    runs: z.strictObject({ live: count, finished: count }),
+    httpUrl: z.string(),
+  })
+  .meta({ id: 'Status' });
+
+export const acceptedSchema = z.strictObject({ runId: z.string(), requestKey: z.string(), duplicate: z.boolean(), status }).meta({ id: 'Accepted' });
+export const healthSchema = z.looseObject({ status: z.enum(['healthy', 'unhealthy']) }).meta({ id: 'Health' });
+export const problemSchema = z
+  .looseObject({ type: z.string(), title: z.string(), status: z.int(), detail: z.string(), code: z.string().optional(), hint: z.string().optional(), problems: z.array(z.unknown()).optional() })
+  .meta({ id: 'Problem', description: 'RFC 9457' });
+
+export type RunSummaryJson = z.infer<typeof runSummarySchema>;
+export type RunJson = z.infer<typeof runViewSchema>;
+export type ModuleJson = RunJson['moduleList'][number];
+export type RunListJson = z.infer<typeof runListSchema>;
+export type RunEventJson = z.infer<typeof runEventSchema>;
+export type NodeJson = z.infer<typeof nodeViewSchema>;
+export type NodeListJson = z.infer<typeof nodeListSchema>;
+export type StatusJson = z.infer<typeof statusSchema>;
+export type AcceptedJson = z.infer<typeof acceptedSchema>;
+
+/** Wall ms → RFC 3339; 0 → null. A stamp outside of what Date can hold counts as unknown. */
+export function timeText(ms: number): string | null {
+  return ms > 0 && ms < 8.64e15 ? new Date(ms).toISOString() : null;
+}
+
+export function presentSummary(run: RunSummary): RunSummaryJson {
+  const { runId, shortId, name, phase, status: word, submittedAt, startedAt, finishedAt, modules, reason } = run;
+  return { runId, shortId, name, phase, status: word, submittedAt: timeText(submittedAt), startedAt: timeText(startedAt), finishedAt: timeText(finishedAt), modules, reason };
+}
+
+export function presentRun(run: RunView): RunJson {
+  return { ...presentSummary(run), params: run.params as RunJson['params'], moduleList: run.moduleList.map(presentModule) };
+}
+
+function presentModule(module: ModuleView): ModuleJson {
+  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], startedAt: timeText(module.startedAt) };
+}
+
+export function presentEvent(event: RunEvent): RunEventJson {
+  return { ...event, at: timeText(event.at) };
+}
+
+export function presentNode(node: NodeView): NodeJson {
+  const { capabilities } = node;
+  return { ...node, addresses: [...node.addresses], capabilities: { ...capabilities, gpus: [...capabilities.gpus], functions: [...capabilities.functions] } };
+}
+
+/** @param httpUrl where this node's HTTP listens, '' if only on its socket. */
+export function presentStatus(cluster: ClusterStatus, httpUrl: string): StatusJson {
+  return { ...cluster, voters: [...cluster.voters], standbys: [...cluster.standbys], httpUrl };
+}
