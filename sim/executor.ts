@@ -82,7 +82,7 @@ export class SimExecutor implements Executor {
   setFenceDeadline(monotonicMs: number): void {
     this.#deadline?.cancel();
     this.#deadline = this.#kernel.at(this.#process.virtualTimeOf(monotonicMs), undefined, () => {
-      for (const running of [...this.#running.values()]) {
+      for (const running of this.#running.values()) {
         if (!running.execution.spec.effectful) continue;
         running.stopping = 'MODULE_FENCED';
         this.#stopped(running);
@@ -96,7 +96,7 @@ export class SimExecutor implements Executor {
 
   stop(done: () => void): void {
     this.#deadline?.cancel();
-    for (const running of [...this.#running.values()]) {
+    for (const running of this.#running.values()) {
       running.stopping = 'NODE_STOPPING';
       this.#stopped(running);
     }
@@ -106,7 +106,7 @@ export class SimExecutor implements Executor {
   /** The node died. `power`: its modules with it at once; otherwise the supervisor sees the pipe close. */
   nodeDied(how: 'process' | 'power'): void {
     this.#deadline?.cancel();
-    for (const running of [...this.#running.values()]) {
+    for (const running of this.#running.values()) {
       running.timer?.cancel();
       const kill = (): void => void this.#end(running, 'killed', false);
       if (how === 'power') kill();
