@@ -102,8 +102,10 @@ export type RaftInput =
   | { readonly type: 'compacted'; readonly now: number; readonly meta: SnapshotMeta }
   /** A whole snapshot arrived from a leader and is verified, not yet in force. Answered by `persist` with `snapshot`, or dropped. */
   | { readonly type: 'snapshotArrived'; readonly now: number; readonly from: MemberId; readonly term: Term; readonly meta: SnapshotMeta }
-  /** Step down and do not campaign until `resume` (suspend detected, disk stalled). */
-  | { readonly type: 'stepDown'; readonly now: number; readonly reason: string };
+  /** Step down and do not campaign until `resume`, at most 2E (suspend detected, disk stalled). */
+  | { readonly type: 'stepDown'; readonly now: number; readonly reason: string }
+  /** The reason for `stepDown` is over: campaigning is allowed again. */
+  | { readonly type: 'resume'; readonly now: number };
 
 export interface Outgoing {
   readonly to: MemberId;
@@ -165,4 +167,6 @@ export interface FollowerProgress {
   /** Leader's time when the newest acked Append was sent; -Infinity when none was. */
   readonly lastAckedSentAt: number;
   readonly receivesSnapshot: boolean;
+  /** Leader's time at which it sent the newest Append that ended at its last index and was acked; -Infinity when none was. */
+  readonly caughtUpAt: number;
 }

@@ -1,0 +1,129 @@
+/**
+ * One follower as its leader sees it.
+ *
+ *   probe ──ok──▶ replicate ──rejected──▶ probe        one Append at a time until the logs are known to meet,
+ *   probe / replicate ──log too short──▶ snapshot      then a pipeline bounded in messages and bytes
+ *   snapshot ──ok or reachable again──▶ probe / replicate
+ */
+import type { LogIndex, MemberId } from '../lib/ids.ts';
+import { INFLIGHT_APPENDS_MAX, INFLIGHT_BYTES_MAX } from './limits.ts';
+import type { FollowerProgress } from './types.ts';
+
+interface Inflight {
+  readonly lastIndex: LogIndex;
+  readonly bytes: number;
+}
+
+export class Progress {
+  readonly member: MemberId;
+  state: 'probe' | 'replicate' | 'snapshot' = 'probe';
+  /** Highest index known to be synced on the follower. */
+  matchIndex: LogIndex = 0;
+  nextIndex: LogIndex;
+  /** Commit index that the newest Append carried. */
+  sentCommit: LogIndex = -1;
+  /** Probe: one is unanswered, so do not send more. */
+  probeSent = false;
+  /** First round sent with the present `nextIndex` as probe: rejections of lower rounds speak of something older. */
+  probeRound = 0;
+  /** Highest round that was answered. */
+  ackedRound = 0;
+  lastAckedSentAt = -Infinity;
+  caughtUpAt = -Infinity;
+  snapshotAskedAt = -Infinity;
+  /** No longer a member: still sent the configuration that says so, until then at most. */
+  leavesAt = Infinity;
+  /** The log went backwards once; said so already. */
+  alarmed = false;
+  #inflight: Inflight[] = [];
+  #inflightBytes = 0;
+  #tip: { readonly index: LogIndex; readonly sentAt: number } | undefined;
+
+  constructor(member: MemberId, nextIndex: LogIndex) {
+    this.member = member;
+    this.nextIndex = nextIndex;
+  }
+
+  get isLeaving(): boolean {
+    return this.leavesAt !== Infinity;
+  }
+
+  get windowFull(): boolean {
+    return this.#inflight.length >= INFLIGHT_APPENDS_MAX || this.#inflightBytes >= INFLIGHT_BYTES_MAX;
+  }
+
+  becomeProbe(nextIndex: LogIndex): void {
+    this.state = 'probe';
+    this.nextIndex = nextIndex;
+    this.probeSent = false;
+    this.probeRound = Infinity;
+    this.#clearInflight();
+  }
+
+  becomeReplicate(): void {
+    this.state = 'replicate';
+    this.nextIndex = this.matchIndex + 1;
+    this.#clearInflight();
+  }
+
+  becomeSnapshot(now: number): void {
+    this.state = 'snapshot';
+    this.snapshotAskedAt = now;
+    this.#clearInflight();
+  }
+
+  /** An Append that ends at `lastIndex` leaves. */
+  sent(lastIndex: LogIndex, entryCount: number, bytes: number, round: number): void {
+    if (this.state === 'probe') {
+      if (!this.probeSent) this.probeRound = round;
+      this.probeSent = true;
+    } else if (entryCount > 0) {
+      this.nextIndex = lastIndex + 1;
+      this.#inflight.push({ lastIndex, bytes });
+      this.#inflightBytes += bytes;
+    }
+  }
+
+  /** That Append ended at the leader's last index. Only the oldest unanswered one is kept, so load cannot starve it. */
+  sentTip(index: LogIndex, sentAt: number): void {
+    this.#tip ??= { index, sentAt };
+  }
+
+  acked(index: LogIndex): void {
+    if (index > this.matchIndex) this.matchIndex = index;
+    if (this.state === 'replicate' && this.nextIndex <= index) this.nextIndex = index + 1;
+    let done = 0;
+    for (const item of this.#inflight) {
+      if (item.lastIndex > index) break;
+      this.#inflightBytes -= item.bytes;
+      done += 1;
+    }
+    if (done > 0) this.#inflight.splice(0, done);
+    if (this.#tip !== undefined && index >= this.#tip.index) {
+      this.caughtUpAt = this.#tip.sentAt;
+      this.#tip = undefined;
+    }
+  }
+
+  /** The follower turned out to hold less than it had acked. */
+  regressed(matchIndex: LogIndex): void {
+    this.matchIndex = matchIndex;
+    this.caughtUpAt = -Infinity;
+    this.#tip = undefined;
+  }
+
+  view(): FollowerProgress {
+    return {
+      member: this.member,
+      matchIndex: this.matchIndex,
+      lastAckedSentAt: this.lastAckedSentAt,
+      receivesSnapshot: this.state === 'snapshot',
+      caughtUpAt: this.caughtUpAt,
+    };
+  }
+
+  #clearInflight(): void {
+    this.#inflight = [];
+    this.#inflightBytes = 0;
+  }
+}

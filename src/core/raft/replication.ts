@@ -1,0 +1,147 @@
+/** The leader's side of Append: who is sent what, and what the answers say. */
+import type { LogIndex, MemberId } from '../lib/ids.ts';
+import { isVoter } from './config.ts';
+import { entryBytes } from './limits.ts';
+import type { Progress } from './progress.ts';
+import type { Core, Leading } from './state.ts';
+import type { Entry, RaftMessage } from './types.ts';
+
+type AppendReply = Extract<RaftMessage, { readonly type: 'appendReply' }>;
+
+interface Batch {
+  readonly from: LogIndex;
+  readonly entries: readonly Entry[];
+  readonly bytes: number;
+}
+
+/**
+ * Sends what the followers lack: entries within their windows, else the commit index if they do not know it yet.
+ * Followers that need the same entries get the same array, so that a codec may encode it once.
+ * @param force send at least an empty Append (heartbeat).
+ */
+export function replicate(core: Core, leading: Leading, force: boolean): void {
+  let shared: Batch | undefined;
+  for (const progress of leading.progress.values()) {
+    const ask = force || (leading.askVoters && isVoter(core.config, progress.member));
+    shared = replicateTo(core, leading, progress, ask, shared);
+  }
+  leading.askVoters = false;
+}
+
+function replicateTo(core: Core, leading: Leading, progress: Progress, ask: boolean, shared: Batch | undefined): Batch | undefined {
+  let batch = shared;
+  let sent = false;
+  while (hasRoom(core, progress)) {
+    if (core.log.termAt(progress.nextIndex - 1) === undefined) {
+      askForSnapshot(core, progress);
+      break;
+    }
+    if (batch?.from !== progress.nextIndex) batch = takeBatch(core, progress.nextIndex);
+    sendAppend(core, leading, progress, progress.nextIndex - 1, batch);
+    sent = true;
+  }
+  const news = progress.state === 'replicate' && progress.sentCommit < core.commitIndex;
+  if (!sent && (ask || news)) sendEmpty(core, leading, progress);
+  return batch;
+}
+
+/** Whether an Append with entries (or, in probe, any first one) may leave now. */
+function hasRoom(core: Core, progress: Progress): boolean {
+  if (progress.state === 'probe') return !progress.probeSent;
+  return progress.state === 'replicate' && progress.nextIndex <= core.log.lastIndex && !progress.windowFull;
+}
+
+function takeBatch(core: Core, from: LogIndex): Batch {
+  const entries = core.log.batch(from);
+  let bytes = 0;
+  for (const entry of entries) bytes += entryBytes(entry);
+  return { from, entries, bytes };
+}
+
+function sendEmpty(core: Core, leading: Leading, progress: Progress): void {
+  let previous = progress.nextIndex - 1;
+  // While a snapshot travels: the lowest place that can be named. It is accepted as soon as the snapshot is in force.
+  if (core.log.termAt(previous) === undefined) previous = core.log.firstIndex - 1;
+  sendAppend(core, leading, progress, previous, { from: previous + 1, entries: [], bytes: 0 });
+}
+
+function sendAppend(core: Core, leading: Leading, progress: Progress, prevIndex: LogIndex, batch: Batch): void {
+  leading.round += 1;
+  const lastIndex = prevIndex + batch.entries.length;
+  core.outbox.send(progress.member, {
+    type: 'append',
+    term: core.term,
+    prevIndex,
+    prevTerm: core.log.termAt(prevIndex)!,
+    entries: batch.entries,
+    commit: core.commitIndex,
+    sentAt: core.now,
+    round: leading.round,
+  });
+  if (progress.state !== 'snapshot') progress.sent(lastIndex, batch.entries.length, batch.bytes, leading.round);
+  progress.sentCommit = core.commitIndex;
+  if (lastIndex === core.log.lastIndex) progress.sentTip(lastIndex, core.now);
+}
+
+/** The follower needs entries that were compacted away. Asked again now and then: the transfer may have died. */
+function askForSnapshot(core: Core, progress: Progress): void {
+  progress.becomeSnapshot(core.now);
+  core.outbox.note({ type: 'sendSnapshot', to: progress.member });
+}
+
+export function onAppendReply(core: Core, leading: Leading, from: MemberId, message: AppendReply): void {
+  const progress = leading.progress.get(from);
+  if (progress === undefined) return;
+  noteContact(core, leading, progress, message);
+  if (message.ok) accepted(core, progress, message);
+  else rejected(core, progress, message);
+}
+
+/** Any answer of this term shows that the follower still followed when that Append reached it. */
+function noteContact(core: Core, leading: Leading, progress: Progress, message: AppendReply): void {
+  // Round 0 answers a snapshot, which has no send time.
+  if (message.round === 0 || message.round > leading.round) return;
+  progress.ackedRound = Math.max(progress.ackedRound, message.round);
+  const contactAt = core.mutant('check-quorum-by-receipt') ? core.now : Math.min(message.sentAt, core.now);
+  progress.lastAckedSentAt = Math.max(progress.lastAckedSentAt, contactAt);
+}
+
+function accepted(core: Core, progress: Progress, message: AppendReply): void {
+  if (message.index > core.log.lastIndex) return;
+  const moved = message.index > progress.matchIndex;
+  progress.acked(message.index);
+  if (progress.state === 'replicate') return;
+  const met = progress.state === 'probe' ? moved || message.index === progress.nextIndex - 1 : core.log.termAt(progress.matchIndex) !== undefined;
+  if (met) progress.becomeReplicate();
+}
+
+function rejected(core: Core, progress: Progress, message: AppendReply): void {
+  // Sent before the present state of affairs, so it says nothing about it.
+  if (message.round < progress.probeRound && progress.state === 'probe') return;
+  if (progress.state === 'replicate') {
+    // Something of the pipeline was lost: go back to what is certain.
+    if (message.round > progress.probeRound || progress.probeRound === Infinity) progress.becomeProbe(progress.matchIndex + 1);
+    return;
+  }
+  const meet = core.log.lastWithTermAtMost(message.index, message.hintTerm);
+  if (progress.state === 'probe') {
+    if (progress.nextIndex - 1 <= progress.matchIndex && meet < progress.matchIndex) wentBack(core, progress, meet);
+    progress.becomeProbe(Math.max(meet, progress.matchIndex) + 1);
+  } else if (core.log.termAt(meet) !== undefined && meet >= progress.matchIndex) {
+    progress.becomeProbe(meet + 1);
+  } else if (core.now - progress.snapshotAskedAt >= core.timing.electionMs) {
+    askForSnapshot(core, progress);
+  }
+}
+
+/**
+ * The probe at `matchIndex` was sent after that index had been acked as synced, and is refused all the same: the disk
+ * was rolled back or cloned (§5).
+ */
+function wentBack(core: Core, progress: Progress, meet: LogIndex): void {
+  const before = progress.matchIndex;
+  progress.regressed(Math.max(0, meet));
+  if (progress.alarmed) return;
+  progress.alarmed = true;
+  core.outbox.note({ type: 'alarm', member: progress.member, reason: `had synced its log up to ${before}, now only up to ${Math.max(0, meet)}` });
+}
