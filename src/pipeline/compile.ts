@@ -1,0 +1,112 @@
+/** From a checked pipeline and parameters to the run that a node accepts. */
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Json, ModuleAction, ModuleSpec, RunSpec } from '../core/cell/types.ts';
+import { SkeinError } from '../errors.ts';
+import { bundleModuleFile, type Bundle } from './bundle.ts';
+import { BUNDLE_BYTES_MAX, BUNDLES_BYTES_MAX } from './limits.ts';
+import { expandPipeline } from './load.ts';
+import type { Pipeline, PipelineModule } from './model.ts';
+import { resolveParams } from './params.ts';
+import { didYouMean, NOWHERE, Problems, quote, type ProblemDetail } from './problems.ts';
+import { compileCommand } from './references.ts';
+import { suggest } from './suggest.ts';
+
+/**
+ * Fills in the parameters, bundles the source files of `uses` (one bundle a file, whoever uses it) and turns
+ * expressions in commands into variables. The result is plain data.
+ *
+ * @param given as for `resolveParams`; what that returned may be given again.
+ * @throws SkeinError PARAM_INVALID; PIPELINE_INVALID when a file or an export is missing; BUNDLE_FAILED;
+ * REQUEST_TOO_LARGE, naming the module, when its bundle is over 256 KiB.
+ */
+export async function compileRun(pipeline: Pipeline, given: Readonly<Record<string, Json>> = {}): Promise<RunSpec> {
+  const params = resolveParams(pipeline, given);
+  const expanded = await expandPipeline(pipeline, params);
+  const bundles = await bundleFiles(expanded);
+  const positions = new Map(expanded.modules.map(({ name }, position) => [name, position]));
+  return {
+    name: expanded.name,
+    params,
+    env: expanded.env,
+    modules: expanded.modules.map((module) => compileModule(module, positions, bundles)),
+    bundles: Object.fromEntries(Array.from(bundles.values(), ({ hash, source }) => [hash, source])),
+  };
+}
+
+function compileModule(module: PipelineModule, positions: ReadonlyMap<string, number>, bundles: ReadonlyMap<string, Bundle>): ModuleSpec {
+  const { action, env } = compileAction(module, bundles);
+  const { name, requires, timeoutMs, retry, effectful, durationMs } = module;
+  const needs = module.needs.map((need) => positions.get(need)).filter((position) => position !== undefined);
+  return { name, needs, action, env: { ...module.env, ...env }, requires, timeoutMs, retry, effectful, durationMs };
+}
+
+function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, Bundle>): { action: ModuleAction; env: Readonly<Record<string, string>> } {
+  switch (action.type) {
+    case 'run': {
+      const { command, env } = compileCommand(action.command);
+      return { action: { type: 'run', command }, env };
+    }
+    case 'call':
+      return { action: { type: 'registered', function: action.function }, env: {} };
+    case 'uses': {
+      const hash = bundles.get(action.file)?.hash ?? '';
+      return { action: { type: 'bundle', bundle: hash, export: action.export, sourceName: action.file }, env: {} };
+    }
+  }
+}
+
+/** Bundles by path as written. */
+async function bundleFiles({ modules, origin }: Pipeline): Promise<Map<string, Bundle>> {
+  const bundles = new Map<string, Bundle>();
+  const byFile = new Map<string, Bundle>();
+  const missing = new Set<string>();
+  const problems = new Problems(origin.file, origin.text);
+  let total = 0;
+  for (const { name, action } of modules) {
+    if (action.type !== 'uses') continue;
+    const report = (message: string, detail: ProblemDetail): void => problems.add(origin.actionSpans.get(name) ?? NOWHERE, `module ${quote(name)}: ${message}`, detail);
+    const file = path.resolve(origin.directory, action.file);
+    let bundle = byFile.get(file);
+    if (bundle === undefined) {
+      if (missing.has(file)) continue;
+      if (!(await isFile(file))) {
+        missing.add(file);
+        report(`there is no file ${quote(action.file)}`, { hint: await nearFile(file, action.file) });
+        continue;
+      }
+      bundle = await bundleFor(file, name, action.file);
+      byFile.set(file, bundle);
+      total += bundle.bytes;
+    }
+    bundles.set(action.file, bundle);
+    if (bundle.exports.includes(action.export)) continue;
+    report(`${quote(action.file)} does not export ${quote(action.export)}`, {
+      allowed: bundle.exports.length === 0 ? 'nothing is exported' : bundle.exports.join(', '),
+      hint: didYouMean(suggest(action.export, bundle.exports)),
+    });
+  }
+  problems.throwIfAny();
+  if (total > BUNDLES_BYTES_MAX) throw new SkeinError('REQUEST_TOO_LARGE', `the bundles of this run are ${total} bytes together; at most ${BUNDLES_BYTES_MAX} travel with a run`, { bytes: total, bytesMax: BUNDLES_BYTES_MAX });
+  return bundles;
+}
+
+async function bundleFor(file: string, module: string, sourceName: string): Promise<Bundle> {
+  const bundle = await bundleModuleFile(file, BUNDLE_BYTES_MAX);
+  if (bundle.bytes <= BUNDLE_BYTES_MAX) return bundle;
+  const message = `module ${quote(module)}: the bundle of ${quote(sourceName)} is ${bundle.bytes} bytes; at most ${BUNDLE_BYTES_MAX} travel with a run. Import less, or call a program with \`run\``;
+  throw new SkeinError('REQUEST_TOO_LARGE', message, { module, file: sourceName, bytes: bundle.bytes, bytesMax: BUNDLE_BYTES_MAX });
+}
+
+function isFile(file: string): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+async function nearFile(file: string, written: string): Promise<string | undefined> {
+  const names = await readdir(path.dirname(file)).catch(() => [] as string[]);
+  const near = suggest(path.basename(file), names.filter((name) => /\.[cm]?[jt]s$/.test(name)));
+  return near === undefined ? undefined : didYouMean(`${written.slice(0, written.lastIndexOf('/') + 1)}${near}`);
+}

@@ -1,0 +1,82 @@
+/** The words of the format: those in force, those that a later version brings, and those of other tools. */
+
+export const pipelineKeys = ['name', 'params', 'env', 'modules', 'jobs'] as const;
+export const moduleKeys = [
+  'name',
+  'run',
+  'uses',
+  'call',
+  'needs',
+  'dependsOn',
+  'requires',
+  'timeout',
+  'timeout-minutes',
+  'retry',
+  'effectful',
+  'env',
+  'duration',
+] as const;
+export const requiresKeys = ['cpu', 'memory', 'labels', 'tools', 'os', 'arch'] as const;
+export const retryKeys = ['attempts', 'backoff', 'factor', 'jitter', 'cap'] as const;
+export const paramKeys = ['type', 'description', 'required', 'default', 'min', 'max', 'enum'] as const;
+export const paramTypes = ['string', 'integer', 'number', 'boolean'] as const;
+export const osNames = ['linux', 'darwin', 'win32'] as const;
+export const archNames = ['x64', 'arm64', 'arm', 'ia32', 'loong64', 'mips', 'mipsel', 'ppc64', 'riscv64', 's390x'] as const;
+
+/** Part of the format, not of this version: the message says so, since "unknown" would be wrong. */
+export const laterPipelineKeys: readonly string[] = ['on', 'defaults', 'concurrency', 'secrets', 'barrier', 'retention', 'outputs', 'shell', 'working-directory', 'priority', 'checkpoint', 'cache'];
+export const laterModuleKeys: readonly string[] = [
+  'inputs',
+  'outputs',
+  'foreach',
+  'cache',
+  'mutex',
+  'limit',
+  'if',
+  'with',
+  'prefer',
+  'affinity',
+  'hedge',
+  'priority',
+  'checkpoint',
+  'volumes',
+  'verify',
+  'strategy',
+  'concurrency',
+  'continue-on-error',
+  'shell',
+  'working-directory',
+  'defaults',
+  'secrets',
+];
+export const laterRequiresKeys: readonly string[] = ['gpu', 'gpus', 'mount', 'disk'];
+export const laterRetryKeys: readonly string[] = ['elsewhere'];
+export const laterParamTypes: readonly string[] = ['file', 'folder', 'secret'];
+
+/** Words that people bring along from other tools, with what says the same here. */
+export const foreignPipelineKeys: Readonly<Record<string, string>> = {
+  permissions: 'modules run with the rights of the node; remove it',
+  'run-name': 'use `name`',
+  stages: 'order follows from `needs`',
+  steps: 'each step becomes a module, or several commands in one `run`',
+  tasks: 'use `modules`',
+  services: 'start services outside of the pipeline',
+  version: 'the format has no version key; remove it',
+  workflow_dispatch: 'use `params`',
+};
+export const foreignModuleKeys: Readonly<Record<string, string>> = {
+  'runs-on': 'use `requires` with `os` or `labels`',
+  steps: 'write the commands into one `run`, or make each step a module',
+  container: 'start the container in `run`',
+  image: 'start the container in `run`',
+  services: 'start services in `run`',
+  permissions: 'modules run with the rights of the node; remove it',
+  script: 'use `run`',
+  command: 'use `run`',
+  cmd: 'use `run`',
+  matrix: 'make one module for each case; the TypeScript builder can do that in a loop',
+  depends_on: 'use `needs`',
+  dependencies: 'use `needs`',
+  retries: 'use `retry`',
+  tags: 'use `requires` with `labels`',
+};

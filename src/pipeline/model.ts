@@ -1,0 +1,74 @@
+/**
+ * A checked pipeline: what YAML, JSON and the builder all become. Every default is filled in, every name refers to
+ * something, the modules form no cycle. Parameters have no values yet: `resolveParams` and `compileRun` do the rest.
+ */
+import type { Json, Requires, RetrySpec } from '../core/cell/types.ts';
+import type { Span } from './problems.ts';
+
+export type ParamType = 'string' | 'integer' | 'number' | 'boolean';
+export type ParamValue = string | number | boolean;
+export type Params = Readonly<Record<string, Json>>;
+
+export interface ParamSpec {
+  readonly type: ParamType;
+  readonly description: string;
+  /** A run without this parameter is refused. Never together with `default`. */
+  readonly required: boolean;
+  readonly default: ParamValue | null;
+  /** Inclusive bounds of `integer` and `number`. */
+  readonly min: number | null;
+  readonly max: number | null;
+  /** The only values allowed; empty = any. */
+  readonly enum: readonly ParamValue[];
+}
+
+export type PipelineAction =
+  /** As written, expressions included. */
+  | { readonly type: 'run'; readonly command: string }
+  /** `file` is relative to the folder of the pipeline file. */
+  | { readonly type: 'uses'; readonly file: string; readonly export: string }
+  | { readonly type: 'call'; readonly function: string };
+
+export interface PipelineModule {
+  readonly name: string;
+  /** Names, in the order written, each once. */
+  readonly needs: readonly string[];
+  readonly action: PipelineAction;
+  readonly env: Readonly<Record<string, string>>;
+  readonly requires: Requires;
+  /** 0 = none. */
+  readonly timeoutMs: number;
+  readonly retry: RetrySpec;
+  readonly effectful: boolean;
+  /** Declared estimate, 0 = unknown. */
+  readonly durationMs: number;
+}
+
+export interface Pipeline {
+  readonly name: string;
+  readonly params: Readonly<Record<string, ParamSpec>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** In file order; empty while `generate` has not been asked. */
+  readonly modules: readonly PipelineModule[];
+  readonly origin: Origin;
+  /** Set when the modules depend on the parameters: gives this pipeline with them. `expandPipeline` calls it. */
+  readonly generate?: (params: Params) => Promise<Pipeline>;
+}
+
+/** Where a pipeline comes from, for later messages and for relative paths. */
+export interface Origin {
+  /** As people named it. */
+  readonly file: string;
+  /** Folder that `uses: ./…` starts from. */
+  readonly directory: string;
+  /** '' for a builder. */
+  readonly text: string;
+  /** Place of each module's `run`, `uses` or `call` value. */
+  readonly actionSpans: ReadonlyMap<string, Span>;
+}
+
+export const DEFAULT_TIMEOUT_MS = 30 * 60_000;
+
+export const DEFAULT_RETRY: RetrySpec = { attempts: 1, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 };
+
+export const DEFAULT_REQUIRES: Requires = { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: [] };
