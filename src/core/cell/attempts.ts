@@ -1,0 +1,56 @@
+/** What becomes of a module whose claim ended without a success. All of these expect the claim to be dropped already. */
+import type { Fence } from '../lib/ids.ts';
+import { endModule, maybeEndRun, moduleEvent } from './finish.ts';
+import { LOSSES_MAX } from './limits.ts';
+import { editModule, setOutcome, setPhase } from './mutate.ts';
+import { ownFailure } from './outcome.ts';
+import { retryWaitMs } from './retry.ts';
+import type { CellState, ModuleRecord } from './state.ts';
+import type { CellEvent, Outcome } from './types.ts';
+
+/** Handed back: ready again at once, nothing counted. */
+export function returnClaim(state: CellState, module: ModuleRecord, note: string, events: CellEvent[]): void {
+  setPhase(state, module, 'ready', note);
+  events.push(moduleEvent(state, module));
+}
+
+/**
+ * The node was lost under it: not an attempt, but after LOSSES_MAX of them the module fails with POISON, or one module
+ * that kills its host walks through the flock.
+ */
+export function loseClaim(state: CellState, module: ModuleRecord, note: string, events: CellEvent[]): void {
+  const writable = editModule(state, module);
+  writable.losses++;
+  writable.lostFence = module.fence;
+  if (module.losses < LOSSES_MAX) return returnClaim(state, module, `${note} (loss ${module.losses} of ${LOSSES_MAX})`, events);
+  setOutcome(state, module, ownFailure('POISON', `${LOSSES_MAX} nodes were lost while they executed this module`), 0);
+  endModule(state, module, 'failed', 'POISON: it is not tried again', events);
+  maybeEndRun(state, module.run, events);
+}
+
+/** The execution under the last fence turns out to be alive, so its loss was none. */
+export function takeBackLoss(state: CellState, module: ModuleRecord): void {
+  if (module.lostFence === 0 || module.lostFence !== module.fence) return;
+  const writable = editModule(state, module);
+  writable.losses--;
+  writable.lostFence = 0;
+}
+
+/** One attempt ended badly: another one after a wait, or the module fails for good. `last` = no further attempt. */
+export function failAttempt(state: CellState, module: ModuleRecord, fence: Fence, outcome: Outcome, jitter: number, last: boolean, events: CellEvent[]): void {
+  const { retry } = module.run.spec.modules[module.index]!;
+  const code = outcome.error?.code ?? '';
+  setOutcome(state, module, outcome, 0);
+  const writable = editModule(state, module);
+  writable.failures++;
+  writable.countedFence = fence;
+  if (last || module.failures >= retry.attempts) {
+    writable.acceptedFence = fence;
+    endModule(state, module, 'failed', code, events);
+    return maybeEndRun(state, module.run, events);
+  }
+  const wait = retryWaitMs(module, jitter);
+  writable.notBefore = state.now + wait;
+  setPhase(state, module, 'ready', `attempt ${module.failures} of ${retry.attempts} failed (${code}), next one in ${wait} ms`);
+  events.push(moduleEvent(state, module));
+}

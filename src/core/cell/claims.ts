@@ -1,0 +1,107 @@
+/** ClaimBatch and Release: who executes what (PROTOCOL §6). */
+import { unreachable } from '../lib/assert.ts';
+import { CLAIMS_PER_BATCH_MAX, fenceOf, type Fence, type LogIndex } from '../lib/ids.ts';
+import { failAttempt, loseClaim, returnClaim } from './attempts.ts';
+import { moduleEvent } from './finish.ts';
+import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
+import { fits, totalMilliCpu, type Requirement } from './matching.ts';
+import { dropClaim, editModule, editRun, setClaim } from './mutate.ts';
+import { ownFailure } from './outcome.ts';
+import { refuse, type Applied } from './reply.ts';
+import { moduleAt, type CellState, type ModuleRecord, type SessionRecord } from './state.ts';
+import type { CellEvent, ClaimItem, Command } from './types.ts';
+
+const FITS_MEMO_MAX = 1_000;
+
+/** Whether this node could execute such a module if it were idle. */
+export function sessionFits(session: SessionRecord, requirement: Requirement): boolean {
+  const known = session.fitsMemo.get(requirement.key);
+  if (known !== undefined) return known;
+  if (session.fitsMemo.size >= FITS_MEMO_MAX) session.fitsMemo.clear();
+  const answer = fits(requirement, session.capabilities);
+  session.fitsMemo.set(requirement.key, answer);
+  return answer;
+}
+
+/** Why a module cannot be claimed by this session now, or '' if it can. The reducer and the planner share this rule. */
+export function claimProblem(state: CellState, module: ModuleRecord | undefined, session: SessionRecord | undefined): string {
+  if (module === undefined) return 'unknown module';
+  if (session === undefined) return 'unknown session';
+  if (module.phase !== 'ready') return `the module is ${module.phase}`;
+  if (module.waitingOn !== 0) return 'needs are not done';
+  if (module.notBefore > state.now) return 'waits for its retry';
+  if (state.drained.has(session.nodeId)) return 'the node is draining';
+  const { requirement } = module;
+  if (!sessionFits(session, requirement)) return 'the node does not fit';
+  if (session.milliCpuUsed + requirement.milliCpu > totalMilliCpu(session.capabilities)) return 'no free cpu slot';
+  if (requirement.memory > 0 && session.memoryUsed + requirement.memory > session.capabilities.memory) return 'not enough memory';
+  return '';
+}
+
+export function claimBatch(state: CellState, index: LogIndex, claims: readonly ClaimItem[]): Applied {
+  if (claims.length > CLAIMS_PER_BATCH_MAX) return { reply: refuse('LIMIT_EXCEEDED', `more than ${CLAIMS_PER_BATCH_MAX} claims in one batch`), events: [] };
+  const events: CellEvent[] = [];
+  const fences: Fence[] = [];
+  for (let position = 0; position < claims.length; position++) {
+    const item = claims[position]!;
+    const module = moduleAt(state, item.run, item.module);
+    const session = state.sessions.get(item.session);
+    if (claimProblem(state, module, session) !== '') {
+      fences.push(0);
+      continue;
+    }
+    const fence = fenceOf(index, position);
+    claim(state, module!, session!, fence, events);
+    fences.push(fence);
+  }
+  return { reply: { type: 'claims', fences }, events };
+}
+
+function claim(state: CellState, module: ModuleRecord, session: SessionRecord, fence: Fence, events: CellEvent[]): void {
+  setClaim(state, module, session, fence, '');
+  const writable = editModule(state, module);
+  writable.attempt = module.failures + 1;
+  writable.startedAt = state.now;
+  writable.notBefore = 0;
+  if (module.run.phase === 'queued') {
+    const run = editRun(state, module.run);
+    run.phase = 'running';
+    run.startedAt = state.now;
+  }
+  events.push(moduleEvent(state, module));
+}
+
+export function release(state: CellState, command: Extract<Command, { type: 'release' }>): Applied {
+  const { claims, reason } = command;
+  if (claims.length > ITEMS_PER_ENTRY_MAX) return { reply: refuse('LIMIT_EXCEEDED', `more than ${ITEMS_PER_ENTRY_MAX} claims in one release`), events: [] };
+  const events: CellEvent[] = [];
+  for (const { run, module, fence } of claims) {
+    const record = moduleAt(state, run, module);
+    if (record === undefined || record.session === 0 || record.fence !== fence) continue;
+    releaseOne(state, record, reason, events);
+  }
+  return { reply: { type: 'ok' }, events };
+}
+
+function releaseOne(state: CellState, module: ModuleRecord, reason: Extract<Command, { type: 'release' }>['reason'], events: CellEvent[]): void {
+  const { effectful, timeoutMs } = module.run.spec.modules[module.index]!;
+  // The node may still be executing it behind a dead socket; only the end of its session proves that it stopped.
+  if (reason === 'lost' && effectful) return;
+  const { fence } = module;
+  const session = dropClaim(state, module);
+  switch (reason) {
+    case 'declined':
+      return returnClaim(state, module, 'the node declined it', events);
+    case 'released':
+      events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: 'released' });
+      return returnClaim(state, module, 'the node handed it back', events);
+    case 'lost':
+      return loseClaim(state, module, 'lost contact with its node', events);
+    case 'timeout':
+      events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: 'timeout' });
+      // Nobody has seen an effectful execution stop, so there must not be a second one.
+      return failAttempt(state, module, fence, ownFailure('MODULE_TIMEOUT', `no result after its timeout of ${timeoutMs} ms`), 0, effectful, events);
+    default:
+      return unreachable(reason);
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What a module's execution depends on: the output values of its needs. Two executions with the same inputs hash may
+ * stand for each other, which is why a late result under an older fence can be accepted (PROTOCOL §6).
+ */
+import { Hasher } from '../lib/hash.ts';
+import { jsonText } from '../lib/json-text.ts';
+import type { RunNumber } from '../lib/ids.ts';
+import { moduleAt, type CellState, type ModuleRecord } from './state.ts';
+
+const emptyDigest = new Hasher().text('').digest();
+const noInputs = new Hasher().word(0).hex();
+
+function valuesDigestOf(state: CellState, module: ModuleRecord): readonly number[] {
+  if (module.valuesDigest !== null) return module.valuesDigest;
+  const values = module.outcome?.values;
+  let digest: readonly number[] = emptyDigest;
+  if (values !== undefined && Object.keys(values).length > 0) digest = new Hasher().text(jsonText(values)).digest();
+  remember(state, module, digest);
+  return digest;
+}
+
+/** Derived fields change neither the plain form nor the revision. */
+function remember(_state: CellState, module: ModuleRecord, digest: readonly number[]): void {
+  (module as { valuesDigest: readonly number[] | null }).valuesDigest = digest;
+}
+
+/** Hash of the results of a module's needs, 32 hex digits; '' while a need has not succeeded. */
+export function inputsHashOfModule(state: CellState, module: ModuleRecord): string {
+  if (module.inputsHash !== '') return module.inputsHash;
+  if (module.waitingOn !== 0) return '';
+  const { needs } = module.run.spec.modules[module.index]!;
+  let hash = noInputs;
+  if (needs.length > 0) {
+    const hasher = new Hasher().word(needs.length);
+    for (const need of needs) for (const word of valuesDigestOf(state, module.run.modules[need]!)) hasher.word(word);
+    hash = hasher.hex();
+  }
+  (module as { inputsHash: string }).inputsHash = hash;
+  return hash;
+}
+
+/** @returns '' for an unknown module, or one whose needs have not all succeeded. */
+export function inputsHashOf(state: CellState, run: RunNumber, module: number): string {
+  const record = moduleAt(state, run, module);
+  return record === undefined ? '' : inputsHashOfModule(state, record);
+}

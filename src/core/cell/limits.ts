@@ -1,0 +1,72 @@
+/** Every bound that the reducer enforces. docs/reference/limits.md lists them. All are part of the log's meaning: a change needs a new protocol version. */
+
+// ── A run ────────────────────────────────────────────────────────────────────────────────────────────────────────
+export const MODULES_PER_RUN_MAX = 100_000;
+export const NEEDS_PER_MODULE_MAX = 100_000;
+export const NEEDS_PER_RUN_MAX = 2_000_000;
+/** Names of runs, modules, variables, labels, tools, functions, in characters. */
+export const NAME_LENGTH_MAX = 200;
+export const COMMAND_LENGTH_MAX = 64 * 1024;
+export const ENTRIES_PER_RECORD_MAX = 1_000;
+export const ENV_VALUE_LENGTH_MAX = 32 * 1024;
+/** All text of a spec together, bundles included. */
+export const SPEC_TEXT_LENGTH_MAX = 32 * 1024 * 1024;
+export const RETRY_ATTEMPTS_MAX = 100;
+export const RETRY_FACTOR_MAX = 100;
+/** Timeouts, backoffs, declared durations. */
+export const DURATION_MS_MAX = 30 * 24 * 3_600_000;
+export const CPU_PER_MODULE_MAX = 10_000;
+export const MEMORY_BYTES_MAX = 2 ** 50;
+
+// ── Results ──────────────────────────────────────────────────────────────────────────────────────────────────────
+/** One output value, as JSON text in UTF-8. */
+export const VALUE_BYTES_MAX = 4 * 1024;
+export const VALUES_PER_MODULE_BYTES_MAX = 16 * 1024;
+export const VALUES_PER_RUN_BYTES_MAX = 64 * 1024 * 1024;
+export const TAIL_LENGTH_MAX = 2 * 1024;
+export const TAILS_PER_RUN_LENGTH_MAX = 16 * 1024 * 1024;
+export const ERROR_CODE_LENGTH_MAX = 64;
+export const ERROR_MESSAGE_LENGTH_MAX = 1_024;
+export const NOTE_LENGTH_MAX = 240;
+export const REASON_LENGTH_MAX = 240;
+/** Losses of a node under one module before it fails with POISON. */
+export const LOSSES_MAX = 3;
+/** Earlier fences of one module that a late result may still come under. */
+export const EARLIER_CLAIMS_MAX = 16;
+
+// ── A cell ───────────────────────────────────────────────────────────────────────────────────────────────────────
+export const LIVE_RUNS_MAX = 10_000;
+export const LIVE_MODULES_MAX = 500_000;
+export const FINISHED_RUNS_MAX = 10_000;
+export const FINISHED_MODULES_MAX = 300_000;
+/** Values and tails of all finished runs together. */
+export const FINISHED_BYTES_MAX = 128 * 1024 * 1024;
+export const FINISHED_AGE_MAX_MS = 7 * 24 * 3_600_000;
+/** Values kept with one finished run; what is over is dropped, the rest of the record stays. */
+export const SUMMARY_VALUES_BYTES_MAX = 256 * 1024;
+export const SUMMARY_TAILS_LENGTH_MAX = 64 * 1024;
+export const SESSIONS_MAX = 10_000;
+export const DRAINED_NODES_MAX = 10_000;
+export const NODE_NAMES_MAX = 10_000;
+/** Claims listed by one SessionOpen, items of one Release or Results entry. */
+export const ITEMS_PER_ENTRY_MAX = 10_000;
+
+// ── Request keys and parts ───────────────────────────────────────────────────────────────────────────────────────
+export const REQUEST_KEY_LENGTH_MAX = 200;
+export const REQUEST_KEYS_MAX = 10_000;
+export const REQUEST_KEY_AGE_MAX_MS = 7 * 24 * 3_600_000;
+export const PART_BYTES_MAX = 256 * 1024;
+export const PARTS_PER_SUBMIT_MAX = 160;
+export const SUBMIT_BYTES_MAX = 32 * 1024 * 1024;
+export const UNFINISHED_SUBMITS_MAX = 64;
+export const UNFINISHED_BYTES_MAX = 64 * 1024 * 1024;
+export const UNFINISHED_AGE_MAX_MS = 10 * 60_000;
+
+// ── Learned durations ────────────────────────────────────────────────────────────────────────────────────────────
+export const LEARNED_PIPELINES_MAX = 64;
+export const LEARNED_MODULES_MAX = 1_000;
+/** Weight of the newest measurement in the exponential average. */
+export const LEARNED_WEIGHT = 0.25;
+
+/** Wall stamps beyond this are not taken over: nothing real is stamped there. Year 10889. */
+export const NOW_MAX_MS = 2 ** 48;

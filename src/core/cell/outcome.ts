@@ -1,0 +1,75 @@
+/** Brings a reported outcome within the limits, so that whatever a worker sends can be kept, hashed and sent on. */
+import { jsonProblem, jsonText, utf8Length } from '../lib/json-text.ts';
+import {
+  DURATION_MS_MAX,
+  ERROR_CODE_LENGTH_MAX,
+  ERROR_MESSAGE_LENGTH_MAX,
+  NAME_LENGTH_MAX,
+  NOW_MAX_MS,
+  TAILS_PER_RUN_LENGTH_MAX,
+  TAIL_LENGTH_MAX,
+  VALUES_PER_MODULE_BYTES_MAX,
+  VALUES_PER_RUN_BYTES_MAX,
+  VALUE_BYTES_MAX,
+} from './limits.ts';
+import { clip } from './mutate.ts';
+import type { RunRecord } from './state.ts';
+import type { ModuleError, Outcome } from './types.ts';
+
+const noValues: Outcome['values'] = {};
+
+export interface KeptOutcome {
+  readonly outcome: Outcome;
+  readonly valuesBytes: number;
+}
+
+function within(value: number, max: number): number {
+  return value >= 0 && value <= max ? value : 0;
+}
+
+/** Why these values cannot be kept, or how many bytes they take. */
+function sizeOfValues(run: RunRecord, values: Outcome['values']): string | number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(values)) {
+    if (name.length > NAME_LENGTH_MAX || !name.isWellFormed()) return `the name of an output has over ${NAME_LENGTH_MAX} characters or is not text`;
+    const problem = jsonProblem(value);
+    if (problem !== undefined) return `output ${name}: ${problem}`;
+    const size = utf8Length(jsonText(value));
+    if (size > VALUE_BYTES_MAX) return `output ${name} has ${size} bytes, at most ${VALUE_BYTES_MAX} are allowed`;
+    bytes += size + utf8Length(name);
+  }
+  if (bytes > VALUES_PER_MODULE_BYTES_MAX) return `the outputs have ${bytes} bytes, at most ${VALUES_PER_MODULE_BYTES_MAX} are allowed`;
+  if (run.valuesBytes + bytes > VALUES_PER_RUN_BYTES_MAX) return `the outputs of this run have more than ${VALUES_PER_RUN_BYTES_MAX} bytes`;
+  return bytes;
+}
+
+function keptError(error: ModuleError | null): ModuleError | null {
+  return error === null ? null : { code: clip(error.code, ERROR_CODE_LENGTH_MAX), message: clip(error.message, ERROR_MESSAGE_LENGTH_MAX) };
+}
+
+/** An outcome that says ok but whose values cannot be kept becomes a failure with MODULE_OUTPUT. */
+export function keptOutcome(run: RunRecord, reported: Outcome): KeptOutcome {
+  const size = reported.ok ? sizeOfValues(run, reported.values) : 0;
+  const ok = reported.ok && typeof size === 'number';
+  const tailRoom = Math.min(TAIL_LENGTH_MAX, TAILS_PER_RUN_LENGTH_MAX - run.tailsLength);
+  const tail = reported.tail.slice(Math.max(0, reported.tail.length - Math.max(0, tailRoom)));
+  let error = ok ? null : keptError(reported.error) ?? { code: 'MODULE_THREW', message: 'no reason was given' };
+  if (typeof size === 'string') error = { code: 'MODULE_OUTPUT', message: clip(size, ERROR_MESSAGE_LENGTH_MAX) };
+  return {
+    outcome: {
+      ok,
+      values: ok && size !== 0 ? reported.values : noValues,
+      error,
+      exitCode: reported.exitCode !== null && Number.isSafeInteger(reported.exitCode) ? reported.exitCode : null,
+      tail: clip(tail, TAIL_LENGTH_MAX),
+      startedAt: within(reported.startedAt, NOW_MAX_MS),
+      durationMs: within(reported.durationMs, DURATION_MS_MAX),
+    },
+    valuesBytes: typeof size === 'number' ? size : 0,
+  };
+}
+
+/** An outcome that no worker reported. */
+export function ownFailure(code: string, message: string): Outcome {
+  return { ok: false, values: noValues, error: { code, message }, exitCode: null, tail: '', startedAt: 0, durationMs: 0 };
+}

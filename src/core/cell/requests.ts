@@ -1,0 +1,124 @@
+/**
+ * Which Submits were seen: request keys (PROTOCOL §6) and the parts of Submits that are not whole yet. A key that fell
+ * out of the table must not make a second run, so keys older than the table goes back are refused as KEY_EXPIRED.
+ */
+import { uuidV7Time } from '../lib/uuid-v7.ts';
+import type { RunNumber } from '../lib/ids.ts';
+import {
+  PARTS_PER_SUBMIT_MAX,
+  PART_BYTES_MAX,
+  REQUEST_KEYS_MAX,
+  REQUEST_KEY_AGE_MAX_MS,
+  REQUEST_KEY_LENGTH_MAX,
+  SUBMIT_BYTES_MAX,
+  UNFINISHED_AGE_MAX_MS,
+  UNFINISHED_BYTES_MAX,
+  UNFINISHED_SUBMITS_MAX,
+} from './limits.ts';
+import { refuse } from './reply.ts';
+import { isRunFinal, type CellState } from './state.ts';
+import type { Command, Reply } from './types.ts';
+
+/** The stored answer for this key, a refusal, or undefined when the key is new. */
+export function answerForKey(state: CellState, key: string): Reply | undefined {
+  if (key === '' || key.length > REQUEST_KEY_LENGTH_MAX || !key.isWellFormed()) {
+    return refuse('REQUEST_INVALID', `a request key has 1 to ${REQUEST_KEY_LENGTH_MAX} characters`);
+  }
+  const entry = state.requests.get(key);
+  if (entry !== undefined) return { type: 'run', run: entry.run, runId: entry.runId, duplicate: true };
+  const madeAt = uuidV7Time(key);
+  if (madeAt !== undefined && madeAt < Math.max(state.requestHorizon, state.now - REQUEST_KEY_AGE_MAX_MS)) {
+    return refuse('KEY_EXPIRED', 'this request key is older than the table of request keys goes back');
+  }
+  return undefined;
+}
+
+export function rememberKey(state: CellState, key: string, run: RunNumber): void {
+  state.requests.set(key, { run, runId: state.runs.get(run)!.runId, at: state.now });
+  forgetKeys(state);
+}
+
+/**
+ * Forgets from the old end what is over the limits. The key of a live run stays: its owner may still be asking. The
+ * horizon moves to when the forgotten request was accepted; a key's own time may lie before that, never long after,
+ * unless its maker's clock is ahead by as much as the table spans.
+ */
+function forgetKeys(state: CellState): void {
+  const { requests } = state;
+  for (const [key, { run, at }] of requests) {
+    const old = at < state.now - REQUEST_KEY_AGE_MAX_MS;
+    if (!old && requests.size <= REQUEST_KEYS_MAX) return;
+    const record = state.runs.get(run);
+    if (record !== undefined && !isRunFinal(record.phase)) continue;
+    requests.delete(key);
+    state.requestHorizon = Math.max(state.requestHorizon, at + 1);
+  }
+}
+
+type SubmitPart = Extract<Command, { type: 'submitPart' }>;
+
+/** Keeps one part. @returns the whole encoding when this was the last part, else the answer to the part. */
+export function addPart(state: CellState, command: SubmitPart): { readonly whole: Uint8Array } | { readonly reply: Reply } {
+  const { requestKey: key, part, parts, bytes } = command;
+  dropAbandoned(state);
+  const known = Number.isInteger(parts) && Number.isInteger(part);
+  if (!known || parts < 1 || part < 0 || part >= parts || bytes.length === 0) {
+    return { reply: refuse('REQUEST_INVALID', `part ${part} of ${parts} with ${bytes.length} bytes`) };
+  }
+  if (parts > PARTS_PER_SUBMIT_MAX || bytes.length > PART_BYTES_MAX) {
+    return { reply: refuse('REQUEST_TOO_LARGE', `a submit has at most ${PARTS_PER_SUBMIT_MAX} parts of ${PART_BYTES_MAX} bytes`) };
+  }
+  if (state.unfinished.get(key)?.parts !== parts) dropUnfinished(state, key);
+  if (!state.unfinished.has(key)) {
+    if (state.unfinished.size >= UNFINISHED_SUBMITS_MAX) return { reply: refuse('LIMIT_EXCEEDED', `${UNFINISHED_SUBMITS_MAX} submits are under way`) };
+    state.unfinished.set(key, { parts, received: Array.from({ length: parts }, () => undefined), bytes: 0, at: state.now });
+  }
+  return keepPart(state, command);
+}
+
+function keepPart(state: CellState, command: SubmitPart): { readonly whole: Uint8Array } | { readonly reply: Reply } {
+  const { requestKey: key, part, parts, bytes } = command;
+  const unfinished = state.unfinished.get(key)!;
+  const growth = bytes.length - (unfinished.received[part]?.length ?? 0);
+  if (unfinished.bytes + growth > SUBMIT_BYTES_MAX) {
+    dropUnfinished(state, key);
+    return { reply: refuse('REQUEST_TOO_LARGE', `a submit has at most ${SUBMIT_BYTES_MAX} bytes`) };
+  }
+  if (state.unfinishedBytes + growth > UNFINISHED_BYTES_MAX) {
+    dropUnfinished(state, key);
+    return { reply: refuse('LIMIT_EXCEEDED', `submits under way hold more than ${UNFINISHED_BYTES_MAX} bytes`) };
+  }
+  unfinished.received[part] = bytes;
+  unfinished.bytes += growth;
+  unfinished.at = state.now;
+  state.unfinishedBytes += growth;
+  if (part !== parts - 1) return { reply: { type: 'ok' } };
+  const whole = joined(unfinished.received, unfinished.bytes);
+  dropUnfinished(state, key);
+  return whole === undefined ? { reply: refuse('REQUEST_INVALID', 'parts of this submit are missing: send all of them again') } : { whole };
+}
+
+function joined(parts: readonly (Uint8Array | undefined)[], length: number): Uint8Array | undefined {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    if (part === undefined) return undefined;
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+export function dropUnfinished(state: CellState, key: string): void {
+  const unfinished = state.unfinished.get(key);
+  if (unfinished === undefined) return;
+  state.unfinishedBytes -= unfinished.bytes;
+  state.unfinished.delete(key);
+}
+
+/** A client that died half-way leaves parts behind; at most UNFINISHED_SUBMITS_MAX are looked at. */
+function dropAbandoned(state: CellState): void {
+  for (const [key, { at }] of state.unfinished) {
+    if (at < state.now - UNFINISHED_AGE_MAX_MS) dropUnfinished(state, key);
+  }
+}

@@ -1,0 +1,222 @@
+/** Rebuilds a cell from its sections. Trusts nothing: a snapshot that contradicts itself is LOG_DAMAGED. */
+import { SkeinError } from '../../errors.ts';
+import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type MemberId, type NodeId } from '../lib/ids.ts';
+import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
+import { valuesBytes } from './finish.ts';
+import { runIdOf } from './run-id.ts';
+import { newRun } from './run-record.ts';
+import { specProblem } from './run-spec.ts';
+import { capabilitiesFit } from './sessions.ts';
+import { SNAPSHOT_FORMAT } from './snapshot.ts';
+import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
+import type { Capabilities, ModulePhase, Outcome, RunSpec } from './types.ts';
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * @param header as made by `toSections`.
+ * @param runs the plain form of each of its run sections, in any order.
+ * @throws SkeinError LOG_DAMAGED when they do not make a state that the reducer could have reached.
+ */
+export function fromSections(header: Plain, runs: readonly Plain[], hooks: CellHooks): CellState {
+  const state = createCell(hooks);
+  try {
+    const expected = readHeader(state, new PlainReader(header, 'header'));
+    const records = runs.map((plain) => readRun(state, new PlainReader(plain, 'run')));
+    for (const run of records.sort((a, b) => a.number - b.number)) {
+      if (state.runs.has(run.number)) throw damaged(`run ${run.number} is there twice`);
+      state.runs.set(run.number, run);
+    }
+    if (state.runs.size !== expected) throw damaged(`${state.runs.size} runs of ${expected}`);
+    derive(state);
+  } catch (error) {
+    if (error instanceof SkeinError) throw error;
+    // A shape that no check above names: still damage, not a bug of the reader.
+    throw new SkeinError('LOG_DAMAGED', 'snapshot: it does not have the form of a cell', {}, { cause: error as Error });
+  }
+  return state;
+}
+
+function* each(list: readonly Plain[], what: string): Generator<PlainReader> {
+  for (const item of list) yield new PlainReader(item, what);
+}
+
+/** @returns the number of runs that the snapshot has. */
+function readHeader(state: CellState, reader: PlainReader): number {
+  const format = reader.count();
+  if (format !== SNAPSHOT_FORMAT) throw damaged(`format ${format}, expected ${SNAPSHOT_FORMAT}`);
+  state.cellId = reader.text() as CellId;
+  state.clusterName = reader.text();
+  state.createdAt = reader.count();
+  state.founder = reader.text() as NodeId;
+  state.appliedIndex = reader.count();
+  state.now = reader.count();
+  state.established = reader.flag();
+  state.closedFor = reader.text() as CellId;
+  readSessions(state, reader.list());
+  for (const node of reader.list()) state.drained.add(node as NodeId);
+  for (const item of each(reader.list(), 'node name')) state.nodeNames.set(item.text() as NodeId, item.text());
+  for (const item of each(reader.list(), 'request')) {
+    const key = item.text();
+    const run = item.count();
+    state.requests.set(key, { run, runId: runIdOf(state.cellId, run), at: item.count() });
+  }
+  state.requestHorizon = reader.count();
+  readUnfinished(state, reader.list());
+  for (const item of each(reader.list(), 'learned pipeline')) {
+    const averages = new Map<string, number>();
+    state.learned.set(item.text(), averages);
+    for (const pair of each(item.list(), 'learned module')) averages.set(pair.text(), pair.number());
+  }
+  const runs = reader.count();
+  reader.end();
+  return runs;
+}
+
+function readSessions(state: CellState, list: readonly Plain[]): void {
+  for (const item of each(list, 'session')) {
+    const id = item.count();
+    const nodeId = item.text() as NodeId;
+    const member = item.text() as MemberId | '';
+    const bootId = item.text();
+    const name = item.text();
+    const capabilities = item.json() as Capabilities;
+    const openedAt = item.count();
+    item.end();
+    if (!capabilitiesFit(capabilities)) throw damaged(`capabilities of session ${id}`);
+    if (state.sessions.has(id) || state.sessionOfNode.has(nodeId)) throw damaged(`node ${nodeId} has two sessions`);
+    state.sessions.set(id, { id, nodeId, member, bootId, name, capabilities, openedAt, milliCpuUsed: 0, memoryUsed: 0, claims: new Map(), fitsMemo: new Map() });
+    state.sessionOfNode.set(nodeId, id);
+  }
+}
+
+function readUnfinished(state: CellState, list: readonly Plain[]): void {
+  for (const item of each(list, 'unfinished submit')) {
+    const key = item.text();
+    const parts = item.count();
+    const at = item.count();
+    const received = item.list().map((part) => (part instanceof Uint8Array ? part : undefined));
+    if (received.length !== parts) throw damaged(`unfinished submit ${key}`);
+    const bytes = received.reduce((sum, part) => sum + (part?.length ?? 0), 0);
+    state.unfinished.set(key, { parts, received, bytes, at });
+    state.unfinishedBytes += bytes;
+  }
+}
+
+function pick<T>(values: readonly T[], ordinal: number, what: string): T {
+  const value = values[ordinal];
+  if (value === undefined) throw damaged(`${what} ${ordinal}`);
+  return value;
+}
+
+function readRun(state: CellState, reader: PlainReader): RunRecord {
+  const number = reader.count();
+  const revision = reader.count();
+  if (number < 1 || number > state.appliedIndex || revision > state.appliedIndex) throw damaged(`run ${number} at revision ${revision} is newer than the snapshot`);
+  const requestKey = reader.text();
+  const phase = pick(runPhases, reader.count(), 'run phase');
+  const submittedAt = reader.count();
+  const startedAt = reader.count();
+  const finishedAt = reader.count();
+  const reason = reader.text();
+  const summary = reader.flag();
+  const spec = reader.json() as RunSpec;
+  const problem = specProblem(spec);
+  if (problem !== undefined) throw damaged(`the spec of run ${number}: ${problem.message}`);
+  if (state.cellId === '') throw damaged('runs without a cell');
+  const run: Writable<RunRecord> = newRun(state.cellId, number, spec, requestKey, submittedAt, revision);
+  Object.assign(run, { phase, startedAt, finishedAt, reason, summary });
+  const modules = reader.list();
+  if (modules.length !== run.modules.length) throw damaged(`run ${number} has ${modules.length} modules, its spec ${run.modules.length}`);
+  modules.forEach((plain, i) => readModule(state, run.modules[i]!, plain));
+  reader.end();
+  return run;
+}
+
+function readModule(state: CellState, module: ModuleRecord, plain: Plain): void {
+  if (typeof plain === 'number') return setPhase(module, pick(modulePhases, plain, 'module phase'));
+  const reader = new PlainReader(plain, 'module');
+  setPhase(module, pick(modulePhases, reader.count(), 'module phase'));
+  const writable = module as Writable<ModuleRecord>;
+  writable.generation = reader.count();
+  writable.attempt = reader.count();
+  writable.failures = reader.count();
+  writable.losses = reader.count();
+  writable.fence = reader.count();
+  if (module.fence > fenceOf(state.appliedIndex, CLAIMS_PER_BATCH_MAX - 1)) throw damaged(`fence ${module.fence} is newer than the snapshot`);
+  writable.countedFence = reader.count();
+  writable.lostFence = reader.count();
+  writable.acceptedFence = reader.count();
+  writable.session = reader.count();
+  writable.nodeId = reader.text() as NodeId;
+  const earlier: { fence: number; nodeId: NodeId }[] = [];
+  for (const item of each(reader.list(), 'earlier claim')) earlier.push({ fence: item.count(), nodeId: item.text() as NodeId });
+  writable.earlier = earlier;
+  writable.notBefore = reader.count();
+  writable.startedAt = reader.count();
+  writable.finishedAt = reader.count();
+  const outcome = reader.listOrNull();
+  writable.outcome = outcome === null ? null : readOutcome(new PlainReader(outcome, 'outcome'));
+  writable.note = reader.text();
+  reader.end();
+}
+
+function setPhase(module: ModuleRecord, phase: ModulePhase): void {
+  const { counts } = module.run;
+  counts[phaseOrdinal[module.phase]]!--;
+  counts[phaseOrdinal[phase]]!++;
+  (module as Writable<ModuleRecord>).phase = phase;
+}
+
+function readOutcome(reader: PlainReader): Outcome {
+  const ok = reader.flag();
+  const values = reader.json() as Outcome['values'];
+  const error = reader.listOrNull();
+  const exitCode = reader.numberOrNull();
+  const tail = reader.text();
+  const startedAt = reader.number();
+  const durationMs = reader.number();
+  reader.end();
+  return { ok, values, error: error === null ? null : readError(new PlainReader(error, 'error')), exitCode, tail, startedAt, durationMs };
+}
+
+function readError(reader: PlainReader): { code: string; message: string } {
+  const error = { code: reader.text(), message: reader.text() };
+  reader.end();
+  return error;
+}
+
+/** Everything that follows from the rest, checked against it where the two could disagree. */
+function derive(state: CellState): void {
+  for (const run of state.runs.values()) {
+    for (const module of run.modules) deriveModule(state, run, module);
+    const final = isRunFinal(run.phase);
+    if (final !== (openModules(run) === 0) || final !== run.summary) throw damaged(`run ${run.number} is ${run.phase} with ${openModules(run)} open modules`);
+    if (!final) state.liveModules += run.modules.length;
+  }
+  const finished = [...state.runs.values()].filter((run) => isRunFinal(run.phase));
+  for (const run of finished.sort((a, b) => a.finishedAt - b.finishedAt || a.number - b.number)) {
+    state.finished.set(run.number, run);
+    state.finishedModules += run.modules.length;
+    state.finishedBytes += run.valuesBytes + run.tailsLength;
+  }
+}
+
+function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): void {
+  const writable = module as Writable<ModuleRecord>;
+  const { needs } = run.spec.modules[module.index]!;
+  writable.waitingOn = needs.reduce((open, need) => open - (run.modules[need]!.phase === 'succeeded' ? 1 : 0), needs.length);
+  const where = `module ${module.index} of run ${run.number}`;
+  if (!isFinal(module.phase) && (module.phase === 'waiting') !== module.waitingOn > 0) throw damaged(`${where} is ${module.phase} with ${module.waitingOn} needs open`);
+  if ((module.phase === 'claimed') !== (module.session !== 0)) throw damaged(`${where} is ${module.phase} in session ${module.session}`);
+  const totals = run as Writable<RunRecord>;
+  totals.valuesBytes += valuesBytes(module.outcome);
+  totals.tailsLength += module.outcome?.tail.length ?? 0;
+  if (module.session === 0) return;
+  const session = state.sessions.get(module.session);
+  if (session === undefined || session.nodeId !== module.nodeId || session.claims.has(module.fence)) throw damaged(`${where} is claimed by nobody`);
+  const holder = session as Writable<typeof session>;
+  session.claims.set(module.fence, module);
+  holder.milliCpuUsed += module.requirement.milliCpu;
+  holder.memoryUsed += module.requirement.memory;
+}

@@ -1,0 +1,92 @@
+/**
+ * Results: recorded once per (run, module, generation). The rules below are PROTOCOL §6 in its order; a late result of
+ * a node that was cut off is taken where that is safe, since the work is done.
+ */
+import { failAttempt, loseClaim, returnClaim, takeBackLoss } from './attempts.ts';
+import { endModule, maybeEndRun } from './finish.ts';
+import { inputsHashOfModule } from './inputs-hash.ts';
+import { learnDuration } from './learned.ts';
+import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
+import { dropClaim, editModule, setOutcome } from './mutate.ts';
+import { keptOutcome, type KeptOutcome } from './outcome.ts';
+import { refuse, type Applied } from './reply.ts';
+import { isFinal, moduleAt, type CellState, type ModuleRecord } from './state.ts';
+import type { CellEvent, Command, ResultItem, ResultVerdict } from './types.ts';
+
+export function results(state: CellState, command: Extract<Command, { type: 'results' }>): Applied {
+  const { items, jitter } = command;
+  if (items.length > ITEMS_PER_ENTRY_MAX) return { reply: refuse('LIMIT_EXCEEDED', `more than ${ITEMS_PER_ENTRY_MAX} results in one entry`), events: [] };
+  const events: CellEvent[] = [];
+  const verdicts: ResultVerdict[] = [];
+  for (const item of items) {
+    const module = moduleAt(state, item.run, item.module);
+    verdicts.push(module === undefined ? 'unknown' : result(state, module, item, jitter, events));
+  }
+  return { reply: { type: 'results', verdicts }, events };
+}
+
+function result(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
+  if (isFinal(module.phase)) return 'duplicate';
+  if (item.generation !== module.generation) return 'stale';
+  if (item.fence !== 0 && item.fence === module.fence) return underLastFence(state, module, item, jitter, events);
+  return underEarlierFence(state, module, item, events);
+}
+
+/** The last fence is accepted whatever became of its session, effectful or not: nobody else executed it since. */
+function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
+  if (!item.outcome.ok && item.fence === module.countedFence) return 'duplicate';
+  const kept = keptOutcome(module.run, item.outcome);
+  // An execution already counted as failed (the leader's own timeout) may turn out well, but does not fail twice.
+  if (!kept.outcome.ok && item.fence === module.countedFence) return 'duplicate';
+  dropClaim(state, module);
+  if (kept.outcome.ok) {
+    takeBackLoss(state, module);
+    succeed(state, module, item, kept, events);
+  } else failed(state, module, item, kept, jitter, events);
+  return 'accepted';
+}
+
+function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: KeptOutcome, jitter: number, events: CellEvent[]): void {
+  const code = kept.outcome.error?.code ?? '';
+  if (code === 'NODE_STOPPING' || code === 'MODULE_CANCELLED') {
+    // The node stopped it for reasons of its own: handed back, not an attempt.
+    takeBackLoss(state, module);
+    editModule(state, module).countedFence = item.fence;
+    return returnClaim(state, module, 'the node handed it back', events);
+  }
+  if (code === 'MODULE_FENCED') {
+    editModule(state, module).countedFence = item.fence;
+    // Counted already if the session expired meanwhile.
+    if (module.lostFence === module.fence) return returnClaim(state, module, 'its node lost contact and stopped it', events);
+    return loseClaim(state, module, 'its node lost contact and stopped it', events);
+  }
+  takeBackLoss(state, module);
+  failAttempt(state, module, item.fence, kept.outcome, jitter, false, events);
+}
+
+/**
+ * An execution that was given up for lost has delivered. Taken only if it succeeded, on the inputs that count, and if a
+ * second execution does no harm; the newer claim is then cancelled.
+ */
+function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultItem, events: CellEvent[]): ResultVerdict {
+  const claim = module.earlier.find((earlier) => earlier.fence === item.fence);
+  if (claim === undefined || !item.outcome.ok || module.run.spec.modules[module.index]!.effectful) return 'stale';
+  if (item.inputsHash !== inputsHashOfModule(state, module)) return 'stale';
+  const kept = keptOutcome(module.run, item.outcome);
+  if (!kept.outcome.ok) return 'stale';
+  const { fence } = module;
+  const session = dropClaim(state, module);
+  if (session !== 0) events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: 'superseded' });
+  editModule(state, module).nodeId = claim.nodeId;
+  succeed(state, module, item, kept, events);
+  return 'accepted';
+}
+
+function succeed(state: CellState, module: ModuleRecord, item: ResultItem, kept: KeptOutcome, events: CellEvent[]): void {
+  setOutcome(state, module, kept.outcome, kept.valuesBytes);
+  editModule(state, module).acceptedFence = item.fence;
+  const { spec } = module.run;
+  learnDuration(state, spec.name, spec.modules[module.index]!.name, kept.outcome.durationMs);
+  endModule(state, module, 'succeeded', '', events);
+  maybeEndRun(state, module.run, events);
+}

@@ -1,0 +1,150 @@
+/**
+ * Snapshot and hash of a cell, over one plain form: a header, and one section per run, so that only runs that changed
+ * are encoded again. Derived fields are left out and rebuilt by `restore.ts`.
+ */
+import { assert } from '../lib/assert.ts';
+import { Hasher } from '../lib/hash.ts';
+import type { LogIndex, RunNumber } from '../lib/ids.ts';
+import { jsonText } from '../lib/json-text.ts';
+import { hashPlain, type Plain } from '../lib/plain.ts';
+import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
+import type { Outcome, RunSpec } from './types.ts';
+
+/** Rises with every change of the plain form. */
+export const SNAPSHOT_FORMAT = 1;
+
+export interface RunSection {
+  readonly run: RunNumber;
+  /** Same revision, same plain form: bytes encoded before can be used again. */
+  readonly revision: LogIndex;
+  /** Call before the next `apply`: it reads the live state, and a section that moved on would not fit its header. */
+  readonly plain: () => Plain;
+}
+
+export interface Sections {
+  readonly header: Plain;
+  /** By run number. */
+  readonly runs: readonly RunSection[];
+}
+
+export function toSections(state: CellState): Sections {
+  const runs: RunSection[] = [];
+  for (const run of state.runs.values()) {
+    const { revision } = run;
+    const plain = (): Plain => {
+      assert(run.revision === revision, 'a section is encoded before its run changes');
+      return runPlain(run);
+    };
+    runs.push({ run: run.number, revision, plain });
+  }
+  return { header: headerPlain(state), runs };
+}
+
+function headerPlain(state: CellState): Plain {
+  return [
+    SNAPSHOT_FORMAT,
+    state.cellId,
+    state.clusterName,
+    state.createdAt,
+    state.founder,
+    state.appliedIndex,
+    state.now,
+    state.established,
+    state.closedFor,
+    [...state.sessions.values()].map((session) => [
+      session.id,
+      session.nodeId,
+      session.member,
+      session.bootId,
+      session.name,
+      jsonText(session.capabilities),
+      session.openedAt,
+    ]),
+    [...state.drained],
+    [...state.nodeNames].map(([node, name]) => [node, name]),
+    [...state.requests].map(([key, { run, at }]) => [key, run, at]),
+    state.requestHorizon,
+    [...state.unfinished].map(([key, { parts, at, received }]) => [key, parts, at, received.map((part) => part ?? null)]),
+    [...state.learned].map(([pipeline, averages]) => [pipeline, [...averages].map(([module, average]) => [module, average])]),
+    state.runs.size,
+  ];
+}
+
+/** A spec never changes, so its text is made once. */
+const specTexts = new WeakMap<RunSpec, string>();
+
+function specText(spec: RunSpec): string {
+  let text = specTexts.get(spec);
+  if (text === undefined) {
+    text = jsonText(spec);
+    specTexts.set(spec, text);
+  }
+  return text;
+}
+
+function runPlain(run: RunRecord): Plain {
+  return [
+    run.number,
+    run.revision,
+    run.requestKey,
+    runPhases.indexOf(run.phase),
+    run.submittedAt,
+    run.startedAt,
+    run.finishedAt,
+    run.reason,
+    run.summary,
+    specText(run.spec),
+    run.modules.map(modulePlain),
+  ];
+}
+
+/** A module that nothing has happened to yet is its phase alone. */
+function modulePlain(module: ModuleRecord): Plain {
+  const phase = phaseOrdinal[module.phase];
+  if (module.fence === 0 && module.outcome === null && module.note === '' && module.finishedAt === 0) return phase;
+  return [
+    phase,
+    module.generation,
+    module.attempt,
+    module.failures,
+    module.losses,
+    module.fence,
+    module.countedFence,
+    module.lostFence,
+    module.acceptedFence,
+    module.session,
+    module.nodeId,
+    module.earlier.map(({ fence, nodeId }) => [fence, nodeId]),
+    module.notBefore,
+    module.startedAt,
+    module.finishedAt,
+    module.outcome === null ? null : outcomePlain(module.outcome),
+    module.note,
+  ];
+}
+
+function outcomePlain(outcome: Outcome): Plain {
+  const { ok, values, error, exitCode, tail, startedAt, durationMs } = outcome;
+  return [ok, jsonText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs];
+}
+
+/**
+ * Hash of all that a snapshot would hold, 32 hex digits: equal on all replicas that applied the same log. The parts of
+ * runs that did not change since the last call are not walked again.
+ */
+export function stateHash(state: CellState): string {
+  const hasher = new Hasher();
+  hashPlain(hasher, headerPlain(state));
+  for (const run of state.runs.values()) for (const word of runDigest(state, run)) hasher.word(word);
+  return hasher.hex();
+}
+
+function runDigest(state: CellState, run: RunRecord): readonly number[] {
+  const known = state.runHashes.get(run);
+  if (known?.revision === run.revision) return known.digest;
+  const hasher = new Hasher();
+  hashPlain(hasher, runPlain(run));
+  const digest = hasher.digest();
+  state.runHashes.set(run, { revision: run.revision, digest });
+  return digest;
+}

@@ -1,0 +1,237 @@
+/**
+ * What a cell knows. Everything here is a function of the log; fields marked *derived* are rebuilt from the others when
+ * a snapshot is restored. Records are read-only to everybody but `mutate.ts`, which owns every change of a run, a
+ * module or a session: the one place where an undo journal will hook in.
+ */
+import { assert } from '../lib/assert.ts';
+import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, SessionId } from '../lib/ids.ts';
+import type { Requirement } from './matching.ts';
+import type { Capabilities, ModulePhase, Outcome, RunPhase, RunSpec } from './types.ts';
+
+/** Pure functions that the reducer needs from the layer of codecs; the same on every node. */
+export interface CellHooks {
+  /** Decodes an assembled Submit. Must not throw; undefined = not a RunSpec. */
+  readonly decodeSubmit: (bytes: Uint8Array) => RunSpec | undefined;
+}
+
+/** A claim of the same module that was issued before the last one and whose execution may still deliver. */
+export interface EarlierClaim {
+  readonly fence: Fence;
+  readonly nodeId: NodeId;
+}
+
+export interface ModuleRecord {
+  readonly run: RunRecord;
+  /** Position in the spec. */
+  readonly index: number;
+  readonly requirement: Requirement;
+  readonly phase: ModulePhase;
+  /** Derived: needs that have not succeeded yet. */
+  readonly waitingOn: number;
+  /** From 1; rises only by a committed Invalidate. */
+  readonly generation: number;
+  /** Number of the current or last execution, from 1; 0 before the first claim. A lost node is not an attempt. */
+  readonly attempt: number;
+  /** Executions that ended and count. */
+  readonly failures: number;
+  /** Times a node was lost while it executed this module. */
+  readonly losses: number;
+  /** Last fence issued, 0 = never claimed. Only rises. */
+  readonly fence: Fence;
+  /** Fence whose failure is already counted: a second report of it changes nothing. */
+  readonly countedFence: Fence;
+  /** Fence under which the last loss was counted; taken back when that execution turns out to be alive. */
+  readonly lostFence: Fence;
+  /** Fence of the recorded result, 0 = none. */
+  readonly acceptedFence: Fence;
+  /** Session that holds the live claim, 0 = none. */
+  readonly session: SessionId;
+  /** Node of the last claim, or of the recorded result; '' = never claimed. */
+  readonly nodeId: NodeId | '';
+  readonly earlier: readonly EarlierClaim[];
+  /** Not to be claimed before this wall time. */
+  readonly notBefore: number;
+  /** Wall time of the last claim. */
+  readonly startedAt: number;
+  /** Wall time when it became final, 0 = not yet. */
+  readonly finishedAt: number;
+  /** Recorded result, or the last counted failure. */
+  readonly outcome: Outcome | null;
+  /** Why it is in this phase, when the phase alone does not say. */
+  readonly note: string;
+  /** Derived, computed when first asked for. */
+  readonly inputsHash: string;
+  /** Derived, computed when first asked for: digest of the output values. */
+  readonly valuesDigest: readonly number[] | null;
+}
+
+export interface RunRecord {
+  readonly number: RunNumber;
+  /** Derived. */
+  readonly runId: RunId;
+  /** Derived: prefix of `runId`, unique in the cell. */
+  readonly shortId: string;
+  /** Once the run is final only names, needs and parameters are left; all else is set to defaults. */
+  readonly spec: RunSpec;
+  /** The spec was reduced to a summary. */
+  readonly summary: boolean;
+  readonly requestKey: string;
+  readonly phase: RunPhase;
+  readonly submittedAt: number;
+  /** Wall time of the first claim, 0 = none yet. */
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  /** Why it ended other than succeeded, or ''. */
+  readonly reason: string;
+  readonly modules: readonly ModuleRecord[];
+  /** Derived: children of module i are `childList[childStart[i]]` to before `childStart[i + 1]`. */
+  readonly childStart: Int32Array;
+  readonly childList: Int32Array;
+  /** Derived: modules per phase, by `phaseOrdinal`. */
+  readonly counts: Int32Array;
+  /** Derived: of the values and tails kept. */
+  readonly valuesBytes: number;
+  readonly tailsLength: number;
+  /** Log index of the last change: same revision, same plain form. */
+  readonly revision: LogIndex;
+}
+
+export interface SessionRecord {
+  readonly id: SessionId;
+  readonly nodeId: NodeId;
+  readonly member: MemberId | '';
+  readonly bootId: string;
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  readonly openedAt: number;
+  /** Derived: reserved by live claims. */
+  readonly milliCpuUsed: number;
+  readonly memoryUsed: number;
+  /** Derived: live claims. */
+  readonly claims: Map<Fence, ModuleRecord>;
+  /** Derived: requirement key → whether this node could execute it. */
+  readonly fitsMemo: Map<string, boolean>;
+}
+
+export interface RequestEntry {
+  readonly run: RunNumber;
+  /** Derived; stays when the run was retired. */
+  readonly runId: RunId;
+  /** When it was accepted. */
+  readonly at: number;
+}
+
+export interface UnfinishedSubmit {
+  readonly parts: number;
+  readonly received: (Uint8Array | undefined)[];
+  bytes: number;
+  /** When the last part came. */
+  at: number;
+}
+
+export interface CellState {
+  readonly hooks: CellHooks;
+  /** '' before Genesis. */
+  cellId: CellId | '';
+  clusterName: string;
+  createdAt: number;
+  founder: NodeId | '';
+  appliedIndex: LogIndex;
+  /** Newest wall stamp seen; never goes back. */
+  now: number;
+  /** Some Submit was accepted, ever. */
+  established: boolean;
+  /** The cell that this one gave way to, or ''. */
+  closedFor: CellId | '';
+  /** By session id, which rises. */
+  readonly sessions: Map<SessionId, SessionRecord>;
+  /** Derived: the open session of each node. */
+  readonly sessionOfNode: Map<NodeId, SessionId>;
+  readonly drained: Set<NodeId>;
+  /** Last known name of each node, also after it left; least recently opened first. */
+  readonly nodeNames: Map<NodeId, string>;
+  /** Live and finished, by run number, which rises. */
+  readonly runs: Map<RunNumber, RunRecord>;
+  /** Derived: final runs in the order they ended. */
+  readonly finished: Map<RunNumber, RunRecord>;
+  /** Oldest first. */
+  readonly requests: Map<string, RequestEntry>;
+  /** A request key made before this wall time may have been forgotten. */
+  requestHorizon: number;
+  readonly unfinished: Map<string, UnfinishedSubmit>;
+  unfinishedBytes: number;
+  /** Pipeline name → module name → average ms; least recently submitted pipeline first. */
+  readonly learned: Map<string, Map<string, number>>;
+  /** Derived. */
+  liveModules: number;
+  finishedModules: number;
+  finishedBytes: number;
+  /** Derived: hash of each run's plain form, by the revision it was made from. */
+  readonly runHashes: WeakMap<RunRecord, { readonly revision: LogIndex; readonly digest: readonly number[] }>;
+}
+
+export const modulePhases = ['waiting', 'ready', 'claimed', 'succeeded', 'failed', 'skipped', 'cancelled'] as const satisfies readonly ModulePhase[];
+export const runPhases = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const satisfies readonly RunPhase[];
+
+/** Position of a phase in `counts`. */
+export const phaseOrdinal: Readonly<Record<ModulePhase, number>> = {
+  waiting: 0,
+  ready: 1,
+  claimed: 2,
+  succeeded: 3,
+  failed: 4,
+  skipped: 5,
+  cancelled: 6,
+};
+
+export function isFinal(phase: ModulePhase): boolean {
+  return phaseOrdinal[phase] >= 3;
+}
+
+export function isRunFinal(phase: RunPhase): boolean {
+  return phase === 'succeeded' || phase === 'failed' || phase === 'cancelled';
+}
+
+export function countOf(run: RunRecord, phase: ModulePhase): number {
+  return run.counts[phaseOrdinal[phase]]!;
+}
+
+/** Modules that are not final. */
+export function openModules(run: RunRecord): number {
+  return countOf(run, 'waiting') + countOf(run, 'ready') + countOf(run, 'claimed');
+}
+
+export function moduleAt(state: CellState, run: RunNumber, module: number): ModuleRecord | undefined {
+  return state.runs.get(run)?.modules[module];
+}
+
+/** An empty cell, before Genesis. */
+export function createCell(hooks: CellHooks): CellState {
+  assert(typeof hooks.decodeSubmit === 'function', 'a cell needs its decoder');
+  return {
+    hooks,
+    cellId: '',
+    clusterName: '',
+    createdAt: 0,
+    founder: '',
+    appliedIndex: 0,
+    now: 0,
+    established: false,
+    closedFor: '',
+    sessions: new Map(),
+    sessionOfNode: new Map(),
+    drained: new Set(),
+    nodeNames: new Map(),
+    runs: new Map(),
+    finished: new Map(),
+    requests: new Map(),
+    requestHorizon: 0,
+    unfinished: new Map(),
+    unfinishedBytes: 0,
+    learned: new Map(),
+    liveModules: 0,
+    finishedModules: 0,
+    finishedBytes: 0,
+    runHashes: new WeakMap(),
+  };
+}
