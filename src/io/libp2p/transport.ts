@@ -17,7 +17,7 @@ import { Connector, type DialResult } from './connect.ts';
 import { Dialer } from './dialer.ts';
 import { Discovery } from './discovery.ts';
 import { Gossip } from './gossip.ts';
-import { CONFIRM_TIMEOUT_MS, STREAMS_PER_CHANNEL_MAX, WIRE_VERSION } from './limits.ts';
+import { CONFIRM_TIMEOUT_MS, KNOWN_PEERS_MAX, STREAMS_PER_CHANNEL_MAX, WIRE_VERSION } from './limits.ts';
 import { channels, protocolOf } from './link.ts';
 import { startLibp2p, type ListenOptions, type SkeinLibp2p } from './node.ts';
 import { Notes } from './notes.ts';
@@ -96,6 +96,8 @@ class TransportOnLibp2p implements Libp2pTransport {
   readonly #admit: (inbound: (channel: Channel, ...stream: InboundStream) => void) => void;
   #running: Running | undefined;
   #seeking = false;
+  /** Peers learned before `start`. */
+  readonly #early = new Map<NodeId, readonly string[]>();
   #stopped: Promise<void> | undefined;
 
   constructor(init: Libp2pTransportInit, node: SkeinLibp2p, port: number, admit: (inbound: (channel: Channel, ...stream: InboundStream) => void) => void) {
@@ -121,6 +123,8 @@ class TransportOnLibp2p implements Libp2pTransport {
     for (const connection of this.#node.getConnections()) table.connected(connection);
     this.#admit((channel, stream, connection) => table.inbound(channel, stream, connection));
     this.#gossip.start((from, bytes) => events.gossip(from, bytes));
+    for (const [peer, addresses] of this.#early) dialer.learn(peer, addresses, 'learned');
+    this.#early.clear();
     bootstrap.start();
     discovery?.setSeeking(this.#seeking);
     discovery?.start();
@@ -165,10 +169,12 @@ class TransportOnLibp2p implements Libp2pTransport {
   }
 
   learn(peer: NodeId, addresses: readonly string[]): void {
-    this.#running?.dialer.learn(peer, addresses, 'learned');
+    if (this.#running !== undefined) this.#running.dialer.learn(peer, addresses, 'learned');
+    else if (this.#stopped === undefined && this.#early.size < KNOWN_PEERS_MAX) this.#early.set(peer, addresses);
   }
 
   forget(peer: NodeId): void {
+    this.#early.delete(peer);
     this.#running?.dialer.forget(peer);
   }
 
