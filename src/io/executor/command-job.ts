@@ -1,0 +1,207 @@
+/**
+ * One `run:` module in the supervisor.
+ *
+ *     running → (the command ends) → lingering → ended
+ *     running → stopping (SIGTERM) → killing (SIGKILL, whole tree) → ended
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { join } from 'node:path';
+import type { ErrorCode } from '../../errors.ts';
+import { KILL_WAIT_MS, LINGER_MS, TIMER_MS_MAX } from './limits.ts';
+import { spawnMessage, stopMessage, treeOf } from './job.ts';
+import type { Job, JobEnd } from './job.ts';
+import { MARKER_VARIABLE } from './messages.ts';
+import type { CancelMode, EndHead, InitHead, RunHead } from './messages.ts';
+import { OutputPipe } from './output-pipe.ts';
+import type { PipeStock } from './output-pipe.ts';
+import { readOutput } from './output-file.ts';
+import { groupLives, killQuietly } from './process-killer.ts';
+import type { ProcessKiller } from './process-killer.ts';
+import { ProcessTable } from './process-table.ts';
+import type { TreeQuery } from './process-table.ts';
+import { shellArguments } from './shell.ts';
+import type { Shell } from './shell.ts';
+import { Tail } from './tail.ts';
+import { makeWorkFolder, removeWorkFolder } from './work-folder.ts';
+import type { WorkFolder } from './work-folder.ts';
+
+/** How often it is looked whether a group that got SIGTERM is empty. */
+const GROUP_POLL_MS = 20;
+
+export interface JobTools {
+  readonly init: InitHead;
+  readonly folder: string;
+  readonly shell: Shell | undefined;
+  readonly pipes: PipeStock;
+  readonly killer: ProcessKiller;
+  readonly onEnd: JobEnd;
+}
+
+export class CommandJob implements Job {
+  readonly id: number;
+  readonly effectful: boolean;
+  readonly #tools: JobTools;
+  readonly #head: RunHead;
+  readonly #tail = new Tail();
+  readonly #startedAt = performance.now();
+  #tree: TreeQuery;
+  #folder: WorkFolder | undefined;
+  #child: ChildProcess | undefined;
+  #pipe: OutputPipe | undefined;
+  #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  #outputEnded = false;
+  #stopCode: ErrorCode | '' = '';
+  #killing = false;
+  #killed = false;
+  #ended = false;
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(id: number, head: RunHead, tools: JobTools) {
+    this.id = id;
+    this.effectful = head.effectful;
+    this.#head = head;
+    this.#tools = tools;
+    this.#tree = treeOf(undefined, this.#mark);
+  }
+
+  get #mark(): string {
+    return `${this.#tools.init.scope}/${this.#tools.init.boot}-${this.id}`;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** @param params JSON text. */
+  start(params: string): void {
+    try {
+      this.#spawn(params);
+    } catch (error) {
+      this.#pipe?.attach(undefined);
+      this.#end('MODULE_SPAWN', spawnMessage(error));
+      return;
+    }
+    if (this.#head.timeoutMs > 0) this.#after(this.#head.timeoutMs, () => this.cancel('grace', 'MODULE_TIMEOUT'));
+  }
+
+  #spawn(params: string): void {
+    const { shell, folder, init, pipes } = this.#tools;
+    if (shell === undefined) throw new Error('neither bash nor sh was found on PATH');
+    this.#folder = makeWorkFolder(join(folder, `x${this.id}`), params);
+    this.#pipe = new OutputPipe(pipes, (bytes) => this.#tail.append(bytes), () => {
+      this.#outputEnded = true;
+      this.#maybeFinish();
+    });
+    const child = spawn(shell.path, shellArguments(shell, this.#head.command, this.#folder.path), {
+      cwd: this.#folder.work,
+      env: { ...init.env, ...this.#head.env, ...this.#folder.env, [MARKER_VARIABLE]: this.#mark },
+      stdio: ['ignore', this.#pipe.target, this.#pipe.target],
+      // Own session and process group: signals reach all of it, and none of ours reach it.
+      detached: true,
+      windowsHide: true,
+    });
+    this.#child = child;
+    child.once('error', (error) => {
+      if (child.pid === undefined) this.#end('MODULE_SPAWN', spawnMessage(error));
+    });
+    child.once('exit', (code, signal) => this.#onExit(code, signal));
+    this.#pipe.attach(child);
+    if (child.pid !== undefined) this.#tree = treeOf(child.pid, this.#mark);
+  }
+
+  cancel(mode: CancelMode, code: ErrorCode): void {
+    if (this.#ended) return;
+    const first = this.#stopCode === '';
+    if (first && this.#exit !== undefined) return;
+    if (first) this.#stopCode = code;
+    if (this.#child === undefined) {
+      this.#end(code, stopMessage(code, this.#head.timeoutMs));
+      return;
+    }
+    if (mode === 'now') {
+      this.#kill();
+    } else if (first && this.pid !== undefined) {
+      // Descendants are noted while their parents live: afterwards nothing may tie them to this module.
+      new ProcessTable().findTree(this.#tree);
+      killQuietly(-this.pid, 'SIGTERM');
+      this.#after(this.#tools.init.graceMs, () => this.#kill());
+    }
+  }
+
+  #kill(): void {
+    if (this.#killing || this.#ended) return;
+    this.#killing = true;
+    void this.#tools.killer.kill(this.#tree).then(() => {
+      this.#killed = true;
+      this.#maybeFinish();
+      if (this.#exit === undefined) this.#after(KILL_WAIT_MS, () => this.#giveUp());
+    });
+  }
+
+  #giveUp(): void {
+    if (this.#stopCode === '') return;
+    this.#end(this.#stopCode, `${stopMessage(this.#stopCode, this.#head.timeoutMs)}; its process does not end even on SIGKILL`);
+  }
+
+  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#exit = { code, signal };
+    if (this.#stopCode !== '') this.#whenGroupEmpty();
+    this.#maybeFinish();
+  }
+
+  /** The shell dies of SIGTERM at once; what it started has the rest of the grace time. */
+  #whenGroupEmpty(): void {
+    if (this.#killing || this.#ended) return;
+    if (this.pid !== undefined && groupLives(this.pid)) this.#after(GROUP_POLL_MS, () => this.#whenGroupEmpty());
+    else this.#kill();
+  }
+
+  #maybeFinish(): void {
+    if (this.#exit === undefined || (this.#stopCode !== '' && !this.#killed)) return;
+    if (this.#outputEnded) this.#finish();
+    else this.#after(LINGER_MS, () => this.#finish());
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    // The module is what its command is: what it left in the background ends with it.
+    if (this.pid !== undefined && !this.#killing) killQuietly(-this.pid);
+    const exit = this.#exit;
+    if (this.#stopCode !== '') this.#end(this.#stopCode, stopMessage(this.#stopCode, this.#head.timeoutMs));
+    else if (exit?.signal) this.#end('MODULE_SIGNAL', `ended by ${exit.signal}`);
+    else if (exit?.code !== 0) this.#end('MODULE_EXIT', exitMessage(exit?.code ?? -1));
+    else this.#succeed();
+  }
+
+  #succeed(): void {
+    const read = readOutput(this.#folder?.output ?? '');
+    if (read.ok) this.#end('', '', JSON.stringify(read.values));
+    else this.#end('MODULE_OUTPUT', read.message);
+  }
+
+  #end(code: ErrorCode | '', message: string, values = '{}'): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#pipe?.close();
+    const durationMs = performance.now() - this.#startedAt;
+    const head: EndHead = { code, message, exitCode: this.#exit?.code ?? null, durationMs, tail: this.#tail.text() };
+    this.#tools.onEnd(this.id, JSON.stringify(head), values);
+    if (this.#folder !== undefined) removeWorkFolder(this.#folder.path);
+  }
+
+  #after(delayMs: number, callback: () => void): void {
+    this.#timers.push(setTimeout(callback, Math.min(delayMs, TIMER_MS_MAX)));
+  }
+}
+
+/** Shells report how their last command ended in numbers; this says them in words. */
+export function exitMessage(code: number): string {
+  if (code === 126) return 'exit code 126: the command was found but cannot be executed';
+  if (code === 127) return 'exit code 127: command not found';
+  const name = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
+  return name === undefined ? `exit code ${code}` : `exit code ${code}: a command was ended by ${name}`;
+}

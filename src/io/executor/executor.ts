@@ -1,0 +1,293 @@
+/**
+ * Runs the modules that this node has claimed: commands and bundled functions in processes of the supervisor, functions
+ * that the embedding program registered in this process. Decides nothing: what to start, cancel and report is the
+ * runtime's business.
+ *
+ * Should the supervisor itself end, its modules are killed at once, they end with MODULE_SPAWN (an attempt like any
+ * other failure: the module may be what brought it down), and the next execution starts a new one.
+ */
+import { availableParallelism } from 'node:os';
+import { isSkeinError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+import type { Json, Outcome } from '../../core/cell/types.ts';
+import type { Fence } from '../../core/lib/ids.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Execution, Executor } from '../../ports/executor.ts';
+import type { ModuleFunction } from '../../ports/module-function.ts';
+import type { Observer } from '../../ports/observer.ts';
+import { commandEnvironment } from './environment.ts';
+import { stopMessage } from './job.ts';
+import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, GRACE_MS } from './limits.ts';
+import type { Line } from './lines.ts';
+import { systemMonotonicMs } from './messages.ts';
+import type { CallHead, CancelHead, CancelMode, DeadlineHead, RunHead } from './messages.ts';
+import { outcomeOfLine } from './outcome.ts';
+import { needsOf, RegisteredCall, RegisteredRunner } from './registered.ts';
+import { SupervisorLink } from './supervisor-link.ts';
+import { clipText } from './tail.ts';
+import { thrownMessage } from './thrown.ts';
+
+export type RegisteredFunction = ModuleFunction;
+
+/** Resolves `${{ … }}` in the values of `env`. Throws SkeinError; its code becomes the module's. */
+export type EvaluateEnv = (
+  env: Readonly<Record<string, string>>,
+  context: { readonly params: Readonly<Record<string, Json>>; readonly needs: Readonly<Record<string, { readonly outputs: Readonly<Record<string, Json>> }>> },
+) => Record<string, string>;
+
+export interface ExecutorInit {
+  /** Private to this node and this executor: what an earlier start left there is killed and removed. */
+  readonly workDir: string;
+  readonly nodeName: string;
+  readonly nodeId: string;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly registered?: Readonly<Record<string, RegisteredFunction>>;
+  /** Without it, `env` is passed on as it is. */
+  readonly evaluate?: EvaluateEnv;
+  /** Most pooled processes at once; further functions of bundles wait. @default number of cores, at least 2 */
+  readonly maxPooled?: number;
+  /** From SIGTERM (or the aborted signal) to SIGKILL. @default 5000 */
+  readonly graceMs?: number;
+}
+
+export interface ProcessExecutor extends Executor {
+  /**
+   * Starts the supervisor now rather than with the first module: it kills and removes what an earlier start of this
+   * node left behind. Never throws.
+   */
+  warmUp(): void;
+  /** Process id of the supervisor, undefined while there is none. */
+  readonly supervisorPid: number | undefined;
+}
+
+type CancelCode = Parameters<Executor['cancel']>[2];
+
+interface Active {
+  readonly id: number;
+  readonly execution: Execution;
+  readonly done: (outcome: Outcome) => void;
+  readonly startedWall: number;
+  readonly startedAt: number;
+  call: RegisteredCall | undefined;
+}
+
+export function createExecutor(init: ExecutorInit): ProcessExecutor {
+  return new NodeExecutor(init);
+}
+
+class NodeExecutor implements ProcessExecutor {
+  readonly #init: ExecutorInit;
+  readonly #clock: Clock;
+  readonly #registered: ReadonlyMap<string, RegisteredFunction>;
+  readonly #runner: RegisteredRunner;
+  readonly #link: SupervisorLink;
+  readonly #active = new Map<Fence, Active>();
+  /** Executions in the supervisor, by message id. */
+  readonly #remote = new Map<number, Active>();
+  /** Bundles that the supervisor has, oldest first. */
+  readonly #bundles = new Set<string>();
+  #nextId = 1;
+  #deadline = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(init: ExecutorInit) {
+    this.#init = init;
+    this.#clock = init.clock;
+    this.#registered = new Map(Object.entries(init.registered ?? {}));
+    this.#runner = new RegisteredRunner(init.clock);
+    this.#link = new SupervisorLink({
+      workDir: init.workDir,
+      pooledMax: init.maxPooled ?? Math.max(2, availableParallelism()),
+      graceMs: init.graceMs ?? GRACE_MS,
+      now: () => init.clock.now(),
+      onLine: (line) => this.#onLine(line),
+      onLost: (why) => this.#onSupervisorLost(why),
+      notify: (note) => init.observer.notify(note),
+    });
+  }
+
+  get supervisorPid(): number | undefined {
+    return this.#link.pid;
+  }
+
+  warmUp(): void {
+    if (!this.#stopped) this.#ensureSupervisor();
+  }
+
+  start(execution: Execution, done: (outcome: Outcome) => void): void {
+    const active: Active = { id: this.#nextId++, execution, done, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined };
+    const { fence, spec } = execution;
+    if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
+    if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
+    if (this.#active.size >= EXECUTIONS_MAX) return this.#refuse(active, 'MODULE_SPAWN', `this node executes ${EXECUTIONS_MAX} modules already`);
+    if (spec.effectful && this.#clock.now() >= this.#deadline) return this.#refuse(active, 'MODULE_FENCED', stopMessage('MODULE_FENCED', 0));
+    this.#active.set(fence, active);
+    try {
+      this.#dispatch(active, this.#environment(execution));
+    } catch (error) {
+      this.#active.delete(fence);
+      this.#remote.delete(active.id);
+      const code = isSkeinError(error) ? error.code : 'MODULE_SPAWN';
+      this.#refuse(active, code, isSkeinError(error) ? error.message : thrownMessage(error));
+    }
+  }
+
+  cancel(fence: Fence, mode: CancelMode, code: CancelCode): void {
+    const active = this.#active.get(fence);
+    if (active === undefined) return;
+    if (active.call !== undefined) active.call.stop(code);
+    else this.#link.send('cancel', active.id, JSON.stringify({ mode, code } satisfies CancelHead));
+  }
+
+  setFenceDeadline(monotonicMs: number): void {
+    this.#deadline = monotonicMs;
+    if (this.#link.pid !== undefined) this.#sendDeadline();
+  }
+
+  running(): Fence[] {
+    return [...this.#active.keys()];
+  }
+
+  stop(done: () => void): void {
+    if (!this.#stopped) {
+      this.#stopped = true;
+      for (const active of this.#active.values()) active.call?.stop('NODE_STOPPING');
+      this.#runner.stop();
+    }
+    this.#link.stop(() => {
+      for (const active of this.#remote.values()) this.#fail(active, 'NODE_STOPPING', stopMessage('NODE_STOPPING', 0));
+      done();
+    });
+  }
+
+  #environment(execution: Execution): Readonly<Record<string, string>> {
+    const { evaluate } = this.#init;
+    const { env, spec, params, needs } = execution;
+    const own = Object.keys(spec.env).length === 0 ? env : { ...env, ...spec.env };
+    return evaluate !== undefined && Object.values(own).some((value) => value.includes('${{')) ? evaluate(own, { params, needs: needsOf(needs) }) : own;
+  }
+
+  #dispatch(active: Active, env: Readonly<Record<string, string>>): void {
+    const { action } = active.execution.spec;
+    switch (action.type) {
+      case 'registered':
+        this.#startRegistered(active, action.function, env);
+        return;
+      case 'run':
+        this.#startCommand(active, action.command, env);
+        return;
+      case 'bundle':
+        this.#startCall(active, action, env);
+        return;
+    }
+  }
+
+  #startRegistered(active: Active, name: string, env: Readonly<Record<string, string>>): void {
+    const { execution } = active;
+    const target = this.#registered.get(name);
+    if (target === undefined) {
+      const known = [...this.#registered.keys()].sort();
+      throw new Error(`this node has no registered function "${name}"; ${known.length === 0 ? 'none is registered' : `registered are ${known.join(', ')}`}`);
+    }
+    if (execution.spec.effectful) throw new Error(`the registered function "${name}" cannot be killed, so it may not be effectful: use run: or uses:`);
+    const call = new RegisteredCall(execution, target, env, (result) => {
+      this.#runner.ended(call);
+      const { code, message, values, tail } = result;
+      this.#finish(active, { ok: code === '', values, error: code === '' ? null : { code, message }, exitCode: null, tail, ...this.#times(active) });
+    });
+    active.call = call;
+    this.#runner.start(call, execution.spec.timeoutMs);
+  }
+
+  #startCommand(active: Active, command: string, env: Readonly<Record<string, string>>): void {
+    this.#requireSupervisor();
+    const { execution } = active;
+    const head: RunHead = {
+      command,
+      env: commandEnvironment(execution, env, this.#init.nodeName),
+      timeoutMs: execution.spec.timeoutMs,
+      effectful: execution.spec.effectful,
+    };
+    this.#remember(active);
+    this.#link.send('run', active.id, JSON.stringify(head), JSON.stringify(execution.params));
+  }
+
+  #startCall(active: Active, action: { readonly bundle: string; readonly export: string; readonly sourceName: string }, env: Readonly<Record<string, string>>): void {
+    this.#requireSupervisor();
+    const { execution } = active;
+    this.#sendBundle(execution, action.bundle, action.sourceName);
+    const { params, needs, attempt, fence, runId, idempotencyKey, spec } = execution;
+    const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, effectful: spec.effectful };
+    this.#remember(active);
+    this.#link.send('call', active.id, JSON.stringify(head), JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, module: spec.name, idempotencyKey }));
+  }
+
+  #sendBundle(execution: Execution, hash: string, sourceName: string): void {
+    if (this.#bundles.has(hash)) return;
+    const source = execution.bundle(hash);
+    if (source === undefined) throw new Error(`the run carries no bundle ${hash.slice(0, 12)} for ${sourceName}`);
+    const oldest = this.#bundles.size >= BUNDLES_MAX ? this.#bundles.values().next().value : undefined;
+    if (oldest !== undefined) {
+      this.#bundles.delete(oldest);
+      this.#link.send('drop', 0, JSON.stringify({ hash: oldest }));
+    }
+    this.#bundles.add(hash);
+    this.#link.send('bundle', 0, JSON.stringify({ hash }), JSON.stringify(source));
+  }
+
+  #remember(active: Active): void {
+    this.#remote.set(active.id, active);
+    this.#link.hold(true);
+  }
+
+  #requireSupervisor(): void {
+    if (!this.#ensureSupervisor()) throw new Error(this.#link.problem);
+  }
+
+  #ensureSupervisor(): boolean {
+    if (this.#link.pid !== undefined) return true;
+    if (!this.#link.ensure()) return false;
+    this.#bundles.clear();
+    if (this.#deadline !== Number.POSITIVE_INFINITY) this.#sendDeadline();
+    return true;
+  }
+
+  #sendDeadline(): void {
+    const head: DeadlineHead = { remainingMs: this.#deadline - this.#clock.now(), sentAtMs: systemMonotonicMs() };
+    this.#link.send('deadline', 0, JSON.stringify(head));
+  }
+
+  #onLine(line: Line): void {
+    if (line.kind === 'ready') {
+      this.#init.observer.notify({ level: 'debug', event: 'supervisor-ready', message: 'the supervisor of module processes is ready', data: { pid: this.#link.pid } });
+      return;
+    }
+    const active = line.kind === 'end' ? this.#remote.get(line.id) : undefined;
+    if (active !== undefined) this.#finish(active, outcomeOfLine(line, this.#times(active)));
+  }
+
+  #onSupervisorLost(why: string): void {
+    for (const active of this.#remote.values()) this.#fail(active, this.#stopped ? 'NODE_STOPPING' : 'MODULE_SPAWN', why);
+  }
+
+  #times(active: Active): { startedAt: number; durationMs: number } {
+    return { startedAt: active.startedWall, durationMs: this.#clock.now() - active.startedAt };
+  }
+
+  #finish(active: Active, outcome: Outcome): void {
+    this.#active.delete(active.execution.fence);
+    if (this.#remote.delete(active.id) && this.#remote.size === 0) this.#link.hold(false);
+    active.done(outcome);
+  }
+
+  #fail(active: Active, code: ErrorCode, message: string): void {
+    this.#finish(active, { ok: false, values: {}, error: { code, message: clipText(message, ERROR_MESSAGE_BYTES_MAX) }, exitCode: null, tail: '', ...this.#times(active) });
+  }
+
+  /** For what never started: `done` is never called from inside `start`. */
+  #refuse(active: Active, code: ErrorCode, message: string): void {
+    const outcome: Outcome = { ok: false, values: {}, error: { code, message: clipText(message, ERROR_MESSAGE_BYTES_MAX) }, exitCode: null, tail: '', ...this.#times(active) };
+    this.#clock.defer(() => active.done(outcome));
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Pooled processes for functions of bundles. A process belongs to one bundle (by hash) for its whole life and executes
+ * its functions one at a time, for whichever run asks: runs with the same bundle run the same code. Modules that must
+ * not share memory are `run:` modules. Idle processes end after HOST_IDLE_MS; a busy bundle takes over the place of an
+ * idle one.
+ */
+import { rmSync, writeFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { join } from 'node:path';
+import type { CallJob } from './call-job.ts';
+import type { JobTools } from './command-job.ts';
+import { spawnMessage } from './job.ts';
+import { HOST_EXECUTIONS_MAX, HOST_IDLE_MS } from './limits.ts';
+import { PooledHost } from './pooled-host.ts';
+
+/** A waiting execution of another bundle is not overtaken for longer. */
+const OVERTAKE_MS = 500;
+
+export class HostPool {
+  readonly #tools: JobTools;
+  readonly #hosts = new Set<PooledHost>();
+  /** First come first served; bounded by the executions of the node. */
+  readonly #waiting = new Set<CallJob>();
+  #started = 0;
+  #stopped = false;
+  #idleTimer: NodeJS.Timeout | undefined;
+
+  constructor(tools: JobTools) {
+    this.#tools = tools;
+  }
+
+  /** Throws file-system errors. */
+  addBundle(hash: string, source: string): void {
+    writeFileSync(this.#bundleFile(hash), source);
+  }
+
+  dropBundle(hash: string): void {
+    rmSync(this.#bundleFile(hash), { force: true });
+  }
+
+  call(job: CallJob): void {
+    const host = this.#idleHost(job.head.bundle);
+    if (host !== undefined) host.run(job);
+    else {
+      this.#waiting.add(job);
+      this.#serve();
+    }
+  }
+
+  /** No process is started any more. */
+  stop(): void {
+    this.#waiting.clear();
+    this.#stopped = true;
+    clearTimeout(this.#idleTimer);
+  }
+
+  /** Drops what has ended while it waited. */
+  forget(job: CallJob): void {
+    this.#waiting.delete(job);
+  }
+
+  #bundleFile(hash: string): string {
+    return join(this.#tools.folder, `${hash.replaceAll(/[^A-Za-z0-9_-]/g, '_')}.mjs`);
+  }
+
+  #idleHost(bundle: string): PooledHost | undefined {
+    for (const host of this.#hosts) if (host.usable && !host.busy && host.bundle === bundle) return host;
+    return undefined;
+  }
+
+  /** Gives waiting jobs idle processes, or new ones while there is room. */
+  #serve(): void {
+    if (this.#stopped) return;
+    for (const job of this.#waiting) {
+      const host = this.#idleHost(job.head.bundle) ?? this.#newHost(job);
+      if (host === undefined) return;
+      this.#waiting.delete(job);
+      if (!job.ended) host.run(job);
+    }
+  }
+
+  #newHost(job: CallJob): PooledHost | undefined {
+    let living = 0;
+    let idle: PooledHost | undefined;
+    for (const host of this.#hosts) {
+      if (!host.usable) continue;
+      living++;
+      if (!host.busy && (idle === undefined || host.idleSince < idle.idleSince)) idle = host;
+    }
+    if (living >= this.#tools.init.pooledMax) {
+      if (idle === undefined) return undefined;
+      idle.kill();
+    }
+    const host = new PooledHost(`h${++this.#started}`, job.head.bundle, this.#tools, { free: (freed) => this.#freed(freed), gone: (gone) => this.#gone(gone) });
+    this.#hosts.add(host);
+    try {
+      host.start(this.#bundleFile(job.head.bundle));
+    } catch (error) {
+      this.#hosts.delete(host);
+      host.kill();
+      job.lost('MODULE_SPAWN', `no process for it: ${spawnMessage(error)}`, null);
+    }
+    return host;
+  }
+
+  #freed(host: PooledHost): void {
+    if (host.executions >= HOST_EXECUTIONS_MAX) {
+      host.kill();
+      this.#serve();
+      return;
+    }
+    const next = this.#nextFor(host.bundle);
+    if (next !== undefined) {
+      this.#waiting.delete(next);
+      host.run(next);
+      return;
+    }
+    host.idleSince = performance.now();
+    if (this.#waiting.size > 0) this.#serve();
+    this.#idleTimer ??= setTimeout(() => this.#endIdle(), HOST_IDLE_MS);
+  }
+
+  /** The longest waiting job of this bundle, unless one of another bundle has waited for too long. */
+  #nextFor(bundle: string): CallJob | undefined {
+    const now = performance.now();
+    for (const job of this.#waiting) {
+      if (job.head.bundle === bundle) return job;
+      if (now - job.waitingSince > OVERTAKE_MS) return undefined;
+    }
+    return undefined;
+  }
+
+  #gone(host: PooledHost): void {
+    this.#hosts.delete(host);
+    if (this.#waiting.size > 0) this.#serve();
+  }
+
+  #endIdle(): void {
+    this.#idleTimer = undefined;
+    const now = performance.now();
+    for (const host of this.#hosts) if (host.usable && !host.busy && now - host.idleSince >= HOST_IDLE_MS) host.kill();
+    if ([...this.#hosts].some((host) => host.usable)) this.#idleTimer = setTimeout(() => this.#endIdle(), HOST_IDLE_MS / 2);
+  }
+}

@@ -1,0 +1,56 @@
+/** What the supervisor knows of one execution, however it is carried out. */
+import type { ErrorCode } from '../../errors.ts';
+import type { CancelMode } from './messages.ts';
+import type { TreeQuery } from './process-table.ts';
+
+export interface Job {
+  readonly id: number;
+  /** Dies when the fence deadline passes. */
+  readonly effectful: boolean;
+  /** The first code stands; `now` overtakes `grace`. */
+  cancel(mode: CancelMode, code: ErrorCode): void;
+}
+
+/** Called once per job, with JSON texts: an EndHead and the output values. */
+export type JobEnd = (id: number, head: string, values: string) => void;
+
+/** A query for one process group and everything that carries its mark. */
+export function treeOf(group: number | undefined, mark: string): TreeQuery {
+  return { groups: new Set(group === undefined ? [] : [group]), owns: (found) => found === mark, known: new Map() };
+}
+
+/** What is said when an execution was ended from outside. */
+export function stopMessage(code: ErrorCode, timeoutMs: number): string {
+  switch (code) {
+    case 'MODULE_TIMEOUT':
+      return `ran longer than its timeout of ${timeoutMs / 1000} s`;
+    case 'MODULE_CANCELLED':
+      return 'cancelled while it ran';
+    case 'MODULE_FENCED':
+      return 'killed: the node lost contact for so long that another may execute this effectful module';
+    case 'NODE_STOPPING':
+      return 'the node stopped while it ran';
+    default:
+      return `ended with ${code}`;
+  }
+}
+
+/** Why a process could not be started, for people. */
+export function spawnMessage(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'E2BIG':
+      return 'the command with its environment is larger than the system allows (E2BIG): hand big values over as files';
+    case 'EMFILE':
+    case 'ENFILE':
+      return `too many open files (${code}): raise the limit (ulimit -n) or lower --slots`;
+    case 'EAGAIN':
+      return 'the system has no room for another process (EAGAIN): raise the limit (ulimit -u) or lower --slots';
+    case 'ENOMEM':
+      return 'the system has no memory for another process (ENOMEM)';
+    case 'ENOSPC':
+      return 'no space is left for the work folder (ENOSPC)';
+    default:
+      return error instanceof Error ? message : String(error);
+  }
+}

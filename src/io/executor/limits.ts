@@ -1,0 +1,38 @@
+/** Bounds of the executor. docs/reference/limits.md lists them. */
+
+/** One output value, encoded as JSON. */
+export const VALUE_BYTES_MAX = 4 * 1024;
+/** All output values of one execution together: a result must fit well into one log entry. */
+export const VALUES_BYTES_MAX = 64 * 1024;
+/** Output values of one execution. */
+export const VALUES_MAX = 256;
+/** Characters of the name of an output value. */
+export const VALUE_NAME_LENGTH_MAX = 128;
+/** Nesting of one value. */
+export const VALUE_DEPTH_MAX = 30;
+/** Bytes read of the file behind SKEIN_OUTPUT; a longer one is an error. */
+export const OUTPUT_FILE_BYTES_MAX = 256 * 1024;
+/** Tail of stdout and stderr kept with a result, bytes of UTF-8, the mark of a cut included. */
+export const TAIL_BYTES_MAX = 2 * 1024;
+/** Error message kept with a result, bytes of UTF-8. */
+export const ERROR_MESSAGE_BYTES_MAX = 1024;
+/** One line between node, supervisor and pooled processes. Params and inputs of one execution have to fit. */
+export const LINE_LENGTH_MAX = 64 * 1024 * 1024;
+/** One line from a pooled process, which runs code that is not ours. */
+export const HOST_LINE_LENGTH_MAX = 1024 * 1024;
+/** Executions at once in one executor; the cell's slots keep it far below. */
+export const EXECUTIONS_MAX = 20_000;
+/** Bundle files kept in the cache folder of one supervisor. */
+export const BUNDLES_MAX = 256;
+/** Executions after which a pooled process is replaced, so that what user code leaks stays bounded. */
+export const HOST_EXECUTIONS_MAX = 10_000;
+/** A pooled process that had nothing to do for so long ends. */
+export const HOST_IDLE_MS = 10_000;
+/** Output that comes after the command itself has ended (`> >(tee log)`) is waited for so long. */
+export const LINGER_MS = 250;
+/** A process that survives SIGKILL for so long (uninterruptible IO) is given up and reported. */
+export const KILL_WAIT_MS = 5_000;
+/** @default of `graceMs`: from SIGTERM to SIGKILL. */
+export const GRACE_MS = 5_000;
+/** Longest delay that a Node.js timer can hold. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;

@@ -1,0 +1,81 @@
+/**
+ * Messages between the node and its supervisor (heads; see lines.ts for the form).
+ *
+ *     node → supervisor   init, run, bundle, drop, call, cancel, deadline, stop
+ *     supervisor → node   ready, note, end
+ *     supervisor → host   call, abort
+ *     host → supervisor   end, tail
+ */
+import type { ErrorCode } from '../../errors.ts';
+
+export type CancelMode = 'grace' | 'now';
+
+export interface InitHead {
+  /** Belongs to one data directory: processes that carry it are this node's, also those of an earlier process. */
+  readonly scope: string;
+  /** Belongs to this start of the supervisor. */
+  readonly boot: string;
+  readonly workDir: string;
+  /** Environment of modules before their own is added. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly pooledMax: number;
+  readonly graceMs: number;
+}
+
+/** `run`: body = params as JSON, written to SKEIN_PARAMS_FILE as it is. */
+export interface RunHead {
+  readonly command: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly effectful: boolean;
+}
+
+/** `bundle`: body = source as a JSON string. `drop` has the same head. */
+export interface BundleHead {
+  readonly hash: string;
+}
+
+/** `call`: body = CallContext. */
+export interface CallHead {
+  readonly bundle: string;
+  readonly export: string;
+  readonly sourceName: string;
+  readonly timeoutMs: number;
+  readonly effectful: boolean;
+}
+
+export interface CancelHead {
+  readonly mode: CancelMode;
+  readonly code: ErrorCode;
+}
+
+export interface DeadlineHead {
+  /** From `sentAtMs`. */
+  readonly remainingMs: number;
+  /** The system's monotonic clock in this process: subtracts the time that the message lay unread. */
+  readonly sentAtMs: number;
+}
+
+/** `end`: body = output values. From a host it is data of code that is not ours: the node checks every field. */
+export interface EndHead {
+  /** '' = succeeded. */
+  readonly code: ErrorCode | '';
+  readonly message: string;
+  readonly exitCode: number | null;
+  readonly durationMs: number;
+  readonly tail: string;
+}
+
+export interface NoteHead {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly event: string;
+  readonly message: string;
+}
+
+/** Milliseconds of the system's monotonic clock, which all processes of one boot of the machine share. */
+export function systemMonotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000;
+}
+
+/** Environment variable that marks every process of a module: `scope/boot-id`. */
+export const MARKER_VARIABLE = 'SKEIN_EXECUTION';

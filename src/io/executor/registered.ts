@@ -1,0 +1,177 @@
+/**
+ * Functions of the embedding program, in this process. They cannot be killed: a cancel or a timeout aborts their signal
+ * and reports at once; what they return later is dropped. Between functions the event loop gets its turn.
+ */
+import { format } from 'node:util';
+import { SkeinError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Execution } from '../../ports/executor.ts';
+import type { Json } from '../../core/cell/types.ts';
+import type { ModuleContext, ModuleFunction } from '../../ports/module-function.ts';
+import { stopMessage } from './job.ts';
+import { Tail } from './tail.ts';
+import { thrownMessage } from './thrown.ts';
+import { TimeoutWheel } from './timeout-wheel.ts';
+import { valuesOfReturn } from './values.ts';
+import type { Values } from './values.ts';
+
+/** Starting functions pauses after so long, so that messages and timers are not held up. */
+const TURN_MS = 4;
+
+export interface RegisteredResult {
+  readonly code: ErrorCode | '';
+  readonly message: string;
+  readonly values: Values;
+  readonly tail: string;
+}
+
+type Done = (result: RegisteredResult) => void;
+
+const nothing: Values = {};
+
+/** One execution, and at the same time the context that the function is handed. */
+export class RegisteredCall implements ModuleContext {
+  readonly params: Readonly<Record<string, Json>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly runId: string;
+  readonly module: string;
+  readonly idempotencyKey: string;
+  readonly #execution: Execution;
+  readonly #target: ModuleFunction;
+  #done: Done | undefined;
+  #needs: ModuleContext['needs'] | undefined;
+  #controller: AbortController | undefined;
+  #reason: SkeinError | undefined;
+  #tail: Tail | undefined;
+
+  constructor(execution: Execution, target: ModuleFunction, env: Readonly<Record<string, string>>, done: Done) {
+    this.params = execution.params;
+    this.env = env;
+    this.attempt = execution.attempt;
+    this.fence = execution.fence;
+    this.runId = execution.runId;
+    this.module = execution.spec.name;
+    this.idempotencyKey = execution.idempotencyKey;
+    this.#execution = execution;
+    this.#target = target;
+    this.#done = done;
+  }
+
+  get needs(): ModuleContext['needs'] {
+    this.#needs ??= needsOf(this.#execution.needs);
+    return this.#needs;
+  }
+
+  /** Made only for functions that ask for it. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  get log(): (...parts: unknown[]) => void {
+    return (...parts) => {
+      if (this.#done === undefined) return;
+      this.#tail ??= new Tail();
+      this.#tail.appendText(`${format(...parts)}\n`);
+    };
+  }
+
+  /** Never throws. */
+  run(): void {
+    if (this.#done === undefined) return;
+    try {
+      const returned = this.#target(this);
+      if (isThenable(returned)) returned.then((value) => this.#returned(value), (error: unknown) => this.#end('MODULE_THREW', thrownMessage(error)));
+      else this.#returned(returned);
+    } catch (error) {
+      this.#end('MODULE_THREW', thrownMessage(error));
+    }
+  }
+
+  stop(code: ErrorCode): void {
+    if (this.#done === undefined) return;
+    const message = stopMessage(code, this.#execution.spec.timeoutMs);
+    this.#reason = new SkeinError(code, message);
+    const controller = this.#controller;
+    this.#end(code, message);
+    controller?.abort(this.#reason);
+  }
+
+  #returned(value: unknown): void {
+    if (value === undefined) {
+      this.#end('', '');
+      return;
+    }
+    const result = valuesOfReturn(value);
+    if (result.ok) this.#end('', '', result.values);
+    else this.#end('MODULE_OUTPUT', `returned what cannot be kept: ${result.message}`);
+  }
+
+  #end(code: ErrorCode | '', message: string, values: Values = nothing): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.({ code, message, values, tail: this.#tail?.text() ?? '' });
+  }
+}
+
+/** Starts calls in order, a few milliseconds of them per turn of the event loop. */
+export class RegisteredRunner {
+  readonly #clock: Clock;
+  readonly #timeouts: TimeoutWheel<RegisteredCall>;
+  #queue: RegisteredCall[] = [];
+  #at = 0;
+  #scheduled = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#timeouts = new TimeoutWheel(clock, (call) => call.stop('MODULE_TIMEOUT'));
+  }
+
+  start(call: RegisteredCall, timeoutMs: number): void {
+    this.#queue.push(call);
+    if (timeoutMs > 0) this.#timeouts.add(call, timeoutMs);
+    this.#schedule();
+  }
+
+  ended(call: RegisteredCall): void {
+    this.#timeouts.remove(call);
+  }
+
+  stop(): void {
+    this.#timeouts.stop();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    const until = this.#clock.now() + TURN_MS;
+    while (this.#at < this.#queue.length) {
+      this.#queue[this.#at++]?.run();
+      if (this.#clock.now() > until) break;
+    }
+    if (this.#at < this.#queue.length) this.#schedule();
+    else {
+      this.#queue = [];
+      this.#at = 0;
+    }
+  }
+}
+
+export function needsOf(needs: Execution['needs']): ModuleContext['needs'] {
+  const shaped: Record<string, { outputs: Readonly<Record<string, Json>> }> = {};
+  for (const name of Object.keys(needs)) shaped[name] = { outputs: needs[name] ?? {} };
+  return shaped;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
