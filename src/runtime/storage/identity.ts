@@ -40,7 +40,8 @@ export function writeIdentity(disk: Disk, guard: DiskGuard, identity: StorageIde
   const folder = guard.after('rename identity', () => disk.syncFolder(guard.after('sync folder', done)));
   const rename = guard.after('sync identity', () => disk.rename(temporary, IDENTITY_FILE, folder));
   const sync = guard.after('write identity', () => disk.sync(temporary, rename));
-  disk.truncate(temporary, 0, guard.after('write identity', () => disk.writeAt(temporary, 0, bytes, sync)));
+  // An interrupted write may have left a longer file behind.
+  disk.writeAt(temporary, 0, bytes, guard.after('write identity', () => disk.truncate(temporary, bytes.length, sync)));
 }
 
 /**
