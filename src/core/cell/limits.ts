@@ -70,3 +70,7 @@ export const LEARNED_WEIGHT = 0.25;
 
 /** Wall stamps beyond this are not taken over: nothing real is stamped there. Year 10889. */
 export const NOW_MAX_MS = 2 ** 48;
+
+// ── Snapshot ─────────────────────────────────────────────────────────────────────────────────────────────────────
+/** Rises with every change of the plain form. */
+export const SNAPSHOT_FORMAT = 1;

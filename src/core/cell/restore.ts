@@ -3,11 +3,11 @@ import { SkeinError } from '../../errors.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type MemberId, type NodeId } from '../lib/ids.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import { valuesBytes } from './finish.ts';
+import { SNAPSHOT_FORMAT } from './limits.ts';
 import { runIdOf } from './run-id.ts';
 import { newRun } from './run-record.ts';
 import { specProblem } from './run-spec.ts';
 import { capabilitiesFit } from './sessions.ts';
-import { SNAPSHOT_FORMAT } from './snapshot.ts';
 import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
 import type { Capabilities, ModulePhase, Outcome, RunSpec } from './types.ts';
 

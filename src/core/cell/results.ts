@@ -4,7 +4,7 @@
  */
 import { failAttempt, loseClaim, returnClaim, takeBackLoss } from './attempts.ts';
 import { endModule, maybeEndRun } from './finish.ts';
-import { inputsHashOfModule } from './inputs-hash.ts';
+import { inputsHashOfModule } from './inputs.ts';
 import { learnDuration } from './learned.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
 import { dropClaim, editModule, setOutcome } from './mutate.ts';

@@ -7,11 +7,11 @@ import { Hasher } from '../lib/hash.ts';
 import type { LogIndex, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
+import { SNAPSHOT_FORMAT } from './limits.ts';
 import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
 import type { Outcome, RunSpec } from './types.ts';
 
-/** Rises with every change of the plain form. */
-export const SNAPSHOT_FORMAT = 1;
+export { fromSections } from './restore.ts';
 
 export interface RunSection {
   readonly run: RunNumber;

@@ -1,8 +1,8 @@
 /** Small cells for tests: short ways to say what a log says. */
 import { strict as assert } from 'node:assert';
-import { apply } from '../../../src/core/cell/reducer.ts';
+import { apply } from '../../../src/core/cell/cell.ts';
 import { createCell, moduleAt, type CellState, type ModuleRecord } from '../../../src/core/cell/state.ts';
-import { inputsHashOf } from '../../../src/core/cell/inputs-hash.ts';
+import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import type {
   Capabilities,
   CellEvent,

@@ -15,6 +15,7 @@ import { submit, submitPart } from './submit.ts';
 import type { CellEvent, Command } from './types.ts';
 
 export type { Applied } from './reply.ts';
+export type { CellState } from './state.ts';
 
 /**
  * Applies the command of log entry `index` to `state`, in place.
