@@ -140,11 +140,11 @@ export class Network {
   }
 
   /** One attempt to reach the process behind `peer`; makes a connection if there is none that both sides believe in. */
-  dial(from: SimTransport, peer: NodeId, done: (result: DialOutcome) => void): void {
+  dial(from: SimTransport, peer: NodeId, addresses: readonly string[], done: (result: DialOutcome) => void): void {
     const to = this.#byId.get(peer);
     const answer = (delayMs: number, result: DialOutcome): void => void this.kernel.after(delayMs, undefined, () => done(result));
     const unanswered = (): void => answer(this.options.dialTimeoutMs, { outcome: 'unreachable' });
-    if (to === undefined || !this.#answers(from, to)) {
+    if (to === undefined || !addresses.includes(to.address) || !this.#answers(from, to)) {
       unanswered();
       return;
     }

@@ -2,6 +2,7 @@
 import type { NodeId } from '../src/core/lib/ids.ts';
 import type { Channel, RedialOutcome, Transport, TransportEvents } from '../src/ports/transport.ts';
 import type { Timer } from '../src/ports/clock.ts';
+import { MESSAGE_BYTES_MAX } from '../src/protocol/limits.ts';
 import type { End } from './connection.ts';
 import type { Process } from './kernel.ts';
 import type { Host, Network } from './network.ts';
@@ -51,7 +52,7 @@ export class SimTransport implements Transport {
 
   send(to: NodeId, channel: Channel, bytes: Uint8Array): boolean {
     const end = this.#ends.get(to);
-    if (end?.send(channel, bytes) !== true) return false;
+    if (bytes.length > MESSAGE_BYTES_MAX || end?.send(channel, bytes) !== true) return false;
     const { figures, onSend, kernel } = this.#network;
     figures.messages += 1;
     figures.bytes += bytes.length;
@@ -99,7 +100,7 @@ export class SimTransport implements Transport {
   }
 
   redial(peer: NodeId, lastBootId: string, done: (outcome: RedialOutcome) => void): void {
-    this.#network.dial(this, peer, (result) => {
+    this.#network.dial(this, peer, this.addressesOf(peer), (result) => {
       const outcome = result.outcome === 'connected' && result.bootId !== lastBootId ? 'rebooted' : result.outcome;
       this.process.run(() => done(outcome));
     });
@@ -192,7 +193,7 @@ export class SimTransport implements Transport {
   #dial(peer: NodeId, known: KnownPeer): void {
     if (this.#ends.has(peer) || !this.#known.has(peer) || !this.listening) return;
     known.dialing = true;
-    this.#network.dial(this, peer, () => {
+    this.#network.dial(this, peer, known.addresses, () => {
       known.dialing = false;
       this.process.run(() => {
         if (this.#ends.has(peer) || !this.listening) return;
