@@ -56,7 +56,8 @@ export type WorkMessage =
       /** Slots offered now: 0 while the node stops. */
       readonly slots: number;
       readonly load: number;
-      readonly running: readonly Fence[];
+      /** What it executes, and what it finished and is not yet told to be recorded. */
+      readonly running: readonly RunningClaim[];
     }
   /** `known` false: open a new session. `stop`: fences that are not this session's any more. */
   | {
@@ -87,6 +88,8 @@ export type WorkMessage =
   | { readonly type: 'readReply'; readonly id: number; readonly code: string; readonly message: string; readonly part: number; readonly parts: number; readonly bytes: Uint8Array; readonly hint: LeaderHint }
   /** Ask for events; `after` −1 = from now on. Renewed every few seconds; a subscription ends 30 s after the last. */
   | { readonly type: 'watch'; readonly id: number; readonly cell: CellId; readonly run: RunNumber; readonly after: number }
+  /** A node's beacon by the straight way, when a connection opens: gossip takes a second to form its mesh. */
+  | { readonly type: 'beacon'; readonly beacon: Uint8Array }
   | { readonly type: 'watchEvents'; readonly id: number; readonly events: readonly Json[]; readonly gone: boolean };
 
 /** What a client may ask of the leader. `body` of submit is an encoded RunSpec in `bytes` of the message. */

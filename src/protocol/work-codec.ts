@@ -2,14 +2,14 @@
 import type { CellId, MemberId, NodeId, RunId } from '../core/lib/ids.ts';
 import type { Json, Reply, ResultVerdict } from '../core/cell/types.ts';
 import { readResult, readRunning, resultFields, runningFields } from './command-codec.ts';
-import { LIST_LENGTH_MAX, MESSAGE_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
+import { BEACON_BYTES_MAX, LIST_LENGTH_MAX, MESSAGE_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 import type { AssignItem, ClientRequest, Contact, LeaderHint, WorkMessage } from './messages.ts';
 import { decodeWire, encodeWire, flat, invalid, type Reader } from './reader.ts';
 import { capabilityFields, readCapabilities } from './spec-codec.ts';
 
 const types = [
   'sessionOpen', 'sessionReply', 'keepalive', 'keepaliveReply', 'runSpec', 'assign', 'decline', 'stop', 'results', 'resultsReply',
-  'leave', 'leaveReply', 'forward', 'forwardReply', 'read', 'readReply', 'watch', 'watchEvents',
+  'leave', 'leaveReply', 'forward', 'forwardReply', 'read', 'readReply', 'watch', 'watchEvents', 'beacon',
 ] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<WorkMessage['type'], number>;
 const stopReasons = ['cancelled', 'superseded', 'timeout', 'released'] as const;
@@ -26,7 +26,7 @@ function fields(m: WorkMessage): unknown[] {
     case 'sessionReply':
       return [m.id, m.session, m.error, hintFields(m.hint)];
     case 'keepalive':
-      return [m.cell, m.session, m.sequence, m.slots, m.load, m.running];
+      return [m.cell, m.session, m.sequence, m.slots, m.load, runningFields(m.running)];
     case 'keepaliveReply':
       return [m.cell, m.session, m.sequence, m.known, m.stop, m.contacts.map(contactFields)];
     case 'runSpec':
@@ -57,6 +57,8 @@ function fields(m: WorkMessage): unknown[] {
       return [m.id, m.cell, m.run, m.after + 1];
     case 'watchEvents':
       return [m.id, m.events, m.gone];
+    case 'beacon':
+      return [m.beacon];
   }
 }
 
@@ -74,7 +76,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Omit<Extrac
     capabilities: readCapabilities(r.sub()), addresses: r.strings(64), running: readRunning(r),
   }),
   sessionReply: (r) => ({ id: r.int(), session: r.int(), error: r.text(), hint: readHint(r.sub()) }),
-  keepalive: (r) => ({ cell: r.string() as CellId, session: r.int(), sequence: r.int(), slots: r.int(), load: r.number(), running: r.ints() }),
+  keepalive: (r) => ({ cell: r.string() as CellId, session: r.int(), sequence: r.int(), slots: r.int(), load: r.number(), running: readRunning(r) }),
   keepaliveReply: (r) => ({
     cell: r.string() as CellId, session: r.int(), sequence: r.int(), known: r.boolean(), stop: r.ints(), contacts: r.list(readContact, 64),
   }),
@@ -91,6 +93,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Omit<Extrac
   read: (r) => ({ id: r.int(), cell: r.string() as CellId, strong: r.boolean(), query: r.string(), argument: r.json() }),
   readReply: (r) => ({ id: r.int(), code: r.string(), message: r.text(), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX), hint: readHint(r.sub()) }),
   watch: (r) => ({ id: r.int(), cell: r.string() as CellId, run: r.int(), after: r.int() - 1 }),
+  beacon: (r) => ({ beacon: r.bytes(BEACON_BYTES_MAX) }),
   watchEvents: (r) => ({ id: r.int(), events: readJsonList(r), gone: r.boolean() }),
 };
 

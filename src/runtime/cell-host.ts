@@ -1,0 +1,356 @@
+/**
+ * What of a cell lives on this node's disk: its log and state when this node is a member, the leader's duties while it
+ * leads. Decides nothing about which cell to be in; that is the runtime's.
+ */
+import type { CellId, LogIndex, MemberId, NodeId } from '../core/lib/ids.ts';
+import { memberId, nodeOfMember } from '../core/lib/ids.ts';
+import type { CellEvent } from '../core/cell/types.ts';
+import type { Config, Entry } from '../core/raft/types.ts';
+import { isSkeinError } from '../errors.ts';
+import { encodeCommand } from '../protocol/command-codec.ts';
+import type { BulkMessage, Contact, LeaderHint } from '../protocol/messages.ts';
+import { encodeRaft, type RaftEnvelope } from '../protocol/raft-codec.ts';
+import { Autopilot } from './autopilot.ts';
+import type { NodeContext } from './context.ts';
+import type { KnownNode } from './discovery.ts';
+import { Leader } from './leader.ts';
+import { Links } from './links.ts';
+import { Replica } from './replica.ts';
+import { restoreImage } from './snapshot-image.ts';
+import { SnapshotReceiver, SnapshotSender } from './snapshot-transfer.ts';
+import { DiskGuard } from './storage/disk-guard.ts';
+import { readIdentity, wipeStorage, writeIdentity, type StorageIdentity } from './storage/identity.ts';
+import { LogStore } from './storage/log-store.ts';
+import { recoverLog, type Damage, type Recovered } from './storage/recover.ts';
+
+export interface CellHostHooks {
+  applied(index: LogIndex, events: readonly CellEvent[]): void;
+  role(): void;
+  /** This node founded the cell. */
+  adopted(cell: CellId): void;
+  knownNode(node: NodeId): KnownNode | undefined;
+  /** Is this the cell that the node works for? Only that one's log may be created here. */
+  worksFor(cell: CellId): boolean;
+}
+
+export class CellHost {
+  readonly #context: NodeContext;
+  readonly #hooks: CellHostHooks;
+  readonly #guard: DiskGuard;
+  readonly #links: Links;
+  #identity: StorageIdentity = { storageId: '', cellId: '' };
+  #replica: Replica | undefined;
+  #leader: Leader | undefined;
+  #autopilot: Autopilot | undefined;
+  #sender: SnapshotSender | undefined;
+  #receiver: SnapshotReceiver | undefined;
+  #damaged: Damage | undefined;
+  /** Files are being written or removed that must be whole before anything else happens here. */
+  #busy = false;
+
+  constructor(context: NodeContext, hooks: CellHostHooks) {
+    this.#context = context;
+    this.#hooks = hooks;
+    this.#guard = new DiskGuard((error) => context.ports.fatal(error));
+    this.#links = new Links(context, () => this.#replica);
+  }
+
+  get cell(): CellId | '' {
+    return this.#identity.cellId;
+  }
+
+  get replica(): Replica | undefined {
+    return this.#replica;
+  }
+
+  get leader(): Leader | undefined {
+    return this.#leader;
+  }
+
+  get autopilot(): Autopilot | undefined {
+    return this.#autopilot;
+  }
+
+  get damaged(): Damage | undefined {
+    return this.#damaged;
+  }
+
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** '' while this disk may not hold a log. */
+  get member(): MemberId | '' {
+    const { storageId } = this.#identity;
+    return storageId === '' || this.#damaged !== undefined || !this.#context.init.vote ? '' : memberId(this.#context.self, storageId);
+  }
+
+  /** In the latest configuration, as voter or standby. */
+  get isMember(): boolean {
+    const { member } = this;
+    const config = this.#replica?.config;
+    return config !== undefined && member !== '' && [...config.voters, ...config.outgoing, ...config.standbys].includes(member);
+  }
+
+  hearsLeader(): boolean {
+    return this.#replica?.raft.hearsLeader(this.#context.now()) ?? false;
+  }
+
+  // ── Start and end ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  recover(): void {
+    const { disk } = this.#context.ports;
+    let identity: StorageIdentity | undefined;
+    let recovered: Recovered;
+    try {
+      identity = readIdentity(disk);
+      recovered = recoverLog(disk);
+    } catch (error) {
+      if (!isSkeinError(error, 'LOG_DAMAGED')) throw error;
+      this.#setDamaged({ file: String(error.data['file'] ?? 'identity'), offset: 0, reason: error.message });
+      return;
+    }
+    if (identity === undefined) return; // a log without identity is wiped when a new identity is written
+    this.#identity = identity;
+    if (recovered.damage !== undefined) this.#setDamaged(recovered.damage);
+    else if (identity.cellId !== '' && !recovered.empty) this.#open(recovered);
+  }
+
+  #setDamaged(damage: Damage): void {
+    this.#damaged = damage;
+    this.#context.note('error', 'log-damaged', `${damage.file} is damaged at byte ${damage.offset} (${damage.reason}): this disk does not vote any more. Its node joins the cluster again as a new member as soon as it finds the cell; the damaged files are kept until then.`, { ...damage });
+  }
+
+  start(): void {
+    this.#replica?.start();
+    if (this.#identity.storageId === '' && this.#damaged === undefined) this.renewStorage(() => {});
+  }
+
+  stop(): void {
+    this.#dismiss();
+    this.#sender?.stop();
+    this.#replica?.stop();
+  }
+
+  #open(recovered: Recovered): void {
+    const { ports } = this.#context;
+    const { cellId } = this.#identity;
+    const member = this.member;
+    if (cellId === '' || member === '') return;
+    const log = new LogStore({ disk: ports.disk, clock: ports.clock, recovered, fatal: (error) => ports.fatal(error) });
+    let replica: Replica;
+    try {
+      replica = new Replica({
+        context: this.#context,
+        self: member,
+        cell: cellId,
+        log,
+        recovered,
+        hooks: {
+          send: (to, message) => this.#send({ cell: cellId, from: member, to, message }),
+          applied: (index, events) => this.#applied(index, events),
+          replaced: () => this.#hooks.applied(0, []),
+          role: (role) => this.#role(role),
+          redial: (peer) => this.#links.redial(peer),
+          sendSnapshot: (to) => this.#sender?.send(to),
+          alarm: (bad, reason) => this.#autopilot?.alarm(bad, reason),
+        },
+      });
+    } catch (error) {
+      if (!isSkeinError(error, 'LOG_DAMAGED')) throw error;
+      this.#setDamaged({ file: 'snapshot', offset: 0, reason: error.message });
+      return;
+    }
+    this.#replica = replica;
+    this.#sender = new SnapshotSender(this.#context, replica);
+    this.#receiver = new SnapshotReceiver(this.#context, cellId, member);
+  }
+
+  /** Founds a cell with this node as its only voter: writes Genesis, then starts as if recovered from it. */
+  found(): void {
+    const { random, clock, disk } = this.#context.ports;
+    if (this.#busy || this.#replica !== undefined || this.member === '') return;
+    this.#busy = true;
+    const cell = hex(random.bytes(16)) as CellId;
+    const self = this.member as MemberId;
+    this.#setIdentity({ storageId: this.#identity.storageId, cellId: cell }, () => {
+      const config: Config = { voters: [self], outgoing: [], standbys: [], removed: [] };
+      const data = encodeCommand({ type: 'genesis', cellId: cell, clusterName: this.#context.init.clusterName, createdAt: clock.wall(), founder: this.#context.self });
+      const genesis: Entry = { index: 1, term: 1, kind: 'genesis', config, data };
+      const log = new LogStore({ disk, clock, recovered: recoverLog(disk), fatal: (error) => this.#context.ports.fatal(error) });
+      log.persist({ hard: { term: 1, votedFor: self }, entries: [genesis] }, () => {
+        this.#busy = false;
+        this.#context.note('info', 'cell-founded', `nobody answered: founded cell ${cell.slice(0, 8)}`, { cell });
+        this.#open(recoverLog(disk));
+        this.#hooks.adopted(cell);
+        this.#replica?.start();
+      });
+    });
+  }
+
+  /** The first word of a leader that wants this node to hold the log. */
+  #join(cell: CellId): void {
+    if (this.#busy || this.#replica !== undefined || this.member === '' || !this.#hooks.worksFor(cell)) return;
+    this.#busy = true;
+    this.#setIdentity({ storageId: this.#identity.storageId, cellId: cell }, () => {
+      this.#busy = false;
+      if (!this.#hooks.worksFor(cell)) return;
+      this.#open(recoverLog(this.#context.ports.disk));
+      this.#replica?.start();
+    });
+  }
+
+  #setIdentity(identity: StorageIdentity, done: () => void): void {
+    const { disk } = this.#context.ports;
+    const write = (): void => {
+      writeIdentity(disk, this.#guard, identity, () => {
+        this.#identity = identity;
+        if (!this.#context.stopped) done();
+      });
+    };
+    if (recoverLog(disk).empty) write();
+    else wipeStorage(disk, this.#guard, write);
+  }
+
+  /** Drops the log of the present cell: this disk is a new, empty member from now on. */
+  forget(done: () => void): void {
+    this.stop();
+    this.#replica = undefined;
+    this.#sender = undefined;
+    this.#receiver = undefined;
+    this.renewStorage(done);
+  }
+
+  /** A new storage id on an empty disk. */
+  renewStorage(done: () => void): void {
+    if (this.#busy) return;
+    this.#busy = true;
+    this.stop();
+    this.#replica = undefined;
+    const { disk, random } = this.#context.ports;
+    wipeStorage(disk, this.#guard, () => {
+      this.#damaged = undefined;
+      this.#identity = { storageId: '', cellId: '' };
+      this.#setIdentity({ storageId: hex(random.bytes(8)), cellId: '' }, () => {
+        this.#busy = false;
+        done();
+      });
+    });
+  }
+
+  // ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #send(envelope: RaftEnvelope): void {
+    this.#context.ports.transport.send(nodeOfMember(envelope.to), 'raft', encodeRaft(envelope));
+  }
+
+  raft(from: NodeId, envelope: RaftEnvelope): void {
+    if (nodeOfMember(envelope.from) !== from || envelope.to !== this.member) return; // another disk of this node, or a liar
+    if (this.#replica === undefined) {
+      if (envelope.message.type === 'append') this.#join(envelope.cell);
+      return;
+    }
+    if (envelope.cell !== this.#replica.cell) return;
+    this.#replica.receive(envelope.from, envelope.message);
+  }
+
+  bulk(from: NodeId, message: BulkMessage): void {
+    const replica = this.#replica;
+    if (replica === undefined || message.cell !== replica.cell || message.to !== this.member || nodeOfMember(message.from) !== from) return;
+    if (message.type === 'snapshotReply') {
+      this.#sender?.answered(message.from, message.index, message.next);
+      return;
+    }
+    const arrived = this.#receiver?.receive(from, message, replica.appliedIndex);
+    if (arrived === undefined) return;
+    try {
+      const state = restoreImage(arrived.sections);
+      replica.installSnapshot(message.from, message.term, arrived.meta, arrived.sections, state);
+    } catch (error) {
+      if (!isSkeinError(error, 'LOG_DAMAGED')) throw error;
+      this.#context.note('error', 'snapshot-refused', `a snapshot from ${from} cannot be read: ${error.message}`, { from });
+    }
+  }
+
+  // ── Role ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #role(role: string): void {
+    if (role !== 'leader') this.#dismiss();
+    this.#hooks.role();
+  }
+
+  #applied(index: LogIndex, events: readonly CellEvent[]): void {
+    const replica = this.#replica!;
+    this.#leader?.applied(index, events);
+    if (this.#leader === undefined && replica.leads && replica.raft.termAt(index) === replica.raft.term) this.#lead(replica);
+    this.#hooks.applied(index, events);
+  }
+
+  /** The Noop of this term is applied: what earlier leaders committed is known here now. */
+  #lead(replica: Replica): void {
+    this.#context.note('info', 'leader-elected', `leads cell ${replica.cell.slice(0, 8)} in term ${replica.raft.term}`, { term: replica.raft.term });
+    this.#leader = new Leader(this.#context, replica, { contacts: () => this.#contacts(), hint: () => this.#hint() });
+    this.#autopilot = new Autopilot(this.#context, replica, this.#leader, this.#hooks.knownNode);
+    this.#hooks.role();
+  }
+
+  #dismiss(): void {
+    this.#leader?.stop();
+    this.#autopilot?.stop();
+    this.#leader = undefined;
+    this.#autopilot = undefined;
+  }
+
+  #contacts(): Contact[] {
+    const { transport } = this.#context.ports;
+    const { voters, standbys } = this.#replica!.config;
+    return [...voters, ...standbys].map((member) => {
+      const node = nodeOfMember(member);
+      return { node, addresses: (node === this.#context.self ? transport.addresses() : transport.addressesOf(node)).slice(0, 16) };
+    });
+  }
+
+  #hint(): LeaderHint {
+    const { self, ports } = this.#context;
+    return { cell: this.#replica?.cell ?? '', node: self, addresses: ports.transport.addresses().slice(0, 16) };
+  }
+
+  // ── Links, time ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  peerUp(peer: NodeId, bootId: string): void {
+    this.#links.up(peer, bootId);
+    this.#leader?.peerUp(peer);
+  }
+
+  peerDown(peer: NodeId): void {
+    this.#links.down(peer);
+    this.#leader?.peerDown(peer);
+  }
+
+  /** A node showed itself: if this disk was damaged, it may begin anew once it sees its cell alive. */
+  nodeSeen(node: NodeId): void {
+    const seen = this.#hooks.knownNode(node)?.beacon.cell;
+    if (this.#damaged === undefined || this.#busy || seen === null || seen === undefined || seen.leader === '') return;
+    if (this.#identity.cellId !== '' && seen.id !== this.#identity.cellId) return;
+    this.#context.note('warn', 'storage-renewed', `the cell is led by ${seen.leader.slice(-8)}: the damaged log is dropped and this node joins as a new member`);
+    this.renewStorage(() => {});
+  }
+
+  tick(): void {
+    const replica = this.#replica;
+    if (replica === undefined) return;
+    if (replica.diskStalled()) {
+      this.#context.note('error', 'disk-stalled', `a write has not been synced for over ${this.#context.timing.diskStallMs} ms: this node does not lead`);
+      replica.stepDown('disk stalled');
+    }
+  }
+
+  suspended(): void {
+    this.#replica?.stepDown('suspended');
+  }
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+

@@ -1,0 +1,92 @@
+/** What every part of a node shares: identity, ports, and the way to say something to another node. */
+import type { NodeId } from '../core/lib/ids.ts';
+import type { NoteLevel } from '../ports/observer.ts';
+import type { Timer } from '../ports/clock.ts';
+import type { WorkMessage } from '../protocol/messages.ts';
+import { encodeWork } from '../protocol/work-codec.ts';
+import type { NodePorts, NodeRuntimeInit, Timing } from './init.ts';
+
+export class NodeContext {
+  readonly init: NodeRuntimeInit;
+  readonly ports: NodePorts;
+  readonly timing: Timing;
+  readonly self: NodeId;
+  readonly bootId: string;
+  /** Set by the runtime: hands a message to this very node, as if it came from outside. */
+  receiveWork: (from: NodeId, message: WorkMessage) => void = () => {};
+  #stopped = false;
+  readonly #timers = new Set<Timer>();
+
+  constructor(init: NodeRuntimeInit) {
+    this.init = init;
+    this.ports = init.ports;
+    this.timing = init.timing;
+    this.self = init.ports.transport.self;
+    this.bootId = init.ports.transport.bootId;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  now(): number {
+    return this.ports.clock.now();
+  }
+
+  note(level: NoteLevel, event: string, message: string, data?: Record<string, unknown>): void {
+    this.ports.observer.notify(data === undefined ? { level, event, message } : { level, event, message, data });
+  }
+
+  /** To this node itself by way of the next turn, so that no call returns into its caller. */
+  sendWork(to: NodeId, message: WorkMessage): boolean {
+    if (to !== this.self) return this.ports.transport.send(to, 'work', encodeWork(message));
+    this.defer(() => this.receiveWork(this.self, message));
+    return true;
+  }
+
+  defer(callback: () => void): void {
+    this.ports.clock.defer(() => {
+      if (!this.#stopped) callback();
+    });
+  }
+
+  /** A timer that dies with the node. */
+  after(delayMs: number, callback: () => void): Timer {
+    const timer = this.ports.clock.setTimer(delayMs, () => {
+      this.#timers.delete(timer);
+      if (!this.#stopped) callback();
+    });
+    this.#timers.add(timer);
+    return {
+      cancel: () => {
+        this.#timers.delete(timer);
+        timer.cancel();
+      },
+    };
+  }
+
+  /** Calls back every `intervalMs` (read anew each time) until cancelled or stopped. */
+  every(intervalMs: () => number, callback: () => void): Timer {
+    let cancelled = false;
+    let timer: Timer;
+    const schedule = (): void => {
+      timer = this.after(intervalMs(), () => {
+        callback();
+        if (!cancelled) schedule();
+      });
+    };
+    schedule();
+    return {
+      cancel: () => {
+        cancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Who is around: beacons out, beacons in, the table of nodes seen. Everything here is a hint (PROTOCOL §0 point 8); the
+ * decisions that follow from it (found, join, close) are taken by the runtime with the rules of `cells`.
+ */
+import type { CellId, NodeId } from '../core/lib/ids.ts';
+import { isSenior } from '../core/cells/rank.ts';
+import { isSkeinError } from '../errors.ts';
+import { decodeBeacon, encodeBeacon } from '../protocol/bulk-codec.ts';
+import type { Beacon, CellSighting } from '../protocol/messages.ts';
+import type { NodeContext } from './context.ts';
+
+/** Nodes remembered; the one heard longest ago goes first. */
+const NODES_MAX = 10_000;
+/** Beacons a second that one node should have to take, at any cluster size (PROTOCOL §4). */
+const BEACONS_PER_SECOND_MAX = 25;
+/** While nobody is found yet, beacons come faster. */
+const SEEKING_BEACON_MS = 500;
+
+export interface KnownNode {
+  readonly beacon: Beacon;
+  /** Monotonic ms. */
+  readonly seenAt: number;
+}
+
+export interface DiscoveryHooks {
+  self(): { readonly cell: CellSighting | null; readonly stopping: boolean; readonly seeking: boolean; readonly load: number; readonly slotsUsed: number };
+  heard(beacon: Beacon): void;
+}
+
+export class Discovery {
+  readonly #context: NodeContext;
+  readonly #hooks: DiscoveryHooks;
+  readonly #nodes = new Map<NodeId, KnownNode>();
+  #sequence = 0;
+  #announced = '';
+
+  constructor(context: NodeContext, hooks: DiscoveryHooks) {
+    this.#context = context;
+    this.#hooks = hooks;
+  }
+
+  start(): void {
+    this.publish();
+    this.#context.every(() => this.#intervalMs(), () => this.publish());
+  }
+
+  #intervalMs(): number {
+    const { seeking } = this.#hooks.self();
+    const steady = Math.max(this.#context.timing.beaconMs, (this.#nodes.size / BEACONS_PER_SECOND_MAX) * 1000);
+    return seeking ? Math.min(SEEKING_BEACON_MS, steady) : steady;
+  }
+
+  /** How long a node may be silent before it counts as gone. */
+  get silentMs(): number {
+    return 4 * Math.max(this.#context.timing.beaconMs, (this.#nodes.size / BEACONS_PER_SECOND_MAX) * 1000);
+  }
+
+  publish(): void {
+    this.#context.ports.transport.publish(this.#encode());
+  }
+
+  /** Publishes at once when what others act on (cell, leader, stopping) is not what the last beacon said. */
+  publishIfChanged(): void {
+    const { cell, stopping } = this.#hooks.self();
+    const key = `${cell?.id} ${cell?.leader} ${cell?.term} ${cell?.established} ${stopping}`;
+    if (key === this.#announced) return;
+    this.#announced = key;
+    this.publish();
+  }
+
+  greet(peer: NodeId): void {
+    this.#context.sendWork(peer, { type: 'beacon', beacon: this.#encode() });
+  }
+
+  #encode(): Uint8Array {
+    const { init, self, bootId, ports } = this.#context;
+    const { cell, stopping, load, slotsUsed } = this.#hooks.self();
+    this.#sequence += 1;
+    return encodeBeacon({
+      clusterName: init.clusterName,
+      node: self,
+      bootId,
+      name: init.name,
+      version: init.version,
+      sequence: this.#sequence,
+      votes: init.vote,
+      capabilities: init.capabilities,
+      load,
+      slotsUsed,
+      addresses: ports.transport.addresses().slice(0, 16),
+      stopping,
+      cell,
+    });
+  }
+
+  /** @param from the connection or gossip author it came by; a beacon speaks for its own node only. */
+  receive(from: NodeId, bytes: Uint8Array): void {
+    let beacon: Beacon;
+    try {
+      beacon = decodeBeacon(bytes);
+    } catch (error) {
+      if (!isSkeinError(error)) throw error;
+      this.#context.note('warn', 'frame-dropped', `a beacon from ${from} could not be read: ${error.message}`, { from });
+      return;
+    }
+    const { init, self, ports } = this.#context;
+    if (beacon.node !== from || beacon.node === self || beacon.clusterName !== init.clusterName) return;
+    const known = this.#nodes.get(beacon.node);
+    if (known !== undefined && known.beacon.bootId === beacon.bootId && known.beacon.sequence >= beacon.sequence) return;
+    this.#nodes.delete(beacon.node);
+    this.#nodes.set(beacon.node, { beacon, seenAt: this.#context.now() });
+    if (this.#nodes.size > NODES_MAX) this.#dropOldest();
+    if (!ports.transport.isConnected(beacon.node)) ports.transport.learn(beacon.node, beacon.addresses);
+    this.#hooks.heard(beacon);
+  }
+
+  #dropOldest(): void {
+    for (const node of this.#nodes.keys()) {
+      this.#nodes.delete(node);
+      return;
+    }
+  }
+
+  /** Nodes silent for longer than `memberForgottenMs` are neither shown nor dialled any more. */
+  forgetOld(): void {
+    const oldest = this.#context.now() - this.#context.timing.memberForgottenMs;
+    for (const [node, { seenAt }] of this.#nodes) {
+      if (seenAt >= oldest) return;
+      this.#nodes.delete(node);
+      this.#context.ports.transport.forget(node);
+    }
+  }
+
+  node(id: NodeId): KnownNode | undefined {
+    return this.#nodes.get(id);
+  }
+
+  nodes(): IterableIterator<KnownNode> {
+    return this.#nodes.values();
+  }
+
+  isFresh(known: KnownNode): boolean {
+    return this.#context.now() - known.seenAt <= this.silentMs && !known.beacon.stopping;
+  }
+
+  /** The most senior cell that somebody fresh says has a leader. */
+  bestCell(except: CellId | ''): CellSighting | undefined {
+    let best: CellSighting | undefined;
+    for (const known of this.#nodes.values()) {
+      const { cell } = known.beacon;
+      if (cell === null || cell.leader === '' || cell.id === except || !this.isFresh(known)) continue;
+      if (best === undefined || isSenior(cell, best) || (cell.id === best.id && cell.term > best.term)) best = cell;
+    }
+    return best;
+  }
+
+  /** Newest word on who leads this cell. */
+  leaderOf(cell: CellId): CellSighting | undefined {
+    let best: CellSighting | undefined;
+    for (const known of this.#nodes.values()) {
+      const sighting = known.beacon.cell;
+      if (sighting === null || sighting.id !== cell || sighting.leader === '' || !this.isFresh(known)) continue;
+      if (best === undefined || sighting.term > best.term) best = sighting;
+    }
+    return best;
+  }
+
+  /** Does a seeking node with a lower id see the same? Then it founds and we wait. */
+  lowestSeeker(): boolean {
+    for (const known of this.#nodes.values()) {
+      if (known.beacon.cell === null && known.beacon.votes && this.isFresh(known) && known.beacon.node < this.#context.self) return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * What the leader knows of the sessions beyond the log: when each was last heard, what it offers, whether its connection
+ * is there. Soft state: a new leader starts with "all heard just now" (a full new TTL for everybody, PROTOCOL §4).
+ */
+import type { Fence, MemberId, NodeId, RunNumber, SessionId } from '../core/lib/ids.ts';
+import type { CellState } from '../core/cell/state.ts';
+
+export interface SoftSession {
+  readonly id: SessionId;
+  readonly node: NodeId;
+  readonly member: MemberId | '';
+  /** Monotonic ms. */
+  readonly openedAt: number;
+  lastHeardAt: number;
+  /** Offered slots; what the state says until the first keepalive. */
+  slots: number;
+  load: number;
+  addresses: readonly string[];
+  /** Runs whose specification was sent on this connection. */
+  readonly specs: Set<RunNumber>;
+  /** When the last connection closed; undefined while there is one. */
+  downSince: number | undefined;
+  /** Its claims were released after the socket grace: not planned for until heard again. */
+  released: boolean;
+  /** Assigns sent, by fence: not sent again within a moment. */
+  readonly assigned: Map<Fence, number>;
+  /** It asked to leave. */
+  leaving: boolean;
+}
+
+/** Times a node's session or connection was lost, for the choice of voters. */
+const FLAPS_MAX = 10_000;
+
+export class LeaderSessions {
+  readonly #sessions = new Map<SessionId, SoftSession>();
+  readonly #ofNode = new Map<NodeId, SoftSession>();
+  readonly flaps = new Map<NodeId, number>();
+
+  /** All sessions of the state count as heard now. */
+  reset(state: CellState, now: number): void {
+    this.#sessions.clear();
+    this.#ofNode.clear();
+    for (const id of state.sessions.keys()) this.open(state, id, now);
+  }
+
+  open(state: CellState, id: SessionId, now: number): SoftSession | undefined {
+    const record = state.sessions.get(id);
+    if (record === undefined) return undefined;
+    const session: SoftSession = {
+      id,
+      node: record.nodeId,
+      member: record.member,
+      openedAt: now,
+      lastHeardAt: now,
+      slots: record.capabilities.slots,
+      load: 0,
+      addresses: [],
+      specs: new Set(),
+      downSince: undefined,
+      released: false,
+      assigned: new Map(),
+      leaving: false,
+    };
+    this.#sessions.set(id, session);
+    this.#ofNode.set(record.nodeId, session);
+    return session;
+  }
+
+  close(id: SessionId): void {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return;
+    this.#sessions.delete(id);
+    if (this.#ofNode.get(session.node) === session) this.#ofNode.delete(session.node);
+    this.flap(session.node);
+  }
+
+  flap(node: NodeId): void {
+    if (this.flaps.size >= FLAPS_MAX) this.flaps.clear();
+    this.flaps.set(node, (this.flaps.get(node) ?? 0) + 1);
+  }
+
+  get(id: SessionId): SoftSession | undefined {
+    return this.#sessions.get(id);
+  }
+
+  ofNode(node: NodeId): SoftSession | undefined {
+    return this.#ofNode.get(node);
+  }
+
+  all(): IterableIterator<SoftSession> {
+    return this.#sessions.values();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+}

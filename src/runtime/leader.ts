@@ -1,0 +1,411 @@
+/**
+ * What a node does besides replication while it leads: sessions, planning, claims, results, clients' requests. Exists
+ * from the moment its Noop is applied until it steps down; everything it knows beyond the log is soft.
+ */
+import type { LogIndex, NodeId, RunNumber, SessionId } from '../core/lib/ids.ts';
+import type { CellState } from '../core/cell/state.ts';
+import type { CellEvent, ClaimItem, Command, Reply, ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
+import { Planner } from '../core/plan/planner.ts';
+import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
+import { Assigner } from './assigner.ts';
+import { ClaimDeadlines } from './claim-deadlines.ts';
+import type { NodeContext } from './context.ts';
+import { LeaderSessions, type SoftSession } from './leader-sessions.ts';
+import type { ProposalDone, Replica } from './replica.ts';
+
+/** Claims in one ClaimBatch entry: about 12 bytes each, far below the entry limit. */
+const CLAIMS_PER_ENTRY = 2048;
+/** Results in one entry, and a bound on their text; a single one always fits (4 KB values, 2 KB tail). */
+const RESULTS_PER_ENTRY = 2048;
+const RESULTS_TEXT_PER_ENTRY = 160 * 1024;
+
+export interface LeaderHooks {
+  /** Voters and where to reach them, for workers that lose this leader. */
+  contacts(): readonly Contact[];
+  hint(): LeaderHint;
+}
+
+interface QueuedResults {
+  readonly items: readonly ResultItem[];
+  readonly done: (verdicts: readonly ResultVerdict[]) => void;
+}
+
+export class Leader {
+  readonly sessions = new LeaderSessions();
+  readonly #context: NodeContext;
+  readonly #replica: Replica;
+  readonly #hooks: LeaderHooks;
+  readonly #planner = new Planner();
+  readonly #assigner: Assigner;
+  readonly #deadlines = new ClaimDeadlines();
+  #planning = false;
+  #wakeAt = Infinity;
+  #results: QueuedResults[] = [];
+  #stopped = false;
+  readonly #opening = new Map<NodeId, { readonly bootId: string; readonly ids: number[] }>();
+  readonly #tickTimer: { cancel(): void };
+
+  constructor(context: NodeContext, replica: Replica, hooks: LeaderHooks) {
+    this.#context = context;
+    this.#replica = replica;
+    this.#hooks = hooks;
+    this.#assigner = new Assigner(context, replica.cell);
+    this.sessions.reset(replica.state, context.now());
+    this.#planner.rebuild(replica.state);
+    this.#deadlines.rebuild(replica.state);
+    for (const session of this.sessions.all()) this.#probe(session);
+    this.#tickTimer = context.every(() => Math.min(100, context.timing.heartbeatMs), () => this.#tick());
+    this.#planSoon();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#tickTimer.cancel();
+    const waiting = this.#results;
+    this.#results = [];
+    for (const { done } of waiting) done([]);
+  }
+
+  get #state(): CellState {
+    return this.#replica.state;
+  }
+
+  /** Sessions whose holder is not connected are tried at once: a refused dial starts the short grace, not the TTL. */
+  #probe(session: SoftSession): void {
+    const { transport } = this.#context.ports;
+    if (session.node === this.#context.self || transport.isConnected(session.node)) return;
+    session.downSince = this.#context.now();
+  }
+
+  applied(_index: LogIndex, events: readonly CellEvent[]): void {
+    if (events.length === 0) return;
+    for (const event of events) this.#onEvent(event);
+    this.#planner.onEvents(this.#state, events);
+    this.#planSoon();
+  }
+
+  #onEvent(event: CellEvent): void {
+    switch (event.type) {
+      case 'sessionOpened':
+        this.sessions.open(this.#state, event.session, this.#context.now());
+        return;
+      case 'sessionClosed':
+        this.sessions.close(event.session);
+        return;
+      case 'claimEnded':
+        this.#tellStop(event.session, [event.fence], event.why);
+        return;
+      case 'module':
+        if (event.phase === 'claimed') this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
+        return;
+      case 'runSubmitted':
+      case 'runFinal':
+      case 'runRetired':
+      case 'nodeDrain':
+      case 'closed':
+    }
+  }
+
+  #tellStop(id: SessionId, fences: readonly number[], reason: StopReason): void {
+    const session = this.sessions.get(id);
+    if (session === undefined) return;
+    this.#context.sendWork(session.node, { type: 'stop', cell: this.#replica.cell, session: id, fences, reason });
+  }
+
+  // ── Messages from workers ──────────────────────────────────────────────────────────────────────────────────────
+
+  receive(from: NodeId, message: WorkMessage): void {
+    switch (message.type) {
+      case 'sessionOpen':
+        this.#sessionOpen(from, message);
+        return;
+      case 'keepalive':
+        this.#keepalive(from, message);
+        return;
+      case 'decline':
+        this.#declined(from, message);
+        return;
+      case 'results':
+        this.submitResults(message.items, (verdicts) => {
+          this.#context.sendWork(from, { type: 'resultsReply', id: message.id, verdicts, hint: this.#hooks.hint() });
+        });
+        return;
+      default:
+        this.#context.note('warn', 'message-dropped', `a ${message.type} message from ${from} is not for a leader`, { from });
+    }
+  }
+
+  #sessionOpen(from: NodeId, message: Extract<WorkMessage, { type: 'sessionOpen' }>): void {
+    const answer = (session: SessionId, error: string): void => {
+      this.#context.sendWork(from, { type: 'sessionReply', id: message.id, session, error, hint: this.#hooks.hint() });
+    };
+    if (message.member !== '' && this.#replica.config.removed.includes(message.member)) {
+      answer(0, 'MEMBER_REMOVED');
+      return;
+    }
+    const present = this.sessions.ofNode(from);
+    const record = present === undefined ? undefined : this.#state.sessions.get(present.id);
+    if (present !== undefined && record !== undefined && record.bootId === message.bootId && record.member === message.member) {
+      this.#heard(present, message.addresses);
+      answer(present.id, '');
+      return;
+    }
+    const opening = this.#opening.get(from);
+    if (opening !== undefined && opening.bootId === message.bootId) {
+      opening.ids.push(message.id);
+      return;
+    }
+    this.#opening.set(from, { bootId: message.bootId, ids: [] });
+    const { member, bootId, name, capabilities, running } = message;
+    const command: Command = { type: 'sessionOpen', now: this.#replica.stamp(), node: from, member, bootId, name, capabilities, running };
+    this.#replica.propose(command, (result) => {
+      this.#opening.delete(from);
+      const reply = result?.reply;
+      if (reply?.type !== 'session') {
+        answer(0, reply?.type === 'error' ? reply.code : '');
+        return;
+      }
+      const session = this.sessions.get(reply.session);
+      if (session !== undefined) this.#heard(session, message.addresses);
+      answer(reply.session, '');
+    });
+  }
+
+  #heard(session: SoftSession, addresses?: readonly string[]): void {
+    session.lastHeardAt = this.#context.now();
+    session.downSince = undefined;
+    session.released = false;
+    if (addresses !== undefined && addresses.length > 0) {
+      session.addresses = addresses;
+      if (session.node !== this.#context.self) this.#context.ports.transport.learn(session.node, addresses);
+    }
+  }
+
+  #keepalive(from: NodeId, message: Extract<WorkMessage, { type: 'keepalive' }>): void {
+    // Not acked without the planner lease: the worker must not think that somebody watches over it (PROTOCOL §4).
+    if (!this.#replica.mayPlan()) return;
+    const session = this.sessions.get(message.session);
+    const known = session !== undefined && session.node === from;
+    const stop = known ? this.#reconcile(session, message.running) : [];
+    if (known) {
+      this.#heard(session);
+      session.slots = message.slots;
+      session.load = message.load;
+      this.#planSoon();
+    }
+    const { cell } = this.#replica;
+    this.#context.sendWork(from, { type: 'keepaliveReply', cell, session: message.session, sequence: message.sequence, known, stop, contacts: this.#hooks.contacts() });
+  }
+
+  /**
+   * Compares the claims of the log with what the worker says it has: assigns what it does not know of (the Assign was
+   * lost, or its leader died between commit and Assign), and returns what it should stop because the module has ended.
+   */
+  #reconcile(session: SoftSession, running: readonly RunningClaim[]): number[] {
+    const record = this.#state.sessions.get(session.id);
+    if (record === undefined) return [];
+    const reported = new Set(running.map((claim) => claim.fence));
+    const stop: number[] = [];
+    for (const { run, module, fence } of running) {
+      if (record.claims.has(fence)) continue;
+      const current = this.#state.runs.get(run)?.modules[module];
+      if (current === undefined || current.finishedAt !== 0) stop.push(fence);
+    }
+    const before = this.#context.now() - this.#context.timing.keepaliveMs / 2;
+    for (const [fence, sentAt] of session.assigned) if (!record.claims.has(fence) || (sentAt < before && reported.has(fence))) session.assigned.delete(fence);
+    for (const [fence, module] of record.claims) {
+      if (reported.has(fence) || (session.assigned.get(fence) ?? -Infinity) > before) continue;
+      this.#assigner.assign(this.#state, session, module, fence);
+    }
+    return stop;
+  }
+
+  #declined(from: NodeId, message: Extract<WorkMessage, { type: 'decline' }>): void {
+    const session = this.sessions.ofNode(from);
+    if (session === undefined) return;
+    const record = this.#state.sessions.get(session.id);
+    const claims = message.claims.filter((claim) => record?.claims.has(claim.fence));
+    if (claims.length === 0) return;
+    if (message.needSpec) {
+      for (const claim of claims) {
+        session.specs.delete(claim.run);
+        const module = record?.claims.get(claim.fence);
+        if (module !== undefined) this.#assigner.assign(this.#state, session, module, claim.fence);
+      }
+      return;
+    }
+    this.#replica.propose({ type: 'release', now: this.#replica.stamp(), claims, reason: 'declined' });
+  }
+
+  /** Records results; all that arrive in one turn share one entry. `done([])` = not recorded, ask again. */
+  submitResults(items: readonly ResultItem[], done: (verdicts: readonly ResultVerdict[]) => void): void {
+    this.#results.push({ items, done });
+    if (this.#results.length === 1) this.#context.defer(() => this.#flushResults());
+  }
+
+  #flushResults(): void {
+    const queued = this.#results;
+    this.#results = [];
+    if (this.#stopped) {
+      for (const { done } of queued) done([]);
+      return;
+    }
+    for (const batch of inBatches(queued)) {
+      const items = batch.flatMap((entry) => entry.items);
+      const jitter = this.#context.ports.random.float();
+      this.#replica.propose({ type: 'results', now: this.#replica.stamp(), jitter, items }, (answer) => {
+        const verdicts = answer?.reply.type === 'results' ? answer.reply.verdicts : undefined;
+        let at = 0;
+        for (const entry of batch) {
+          entry.done(verdicts === undefined ? [] : verdicts.slice(at, at + entry.items.length));
+          at += entry.items.length;
+        }
+      });
+    }
+  }
+
+  // ── Planning ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #planSoon(): void {
+    if (this.#planning || this.#stopped) return;
+    this.#planning = true;
+    this.#context.defer(() => {
+      this.#planning = false;
+      if (!this.#stopped) this.#plan();
+    });
+  }
+
+  #plan(): void {
+    if (!this.#replica.mayPlan()) return;
+    const now = this.#replica.stamp();
+    const candidates = [];
+    for (const session of this.sessions.all()) {
+      if (session.released || session.downSince !== undefined || session.slots === 0) continue;
+      candidates.push({ session: session.id, slots: session.slots, load: session.load });
+    }
+    const claims = this.#planner.plan(this.#state, now, candidates, CLAIMS_PER_ENTRY);
+    this.#wakeAt = this.#planner.nextWakeAt(now);
+    if (claims.length === 0) return;
+    this.#planner.proposed(claims);
+    this.#replica.propose({ type: 'claimBatch', now, claims }, (answer) => this.#claimed(claims, answer));
+    if (claims.length === CLAIMS_PER_ENTRY) this.#planSoon();
+  }
+
+  #claimed(claims: readonly ClaimItem[], answer: Parameters<ProposalDone>[0]): void {
+    this.#planner.settled(this.#state, claims);
+    if (answer === undefined || answer.reply.type !== 'claims' || this.#stopped) return;
+    const { fences } = answer.reply;
+    for (const [position, claim] of claims.entries()) {
+      const fence = fences[position] ?? 0;
+      const session = this.sessions.get(claim.session);
+      const module = this.#state.runs.get(claim.run)?.modules[claim.module];
+      if (fence === 0 || session === undefined || module === undefined || module.fence !== fence) continue;
+      this.#assigner.assign(this.#state, session, module, fence);
+    }
+  }
+
+  // ── Time ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #tick(): void {
+    if (!this.#replica.mayPlan()) return;
+    const now = this.#context.now();
+    const { sessionTtlMs, socketGraceMs } = this.#context.timing;
+    for (const session of this.sessions.all()) {
+      if (now - session.lastHeardAt > this.#ttl(sessionTtlMs)) this.#expire(session, 'silent');
+      else if (session.downSince !== undefined && !session.released && now - session.downSince > socketGraceMs) this.#releaseOf(session);
+    }
+    const stamp = this.#replica.stamp();
+    const late = this.#deadlines.due(this.#state, stamp);
+    if (late.length > 0) this.#replica.propose({ type: 'release', now: stamp, claims: late, reason: 'timeout' });
+    if (stamp >= this.#wakeAt) this.#planSoon();
+  }
+
+  /** Keepalives come slower in a big cell, so sessions live longer (PROTOCOL §4). */
+  #ttl(baseMs: number): number {
+    return Math.max(baseMs, 5 * (this.sessions.size / 250) * 1000);
+  }
+
+  readonly #expiring = new Set<SessionId>();
+
+  #expire(session: SoftSession, reason: 'silent' | 'socket' | 'left'): void {
+    if (this.#expiring.has(session.id)) return;
+    this.#expiring.add(session.id);
+    this.#replica.propose({ type: 'sessionExpire', now: this.#replica.stamp(), session: session.id, reason }, () => this.#expiring.delete(session.id));
+  }
+
+  /** Its process is gone as far as we can see: what is safe to execute twice goes to others now. */
+  #releaseOf(session: SoftSession): void {
+    session.released = true;
+    this.sessions.flap(session.node);
+    const record = this.#state.sessions.get(session.id);
+    if (record === undefined) return;
+    const claims: RunningClaim[] = [];
+    for (const [fence, module] of record.claims) {
+      if (module.run.spec.modules[module.index]?.effectful === false) claims.push({ run: module.run.number, module: module.index, fence });
+    }
+    if (claims.length > 0) this.#replica.propose({ type: 'release', now: this.#replica.stamp(), claims, reason: 'lost' });
+  }
+
+  peerDown(node: NodeId): void {
+    const session = this.sessions.ofNode(node);
+    if (session === undefined) return;
+    session.downSince ??= this.#context.now();
+    session.specs.clear();
+  }
+
+  peerUp(node: NodeId): void {
+    const session = this.sessions.ofNode(node);
+    if (session === undefined || session.released) return;
+    session.downSince = undefined;
+  }
+
+  /** The session of a node that leaves ends by its own wish. */
+  endSession(node: NodeId): void {
+    const session = this.sessions.ofNode(node);
+    if (session !== undefined) this.#expire(session, 'left');
+  }
+
+  // ── Clients ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Proposes a client's command. `undefined`: not led here any more, outcome unknown. */
+  command(commands: readonly Command[], done: (reply: Reply | undefined) => void): void {
+    for (const [position, command] of commands.entries()) {
+      if (position < commands.length - 1) this.#replica.propose(command);
+      else this.#replica.propose(command, (answer) => done(answer?.reply));
+    }
+  }
+
+  stamp(): number {
+    return this.#replica.stamp();
+  }
+
+}
+
+function inBatches(queued: readonly QueuedResults[]): QueuedResults[][] {
+  const batches: QueuedResults[][] = [];
+  let batch: QueuedResults[] = [];
+  let items = 0;
+  let text = 0;
+  for (const entry of queued) {
+    const length = entry.items.reduce((sum, item) => sum + textOf(item), 0);
+    if (batch.length > 0 && (items + entry.items.length > RESULTS_PER_ENTRY || text + length > RESULTS_TEXT_PER_ENTRY)) {
+      batches.push(batch);
+      batch = [];
+      items = 0;
+      text = 0;
+    }
+    batch.push(entry);
+    items += entry.items.length;
+    text += length;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}
+
+/** Rough encoded size of what varies in a result. */
+export function textOf(item: ResultItem): number {
+  const { values, tail, error } = item.outcome;
+  let length = 64 + 3 * tail.length + (error === null ? 0 : 3 * error.message.length);
+  for (const key in values) length += 3 * (key.length + JSON.stringify(values[key]).length);
+  return length;
+}

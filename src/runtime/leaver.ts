@@ -1,0 +1,99 @@
+/**
+ * A node that goes in good order: takes no new work, finishes or hands back what it has, is taken out of the
+ * configuration, ends its session. Then, and only then, nobody waits for it. Both sides of it are here.
+ */
+import type { CellId, NodeId, SessionId } from '../core/lib/ids.ts';
+import type { WorkMessage } from '../protocol/messages.ts';
+import type { CellHost } from './cell-host.ts';
+import type { NodeContext } from './context.ts';
+import type { Worker } from './worker.ts';
+
+/** What runs may finish within this time; then it is handed back. */
+const FINISH_MS = 30_000;
+/** Handing back: SIGTERM, grace, SIGKILL, and the way to the leader. */
+const HAND_BACK_MS = 8000;
+/** How long the cell may take to let this node go. */
+const DEPART_MS = 10_000;
+const POLL_MS = 50;
+const ASK_EVERY_MS = 250;
+
+export interface LeaverParts {
+  readonly host: CellHost;
+  readonly worker: Worker;
+  target(): { readonly cell: CellId | ''; readonly node: NodeId | '' };
+  session(): SessionId;
+}
+
+export class Leaver {
+  readonly #context: NodeContext;
+  readonly #parts: LeaverParts;
+  #asked = 0;
+  #gone = false;
+  #handedBack = false;
+
+  constructor(context: NodeContext, parts: LeaverParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** @param now hand back at once. A second call hurries a first one. */
+  leave(now: boolean, done: () => void): void {
+    const { worker } = this.#parts;
+    const started = this.#context.now();
+    worker.drain(now);
+    this.#handedBack ||= now;
+    let handBackAt = now ? started : started + FINISH_MS;
+    let departAt = Infinity;
+    let lastAsked = -Infinity;
+    const timer = this.#context.every(() => POLL_MS, () => {
+      const at = this.#context.now();
+      if (this.#handedBack) handBackAt = Math.min(handBackAt, at);
+      if (departAt === Infinity) {
+        if (at >= handBackAt && !this.#handedBack) {
+          this.#handedBack = true;
+          worker.drain(true);
+        }
+        if (worker.idle || at >= handBackAt + HAND_BACK_MS) departAt = at + DEPART_MS;
+        else return;
+      }
+      if (this.#gone || at >= departAt || this.#alone()) {
+        timer.cancel();
+        done();
+        return;
+      }
+      if (at - lastAsked < ASK_EVERY_MS) return;
+      lastAsked = at;
+      this.#ask();
+    });
+  }
+
+  /** Nobody else is there to take over: the log stays on this disk. */
+  #alone(): boolean {
+    const { cell, node } = this.#parts.target();
+    if (cell === '') return true;
+    const { leader } = this.#parts.host;
+    if (leader === undefined || node !== this.#context.self) return false;
+    for (const session of leader.sessions.all()) if (session.node !== this.#context.self && !session.leaving && session.downSince === undefined) return false;
+    return true;
+  }
+
+  #ask(): void {
+    const { cell, node } = this.#parts.target();
+    if (cell === '' || node === '') return;
+    this.#asked += 1;
+    this.#context.sendWork(node, { type: 'leave', id: this.#asked, cell, node: this.#context.self, session: this.#parts.session() });
+  }
+
+  receive(from: NodeId, message: Extract<WorkMessage, { type: 'leave' | 'leaveReply' }>): void {
+    if (message.type === 'leaveReply') {
+      if (message.done) this.#gone = true;
+      return;
+    }
+    if (message.node !== from) return;
+    const { leader, autopilot, cell } = this.#parts.host;
+    const led = leader !== undefined && autopilot !== undefined && message.cell === cell;
+    const done = led && autopilot.release(from);
+    const { node } = this.#parts.target();
+    this.#context.sendWork(from, { type: 'leaveReply', id: message.id, done, hint: { cell: message.cell, node, addresses: [] } });
+  }
+}

@@ -1,0 +1,185 @@
+/** The promise face of a node (api.ts) over the callbacks of the runtime. */
+import type { NodeId, RunId, RunNumber } from '../core/lib/ids.ts';
+import { nodeOfMember } from '../core/lib/ids.ts';
+import { majorityOf } from '../core/raft/quorum.ts';
+import type { Json, RunPhase, RunSpec } from '../core/cell/types.ts';
+import { SkeinError } from '../errors.ts';
+import type { ClusterStatus, NodeApi, NodeView, ReadOptions, RunEvent, RunSummary, RunView, SubmitAnswer } from './api.ts';
+import type { GatewayDone } from './gateway.ts';
+import type { NodeRuntime } from './node-runtime.ts';
+import { nodeViews } from './node-views.ts';
+import { newRequestKey } from './request-key.ts';
+
+interface Resolved {
+  readonly number: RunNumber;
+  readonly final: boolean;
+  readonly summary: RunSummary;
+}
+
+export class RuntimeNodeApi implements NodeApi {
+  readonly #runtime: NodeRuntime;
+
+  constructor(runtime: NodeRuntime) {
+    this.#runtime = runtime;
+  }
+
+  async submit(spec: RunSpec, options: { readonly requestKey?: string; readonly signal?: AbortSignal } = {}): Promise<SubmitAnswer> {
+    const { clock, random } = this.#runtime.context.ports;
+    const requestKey = options.requestKey ?? newRequestKey(clock.wall(), random.bytes(10));
+    const answer = await promise<{ runId: RunId; duplicate: boolean }>(options.signal, (done) => this.#runtime.submit(spec, requestKey, done));
+    return { runId: answer.runId, requestKey, duplicate: answer.duplicate };
+  }
+
+  async cancel(run: string, reason = ''): Promise<RunSummary> {
+    const { number, final, summary } = await this.#resolve(run);
+    if (final) throw new SkeinError('RUN_FINAL', `run ${summary.shortId} has already ${summary.phase}`, { runId: summary.runId });
+    await promise<void>(undefined, (done) => this.#runtime.cancelRun(number, reason, done));
+    return (await this.#resolve(summary.runId, { consistency: 'strong' })).summary;
+  }
+
+  async runs(options: ReadOptions & { readonly limit?: number; readonly phase?: RunPhase } = {}): Promise<RunSummary[]> {
+    return (await this.#read('runs', { limit: options.limit ?? 0, phase: options.phase ?? '' }, options)) as unknown as RunSummary[];
+  }
+
+  async run(run: string, options: ReadOptions = {}): Promise<RunView> {
+    return (await this.#read('run', run, options)) as unknown as RunView;
+  }
+
+  /** A run that this node's state does not know yet may have been accepted a moment ago: then the leader is asked. */
+  async #resolve(run: string, options: ReadOptions = {}): Promise<Resolved> {
+    return (await this.#read('resolve', run, options)) as unknown as Resolved;
+  }
+
+  async #read(query: string, argument: Json, options: ReadOptions): Promise<Json> {
+    const strong = options.consistency === 'strong';
+    const ask = (strongly: boolean): Promise<Json> => promise<Json>(options.signal, (done) => this.#runtime.read(query, argument, strongly, done));
+    try {
+      return await ask(strong);
+    } catch (error) {
+      if (strong || !(error instanceof SkeinError) || error.code !== 'RUN_NOT_FOUND') throw error;
+      return await ask(true);
+    }
+  }
+
+  watch(run: string, afterSequence: number | undefined, listener: (event: RunEvent) => void): () => void {
+    if (run === '') return this.#runtime.watches.watch(0, afterSequence, listener);
+    let end: (() => void) | undefined;
+    let ended = false;
+    void this.#resolve(run).then(
+      ({ number }) => {
+        if (!ended) end = this.#runtime.watches.watch(number, afterSequence, listener);
+      },
+      () => undefined,
+    );
+    return () => {
+      ended = true;
+      end?.();
+    };
+  }
+
+  async wait(run: string, signal?: AbortSignal): Promise<RunView> {
+    const { number, final, summary } = await this.#resolve(run, signal === undefined ? {} : { signal });
+    if (!final) {
+      await new Promise<void>((resolve, reject) => {
+        const end = this.#runtime.watches.watch(number, 0, (event) => {
+          if (event.type !== 'run' || !isFinalPhase(event.phase)) return;
+          end();
+          resolve();
+        });
+        signal?.addEventListener('abort', () => {
+          end();
+          reject(abortError(signal));
+        });
+      });
+    }
+    return await this.run(summary.runId);
+  }
+
+  async drain(node: string, on: boolean): Promise<void> {
+    const id = this.#findNode(node);
+    await promise<void>(undefined, (done) => this.#runtime.drainNode(id, on, done));
+  }
+
+  #findNode(text: string): NodeId {
+    const nodes = this.nodes();
+    const exact = nodes.filter((node) => node.name === text || node.nodeId === text);
+    const found = exact.length > 0 ? exact : nodes.filter((node) => node.name.startsWith(text) || node.nodeId.startsWith(text) || node.nodeId.endsWith(text));
+    if (found.length === 1) return found[0]!.nodeId;
+    const what = found.length === 0 ? 'no node has' : `${found.length} nodes have`;
+    throw new SkeinError('NODE_NOT_FOUND', `${what} the name or id ${JSON.stringify(text)}; known: ${nodes.map((node) => node.name).join(', ')}`);
+  }
+
+  leave(options: { readonly now?: boolean } = {}): Promise<void> {
+    return new Promise((resolve) => this.#runtime.leave(options.now === true, resolve));
+  }
+
+  nodes(): NodeView[] {
+    return nodeViews(this.#runtime);
+  }
+
+  status(): ClusterStatus {
+    const { context, replica, phase } = this.#runtime;
+    const nodes = this.nodes();
+    const nameOf = (id: NodeId): string => nodes.find((node) => node.nodeId === id)?.name ?? id.slice(-8);
+    const alive = (id: NodeId): boolean => nodes.some((node) => node.nodeId === id && node.state !== 'dead' && node.state !== 'suspect');
+    const member = (id: NodeId): { nodeId: NodeId; name: string; alive: boolean } => ({ nodeId: id, name: nameOf(id), alive: alive(id) });
+    const config = replica?.config;
+    const voters = (config?.voters ?? []).map((id) => member(nodeOfMember(id)));
+    const standbys = (config?.standbys ?? []).map((id) => member(nodeOfMember(id)));
+    const leaderId = this.#runtime.leaderHint().node;
+    const live = voters.filter((voter) => voter.alive).length;
+    const quorum = config === undefined ? leaderId !== '' : replica!.raft.hearsLeader(context.now());
+    const spare = quorum ? Math.max(0, live - majorityOf(voters.length)) : 0;
+    const usable = nodes.filter((node) => node.state === 'alive');
+    return {
+      clusterName: context.init.clusterName,
+      node: { nodeId: context.self, name: context.init.name, phase, version: context.init.version },
+      cellId: this.#runtime.cell,
+      term: replica?.raft.term ?? 0,
+      leader: leaderId === '' ? '' : nameOf(leaderId),
+      leaderId,
+      voters,
+      standbys,
+      quorum,
+      lossesTolerated: spare,
+      advice: advice(phase, voters.length, live, standbys.filter((standby) => standby.alive).length, replica?.oneCopy ?? false),
+      commitIndex: replica?.raft.commitIndex ?? 0,
+      appliedIndex: replica?.appliedIndex ?? 0,
+      nodes: nodes.filter((node) => node.state !== 'dead').length,
+      slots: { total: usable.reduce((sum, node) => sum + node.capabilities.slots, 0), used: usable.reduce((sum, node) => sum + node.slotsUsed, 0) },
+      runs: { live: replica === undefined ? 0 : replica.state.runs.size - replica.state.finished.size, finished: replica?.state.finished.size ?? 0 },
+    };
+  }
+}
+
+function advice(phase: ClusterStatus['node']['phase'], voters: number, live: number, standbys: number, oneCopy: boolean): string {
+  if (phase === 'seeking') return 'looking for other nodes';
+  if (phase === 'damaged') return 'the log on this disk is damaged: it does not vote and waits to see its cell alive';
+  if (phase === 'stalled') return 'the majority of the voters is out of reach: nothing can be recorded until they return';
+  if (voters === 0) return 'this node works without a log';
+  if (voters === 1) {
+    if (standbys === 0) return 'one machine: losing it stops the queue until it is back';
+    return oneCopy ? 'one copy: the standby is catching up' : 'two copies: the log is on both machines, but only one of them leads';
+  }
+  if (live < voters) return `${voters - live} of ${voters} voters is gone; it is replaced or dropped when it stays away`;
+  return `any ${voters - majorityOf(voters)} of ${voters} voters may be lost`;
+}
+
+export function isFinalPhase(phase: string): boolean {
+  return phase === 'succeeded' || phase === 'failed' || phase === 'cancelled';
+}
+
+function abortError(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('aborted');
+}
+
+function promise<T>(signal: AbortSignal | undefined, begin: (done: GatewayDone<T>) => void): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', () => reject(abortError(signal)), { once: true });
+    begin((error, value) => {
+      if (error !== undefined) reject(error);
+      else resolve(value as T);
+    });
+  });
+}

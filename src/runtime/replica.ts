@@ -1,0 +1,404 @@
+/**
+ * One member's copy of one cell: drives the Raft core, keeps its log on disk, applies what is committed to the reducer.
+ * Owns the order of things: nothing is sent, counted or acknowledged before the write it depends on is synced. Who does
+ * what with the state (planning, sessions, clients) is the business of others, told through the hooks.
+ */
+import { assert } from '../core/lib/assert.ts';
+import type { CellId, LogIndex, MemberId, Term } from '../core/lib/ids.ts';
+import { apply, skip, type CellState } from '../core/cell/cell.ts';
+import type { CellEvent, Command, Reply } from '../core/cell/types.ts';
+import { Raft } from '../core/raft/raft.ts';
+import type { Config, Entry, LinkState, RaftEffect, RaftInput, RaftMessage, Role, SnapshotMeta } from '../core/raft/types.ts';
+import type { Timer } from '../ports/clock.ts';
+import { decodeCommand, encodeCommand } from '../protocol/command-codec.ts';
+import { AckGate } from './ack-gate.ts';
+import type { NodeContext } from './context.ts';
+import { SnapshotImage, restoreImage } from './snapshot-image.ts';
+import type { LogStore } from './storage/log-store.ts';
+import type { Recovered } from './storage/recover.ts';
+
+/** Committed entries between two snapshots. */
+const SNAPSHOT_ENTRIES = 20_000;
+/** Log bytes between two snapshots. */
+const SNAPSHOT_LOG_BYTES = 32 * 1024 * 1024;
+/** Commands waiting to be appended or committed on the leader. */
+const PROPOSALS_MAX = 50_000;
+
+/** `undefined`: this node does not lead (any more); whether the command is in the log is unknown. */
+export type ProposalDone = (answer: { readonly reply: Reply; readonly index: LogIndex } | undefined) => void;
+
+export interface ReplicaHooks {
+  send(to: MemberId, message: RaftMessage): void;
+  applied(index: LogIndex, events: readonly CellEvent[]): void;
+  /** The whole state was replaced by a leader's snapshot. */
+  replaced(): void;
+  role(role: Role, term: Term, leader: MemberId | ''): void;
+  redial(peer: MemberId): void;
+  sendSnapshot(to: MemberId): void;
+  alarm(member: MemberId, reason: string): void;
+}
+
+export interface ReplicaInit {
+  readonly context: NodeContext;
+  readonly self: MemberId;
+  readonly cell: CellId;
+  readonly log: LogStore;
+  readonly recovered: Recovered;
+  readonly hooks: ReplicaHooks;
+}
+
+interface Proposal {
+  readonly command: Command;
+  readonly data: Uint8Array;
+  readonly done: ProposalDone | undefined;
+  term: Term;
+}
+
+export class Replica {
+  readonly raft: Raft;
+  readonly self: MemberId;
+  readonly cell: CellId;
+  state: CellState;
+  readonly #context: NodeContext;
+  readonly #log: LogStore;
+  readonly #hooks: ReplicaHooks;
+  readonly #gate: AckGate;
+  readonly #image: SnapshotImage;
+  #appliedIndex: LogIndex;
+  /** Proposed in this turn, not yet appended. */
+  #queue: Proposal[] = [];
+  #appending: Proposal[] = [];
+  /** Appended, not yet applied, by index. */
+  readonly #pending = new Map<LogIndex, Proposal>();
+  readonly #reads = new Map<number, (index: LogIndex | undefined) => void>();
+  #readId = 0;
+  #timer: Timer | undefined;
+  #timerAt = Infinity;
+  #snapshotUnderWay = false;
+  #logBytesSinceSnapshot = 0;
+  #stopped = false;
+  #installing = false;
+  /** Durable, and offered to the core in this very step. */
+  #arrived: { readonly meta: SnapshotMeta; readonly state: CellState } | undefined;
+  /** Wall time of the log: base + monotonic time since (PROTOCOL §4). */
+  #stampBase = 0;
+  #stampFrom = 0;
+  #lastRole: Role = 'follower';
+
+  constructor(init: ReplicaInit) {
+    const { context, recovered } = init;
+    this.#context = context;
+    this.self = init.self;
+    this.cell = init.cell;
+    this.#log = init.log;
+    this.#hooks = init.hooks;
+    this.state = restoreImage(recovered.snapshot?.sections);
+    const { heartbeatMs, electionMs, plannerLeaseMs } = context.timing;
+    const mutants = context.init.mutants;
+    this.raft = new Raft({
+      self: init.self,
+      timing: { heartbeatMs, electionMs, plannerLeaseMs },
+      random: () => context.ports.random.float(),
+      now: context.now(),
+      hard: recovered.hard,
+      snapshot: recovered.snapshot?.meta ?? { index: 0, term: 0, config: { voters: [], outgoing: [], standbys: [], removed: [] } },
+      entries: recovered.entries,
+      ...(mutants === undefined ? {} : { mutants }),
+    });
+    this.#appliedIndex = this.raft.snapshot.index;
+    this.#image = new SnapshotImage();
+    this.#gate = new AckGate(this.raft, context.timing.electionMs);
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  get config(): Config {
+    return this.raft.config;
+  }
+
+  /** Starts the timers. Before it the replica only listens. */
+  start(): void {
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#failAll();
+  }
+
+  receive(from: MemberId, message: RaftMessage): void {
+    this.#step({ type: 'message', now: this.#context.now(), from, message });
+  }
+
+  link(peer: MemberId, state: LinkState): void {
+    this.#step({ type: 'link', now: this.#context.now(), peer, state });
+  }
+
+  stepDown(reason: string): void {
+    this.#step({ type: 'stepDown', now: this.#context.now(), reason });
+  }
+
+  transfer(target: MemberId): void {
+    this.#step({ type: 'transfer', now: this.#context.now(), target });
+  }
+
+  changeConfig(voters: readonly MemberId[], standbys: readonly MemberId[], removed: readonly MemberId[]): void {
+    this.#step({ type: 'proposeConfig', now: this.#context.now(), voters, standbys, removed });
+  }
+
+  /** Stores a whole snapshot from the leader, then offers it to the core. */
+  installSnapshot(from: MemberId, term: Term, meta: SnapshotMeta, sections: readonly Uint8Array[], state: CellState): void {
+    if (meta.index <= this.#appliedIndex || this.#installing) return;
+    this.#installing = true;
+    this.#log.installSnapshot(meta, sections, () => {
+      this.#installing = false;
+      if (this.#stopped || meta.index <= this.#appliedIndex) return;
+      this.#arrived = { meta, state };
+      this.#step({ type: 'snapshotArrived', now: this.#context.now(), from, term, meta });
+      this.#arrived = undefined;
+    });
+  }
+
+  get leads(): boolean {
+    return this.raft.role === 'leader';
+  }
+
+  mayPlan(): boolean {
+    return this.raft.mayPlan(this.#context.now());
+  }
+
+  /** Time stamp for the next command, wall ms: never goes back, and one far-off clock does not freeze it. */
+  stamp(): number {
+    return Math.floor(this.#stampBase + (this.#context.now() - this.#stampFrom));
+  }
+
+  /** Appends a command together with all others of this turn. Leader only; otherwise `done(undefined)`. */
+  propose(command: Command, done?: ProposalDone): void {
+    if (!this.leads || this.#stopped || this.#pending.size + this.#queue.length >= PROPOSALS_MAX) {
+      if (done !== undefined) this.#context.defer(() => done(undefined));
+      return;
+    }
+    this.#queue.push({ command, data: encodeCommand(command), done, term: 0 });
+    if (this.#queue.length === 1) this.#context.defer(() => this.#flush());
+  }
+
+  #flush(): void {
+    if (this.#stopped) return;
+    const batch = this.#queue;
+    this.#queue = [];
+    this.#appending = batch;
+    this.#step({ type: 'propose', now: this.#context.now(), commands: batch.map((proposal) => proposal.data) });
+    const refused = this.#appending;
+    this.#appending = [];
+    for (const proposal of refused) proposal.done?.(undefined);
+  }
+
+  /** Calls back with the index that a linearizable read must see applied; by then it is. Leader only. */
+  readIndex(done: (index: LogIndex | undefined) => void): void {
+    if (!this.leads || this.#stopped) {
+      this.#context.defer(() => done(undefined));
+      return;
+    }
+    const id = ++this.#readId;
+    this.#reads.set(id, done);
+    this.#step({ type: 'readIndex', now: this.#context.now(), id });
+  }
+
+  /** Snapshot of the state as applied now: what a follower that fell behind gets. */
+  capture(): { meta: SnapshotMeta; sections: readonly Uint8Array[] } {
+    const term = this.raft.termAt(this.#appliedIndex);
+    assert(term !== undefined, 'the applied entry has a term');
+    return { meta: { index: this.#appliedIndex, term, config: this.raft.committedConfig }, sections: this.#image.encode(this.state) };
+  }
+
+  /** With one voter: is there no standby that has everything? (`status` says "one copy".) */
+  get oneCopy(): boolean {
+    return this.#gate.oneCopy;
+  }
+
+  /** True when the oldest write has been waiting for its sync for longer than a healthy disk takes. */
+  diskStalled(): boolean {
+    const since = this.#log.oldestUnsyncedSince();
+    return since !== undefined && this.#context.now() - since > this.#context.timing.diskStallMs;
+  }
+
+  // ── Steps and effects ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #step(input: RaftInput): void {
+    if (this.#stopped) return;
+    const effects = this.raft.step(input);
+    for (const effect of effects) this.#perform(effect);
+    if (this.#gate.active) this.#gate.check(this.#context.now());
+    this.#schedule();
+    this.#context.init.probe?.stepped?.(this.#context.self);
+  }
+
+  #perform(effect: RaftEffect): void {
+    switch (effect.type) {
+      case 'send':
+        this.#hooks.send(effect.to, effect.message);
+        return;
+      case 'persist':
+        this.#persist(effect);
+        return;
+      case 'commit':
+        this.#apply(effect.index);
+        return;
+      case 'appended':
+        this.#appended(effect.first, effect.term);
+        return;
+      case 'refused':
+        return;
+      case 'readReady':
+      case 'readFailed': {
+        const done = this.#reads.get(effect.id);
+        this.#reads.delete(effect.id);
+        done?.(effect.type === 'readReady' ? effect.index : undefined);
+        return;
+      }
+      case 'sendSnapshot':
+        this.#hooks.sendSnapshot(effect.to);
+        return;
+      case 'redial':
+        this.#hooks.redial(effect.peer);
+        return;
+      case 'role':
+        this.#roleChanged(effect.role, effect.term, effect.leader);
+        return;
+      case 'alarm':
+        this.#hooks.alarm(effect.member, effect.reason);
+    }
+  }
+
+  #persist(effect: Extract<RaftEffect, { type: 'persist' }>): void {
+    if (effect.snapshot !== undefined) this.#adopt(effect.snapshot);
+    if (effect.truncateAfter !== undefined) this.#failAfter(effect.truncateAfter);
+    for (const entry of effect.entries) this.#logBytesSinceSnapshot += entry.data.length + 16;
+    this.#log.persist(effect, () => {
+      if (this.#stopped) return;
+      for (const { to, message } of effect.messages) this.#hooks.send(to, message);
+      this.#step({ type: 'persisted', now: this.#context.now(), sequence: effect.sequence });
+    });
+  }
+
+  /** The log is reset to a snapshot that a leader sent: so is the state. */
+  #adopt(meta: SnapshotMeta): void {
+    const arrived = this.#arrived;
+    assert(arrived !== undefined && arrived.meta.index === meta.index, 'only the snapshot that just arrived can come in force');
+    this.state = arrived.state;
+    this.#appliedIndex = meta.index;
+    this.#logBytesSinceSnapshot = 0;
+    this.#hooks.replaced();
+  }
+
+  #appended(first: LogIndex, term: Term): void {
+    for (const [offset, proposal] of this.#appending.entries()) {
+      proposal.term = term;
+      this.#pending.set(first + offset, proposal);
+    }
+    this.#appending = [];
+  }
+
+  #apply(upTo: LogIndex): void {
+    while (this.#appliedIndex < upTo && !this.#stopped) {
+      const index = this.#appliedIndex + 1;
+      const entry = this.raft.entry(index);
+      assert(entry !== undefined, `committed entry ${index} is in the log`);
+      this.#appliedIndex = index;
+      this.#applyEntry(entry);
+    }
+    this.#maybeSnapshot();
+  }
+
+  #applyEntry(entry: Entry): void {
+    const { index } = entry;
+    const pending = this.#pending.get(index);
+    if (pending !== undefined) this.#pending.delete(index);
+    const mine = pending !== undefined && pending.term === entry.term;
+    const probe = this.#context.init.probe;
+    if (entry.kind === 'noop' || entry.kind === 'config') {
+      skip(this.state, index);
+      probe?.applied?.(this.#context.self, this.cell, entry, undefined, undefined, []);
+      this.#hooks.applied(index, []);
+      return;
+    }
+    const command = mine ? pending.command : decodeCommand(entry.data);
+    const { reply, events } = apply(this.state, index, command);
+    probe?.applied?.(this.#context.self, this.cell, entry, command, reply, events);
+    this.#hooks.applied(index, events);
+    if (pending === undefined) return;
+    if (!mine) {
+      pending.done?.(undefined);
+      return;
+    }
+    const { done } = pending;
+    if (done === undefined) return;
+    this.#gate.pass(index, this.#context.now(), () => {
+      probe?.acknowledged?.(this.#context.self, this.cell, index, entry.term);
+      done({ reply, index });
+    });
+  }
+
+  #roleChanged(role: Role, term: Term, leader: MemberId | ''): void {
+    if (role === 'leader' && this.#lastRole !== 'leader') {
+      this.#stampBase = Math.max(this.#context.ports.clock.wall(), this.state.now);
+      this.#stampFrom = this.#context.now();
+    }
+    const lost = this.#lastRole === 'leader' && role !== 'leader';
+    this.#lastRole = role;
+    if (lost) this.#failAll();
+    this.#hooks.role(role, term, leader);
+  }
+
+  /** Nobody may be told "recorded" by a leader that lost its office: the entries may survive or not. */
+  #failAll(): void {
+    const proposals = [...this.#queue, ...this.#pending.values()];
+    this.#queue = [];
+    this.#pending.clear();
+    this.#gate.clear();
+    for (const proposal of proposals) proposal.done?.(undefined);
+    const reads = [...this.#reads.values()];
+    this.#reads.clear();
+    for (const done of reads) done(undefined);
+  }
+
+  #failAfter(index: LogIndex): void {
+    for (const [at, proposal] of this.#pending) {
+      if (at <= index) continue;
+      this.#pending.delete(at);
+      proposal.done?.(undefined);
+    }
+  }
+
+  // ── Timer and snapshots ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One timer at a time; one that fires early is harmless, one that fires late is not. */
+  #schedule(): void {
+    const due = Math.min(this.raft.nextTickAt, this.#gate.dueAt);
+    if (this.#stopped || due >= this.#timerAt) return;
+    this.#timer?.cancel();
+    this.#timerAt = due;
+    this.#timer = this.#context.after(Math.max(0, due - this.#context.now()), () => {
+      this.#timerAt = Infinity;
+      this.#step({ type: 'tick', now: this.#context.now() });
+    });
+  }
+
+  #maybeSnapshot(): void {
+    const entries = this.#appliedIndex - this.raft.snapshot.index;
+    if (this.#snapshotUnderWay || this.#stopped) return;
+    if (entries < SNAPSHOT_ENTRIES && this.#logBytesSinceSnapshot < SNAPSHOT_LOG_BYTES) return;
+    this.#snapshotUnderWay = true;
+    this.#logBytesSinceSnapshot = 0;
+    const { meta, sections } = this.capture();
+    this.#log.saveSnapshot(meta, sections, () => {
+      this.#snapshotUnderWay = false;
+      if (this.#stopped || meta.index <= this.raft.snapshot.index) return;
+      this.#step({ type: 'compacted', now: this.#context.now(), meta });
+      this.#log.dropBefore(meta.index);
+    });
+  }
+}

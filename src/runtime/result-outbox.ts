@@ -1,0 +1,92 @@
+/**
+ * Results on their way into the log. Each is sent until a leader says what became of it; all that finish in one turn
+ * leave in one message. A verdict of any kind ends it: recorded, recorded before, or refused by the fence.
+ */
+import type { Fence } from '../core/lib/ids.ts';
+import type { ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
+import type { NodeContext } from './context.ts';
+
+/** Items in one message; with the 2 KB tails of failing modules that stays far below a message's limit. */
+const ITEMS_PER_MESSAGE_MAX = 512;
+/** An unanswered message is sent again after this long. */
+const RESEND_AFTER_MS = 1000;
+
+export class ResultOutbox {
+  readonly #context: NodeContext;
+  readonly #send: (items: readonly ResultItem[], id: number) => void;
+  #fresh: ResultItem[] = [];
+  readonly #sent = new Map<number, { readonly items: readonly ResultItem[]; at: number }>();
+  readonly #fences = new Map<Fence, ResultItem>();
+  #id = 0;
+  #flushing = false;
+
+  constructor(context: NodeContext, send: (items: readonly ResultItem[], id: number) => void) {
+    this.#context = context;
+    this.#send = send;
+    context.every(() => RESEND_AFTER_MS / 2, () => this.#resendOld());
+  }
+
+  get empty(): boolean {
+    return this.#fences.size === 0;
+  }
+
+  has(fence: Fence): boolean {
+    return this.#fences.has(fence);
+  }
+
+  claims(): RunningClaim[] {
+    return [...this.#fences.values()].map(({ run, module, fence }) => ({ run, module, fence }));
+  }
+
+  add(item: ResultItem): void {
+    this.#fences.set(item.fence, item);
+    this.#fresh.push(item);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#context.defer(() => this.#flush());
+  }
+
+  answered(id: number, verdicts: readonly ResultVerdict[], recorded: (item: ResultItem) => void): void {
+    const message = this.#sent.get(id);
+    if (message === undefined) return;
+    if (verdicts.length !== message.items.length) return; // not recorded there: the resend timer goes on
+    this.#sent.delete(id);
+    for (const item of message.items) {
+      this.#fences.delete(item.fence);
+      recorded(item);
+    }
+  }
+
+  /** A new leader, a new session: ask again at once. */
+  resend(): void {
+    for (const [id, message] of this.#sent) {
+      message.at = this.#context.now();
+      this.#send(message.items, id);
+    }
+  }
+
+  clear(): void {
+    this.#fresh = [];
+    this.#sent.clear();
+    this.#fences.clear();
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    while (this.#fresh.length > 0) {
+      const items = this.#fresh.splice(0, ITEMS_PER_MESSAGE_MAX);
+      const id = ++this.#id;
+      this.#sent.set(id, { items, at: this.#context.now() });
+      this.#send(items, id);
+    }
+  }
+
+  #resendOld(): void {
+    const now = this.#context.now();
+    for (const [id, message] of this.#sent) {
+      if (now - message.at < RESEND_AFTER_MS) continue;
+      message.at = now;
+      this.#send(message.items, id);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/** What people and programs see of the state: plain data, made on demand. */
+import type { NodeId } from '../core/lib/ids.ts';
+import { countOf, isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
+import type { ModulePhase, RunPhase } from '../core/cell/types.ts';
+import type { ModulePhaseShown, ModuleView, RunSummary, RunView, Status } from './api.ts';
+
+export function statusOfRun(phase: RunPhase): Status {
+  switch (phase) {
+    case 'queued':
+      return 'pending';
+    case 'running':
+    case 'paused':
+      return 'running';
+    case 'succeeded':
+      return 'completed';
+    case 'failed':
+    case 'cancelled':
+      return 'failed';
+  }
+}
+
+export function statusOfModule(phase: ModulePhaseShown): Status {
+  switch (phase) {
+    case 'waiting':
+    case 'ready':
+      return 'pending';
+    case 'claimed':
+    case 'running':
+      return 'running';
+    case 'succeeded':
+    case 'skipped':
+      return 'completed';
+    case 'failed':
+    case 'cancelled':
+      return 'failed';
+  }
+}
+
+/** A claim is assigned as soon as it is committed, so people see it as running. */
+export function shownPhase(phase: ModulePhase): ModulePhaseShown {
+  return phase === 'claimed' ? 'running' : phase;
+}
+
+export function runSummary(run: RunRecord): RunSummary {
+  const count = (phase: ModulePhase): number => countOf(run, phase);
+  return {
+    runId: run.runId,
+    shortId: run.shortId,
+    name: run.spec.name,
+    phase: run.phase,
+    status: statusOfRun(run.phase),
+    submittedAt: run.submittedAt,
+    startedAt: run.startedAt,
+    finishedAt: run.finishedAt,
+    modules: {
+      total: run.modules.length,
+      succeeded: count('succeeded'),
+      failed: count('failed'),
+      claimed: count('claimed'),
+      ready: count('ready'),
+      waiting: count('waiting'),
+      cancelled: count('cancelled'),
+      skipped: count('skipped'),
+    },
+    reason: run.reason,
+  };
+}
+
+export function nodeName(state: CellState, node: NodeId | ''): string {
+  return node === '' ? '' : (state.nodeNames.get(node) ?? node.slice(-8));
+}
+
+/** @param explain why a module that is not final is where it is, in words. */
+export function runView(state: CellState, run: RunRecord, explain: (module: ModuleRecord) => string): RunView {
+  return { ...runSummary(run), params: run.spec.params, moduleList: run.modules.map((module) => moduleView(state, run, module, explain)) };
+}
+
+function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, explain: (module: ModuleRecord) => string): ModuleView {
+  const spec = run.spec.modules[module.index]!;
+  const phase = shownPhase(module.phase);
+  const { outcome } = module;
+  const open = module.phase === 'waiting' || module.phase === 'ready';
+  return {
+    name: spec.name,
+    phase,
+    status: statusOfModule(phase),
+    needs: spec.needs.map((need) => run.spec.modules[need]!.name),
+    node: nodeName(state, module.nodeId),
+    nodeId: module.nodeId,
+    attempt: module.attempt,
+    losses: module.losses,
+    fence: module.fence,
+    startedAt: module.startedAt,
+    durationMs: outcome?.durationMs ?? 0,
+    values: outcome?.values ?? {},
+    exitCode: outcome?.exitCode ?? null,
+    error: outcome?.error ?? null,
+    tail: outcome?.tail ?? '',
+    note: module.note !== '' || !open || isRunFinal(run.phase) ? module.note : explain(module),
+  };
+}
+
+/** Newest first. */
+export function listRuns(state: CellState, options: { readonly limit: number; readonly phase?: RunPhase }): RunSummary[] {
+  const out: RunSummary[] = [];
+  for (const run of [...state.runs.values()].reverse()) {
+    if (options.phase !== undefined && run.phase !== options.phase) continue;
+    out.push(runSummary(run));
+    if (out.length >= options.limit) break;
+  }
+  return out;
+}

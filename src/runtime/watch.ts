@@ -1,0 +1,162 @@
+/** Following runs from any node: from its own feed when it holds the log, else from a node that does. */
+import type { CellId, NodeId, RunNumber } from '../core/lib/ids.ts';
+import type { CellState } from '../core/cell/state.ts';
+import type { Json } from '../core/cell/types.ts';
+import type { WorkMessage } from '../protocol/messages.ts';
+import type { RunEvent } from './api.ts';
+import type { NodeContext } from './context.ts';
+import type { EventFeed, FeedListener } from './event-feed.ts';
+
+const RENEW_MS = 5000;
+const EXPIRE_MS = 30_000;
+/** Subscriptions of others that one node serves. */
+const SERVED_MAX = 1000;
+const EVENTS_PER_MESSAGE = 200;
+
+interface Served {
+  readonly end: () => void;
+  renewedAt: number;
+  queue: RunEvent[];
+}
+
+/** On a node with a log: serves the watches of nodes without one. */
+export class WatchServer {
+  readonly #context: NodeContext;
+  readonly #feed: EventFeed;
+  readonly #state: () => CellState | undefined;
+  readonly #served = new Map<string, Served>();
+
+  constructor(context: NodeContext, feed: EventFeed, state: () => CellState | undefined) {
+    this.#context = context;
+    this.#feed = feed;
+    this.#state = state;
+    context.every(() => RENEW_MS, () => this.#expire());
+  }
+
+  receive(from: NodeId, message: Extract<WorkMessage, { type: 'watch' }>): void {
+    const key = `${from} ${message.id}`;
+    const present = this.#served.get(key);
+    if (present !== undefined) {
+      present.renewedAt = this.#context.now();
+      return;
+    }
+    const state = this.#state();
+    if (state === undefined || state.cellId !== message.cell || this.#served.size >= SERVED_MAX) {
+      this.#context.sendWork(from, { type: 'watchEvents', id: message.id, events: [], gone: true });
+      return;
+    }
+    const served: Served = { end: () => end(), renewedAt: this.#context.now(), queue: [] };
+    this.#served.set(key, served);
+    const end = this.#feed.watch(message.run, message.after < 0 ? undefined : message.after, state, (event) => {
+      served.queue.push(event);
+      if (served.queue.length === 1) this.#context.defer(() => this.#flush(from, message.id, key));
+    });
+  }
+
+  #flush(to: NodeId, id: number, key: string): void {
+    const served = this.#served.get(key);
+    if (served === undefined) return;
+    while (served.queue.length > 0) {
+      const events = served.queue.splice(0, EVENTS_PER_MESSAGE);
+      if (this.#context.sendWork(to, { type: 'watchEvents', id, events: events as unknown as Json[], gone: false })) continue;
+      served.end();
+      this.#served.delete(key);
+      return;
+    }
+  }
+
+  #expire(): void {
+    const before = this.#context.now() - EXPIRE_MS;
+    for (const [key, served] of this.#served) {
+      if (served.renewedAt >= before) continue;
+      served.end();
+      this.#served.delete(key);
+    }
+  }
+}
+
+export interface WatchClientParts {
+  target(): { readonly cell: CellId | ''; readonly node: NodeId | '' };
+  local(): { readonly feed: EventFeed; readonly state: CellState } | undefined;
+}
+
+interface Subscription {
+  id: number;
+  readonly run: RunNumber;
+  readonly listener: FeedListener;
+  last: number | undefined;
+  /** Feed that it hangs on, when local. */
+  endLocal: (() => void) | undefined;
+  source: NodeId | '' | 'local';
+  sentAt: number;
+}
+
+export class WatchClient {
+  readonly #context: NodeContext;
+  readonly #parts: WatchClientParts;
+  readonly #subscriptions = new Map<number, Subscription>();
+  #id = 0;
+
+  constructor(context: NodeContext, parts: WatchClientParts) {
+    this.#context = context;
+    this.#parts = parts;
+    context.every(() => 250, () => this.#renew());
+  }
+
+  /** @param run 0 = all. @returns ends it. */
+  watch(run: RunNumber, after: number | undefined, listener: FeedListener): () => void {
+    const subscription: Subscription = { id: ++this.#id, run, listener, last: after, endLocal: undefined, source: '', sentAt: -Infinity };
+    this.#subscriptions.set(subscription.id, subscription);
+    this.#attach(subscription);
+    return () => {
+      subscription.endLocal?.();
+      this.#subscriptions.delete(subscription.id);
+    };
+  }
+
+  #attach(subscription: Subscription): void {
+    const local = this.#parts.local();
+    if (local !== undefined && local.state.cellId !== '') {
+      if (subscription.source === 'local') return;
+      subscription.source = 'local';
+      subscription.endLocal = local.feed.watch(subscription.run, subscription.last, local.state, (event) => this.#give(subscription, event));
+      return;
+    }
+    if (subscription.source === 'local') {
+      subscription.endLocal?.();
+      subscription.endLocal = undefined;
+      subscription.source = '';
+    }
+    const { cell, node } = this.#parts.target();
+    if (cell === '' || node === '' || node === this.#context.self) return;
+    const now = this.#context.now();
+    if (subscription.source === node && now - subscription.sentAt < RENEW_MS) return;
+    if (subscription.source !== node) this.#renumber(subscription);
+    subscription.source = node;
+    subscription.sentAt = now;
+    this.#context.sendWork(node, { type: 'watch', id: subscription.id, cell, run: subscription.run, after: subscription.last ?? -1 });
+  }
+
+  /** A new id for a new source, so that what the old one still sends is told apart. */
+  #renumber(subscription: Subscription): void {
+    this.#subscriptions.delete(subscription.id);
+    subscription.id = ++this.#id;
+    this.#subscriptions.set(subscription.id, subscription);
+  }
+
+  #give(subscription: Subscription, event: RunEvent): void {
+    subscription.last = event.sequence;
+    subscription.listener(event);
+  }
+
+  #renew(): void {
+    for (const subscription of [...this.#subscriptions.values()]) this.#attach(subscription);
+  }
+
+  receive(message: Extract<WorkMessage, { type: 'watchEvents' }>): void {
+    const subscription = this.#subscriptions.get(message.id);
+    if (subscription === undefined) return;
+    if (message.gone) subscription.source = '';
+    for (const event of message.events) this.#give(subscription, event as unknown as RunEvent);
+  }
+}

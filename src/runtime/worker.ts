@@ -1,0 +1,348 @@
+/**
+ * The side of a node that works: keeps a session with the leader, takes claims, executes them, hands in results until it
+ * is told that they are recorded. Knows nothing of the log; a node without a log works the same way.
+ */
+import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../core/lib/ids.ts';
+import type { Outcome, ResultItem, RunningClaim, RunSpec } from '../core/cell/types.ts';
+import type { Execution } from '../ports/executor.ts';
+import type { AssignItem, LeaderHint, WorkMessage } from '../protocol/messages.ts';
+import type { NodeContext } from './context.ts';
+import { ResultOutbox } from './result-outbox.ts';
+import { SpecCache } from './spec-cache.ts';
+
+/** Fences remembered after their end, so that a doubled Assign never executes twice. */
+const FENCES_REMEMBERED_MAX = 20_000;
+
+type Session =
+  | { readonly state: 'none' }
+  | { readonly state: 'opening'; readonly id: number; readonly since: number; readonly target: NodeId }
+  | { readonly state: 'open'; readonly id: SessionId };
+
+interface Running {
+  readonly item: AssignItem;
+  readonly cpu: number;
+  readonly effectful: boolean;
+}
+
+export interface WorkerHooks {
+  /** Specification of a run if this node holds the log. */
+  specOf(run: RunNumber): { readonly runId: RunId; readonly spec: RunSpec } | undefined;
+  /** Somebody told where the leader is. */
+  hinted(hint: LeaderHint): void;
+  contacts(contacts: ReadonlyArray<{ readonly node: NodeId; readonly addresses: readonly string[] }>): void;
+  /** Member id to open the session with, '' for a node that stores no log. */
+  member(): MemberId | '';
+  /** The leader does not take us: `code` says why. */
+  refused(code: string): void;
+}
+
+export class Worker {
+  readonly #context: NodeContext;
+  readonly #hooks: WorkerHooks;
+  readonly #specs: SpecCache;
+  readonly #results: ResultOutbox;
+  readonly #running = new Map<Fence, Running>();
+  readonly #done = new Set<Fence>();
+  /** Handed back; the leader may not have heard it and assign again. */
+  readonly #declined = new Set<Fence>();
+  /** Assigned, but the specification is not here yet. */
+  readonly #waitingForSpec = new Map<Fence, AssignItem>();
+  #cell: CellId | '' = '';
+  #leader: NodeId | '' = '';
+  #session: Session = { state: 'none' };
+  #requestId = 0;
+  #sequence = 0;
+  #sentAt = new Map<number, number>();
+  #lastAckedSentAt = 0;
+  #cpuUsed = 0;
+  #stopping = false;
+  #load = 0;
+
+  constructor(context: NodeContext, hooks: WorkerHooks) {
+    this.#context = context;
+    this.#hooks = hooks;
+    this.#specs = new SpecCache();
+    this.#results = new ResultOutbox(context, (items, id) => this.#sendResults(items, id));
+    context.every(() => context.timing.keepaliveMs, () => this.#keepalive());
+  }
+
+  get sessionId(): SessionId {
+    return this.#session.state === 'open' ? this.#session.id : 0;
+  }
+
+  /** Leader's last word to this session, monotonic ms. */
+  get lastAckedAt(): number {
+    return this.#lastAckedSentAt;
+  }
+
+  get slotsUsed(): number {
+    return this.#cpuUsed;
+  }
+
+  get idle(): boolean {
+    return this.#running.size === 0 && this.#results.empty && this.#waitingForSpec.size === 0;
+  }
+
+  setLoad(load: number): void {
+    this.#load = load;
+  }
+
+  /** Called whenever cell or leader change. Another cell means another session; another leader only another address. */
+  follow(cell: CellId | '', leader: NodeId | ''): void {
+    if (cell !== this.#cell) {
+      this.#forgetCell();
+      this.#cell = cell;
+    }
+    const changed = leader !== this.#leader;
+    this.#leader = leader;
+    if (cell === '' || leader === '' || !changed) return;
+    if (this.#session.state === 'opening') this.#session = { state: 'none' };
+    this.#keepalive();
+    this.#results.resend();
+  }
+
+  /** Take no more work; `now`: hand back what runs as well. */
+  drain(now: boolean): void {
+    this.#stopping = true;
+    const claims = [...this.#waitingForSpec.values()].map(claimOf);
+    this.#waitingForSpec.clear();
+    if (claims.length > 0) this.#decline(claims, false);
+    if (now) for (const fence of this.#running.keys()) this.#context.ports.executor.cancel(fence, 'grace', 'NODE_STOPPING');
+    this.#keepalive();
+  }
+
+  /** The monotonic clock stood still or the loop was blocked: what was promised by time is void. */
+  suspended(): void {
+    for (const [fence, { effectful }] of this.#running) {
+      if (effectful) this.#context.ports.executor.cancel(fence, 'now', 'MODULE_FENCED');
+    }
+    this.#lastAckedSentAt = -Infinity;
+    this.#keepalive();
+  }
+
+  receive(from: NodeId, message: WorkMessage): void {
+    switch (message.type) {
+      case 'sessionReply':
+        this.#sessionReply(message);
+        return;
+      case 'keepaliveReply':
+        this.#keepaliveReply(message);
+        return;
+      case 'runSpec':
+        if (message.cell !== this.#cell) return;
+        this.#specs.add(message.run, message.runId, message.offset, message.total, message.bytes);
+        this.#startWaiting(message.run);
+        return;
+      case 'assign':
+        if (message.cell === this.#cell) for (const item of message.items) this.#assigned(item);
+        return;
+      case 'stop':
+        if (message.cell === this.#cell) for (const fence of message.fences) this.#stop(fence, message.reason === 'timeout');
+        return;
+      case 'resultsReply':
+        this.#hooks.hinted(message.hint);
+        this.#results.answered(message.id, message.verdicts, (item) => remember(this.#done, item.fence));
+        return;
+      default:
+        this.#context.note('warn', 'message-dropped', `a ${message.type} message from ${from} is not for a worker`, { from });
+    }
+  }
+
+  // ── Session ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #keepalive(): void {
+    if (this.#context.stopped || this.#cell === '' || this.#leader === '') return;
+    if (this.#session.state !== 'open') {
+      this.#open();
+      return;
+    }
+    const now = this.#context.now();
+    this.#sequence += 1;
+    this.#sentAt.set(this.#sequence, now);
+    if (this.#sentAt.size > 64) this.#sentAt.delete(this.#sequence - 64);
+    const running = this.#claims();
+    const slots = this.#stopping ? 0 : this.#context.init.capabilities.slots;
+    const cell = this.#cell;
+    if (this.#waitingForSpec.size > 0) this.#decline([...this.#waitingForSpec.values()].map(claimOf), true);
+    this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, running });
+  }
+
+  #claims(): RunningClaim[] {
+    return [...[...this.#running.values()].map(({ item }) => claimOf(item)), ...[...this.#waitingForSpec.values()].map(claimOf), ...this.#results.claims()];
+  }
+
+  #open(): void {
+    const now = this.#context.now();
+    if (this.#cell === '' || this.#leader === '' || this.#stopping) return;
+    if (this.#session.state === 'opening' && this.#session.target === this.#leader && now - this.#session.since < this.#context.timing.electionMs) return;
+    const id = ++this.#requestId;
+    this.#session = { state: 'opening', id, since: now, target: this.#leader };
+    const { name, version, capabilities } = this.#context.init;
+    this.#context.sendWork(this.#leader, {
+      type: 'sessionOpen',
+      id,
+      cell: this.#cell,
+      member: this.#hooks.member(),
+      bootId: this.#context.bootId,
+      name,
+      version,
+      capabilities,
+      addresses: this.#context.ports.transport.addresses(),
+      running: this.#claims(),
+    });
+  }
+
+  #sessionReply(message: Extract<WorkMessage, { type: 'sessionReply' }>): void {
+    if (this.#session.state !== 'opening' || message.id !== this.#session.id) return;
+    if (message.session === 0) {
+      this.#session = { state: 'none' };
+      if (message.error !== '') this.#hooks.refused(message.error);
+      this.#hooks.hinted(message.hint);
+      return;
+    }
+    this.#context.note('info', 'session-opened', `session ${message.session} with ${this.#leader}`, { session: message.session });
+    this.#session = { state: 'open', id: message.session };
+    this.#keepalive();
+    this.#results.resend();
+  }
+
+  #keepaliveReply(message: Extract<WorkMessage, { type: 'keepaliveReply' }>): void {
+    if (this.#session.state !== 'open' || message.session !== this.#session.id || message.cell !== this.#cell) return;
+    this.#hooks.contacts(message.contacts);
+    if (!message.known) {
+      this.#session = { state: 'none' };
+      this.#open();
+      return;
+    }
+    const sentAt = this.#sentAt.get(message.sequence);
+    if (sentAt !== undefined && sentAt > this.#lastAckedSentAt) {
+      this.#lastAckedSentAt = sentAt;
+      this.#context.ports.executor.setFenceDeadline(sentAt + this.#context.timing.selfFenceMs);
+    }
+    for (const fence of message.stop) this.#stop(fence, false);
+  }
+
+  #forgetCell(): void {
+    for (const fence of this.#running.keys()) this.#context.ports.executor.cancel(fence, 'now', 'MODULE_CANCELLED');
+    this.#running.clear();
+    this.#waitingForSpec.clear();
+    this.#done.clear();
+    this.#declined.clear();
+    this.#cpuUsed = 0;
+    this.#results.clear();
+    this.#specs.clear();
+    this.#session = { state: 'none' };
+    this.#leader = '';
+  }
+
+  // ── Work ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #assigned(item: AssignItem): void {
+    const { fence } = item;
+    if (this.#running.has(fence) || this.#done.has(fence) || this.#waitingForSpec.has(fence) || this.#results.has(fence)) return;
+    if (this.#stopping || this.#declined.has(fence)) {
+      this.#decline([claimOf(item)], false);
+      return;
+    }
+    const known = this.#hooks.specOf(item.run) ?? this.#specs.get(item.run);
+    if (known === undefined) {
+      this.#waitingForSpec.set(fence, item);
+      this.#decline([claimOf(item)], true);
+      return;
+    }
+    this.#start(item, known.runId, known.spec);
+  }
+
+  #startWaiting(run: RunNumber): void {
+    const known = this.#specs.get(run);
+    if (known === undefined) return;
+    for (const [fence, item] of this.#waitingForSpec) {
+      if (item.run !== run) continue;
+      this.#waitingForSpec.delete(fence);
+      this.#start(item, known.runId, known.spec);
+    }
+  }
+
+  #start(item: AssignItem, runId: RunId, spec: RunSpec): void {
+    const module = spec.modules[item.module];
+    const cpu = module?.requires.cpu ?? 1;
+    if (module === undefined || this.#cpuUsed + cpu > this.#context.init.capabilities.slots) {
+      this.#decline([claimOf(item)], false);
+      return;
+    }
+    // An effectful module may only begin while the leader's word is fresh enough to be killed in time.
+    if (module.effectful && this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs) {
+      this.#decline([claimOf(item)], false);
+      return;
+    }
+    this.#cpuUsed += cpu;
+    this.#running.set(item.fence, { item, cpu, effectful: module.effectful });
+    this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
+    const execution = executionOf(item, runId, spec);
+    this.#context.ports.executor.start(execution, (outcome) => this.#finished(item.fence, outcome));
+  }
+
+  #finished(fence: Fence, outcome: Outcome): void {
+    const running = this.#running.get(fence);
+    if (running === undefined || this.#context.stopped) return;
+    this.#running.delete(fence);
+    this.#cpuUsed -= running.cpu;
+    const { item } = running;
+    if (outcome.error?.code === 'NODE_STOPPING' || outcome.error?.code === 'MODULE_FENCED') {
+      // Handed back, not failed: another node executes it.
+      this.#decline([claimOf(item)], false);
+      return;
+    }
+    const { run, module, generation, inputsHash } = item;
+    this.#results.add({ run, module, generation, fence, inputsHash, outcome });
+  }
+
+  #stop(fence: Fence, timeout: boolean): void {
+    this.#waitingForSpec.delete(fence);
+    if (this.#running.has(fence)) this.#context.ports.executor.cancel(fence, 'grace', timeout ? 'MODULE_TIMEOUT' : 'MODULE_CANCELLED');
+  }
+
+  #decline(claims: RunningClaim[], needSpec: boolean): void {
+    if (this.#cell === '' || this.#leader === '') return;
+    if (!needSpec) for (const claim of claims) remember(this.#declined, claim.fence);
+    this.#context.sendWork(this.#leader, { type: 'decline', cell: this.#cell, session: this.sessionId, claims, needSpec });
+  }
+
+  #sendResults(items: readonly ResultItem[], id: number): void {
+    if (this.#cell === '' || this.#leader === '') return;
+    this.#context.sendWork(this.#leader, { type: 'results', cell: this.#cell, id, items });
+  }
+}
+
+function remember(fences: Set<Fence>, fence: Fence): void {
+  fences.add(fence);
+  if (fences.size <= FENCES_REMEMBERED_MAX) return;
+  for (const oldest of fences) {
+    fences.delete(oldest);
+    return;
+  }
+}
+
+function claimOf(item: AssignItem): RunningClaim {
+  return { run: item.run, module: item.module, fence: item.fence };
+}
+
+function executionOf(item: AssignItem, runId: RunId, spec: RunSpec): Execution {
+  const module = spec.modules[item.module]!;
+  const needs = Object.fromEntries(module.needs.map((need, position) => [spec.modules[need]!.name, item.needs[position] ?? {}]));
+  return {
+    runId,
+    run: item.run,
+    runName: spec.name,
+    module: item.module,
+    spec: module,
+    fence: item.fence,
+    generation: item.generation,
+    attempt: item.attempt,
+    params: spec.params,
+    env: spec.env,
+    needs,
+    idempotencyKey: `${runId}/${module.name}/${item.inputsHash}`,
+    bundle: (hash) => spec.bundles[hash],
+  };
+}
