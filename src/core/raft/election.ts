@@ -2,8 +2,8 @@
 import type { MemberId, Term } from '../lib/ids.ts';
 import { votersOf } from './config.ts';
 import { HELD_PRE_VOTES_MAX, LOST_LEADER_RETRY_MS, LOST_LEADER_SPREAD_MS, LOST_LEADER_WAIT_MS } from './limits.ts';
-import { quorumVote } from './quorum.ts';
-import type { Core, PreVote } from './state.ts';
+import { quorumVote, type VoteResult } from './quorum.ts';
+import type { Campaign, Core, PreVote } from './state.ts';
 import type { LinkState, RaftMessage } from './types.ts';
 
 type Message<T extends RaftMessage['type']> = Extract<RaftMessage, { readonly type: T }>;
@@ -29,8 +29,10 @@ export function electionDue(core: Core): void {
 /** follower / candidate → preCandidate: ask whether an election could be won, without touching any term. */
 function preCampaign(core: Core): void {
   const lostLeader = core.lostLeaderFresh;
+  const { state } = core;
+  const candidacy = state.role === 'candidate' ? state : state.role === 'preCandidate' ? state.candidacy : undefined;
   core.becomeFollower(core.term, '');
-  core.state = { role: 'preCandidate', ballots: new Map([[core.self, true]]), voteSequence: 0 };
+  core.state = { role: 'preCandidate', ballots: new Map([[core.self, true]]), voteSequence: 0, candidacy };
   core.electionAt = core.now + (lostLeader ? LOST_LEADER_RETRY_MS : core.retryDelay());
   releaseHeldPreVotes(core);
   const message: RaftMessage = { type: 'preVote', term: core.term + 1, lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm, lostLeader };
@@ -42,7 +44,7 @@ export function campaign(core: Core, transfer: boolean): void {
   core.becomeFollower(core.term, '');
   core.setHard(core.term + 1, core.self);
   const voteSequence = core.mutant('reply-before-sync-vote') ? 0 : core.outbox.nextSequence;
-  core.state = { role: 'candidate', ballots: new Map([[core.self, true]]), voteSequence };
+  core.state = { role: 'candidate', ballots: new Map([[core.self, true]]), voteSequence, candidacy: undefined };
   // Never the fast retry of rule 8: two candidates that split a vote must not stay in step.
   core.electionAt = core.now + core.retryDelay();
   const message: RaftMessage = { type: 'vote', term: core.term, lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm, transfer };
@@ -53,13 +55,18 @@ export function campaign(core: Core, transfer: boolean): void {
 export function electionResult(core: Core): 'won' | 'pending' {
   const state = core.state;
   if (state.role !== 'preCandidate' && state.role !== 'candidate') return 'pending';
-  const config = core.mutant('single-majority-in-joint') ? { voters: core.config.voters, outgoing: [] } : core.config;
-  const result = quorumVote(config, (member) => (member === core.self && !core.outbox.isSynced(state.voteSequence) ? undefined : state.ballots.get(member)));
+  const result = countBallots(core, state);
   if (result === 'won' && state.role === 'candidate') return 'won';
+  if (state.candidacy !== undefined && countBallots(core, state.candidacy) === 'won') return 'won';
   if (result === 'won') campaign(core, false);
   // Lost: the retry is already set.
   else if (result === 'lost') core.becomeFollower(core.term, '');
   return 'pending';
+}
+
+function countBallots(core: Core, state: Campaign): VoteResult {
+  const config = core.mutant('single-majority-in-joint') ? { voters: core.config.voters, outgoing: [] } : core.config;
+  return quorumVote(config, (member) => (member === core.self && !core.outbox.isSynced(state.voteSequence) ? undefined : state.ballots.get(member)));
 }
 
 function isUpToDate(core: Core, lastIndex: number, lastTerm: Term): boolean {
@@ -124,8 +131,11 @@ export function onVote(core: Core, from: MemberId, message: Message<'vote'>): vo
 }
 
 export function onVoteReply(core: Core, from: MemberId, message: Message<'voteReply'>): void {
+  const { state } = core;
   if (message.term > core.term) adoptTerm(core, message.term);
-  else if (core.state.role === 'candidate' && message.term === core.term) core.state.ballots.set(from, message.granted);
+  else if (message.term !== core.term) return;
+  else if (state.role === 'candidate') state.ballots.set(from, message.granted);
+  else if (state.role === 'preCandidate') state.candidacy?.ballots.set(from, message.granted);
 }
 
 /** Somebody is ahead: follow into its term, with no leader known yet, and try again soon if that was our own campaign. */

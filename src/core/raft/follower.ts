@@ -31,7 +31,8 @@ function acceptLeader(core: Core, from: MemberId, term: Term): boolean {
 export function onAppend(core: Core, from: MemberId, message: Append): void {
   const question: Question = { from, sentAt: message.sentAt, round: message.round };
   if (message.term < core.term) {
-    reject(core, question, core.log.lastIndex);
+    // No echo: the same member may lead again in the term that this answer carries, and would take it for its own.
+    reject(core, { from, sentAt: 0, round: 0 }, core.log.lastIndex);
     return;
   }
   if (!isWellFormed(message) || !acceptLeader(core, from, message.term)) return;

@@ -91,7 +91,8 @@ function askForSnapshot(core: Core, progress: Progress): void {
 
 export function onAppendReply(core: Core, leading: Leading, from: MemberId, message: AppendReply): void {
   const progress = leading.progress.get(from);
-  if (progress === undefined) return;
+  // A refusal with round 0 only tells the term.
+  if (progress === undefined || (!message.ok && message.round === 0)) return;
   noteContact(core, leading, progress, message);
   if (message.ok) accepted(core, progress, message);
   else rejected(core, progress, message);

@@ -44,8 +44,13 @@ export interface Leading {
 export interface Campaign {
   readonly role: 'preCandidate' | 'candidate';
   readonly ballots: Map<MemberId, boolean>;
-  /** Candidate: persist effect that holds the own vote; it counts once that is synced. 0 = counts already. */
+  /** Persist effect that holds the own vote of `ballots`; it counts once that is synced. 0 = counts already. */
   readonly voteSequence: number;
+  /**
+   * preCandidate: its candidacy in the present term, while nobody has won that. Late votes still count, or no election
+   * would ever succeed where an answer takes longer than the retry.
+   */
+  readonly candidacy: Campaign | undefined;
 }
 
 export type RoleState = { readonly role: 'follower' } | Campaign | Leading;
@@ -90,8 +95,9 @@ export class Core {
     this.outbox = new Outbox(this.log.lastIndex, this.#mutants);
     this.term = init.hard.term;
     this.votedFor = init.hard.votedFor;
-    assert(this.term >= this.log.lastTerm, `term ${this.term} on disk is behind the log's ${this.log.lastTerm}`);
     this.commitIndex = init.snapshot.index;
+    // A snapshot may have been synced before the term of its newest entry; nothing was promised in that term then.
+    if (this.log.lastTerm > this.term) this.setHard(this.log.lastTerm, '');
     this.electionAt = this.soleVoter ? this.now : this.now + this.electionTimeout();
   }
 

@@ -60,7 +60,8 @@ export type RaftMessage =
     }
   /**
    * ok: `index` = prevIndex + entries of *that* message (rule 10). Not ok: `index` is the responder's hint where the
-   * logs may still agree and `hintTerm` the term there.
+   * logs may still agree and `hintTerm` the term there. An answer to a snapshot, or to an Append of an earlier term,
+   * has `sentAt` and `round` 0.
    */
   | {
       readonly type: 'appendReply';
