@@ -2,8 +2,6 @@
  * Pipelines written in TypeScript. `definePipeline` takes the same words as the YAML format and gives the same model;
  * loops, functions and types are what TypeScript adds.
  */
-import type { Json } from '../core/cell/types.ts';
-
 /** `500ms`, `10s`, `5m`, `2h`, `7d`. */
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 /** `512MiB`, `2GiB`, `1GB`. */
@@ -47,7 +45,7 @@ export interface RequiresDefinition {
   /** `key` (present) or `key=value` (equal). */
   readonly labels?: string | readonly string[];
   /** Tool → version range such as `>=6`; a name or a list of names asks for any version. */
-  readonly tools?: string | readonly string[] | Readonly<Record<string, string | number>>;
+  readonly tools?: string | readonly string[] | Readonly<Record<string, string>>;
   /** `linux`, `darwin`, `win32`; any by default. */
   readonly os?: string | readonly string[];
   /** `x64`, `arm64`, …; any by default. */
@@ -142,26 +140,3 @@ export function defineModule<const M extends ModuleDefinition>(definition: M): M
 export function isDefinedPipeline(value: unknown): value is DefinedPipeline {
   return typeof value === 'object' && value !== null && (value as Partial<DefinedPipeline>)[definitionMark] === true;
 }
-
-/** What a module function (`uses: ./file.ts#name`, or a registered one) is called with. */
-export interface ModuleContext {
-  readonly runId: string;
-  readonly runName: string;
-  readonly module: string;
-  /** From 1. */
-  readonly attempt: number;
-  /** Fencing token of this execution; rises with each claim of the module. */
-  readonly fence: number;
-  /** Same for every execution of this module with these inputs: for effects outside. */
-  readonly idempotencyKey: string;
-  readonly params: Readonly<Record<string, Json>>;
-  /** Outputs of the needed modules, by module name. */
-  readonly needs: Readonly<Record<string, { readonly outputs: Readonly<Record<string, Json>> }>>;
-  /** Variables of the pipeline and of the module, expressions evaluated. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Aborts on cancel, on timeout and when the node stops. */
-  readonly signal: AbortSignal;
-}
-
-/** Returns its outputs by name, each at most 4 KB as JSON; nothing counts as no outputs. */
-export type ModuleFunction = (context: ModuleContext) => Promise<Readonly<Record<string, Json>> | void> | Readonly<Record<string, Json>> | void;

@@ -1,6 +1,6 @@
 /** Reads `env`, of a pipeline or of a module. */
 import { describe, isReserved, valueFault, type Fields } from './fields.ts';
-import { ENV_MAX, KEY_LENGTH_MAX } from './limits.ts';
+import { ENV_WRITTEN_MAX, KEY_LENGTH_MAX } from './limits.ts';
 import { quote, type Problems, type Span } from './problems.ts';
 
 /** Values as written, with their places. */
@@ -13,8 +13,8 @@ export function checkEnv(fields: Fields, problems: Problems): EnvDraft {
   const map = fields.map('env');
   if (map === undefined) return draft;
   const label = fields.label('env');
-  if (map.entries.length > ENV_MAX) problems.add(map.span, `${label} has ${map.entries.length} variables`, { allowed: `at most ${ENV_MAX}` });
-  for (const { key, keySpan, value } of map.entries.slice(0, ENV_MAX)) {
+  if (map.entries.length > ENV_WRITTEN_MAX) problems.add(map.span, `${label} has ${map.entries.length} variables`, { allowed: `at most ${ENV_WRITTEN_MAX}` });
+  for (const { key, keySpan, value } of map.entries.slice(0, ENV_WRITTEN_MAX)) {
     if (key.startsWith('SKEIN_')) problems.add(keySpan, `${label}: names that begin with SKEIN_ are set by Skein`, { found: quote(key) });
     else if (!envNamePattern.test(key) || key.length > KEY_LENGTH_MAX || isReserved(key)) {
       problems.add(keySpan, `${label}: ${quote(key)} cannot name a variable`, { allowed: `letters, digits and _, not a digit first, at most ${KEY_LENGTH_MAX}` });

@@ -1,10 +1,11 @@
 /** Reads one module: its action, needs, requirements and limits. */
 import type { Requires, RetrySpec } from '../core/cell/types.ts';
+import { isVersionRange } from '../core/lib/version-range.ts';
 import { checkEnv, type EnvDraft } from './check-env.ts';
 import { bytesOf, describe, Fields, isReserved } from './fields.ts';
 import type { InputEntry } from './input.ts';
 import { archNames, foreignModuleKeys, laterModuleKeys, laterRequiresKeys, laterRetryKeys, moduleKeys, osNames, requiresKeys, retryKeys } from './keys.ts';
-import { ATTEMPTS_MAX, BACKOFF_MS_MAX, COMMAND_BYTES_MAX, CPU_MAX, NAME_LENGTH_MAX, PIPELINE_MODULES_MAX, REQUIRES_MAX, TIMEOUT_MS_MAX } from './limits.ts';
+import { ATTEMPTS_MAX, BACKOFF_MS_MAX, COMMAND_BYTES_MAX, CPU_MAX, CPU_MIN, NAME_LENGTH_MAX, PIPELINE_MODULES_MAX, REQUIRES_MAX, TIMEOUT_MS_MAX } from './limits.ts';
 import { DEFAULT_REQUIRES, DEFAULT_RETRY, DEFAULT_TIMEOUT_MS, type PipelineAction, type PipelineModule } from './model.ts';
 import { didYouMean, quote, type Problems, type Span } from './problems.ts';
 import { suggest } from './suggest.ts';
@@ -82,7 +83,7 @@ function runAction(command: string, fields: Fields): PipelineAction | undefined 
   const node = fields.get('run');
   if (node === undefined) return undefined;
   if (command.trim() === '') return fields.wrong(node, 'run', 'is empty', { allowed: 'a shell command' });
-  if (command.includes('\0')) return fields.wrong(node, 'run', 'holds a NUL character');
+  if (command.includes('\0') || !command.isWellFormed()) return fields.wrong(node, 'run', 'holds a NUL character or half of a surrogate pair');
   const bytes = bytesOf(command);
   if (bytes > COMMAND_BYTES_MAX) return fields.wrong(node, 'run', `is ${bytes} bytes`, { allowed: `at most ${COMMAND_BYTES_MAX} bytes`, hint: 'put it into a script file' });
   return { type: 'run', command };
@@ -99,7 +100,7 @@ function usesAction(text: string, fields: Fields): PipelineAction | undefined {
     const ok = rest.length === 0 && exportPattern.test(exported) && !file.includes('\0');
     return ok ? { type: 'uses', file, export: exported } : fields.wrong(node, 'uses', 'does not name a function', { allowed });
   }
-  if (/^std\//.test(text)) return fields.wrong(node, 'uses', 'names a library module; these are not available in this version', { allowed });
+  if (text.startsWith('std/')) return fields.wrong(node, 'uses', 'names a library module; these are not available in this version', { allowed });
   const hint = /\.[cm]?[jt]s(#|$)/.test(text) ? `did you mean ${quote(`./${text.replace(/^\/+/, '')}`)}?` : undefined;
   return fields.wrong(node, 'uses', 'is no relative path', { allowed, hint });
 }
@@ -164,7 +165,7 @@ function checkRequires(fields: Fields, where: string, problems: Problems): Requi
   }
   const requires = new Fields(node, `${where}: \`requires\``, { known: requiresKeys, later: laterRequiresKeys }, problems);
   return {
-    cpu: requires.integer('cpu', { min: 1, max: CPU_MAX }) ?? DEFAULT_REQUIRES.cpu,
+    cpu: requires.number('cpu', { min: CPU_MIN, max: CPU_MAX }) ?? DEFAULT_REQUIRES.cpu,
     memory: requires.size('memory') ?? DEFAULT_REQUIRES.memory,
     labels: checkLabels(requires, problems),
     tools: checkTools(requires, problems),
@@ -176,16 +177,14 @@ function checkRequires(fields: Fields, where: string, problems: Problems): Requi
 function checkLabels(fields: Fields, problems: Problems): string[] {
   const labels = fields.texts('labels', REQUIRES_MAX) ?? [];
   return labels.flatMap(({ text, span }) => {
-    if (/^[A-Za-z0-9_][A-Za-z0-9_./-]{0,62}(=[^\u0000-\u001f]{0,63})?$/.test(text) && !text.includes('${{')) return [text];
+    if (/^[A-Za-z0-9_][A-Za-z0-9_./-]{0,62}(=\P{Cc}{0,63})?$/u.test(text) && !text.includes('${{')) return [text];
     problems.add(span, `${fields.label('labels')}: ${quote(text)} is no label`, { allowed: 'key, or key=value' });
     return [];
   });
 }
 
+const RANGE_LENGTH_MAX = 128;
 const toolPattern = /^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,62}$/;
-const comparator = String.raw`(?:>=|<=|>|<|=|\^|~)? ?v?\d{1,9}(?:\.(?:\d{1,9}|[x*])){0,3}`;
-const rangePattern = new RegExp(String.raw`^(?:\*|${comparator}(?:[ ,]+${comparator}){0,7})$`);
-
 /** A map of tool → version range; a list of names, or one name, asks for any version. */
 function checkTools(fields: Fields, problems: Problems): Record<string, string> {
   const node = fields.get('tools');
@@ -199,7 +198,7 @@ function checkTools(fields: Fields, problems: Problems): Record<string, string> 
   for (const { tool, span, value } of wanted.slice(0, REQUIRES_MAX)) {
     const range = value === undefined || (value.kind === 'scalar' && value.value === null) ? '*' : value.kind === 'scalar' ? value.source : '';
     if (!toolPattern.test(tool) || isReserved(tool)) problems.add(span, `${fields.label('tools')}: ${quote(tool)} is no tool name`);
-    else if (rangePattern.test(range)) tools[tool] = range;
+    else if (isVersionRange(range) && range.length <= RANGE_LENGTH_MAX) tools[tool] = range;
     else if (value !== undefined) problems.add(value.span, `${fields.label('tools')}: no version range for ${quote(tool)}`, { found: describe(value), allowed: 'such as >=6, 3.12, >=18 <23, or *' });
   }
   return tools;

@@ -13,7 +13,7 @@ import { checkCommand, checkTemplate, type Scope } from './references.ts';
 
 export interface Source {
   readonly file: string;
-  readonly directory: string;
+  readonly directory: string | null;
   readonly text: string;
   /** When the file has no `name`. */
   readonly defaultName: string;
@@ -35,6 +35,7 @@ export function checkPipeline(root: InputNode | undefined, source: Source, probl
   const env = checkEnv(fields, problems);
   const drafts = source.generate === undefined ? checkModules(fields, root, problems) : [];
   checkGraph(drafts, problems);
+  if (source.directory === null) refuseFiles(drafts, problems);
   checkExpressions({ drafts, env, params: new Set(Object.keys(params)), text: source.text }, problems);
   problems.throwIfAny();
   return {
@@ -57,7 +58,7 @@ function checkName(fields: Fields, problems: Problems): string | undefined {
   const node = fields.get('name');
   if (name === undefined || node === undefined) return undefined;
   // Control characters would disturb terminals and logs.
-  if (name.trim() !== '' && name.length <= NAME_LENGTH_MAX && !/[\u0000-\u001f\u007f-\u009f]/.test(name) && !name.includes('${{')) return name;
+  if (name.trim() !== '' && name.length <= NAME_LENGTH_MAX && name.isWellFormed() && !/\p{Cc}/u.test(name) && !name.includes('${{')) return name;
   problems.add(node.span, '`name` is not usable', { found: quote(name), allowed: `1 to ${NAME_LENGTH_MAX} characters on one line, without expressions` });
   return undefined;
 }
@@ -106,6 +107,14 @@ function namedItems(items: readonly InputNode[], problems: Problems): { key: str
     entries.push({ key: name, keySpan: nameEntry.value.span, value: item });
   });
   return entries;
+}
+
+/** Text without a folder, as sent over HTTP, must not make a node read its own files. */
+function refuseFiles(drafts: readonly ModuleDraft[], problems: Problems): void {
+  for (const { module, actionSpan } of drafts) {
+    if (module.action.type !== 'uses') continue;
+    problems.add(actionSpan, `module ${quote(module.name)}: \`uses\` names a file, but only the text of the pipeline is here`, { hint: 'submit it with `skein run FILE`, which bundles the files' });
+  }
 }
 
 interface Whole {

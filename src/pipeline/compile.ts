@@ -2,9 +2,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Json, ModuleAction, ModuleSpec, RunSpec } from '../core/cell/types.ts';
+import { unreachable } from '../core/lib/assert.ts';
 import { SkeinError } from '../errors.ts';
 import { bundleModuleFile, type Bundle } from './bundle.ts';
-import { BUNDLE_BYTES_MAX, BUNDLES_BYTES_MAX } from './limits.ts';
+import { BUNDLE_BYTES_MAX, BUNDLES_BYTES_MAX, BUNDLES_MAX } from './limits.ts';
 import { expandPipeline } from './load.ts';
 import type { Pipeline, PipelineModule } from './model.ts';
 import { resolveParams } from './params.ts';
@@ -53,6 +54,8 @@ function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, 
       const hash = bundles.get(action.file)?.hash ?? '';
       return { action: { type: 'bundle', bundle: hash, export: action.export, sourceName: action.file }, env: {} };
     }
+    default:
+      return unreachable(action);
   }
 }
 
@@ -66,7 +69,7 @@ async function bundleFiles({ modules, origin }: Pipeline): Promise<Map<string, B
   for (const { name, action } of modules) {
     if (action.type !== 'uses') continue;
     const report = (message: string, detail: ProblemDetail): void => problems.add(origin.actionSpans.get(name) ?? NOWHERE, `module ${quote(name)}: ${message}`, detail);
-    const file = path.resolve(origin.directory, action.file);
+    const file = path.resolve(origin.directory ?? '', action.file);
     let bundle = byFile.get(file);
     if (bundle === undefined) {
       if (missing.has(file)) continue;
@@ -87,6 +90,7 @@ async function bundleFiles({ modules, origin }: Pipeline): Promise<Map<string, B
     });
   }
   problems.throwIfAny();
+  if (byFile.size > BUNDLES_MAX) throw new SkeinError('REQUEST_TOO_LARGE', `this run uses ${byFile.size} source files; at most ${BUNDLES_MAX} travel with a run`, { files: byFile.size, filesMax: BUNDLES_MAX });
   if (total > BUNDLES_BYTES_MAX) throw new SkeinError('REQUEST_TOO_LARGE', `the bundles of this run are ${total} bytes together; at most ${BUNDLES_BYTES_MAX} travel with a run`, { bytes: total, bytesMax: BUNDLES_BYTES_MAX });
   return bundles;
 }

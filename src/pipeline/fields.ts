@@ -1,4 +1,5 @@
 /** Reads the keys of one map: unknown ones, wrong types and bounds become problems that name the place and the key. */
+import { unreachable } from '../core/lib/assert.ts';
 import { hasExpression } from './expression-syntax.ts';
 import { VALUE_BYTES_MAX } from './limits.ts';
 import type { InputEntry, InputList, InputMap, InputNode } from './input.ts';
@@ -156,6 +157,8 @@ export function describe(node: InputNode): string {
     case 'scalar':
       if (node.value === null) return 'nothing';
       return `the ${typeof node.value} ${quote(node.source)}`;
+    default:
+      return unreachable(node);
   }
 }
 
@@ -175,6 +178,7 @@ export function bytesOf(text: string): number {
 /** @returns what is wrong with a value that becomes an environment variable or a parameter, or undefined. */
 export function valueFault(text: string): string | undefined {
   if (text.includes('\0')) return 'holds a NUL character, which no variable can';
+  if (!text.isWellFormed()) return 'holds half of a surrogate pair';
   const bytes = text.length > VALUE_BYTES_MAX / 3 ? bytesOf(text) : 0;
   return bytes > VALUE_BYTES_MAX ? `is ${bytes} bytes; a variable holds at most ${VALUE_BYTES_MAX}` : undefined;
 }

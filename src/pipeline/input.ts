@@ -68,7 +68,7 @@ class YamlReader {
   }
 
   read(): InputNode | undefined {
-    const contents = this.#document.contents as Node | null;
+    const { contents } = this.#document;
     return contents === null ? undefined : this.#node(contents, 0);
   }
 

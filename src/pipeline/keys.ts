@@ -1,6 +1,6 @@
 /** The words of the format: those in force, those that a later version brings, and those of other tools. */
 
-export const pipelineKeys = ['name', 'params', 'env', 'modules', 'jobs'] as const;
+export const pipelineKeys = ['name', 'params', 'env', 'modules', 'jobs', '$schema'] as const;
 export const moduleKeys = [
   'name',
   'run',

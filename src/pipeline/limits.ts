@@ -16,16 +16,20 @@ export const NAME_LENGTH_MAX = 128;
 export const KEY_LENGTH_MAX = 128;
 /** Parameters of one pipeline. */
 export const PARAMS_MAX = 256;
-/** Variables in one `env`. */
+/** Variables of one module or pipeline as compiled, those made from expressions included. */
 export const ENV_MAX = 256;
+/** Different expressions in one `run` command; each becomes a variable. */
+export const EXPRESSIONS_MAX = 64;
+/** Variables in one `env` as written. */
+export const ENV_WRITTEN_MAX = ENV_MAX - EXPRESSIONS_MAX;
 /** Bytes of one variable's value, or of one parameter's value; Linux takes 128 KiB for a whole one. */
 export const VALUE_BYTES_MAX = 32 * 1024;
 /** Bytes of one `run` command. */
 export const COMMAND_BYTES_MAX = 64 * 1024;
-/** Different expressions in one `run` command. */
-export const EXPRESSIONS_MAX = 256;
 /** Bytes of one bundled source file. */
 export const BUNDLE_BYTES_MAX = 256 * 1024;
+/** Bundled source files of one run. */
+export const BUNDLES_MAX = 256;
 /** Bytes of all bundles of one run. */
 export const BUNDLES_BYTES_MAX = 4 * 1024 * 1024;
 /** Problems that are listed; a file with more of them says so. */
@@ -38,7 +42,8 @@ export const TIMEOUT_MS_MAX = 24 * 86_400_000;
 export const BACKOFF_MS_MAX = 86_400_000;
 /** Executions of one module. */
 export const ATTEMPTS_MAX = 100;
-/** Cpu slots that one module may ask for. */
+/** Cpu slots that one module may ask for; a node counts in thousandths. */
+export const CPU_MIN = 0.001;
 export const CPU_MAX = 4096;
 /** Entries in each list of `requires`. */
 export const REQUIRES_MAX = 64;

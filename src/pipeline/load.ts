@@ -16,8 +16,11 @@ export interface PipelineText {
   readonly text: string;
   /** As messages name it. @default '<text>' */
   readonly file?: string;
-  /** Folder that `uses: ./…` starts from. @default the folder of `file`, else the working directory */
-  readonly directory?: string;
+  /**
+   * Folder that `uses: ./…` starts from; null when there is none, as for text that came over the network: then such
+   * modules are refused. @default the folder of `file`, else the working directory
+   */
+  readonly directory?: string | null;
 }
 
 /** Files that stand for their folder, first one found. */
@@ -43,7 +46,7 @@ export async function expandPipeline(pipeline: Pipeline, params: Params): Promis
 
 interface Place {
   readonly file: string;
-  readonly directory: string;
+  readonly directory: string | null;
 }
 
 async function loadFile(name: string): Promise<Pipeline> {

@@ -59,8 +59,8 @@ export interface Pipeline {
 export interface Origin {
   /** As people named it. */
   readonly file: string;
-  /** Folder that `uses: ./…` starts from. */
-  readonly directory: string;
+  /** Folder that `uses: ./…` starts from; null = there is none, and such modules are refused. */
+  readonly directory: string | null;
   /** '' for a builder. */
   readonly text: string;
   /** Place of each module's `run`, `uses` or `call` value. */

@@ -123,7 +123,7 @@ function lineStartsOf(text: string): number[] {
 
 /** Control characters would move the caret or the cursor of the terminal. */
 function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ');
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ');
 }
 
 /** A piece of the file inside backquotes, short and on one line. */

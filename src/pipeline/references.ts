@@ -1,5 +1,6 @@
 /** Checks the expressions of a pipeline before anything runs, and turns those in commands into variables. */
-import { EXPRESSIONS_MAX } from './limits.ts';
+import { bytesOf } from './fields.ts';
+import { COMMAND_BYTES_MAX, EXPRESSIONS_MAX } from './limits.ts';
 import { contextNames, ExpressionProblem, hasExpression, parseExpression, parseTemplate, referencesOf, type Reference, type TemplatePart } from './expression-syntax.ts';
 import { didYouMean, quote, type Problems, type Span } from './problems.ts';
 import { suggest } from './suggest.ts';
@@ -119,14 +120,17 @@ export function compileCommand(command: string): { readonly command: string; rea
 
 /** Adds problems that only commands have: too many expressions, or one where the shell would not read a variable. */
 export function checkCommand(command: string, span: Span, text: string, label: string, problems: Problems): void {
+  if (!hasExpression(command)) return;
   let parts: TemplatePart[];
   try {
     parts = parseTemplate(command);
   } catch {
     return;
   }
-  const count = parts.filter((part) => part.kind === 'expression').length;
-  if (count > EXPRESSIONS_MAX) problems.add(span, `${label} has ${count} expressions`, { allowed: `at most ${EXPRESSIONS_MAX}` });
+  const compiled = compileCommand(command);
+  const count = Object.keys(compiled.env).length;
+  if (count > EXPRESSIONS_MAX) problems.add(span, `${label} has ${count} different expressions`, { allowed: `at most ${EXPRESSIONS_MAX}` });
+  if (bytesOf(compiled.command) > COMMAND_BYTES_MAX) problems.add(span, `${label} is over ${COMMAND_BYTES_MAX} bytes with its expressions as variables`, { hint: 'put it into a script file' });
   const quoted = singleQuotedOffsets(command, parts);
   for (const at of quoted) {
     problems.add(placeOf(command, at, span, text), `${label}: an expression inside single quotes would not be replaced`, {

@@ -1,0 +1,16 @@
+/** The library: what programs, pipeline files and module functions import from `skein`. */
+
+// Pipelines
+export { defineModule, definePipeline } from './pipeline/builder.ts';
+export type { DefinedPipeline, Duration, ModuleDefinition, ModulesDefinition, ParamDefinition, ParamValues, PipelineDefinition, RequiresDefinition, RetryDefinition, Size } from './pipeline/builder.ts';
+export { compileRun } from './pipeline/compile.ts';
+export { expandPipeline, loadPipeline, type PipelineText } from './pipeline/load.ts';
+export type { ParamSpec, Pipeline, PipelineModule } from './pipeline/model.ts';
+export { resolveParams } from './pipeline/params.ts';
+export type { Problem } from './pipeline/problems.ts';
+export { pipelineSchema } from './pipeline/schema.ts';
+export type { ModuleContext, ModuleFunction } from './ports/module-function.ts';
+
+// What they work on
+export type { Json, ModuleSpec, RunSpec } from './core/cell/types.ts';
+export { errorCodes, isSkeinError, SkeinError, type ErrorCode } from './errors.ts';

@@ -1,0 +1,48 @@
+/** The model as a document of the file format, every default written out; loading it gives the same model again. */
+import type { Json } from '../core/cell/types.ts';
+import { unreachable } from '../core/lib/assert.ts';
+import type { ParamSpec, Pipeline, PipelineAction, PipelineModule } from './model.ts';
+
+/** A pipeline whose modules are generated must be expanded before. */
+export function pipelineToJson({ name, params, env, modules }: Pipeline): Record<string, Json> {
+  return {
+    name,
+    params: Object.fromEntries(Object.entries(params).map(([key, spec]) => [key, paramToJson(spec)])),
+    env,
+    // A list: an object would put modules with numbers for names first.
+    modules: modules.map(moduleToJson),
+  };
+}
+
+function paramToJson(spec: ParamSpec): Json {
+  const given = Object.entries(spec).filter(([key, value]) => value !== null && !(key === 'enum' && spec.enum.length === 0));
+  return Object.fromEntries(given) as Json;
+}
+
+function moduleToJson(module: PipelineModule): Json {
+  const { requires, retry } = module;
+  return {
+    name: module.name,
+    ...actionToJson(module.action),
+    needs: module.needs,
+    env: module.env,
+    requires: { cpu: requires.cpu, memory: `${requires.memory}B`, labels: requires.labels, tools: requires.tools, os: requires.os, arch: requires.arch },
+    timeout: `${module.timeoutMs}ms`,
+    retry: { attempts: retry.attempts, backoff: `${retry.backoffMs}ms`, factor: retry.factor, jitter: retry.jitter, cap: `${retry.capMs}ms` },
+    effectful: module.effectful,
+    duration: `${module.durationMs}ms`,
+  };
+}
+
+function actionToJson(action: PipelineAction): Readonly<Record<string, Json>> {
+  switch (action.type) {
+    case 'run':
+      return { run: action.command };
+    case 'uses':
+      return { uses: `${action.file}#${action.export}` };
+    case 'call':
+      return { call: action.function };
+    default:
+      return unreachable(action);
+  }
+}
