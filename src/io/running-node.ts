@@ -1,5 +1,7 @@
 /** A node that was started: what the process entry and embedding programs hold on to. */
 import type { NodeId } from '../core/lib/ids.ts';
+import type { NodeOptions } from '../options.ts';
+import type { Observer } from '../ports/observer.ts';
 import type { NodeApi } from '../runtime/api.ts';
 
 /** `drain`: finish or hand back, leave the cell, end. `now`: hand back and end at once. */
@@ -40,3 +42,10 @@ export interface RunningNode {
   /** Resolves when the node has ended, however that came about. Never rejects. */
   readonly exited: Promise<NodeExit>;
 }
+
+/** What the process entry hands in beside the options. */
+export interface StartExtra {
+  readonly observer?: Observer;
+}
+
+export type StartNode = (options: NodeOptions, extra?: StartExtra) => Promise<RunningNode>;

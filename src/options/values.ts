@@ -1,7 +1,8 @@
 /** Reads the values that people type: durations, ports, addresses, labels. Every refusal quotes what was found. */
 import { isIP } from 'node:net';
-import { SkeinError } from '../errors.ts';
 import { multiaddr } from '@multiformats/multiaddr';
+import { SkeinError } from '../errors.ts';
+import { DURATION_FORM, parseDuration } from '../pipeline/units.ts';
 
 export const P2P_PORT_DEFAULT = 9000;
 export const HTTP_PORT_DEFAULT = 8080;
@@ -9,7 +10,6 @@ export const HTTP_PORT_DEFAULT = 8080;
 /** Longest text of one option value; guards against pasted files. */
 const VALUE_LENGTH_MAX = 1024;
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** Longest duration that a timer takes (2^31 - 1 ms, about 24 days). */
 export const DURATION_MS_MAX = 2_147_483_647;
 
@@ -20,10 +20,9 @@ export function invalid(origin: string, found: string, expected: string): SkeinE
 }
 
 /** `500ms`, `10s`, `1.5m`, `2h`, `7d` → milliseconds. */
-export function parseDuration(text: string, origin: string): number {
-  const match = /^(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text.trim());
-  const value = match ? Math.round(Number(match[1]) * (units[match[2] ?? ''] ?? NaN)) : NaN;
-  if (!Number.isFinite(value) || value > DURATION_MS_MAX) throw invalid(origin, text, 'a duration such as 500ms, 10s, 5m or 2h (24 days at most)');
+export function parseTimeout(text: string, origin: string): number {
+  const value = parseDuration(text.trim());
+  if (value === undefined || value > DURATION_MS_MAX) throw invalid(origin, text, `${DURATION_FORM} (24 days at most)`);
   return value;
 }
 

@@ -3,34 +3,34 @@
  * by the wire codec or upset the reducer. The types of the core are the measure: a test compares both.
  */
 import { z } from 'zod';
+import { MEMORY_BYTES_MAX, NAME_LENGTH_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
+import { topologicalOrder } from '../../core/cell/run-spec.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
 import * as pipeline from '../../pipeline/limits.ts';
-import { JSON_DEPTH_MAX, NAME_LENGTH_MAX } from '../../protocol/limits.ts';
+import { JSON_DEPTH_MAX } from '../../protocol/limits.ts';
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
-
-/** Largest factor between two waits of a retry. */
-const RETRY_FACTOR_MAX = 100;
 
 // oxlint-disable-next-line no-control-regex -- a control character in a name would garble terminals and logs
 const printable = /^[^\u0000-\u001f\u007f]*$/;
-const name = z.string().min(1).max(pipeline.NAME_LENGTH_MAX).regex(printable, 'no control characters');
-const key = z.string().min(1).max(NAME_LENGTH_MAX);
-const text = (bytesMax: number): z.ZodString => z.string().refine((value) => Buffer.byteLength(value) <= bytesMax, `at most ${bytesMax} bytes`);
+const wellFormed = (value: string): boolean => value.isWellFormed();
+const name = z.string().min(1).max(pipeline.NAME_LENGTH_MAX).regex(printable, 'no control characters').refine(wellFormed, 'whole characters');
+const key = z.string().min(1).max(NAME_LENGTH_MAX).refine(wellFormed, 'whole characters');
+const text = (bytesMax: number): z.ZodString => z.string().refine(wellFormed, 'whole characters').refine((value) => Buffer.byteLength(value) <= bytesMax, `at most ${bytesMax} bytes`);
 
 const json = z.custom<Json>((value) => isJson(value, JSON_DEPTH_MAX), `a JSON value nested at most ${JSON_DEPTH_MAX} deep`).meta({ description: 'Any JSON value' });
 const env = record(text(pipeline.VALUE_BYTES_MAX), pipeline.ENV_MAX);
 
 const action = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('run'), command: text(pipeline.COMMAND_BYTES_MAX).refine((command) => command.trim() !== '', 'must not be empty') }),
-  z.strictObject({ type: z.literal('bundle'), bundle: z.string().regex(/^[0-9a-f]{64}$/, 'the sha256 of a bundle in hex'), export: key, sourceName: z.string().max(1024) }),
+  z.strictObject({ type: z.literal('bundle'), bundle: z.string().regex(/^[0-9a-f]{64}$/, 'the sha256 of a bundle in hex'), export: key, sourceName: text(1024) }),
   z.strictObject({ type: z.literal('registered'), function: key }),
 ]);
 
 const requires = z.strictObject({
   cpu: z.number().min(0).max(pipeline.CPU_MAX),
-  memory: z.int().min(0),
+  memory: z.int().min(0).max(MEMORY_BYTES_MAX),
   labels: z.array(key).max(pipeline.REQUIRES_MAX),
-  tools: record(z.string().max(NAME_LENGTH_MAX), pipeline.REQUIRES_MAX),
+  tools: record(z.string().max(NAME_LENGTH_MAX).refine(wellFormed, 'whole characters'), pipeline.REQUIRES_MAX),
   os: z.array(key).max(pipeline.REQUIRES_MAX),
   arch: z.array(key).max(pipeline.REQUIRES_MAX),
 });
@@ -61,7 +61,7 @@ export const runSpecSchema = z
     params: record(json, pipeline.PARAMS_MAX),
     env,
     modules: z.array(moduleSpec).min(1).max(pipeline.PIPELINE_MODULES_MAX),
-    bundles: record(text(pipeline.BUNDLE_BYTES_MAX), pipeline.REQUIRES_MAX * 16),
+    bundles: record(text(pipeline.BUNDLE_BYTES_MAX), pipeline.BUNDLES_MAX),
   })
   .superRefine((spec, context) => {
     for (const problem of graphProblems(spec)) context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message });
@@ -103,7 +103,7 @@ function isJson(value: unknown, depthMax: number): boolean {
     if (depth > depthMax) return false;
     const next: unknown[] = [];
     for (const item of level) {
-      if (item === undefined || (typeof item === 'number' && !Number.isFinite(item))) return false;
+      if (item === undefined || (typeof item === 'number' && !Number.isFinite(item)) || (typeof item === 'string' && !item.isWellFormed())) return false;
       if (typeof item === 'object' && item !== null) for (const child of Object.values(item)) next.push(child);
     }
     level = next;
@@ -136,24 +136,8 @@ function* graphProblems(spec: Pick<RunSpec, 'modules' | 'bundles'>): Generator<G
   }
   if (edges > pipeline.PIPELINE_NEEDS_MAX) yield { path: ['modules'], message: `at most ${pipeline.PIPELINE_NEEDS_MAX} needs in all` };
   else if (sound) {
-    const stuck = moduleInCycle(spec.modules);
-    if (stuck !== undefined) yield { path: ['modules', stuck, 'needs'], message: `module ${JSON.stringify(spec.modules[stuck]?.name)} is part of a cycle, or needs one` };
+    const ordered = new Set(topologicalOrder(spec.modules));
+    const stuck = spec.modules.findIndex((_module, position) => !ordered.has(position));
+    if (stuck !== -1) yield { path: ['modules', stuck, 'needs'], message: `module ${JSON.stringify(spec.modules[stuck]?.name)} is part of a cycle, or needs one` };
   }
-}
-
-/** Takes away modules whose needs are done until none is left; @returns the first of those that remain. */
-function moduleInCycle(modules: RunSpec['modules']): number | undefined {
-  const open = modules.map((module) => module.needs.length);
-  const children: number[][] = modules.map(() => []);
-  for (const [position, module] of modules.entries()) for (const need of module.needs) children[need]?.push(position);
-  const ready = open.flatMap((count, position) => (count === 0 ? [position] : []));
-  for (let at = ready.pop(); at !== undefined; at = ready.pop()) {
-    for (const child of children[at] ?? []) {
-      const left = (open[child] ?? 0) - 1;
-      open[child] = left;
-      if (left === 0) ready.push(child);
-    }
-  }
-  const stuck = open.findIndex((count) => count > 0);
-  return stuck === -1 ? undefined : stuck;
 }

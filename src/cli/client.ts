@@ -1,0 +1,197 @@
+/**
+ * Talks to whichever node answers. Every request may be repeated (a submit carries its request key), so when a node is
+ * lost in the middle the next one is asked; an event stream goes on elsewhere after the last event seen.
+ */
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as pause } from 'node:timers/promises';
+import { SkeinError, errorCodes, isSkeinError, type ErrorCode } from '../errors.ts';
+import type { Endpoint } from './endpoints.ts';
+import { SseParser, type SseEvent } from './sse-parser.ts';
+
+export interface ClientInit {
+  /** Asked again for each round of tries. */
+  readonly endpoints: () => readonly Endpoint[];
+  /** Sent over TCP only; a socket needs none. @default '' */
+  readonly token?: string;
+  /** One try. @default 15 s */
+  readonly requestMs?: number;
+  /** How long a node that answers "no leader now" is asked again. @default 10 s */
+  readonly patienceMs?: number;
+  /** How long an event stream looks for a node before it gives up. @default 30 s */
+  readonly reconnectMs?: number;
+}
+
+export interface Call {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const REQUEST_MS = 15_000;
+const PATIENCE_MS = 10_000;
+const RECONNECT_MS = 30_000;
+/** Streams send a comment every 15 s; a longer silence means that the node is gone. */
+const SILENCE_MS = 40_000;
+const RETRY_MS = 250;
+export const RESPONSE_BYTES_MAX = 256 * 1024 * 1024;
+
+export class Client {
+  readonly #init: ClientInit;
+  /** Where the last answer came from; tried first. */
+  #last = '';
+
+  constructor(init: ClientInit) {
+    this.#init = init;
+  }
+
+  get<T>(path: string, call: Call = {}): Promise<T> {
+    return this.#patiently<T>('GET', path, call);
+  }
+
+  post<T>(path: string, call: Call = {}): Promise<T> {
+    return this.#patiently<T>('POST', path, call);
+  }
+
+  /**
+   * Events of a stream for ever, or until it says `final` or the signal ends it.
+   * @param after events up to this sequence are not wanted again.
+   */
+  async *events(path: string, after: number, signal: AbortSignal): AsyncGenerator<SseEvent, void, void> {
+    let last = String(after);
+    let lostSince = Date.now();
+    while (!signal.aborted) {
+      try {
+        for await (const event of this.#stream(path, last, signal)) {
+          lostSince = Date.now();
+          if (event.id !== '') last = event.id;
+          yield event;
+          if (event.event === 'final') return;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        // A node that has just joined may not have heard of the run yet.
+        const passing = isTransient(error) || isSkeinError(error, 'RUN_NOT_FOUND');
+        if (!passing || Date.now() - lostSince > (this.#init.reconnectMs ?? RECONNECT_MS)) throw error;
+      }
+      await pause(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async *#stream(path: string, after: string, signal: AbortSignal): AsyncGenerator<SseEvent, void, void> {
+    const response = await this.#anyEndpoint('GET', path, { headers: { 'last-event-id': after, accept: 'text/event-stream' }, signal });
+    if (response.statusCode !== 200) throw await failure(response);
+    response.setTimeout(SILENCE_MS, () => response.destroy());
+    const parser = new SseParser();
+    const decoder = new StringDecoder('utf8');
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) yield* parser.push(decoder.write(chunk));
+    } catch (error) {
+      if (isSkeinError(error)) throw error;
+      // The connection broke: what was whole has been given, the rest comes from the next node.
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #patiently<T>(method: string, path: string, call: Call): Promise<T> {
+    const end = Date.now() + (this.#init.patienceMs ?? PATIENCE_MS);
+    for (;;) {
+      try {
+        const response = await this.#anyEndpoint(method, path, call);
+        if ((response.statusCode ?? 0) >= 300) throw await failure(response);
+        return (await readJson(response)) as T;
+      } catch (error) {
+        const unreachable = isSkeinError(error, 'API_UNREACHABLE') && error.data['answered'] !== true;
+        if (!isTransient(error) || unreachable || Date.now() > end) throw error;
+        this.#last = '';
+        await pause(RETRY_MS, undefined, call.signal === undefined ? {} : { signal: call.signal });
+      }
+    }
+  }
+
+  /** @throws SkeinError API_UNREACHABLE when none answers. */
+  async #anyEndpoint(method: string, path: string, call: Call): Promise<IncomingMessage> {
+    const endpoints = this.#init.endpoints().toSorted((a, b) => Number(b.shown === this.#last) - Number(a.shown === this.#last));
+    const failures: string[] = [];
+    for (const endpoint of endpoints) {
+      try {
+        const response = await this.#once(endpoint, method, path, call);
+        this.#last = endpoint.shown;
+        return response;
+      } catch (error) {
+        call.signal?.throwIfAborted();
+        failures.push(`${endpoint.shown}: ${reasonOf(error)}`);
+      }
+    }
+    const tried = failures.length === 0 ? 'no node runs here and none is named' : failures.join('; ');
+    throw new SkeinError('API_UNREACHABLE', `No node answers (${tried})`);
+  }
+
+  #once(endpoint: Endpoint, method: string, path: string, call: Call): Promise<IncomingMessage> {
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    if (body !== undefined) headers['content-length'] = String(Buffer.byteLength(body));
+    if (endpoint.url !== undefined && this.#init.token !== undefined && this.#init.token !== '') headers['authorization'] = `Bearer ${this.#init.token}`;
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const options: RequestOptions = { method, headers, ...(call.signal === undefined ? {} : { signal: call.signal }) };
+    const request =
+      endpoint.url === undefined
+        ? httpRequest({ ...options, path, socketPath: endpoint.socketPath, host: 'localhost', agent: false }, resolve)
+        : (endpoint.url.protocol === 'https:' ? httpsRequest : httpRequest)(new URL(endpoint.url.pathname.replace(/\/$/, '') + path, endpoint.url), { ...options, agent: false }, resolve);
+    request.setTimeout(this.#init.requestMs ?? REQUEST_MS, () => request.destroy(new Error('no answer in time')));
+    request.on('error', reject);
+    request.end(body);
+    return promise;
+  }
+}
+
+/** Another node, or the same one in a moment, may do better. */
+function isTransient(error: unknown): boolean {
+  return isSkeinError(error) && ['API_UNREACHABLE', 'NO_LEADER', 'NO_QUORUM', 'CELL_CLOSED', 'NODE_STOPPING'].includes(error.code);
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > RESPONSE_BYTES_MAX) throw new SkeinError('REQUEST_TOO_LARGE', `The answer has more than ${RESPONSE_BYTES_MAX} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (isSkeinError(error)) throw error;
+    throw new SkeinError('API_UNREACHABLE', `The connection broke in the middle of an answer (${reasonOf(error)})`, { answered: true }, { cause: error });
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function readJson(response: IncomingMessage): Promise<unknown> {
+  const text = await readText(response);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SkeinError('API_UNREACHABLE', `What answers is no node of Skein: its answer is not JSON (${JSON.stringify(text.slice(0, 60))})`, {}, { cause });
+  }
+}
+
+/** A problem document → the error it stands for. */
+async function failure(response: IncomingMessage): Promise<SkeinError> {
+  const problem = (await readJson(response)) as Readonly<Record<string, unknown>> | null;
+  const { code, detail, hint, problems } = problem ?? {};
+  const status = response.statusCode ?? 0;
+  if (typeof code === 'string' && Object.hasOwn(errorCodes, code)) {
+    const data = { status, ...(typeof hint === 'string' ? { hint } : {}), ...(Array.isArray(problems) ? { problems } : {}) };
+    return new SkeinError(code as ErrorCode, String(detail), data);
+  }
+  return new SkeinError('API_UNREACHABLE', `The node failed to answer (status ${status}): ${typeof detail === 'string' ? detail : 'it does not say why'}`);
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = (error ?? {}) as { code?: string; message?: string };
+  if (code === 'ECONNREFUSED' || code === 'ENOENT') return 'nothing listens there';
+  return message === undefined || message === '' ? (code ?? 'unknown error') : message;
+}

@@ -1,0 +1,185 @@
+/** Follows a run to its end: `run`, `runs watch`. */
+import { unreachable } from '../core/lib/assert.ts';
+import { SkeinError } from '../errors.ts';
+import type { RunEventJson, RunJson, StatusJson } from '../io/http/views.ts';
+import type { Client } from './client.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { oneLine, painter } from './format.ts';
+import { hasColour, line, type CliIo } from './io.ts';
+import { printData, type Format } from './output.ts';
+import { followPrinter, type FollowPrinter } from './printers.ts';
+import { failureBlocks, summaryBlock } from './render.ts';
+import { RunTracker } from './tracker.ts';
+
+export interface FollowOptions {
+  readonly format: Format;
+  /** Stop following after this long (exit 124); undefined = never. The run goes on. */
+  readonly timeoutMs?: number | undefined;
+  /** Stop when nothing could be placed for this long (exit 5); undefined = wait. */
+  readonly placeTimeoutMs?: number | undefined;
+}
+
+/** A second Ctrl-C within this time cancels the run. */
+const CANCEL_WINDOW_MS = 2000;
+/** Nothing runs though something could: after this long it is asked why. */
+const PLACEMENT_CHECK_MS = 3000;
+const REASONS_SHOWN_MAX = 3;
+
+type Ending = 'final' | 'interrupt' | 'timeout' | 'unplaced';
+
+export async function followRun(client: Client, io: CliIo, run: string, options: FollowOptions): Promise<ExitCode> {
+  const path = `/api/v1/runs/${encodeURIComponent(run)}`;
+  const view = await client.get<RunJson>(path);
+  const follower = new Follower(client, io, `/api/v1/runs/${encodeURIComponent(view.runId)}`, view, options);
+  return follower.follow();
+}
+
+class Follower {
+  readonly #client: Client;
+  readonly #io: CliIo;
+  readonly #path: string;
+  readonly #view: RunJson;
+  readonly #options: FollowOptions;
+  readonly #tracker: RunTracker;
+  readonly #printer: FollowPrinter;
+  readonly #over = new AbortController();
+  /** Whether Ctrl-C was pressed again in time. */
+  readonly #again = Promise.withResolvers<boolean>();
+  #ending: Ending = 'final';
+  #final: RunJson | undefined;
+  #idleSince: number;
+  #why = '';
+
+  constructor(client: Client, io: CliIo, path: string, view: RunJson, options: FollowOptions) {
+    this.#client = client;
+    this.#io = io;
+    this.#path = path;
+    this.#view = view;
+    this.#options = options;
+    this.#tracker = new RunTracker(view);
+    const { format } = options;
+    this.#printer = followPrinter(io, format === 'jsonl' ? 'jsonl' : format === 'table' || format === 'wide' ? 'lines' : 'silent');
+    this.#idleSince = Date.now();
+  }
+
+  async follow(): Promise<ExitCode> {
+    const { timeoutMs, placeTimeoutMs } = this.#options;
+    const ended = (ending: Ending) => (): void => {
+      this.#ending = ending;
+      this.#over.abort();
+    };
+    const offInterrupt = this.#io.onSignal('SIGINT', () => (this.#over.signal.aborted ? this.#again.resolve(true) : ended('interrupt')()));
+    const timeout = timeoutMs === undefined ? undefined : setTimeout(ended('timeout'), timeoutMs);
+    const checkMs = Math.min(PLACEMENT_CHECK_MS, placeTimeoutMs ?? Infinity);
+    const check = setInterval(() => void this.#checkPlacement(ended('unplaced')), checkMs);
+    try {
+      this.#printer.begin(this.#view, this.#tracker);
+      await this.#consume();
+      this.#printer.end();
+      clearInterval(check);
+      clearTimeout(timeout);
+      return await this.#finish();
+    } finally {
+      this.#printer.end();
+      clearInterval(check);
+      clearTimeout(timeout);
+      offInterrupt();
+    }
+  }
+
+  async #consume(): Promise<void> {
+    for await (const event of this.#client.events(`${this.#path}/events`, 0, this.#over.signal)) {
+      if (event.event === 'final') this.#final = JSON.parse(event.data) as RunJson;
+      else this.#take(JSON.parse(event.data) as RunEventJson);
+    }
+    if (this.#final === undefined) return;
+    for (const transition of this.#tracker.reconcile(this.#final)) this.#printer.changed(transition, undefined);
+  }
+
+  #take(event: RunEventJson): void {
+    if (event.type === 'run') return this.#printer.runEvent(event);
+    const transition = this.#tracker.apply(event);
+    if (transition === undefined) return;
+    this.#idleSince = Date.now();
+    if (this.#why !== '' && this.#tracker.counts.running > 0) this.#tellWhy('');
+    this.#printer.changed(transition, event);
+  }
+
+  async #checkPlacement(unplaced: () => void): Promise<void> {
+    const { running, ready } = this.#tracker.counts;
+    if (running > 0 || ready === 0) {
+      this.#idleSince = Date.now();
+      return;
+    }
+    const { placeTimeoutMs = Infinity } = this.#options;
+    const reasons = await this.#reasons().catch(() => '');
+    if (this.#over.signal.aborted || this.#tracker.counts.running > 0) return;
+    this.#tellWhy(reasons);
+    if (Date.now() - this.#idleSince >= placeTimeoutMs) unplaced();
+  }
+
+  /** Why the ready modules wait, as the node says. */
+  async #reasons(): Promise<string> {
+    const view = await this.#client.get<RunJson>(this.#path, { signal: this.#over.signal });
+    const waiting = view.moduleList.filter((module) => module.phase === 'ready' && module.note !== '');
+    const shown = waiting.slice(0, REASONS_SHOWN_MAX).map((module) => `${oneLine(module.name)}: ${oneLine(module.note)}`);
+    if (waiting.length > REASONS_SHOWN_MAX) shown.push(`… and ${waiting.length - REASONS_SHOWN_MAX} more`);
+    return shown.length === 0 ? 'no node has taken a module yet' : shown.join('; ');
+  }
+
+  #tellWhy(why: string): void {
+    if (why === this.#why) return;
+    this.#why = why;
+    this.#printer.waits(why);
+  }
+
+  async #finish(): Promise<ExitCode> {
+    const { shortId } = this.#view;
+    const watchCommand = `skein runs watch ${shortId}`;
+    switch (this.#ending) {
+      case 'final':
+        return this.#summary();
+      case 'timeout':
+        line(this.#io.stderr, `Not done in time; the run goes on. Watch it: ${watchCommand}`);
+        return exitCodes.timeout;
+      case 'unplaced':
+        line(this.#io.stderr, `No node can take it: ${this.#why}\nThe run waits on. Watch it: ${watchCommand}`);
+        return exitCodes.unplaced;
+      case 'interrupt':
+        line(this.#io.stderr, `Detached; the run goes on. Watch it: ${watchCommand}\nCtrl-C again now cancels the run.`);
+        return this.#mayCancel();
+      default:
+        return unreachable(this.#ending);
+    }
+  }
+
+  async #mayCancel(): Promise<ExitCode> {
+    const timer = setTimeout(() => this.#again.resolve(false), CANCEL_WINDOW_MS);
+    const cancel = await this.#again.promise;
+    clearTimeout(timer);
+    if (!cancel) return exitCodes.interrupted;
+    await this.#client.post(`${this.#path}:cancel`, { body: { reason: 'cancelled by Ctrl-C' } });
+    line(this.#io.stderr, `Run ${this.#view.shortId} is cancelled.`);
+    return exitCodes.interrupted;
+  }
+
+  async #summary(): Promise<ExitCode> {
+    const final = this.#final;
+    if (final === undefined) throw new SkeinError('API_UNREACHABLE', 'The event stream ended before the run did');
+    const { format } = this.#options;
+    const io = this.#io;
+    if (format === 'json' || format === 'yaml') printData(io, format, final);
+    else if (format === 'name') line(io.stdout, final.runId);
+    else if (format !== 'jsonl') await this.#tellPeople(final);
+    return final.phase === 'succeeded' ? exitCodes.ok : exitCodes.runFailed;
+  }
+
+  async #tellPeople(final: RunJson): Promise<void> {
+    const io = this.#io;
+    const paint = painter(hasColour(io, io.stdout));
+    for (const block of failureBlocks(final, paint, io.env['GITHUB_ACTIONS'] === 'true')) line(io.stdout, block);
+    line(io.stdout, `\n${summaryBlock(final, io.now(), paint)}`);
+    const { httpUrl } = await this.#client.get<StatusJson>('/api/v1/status').catch(() => ({ httpUrl: '' }));
+    line(io.stdout, httpUrl === '' ? `view: skein runs view ${final.shortId}` : `view: ${httpUrl}/api/v1/runs/${final.runId}`);
+  }
+}

@@ -1,0 +1,57 @@
+/** `skein node list|drain|undrain`. */
+import type { Command } from 'commander';
+import type { NodeJson, NodeListJson } from '../io/http/views.ts';
+import type { EndpointFlags } from './endpoints.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { age, oneLine, shortPeer } from './format.ts';
+import type { CliIo } from './io.ts';
+import { outputOption, printList, printOne, type Format } from './output.ts';
+import type { Column } from './table.ts';
+import { action, clientFor, withNode, type AddVerb, type VerbContext } from './verb.ts';
+
+interface NodeFlags extends EndpointFlags {
+  readonly output: Format;
+}
+
+export const addNode: AddVerb = (program, context) => {
+  const node = program.command('node').description('look at nodes');
+  withNode(node.command('list').alias('ls').description('all known nodes').addOption(outputOption())).action(action(context, (flags: NodeFlags) => list(context.io, flags)));
+  addDrain(node.command('drain <node>').description('give a node (name or peer id) no further modules'), context, 'drain');
+  addDrain(node.command('undrain <node>').description('give it modules again'), context, 'undrain');
+};
+
+function addDrain(command: Command, context: VerbContext, verb: 'drain' | 'undrain'): void {
+  withNode(command.addOption(outputOption())).action(action(context, (name: string, flags: NodeFlags) => drain(context.io, name, verb, flags)));
+}
+
+const columns: Column<NodeJson>[] = [
+  { head: 'NAME', cell: (node) => `${oneLine(node.name)}${node.self ? '*' : ''}` },
+  { head: 'PEER', cell: (node) => shortPeer(node.nodeId) },
+  { head: 'ROLE', cell: (node) => node.role },
+  { head: 'STATE', cell: (node) => node.state },
+  { head: 'SLOTS', cell: (node) => `${node.slotsUsed}/${node.capabilities.slots}` },
+  { head: 'LOAD', cell: (node) => node.load.toFixed(2) },
+  { head: 'SEEN', cell: (node) => (node.self ? 'now' : age(node.lastSeenMs)) },
+  { head: 'OS/ARCH', cell: (node) => oneLine(`${node.capabilities.os}/${node.capabilities.arch}`), wide: true },
+  { head: 'LABELS', cell: (node) => pairs(node.capabilities.labels), wide: true },
+  { head: 'TOOLS', cell: (node) => pairs(node.capabilities.tools), wide: true },
+  { head: 'VERSION', cell: (node) => oneLine(node.version), wide: true },
+  { head: 'ADDRESSES', cell: (node) => oneLine(node.addresses.join(',')), wide: true },
+  { head: 'ID', cell: (node) => node.nodeId, wide: true },
+];
+
+function pairs(values: Readonly<Record<string, string>>): string {
+  return oneLine(Object.entries(values).map(([key, value]) => (value === '' ? key : `${key}=${value}`)).join(','));
+}
+
+async function list(io: CliIo, flags: NodeFlags): Promise<ExitCode> {
+  const whole = await clientFor(io, flags).get<NodeListJson>('/api/v1/nodes');
+  printList(io, flags.output, { whole, rows: whole.nodes, columns, name: (node) => node.name, empty: 'No nodes.' });
+  return exitCodes.ok;
+}
+
+async function drain(io: CliIo, name: string, verb: 'drain' | 'undrain', flags: NodeFlags): Promise<ExitCode> {
+  const node = await clientFor(io, flags).post<NodeJson>(`/api/v1/nodes/${encodeURIComponent(name)}:${verb}`);
+  printOne(io, flags.output, node, node.name, () => (verb === 'drain' ? `${oneLine(node.name)} gets no further modules; what it executes it finishes` : `${oneLine(node.name)} gets modules again`));
+  return exitCodes.ok;
+}

@@ -1,0 +1,104 @@
+/** How a followed run is shown: a repainted block on a terminal, plain lines elsewhere, events for programs. */
+import { createLogUpdate } from 'log-update';
+import type { RunEventJson, RunJson } from '../io/http/views.ts';
+import { painter } from './format.ts';
+import { hasColour, isLive, line, type CliIo } from './io.ts';
+import { liveBlock, progressLine, transitionLine } from './render.ts';
+import type { RunTracker, Transition } from './tracker.ts';
+
+export interface FollowPrinter {
+  /** The run is known. */
+  begin(view: RunJson, tracker: RunTracker): void;
+  /** `event` is undefined when the change was read from the whole run. */
+  changed(transition: Transition, event: RunEventJson | undefined): void;
+  /** An event of the run itself. */
+  runEvent(event: RunEventJson): void;
+  /** Nothing can be placed; in words, why. '' = it can again. */
+  waits(why: string): void;
+  /** Nothing more follows; the terminal is left as plain text. */
+  end(): void;
+}
+
+const REPAINT_MS = 100;
+const TICK_MS = 1000;
+const PROGRESS_MS = 30_000;
+
+export function followPrinter(io: CliIo, format: 'lines' | 'jsonl' | 'silent'): FollowPrinter {
+  if (format === 'jsonl') return eventPrinter(io);
+  if (format === 'silent') return silentPrinter;
+  return isLive(io) ? livePrinter(io) : linePrinter(io);
+}
+
+const silentPrinter: FollowPrinter = { begin() {}, changed() {}, runEvent() {}, waits() {}, end() {} };
+
+function eventPrinter(io: CliIo): FollowPrinter {
+  const print = (event: RunEventJson | undefined): void => {
+    if (event !== undefined) line(io.stdout, JSON.stringify(event));
+  };
+  return { ...silentPrinter, changed: (_transition, event) => print(event), runEvent: print };
+}
+
+function linePrinter(io: CliIo): FollowPrinter {
+  const paint = painter(hasColour(io, io.stdout));
+  let known: RunTracker | undefined;
+  let heartbeat: NodeJS.Timeout | undefined;
+  return {
+    ...silentPrinter,
+    begin(view, tracker) {
+      known = tracker;
+      line(io.stdout, `run ${view.shortId} ${view.name}: ${view.modules.total === 1 ? '1 module' : `${view.modules.total} modules`}`);
+      heartbeat = setInterval(() => line(io.stdout, progressLine(tracker, io.now())), PROGRESS_MS);
+      heartbeat.unref();
+    },
+    changed(transition) {
+      const text = known && transitionLine(known, transition, paint);
+      if (text === undefined) return;
+      line(io.stdout, text);
+      heartbeat?.refresh();
+    },
+    waits(why) {
+      if (why !== '') line(io.stdout, `waits: ${why}`);
+    },
+    end: () => clearInterval(heartbeat),
+  };
+}
+
+/** Finished modules scroll away above as plain lines, what runs stays below in one block. */
+function livePrinter(io: CliIo): FollowPrinter {
+  const paint = painter(hasColour(io, io.stdout));
+  const paintBlock = createLogUpdate(io.stdout as NodeJS.WriteStream);
+  let known: { readonly view: RunJson; readonly tracker: RunTracker } | undefined;
+  let repaint: NodeJS.Timeout | undefined;
+  let ticks: NodeJS.Timeout | undefined;
+  let waiting = '';
+  const draw = (): void => {
+    clearTimeout(repaint);
+    repaint = undefined;
+    if (known !== undefined) paintBlock(liveBlock(known.view, known.tracker, io.now(), paint, waiting));
+  };
+  const soon = (): void => void (repaint ??= setTimeout(draw, REPAINT_MS));
+  return {
+    begin(view, tracker) {
+      known = { view, tracker };
+      ticks = setInterval(draw, TICK_MS);
+      draw();
+    },
+    changed(transition) {
+      const text = known && transitionLine(known.tracker, transition, paint);
+      const { phase } = transition.module;
+      if (text !== undefined && phase !== 'claimed' && phase !== 'running') paintBlock.persist(text);
+      soon();
+    },
+    runEvent: soon,
+    waits(why) {
+      waiting = why;
+      soon();
+    },
+    end() {
+      clearInterval(ticks);
+      clearTimeout(repaint);
+      paintBlock.clear();
+      paintBlock.done();
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/** The words of a followed run: lines of transitions, the block of what runs now, the summary at the end. */
+import type { ModuleJson, RunJson } from '../io/http/views.ts';
+import { clock, estimate, harmless, oneLine, timeOf, type Colour } from './format.ts';
+import type { RunTracker, TrackedModule, Transition } from './tracker.ts';
+
+export type Paint = (colour: Colour, text: string) => string;
+
+/** Running modules shown in the live block; the rest is counted. */
+const BLOCK_ROWS_MAX = 12;
+/** Modules whose end is told at the end of a failed run. */
+const FAILURES_SHOWN_MAX = 10;
+const TAIL_LINES_MAX = 20;
+const BAR_WIDTH = 10;
+
+/** `00:00:02 FetchData succeeded in 00:00:02 on node1`; undefined for what needs no line (a module becomes ready). */
+export function transitionLine(tracker: RunTracker, { at, before, module }: Transition, paint: Paint): string | undefined {
+  const words = transitionWords(module, before, paint);
+  return words === undefined ? undefined : `${paint('dim', clock(at === 0 ? 0 : at - tracker.submittedAt))} ${oneLine(module.name)} ${words}`;
+}
+
+function transitionWords(module: TrackedModule, before: ModuleJson['phase'], paint: Paint): string | undefined {
+  const on = module.node === '' ? '' : ` on ${oneLine(module.node)}`;
+  const attempt = module.attempt > 1 ? ` (attempt ${module.attempt})` : '';
+  const why = module.note === '' ? '' : `: ${oneLine(module.note)}`;
+  switch (module.phase) {
+    case 'claimed':
+    case 'running':
+      return `${paint('cyan', 'started')}${on}${attempt}`;
+    case 'succeeded':
+      return `${paint('green', 'succeeded')} in ${clock(module.durationMs)}${on}${attempt}`;
+    case 'failed':
+      return `${paint('red', 'failed')}${on}${attempt}${why}`;
+    case 'cancelled':
+      return `${paint('yellow', 'cancelled')}${why}`;
+    case 'skipped':
+      return `${paint('yellow', 'skipped')}${why}`;
+    default:
+      return before === 'waiting' || before === 'ready' ? undefined : `${paint('yellow', 'waits again')}${why}`;
+  }
+}
+
+/** `run 7f01 transcode 12/40 ▓▓▓░░░░░░░ 30% ETA 4m10s 6 nodes` */
+export function headerLine(view: Pick<RunJson, 'shortId' | 'name'>, tracker: RunTracker, now: number, paint: Paint): string {
+  const { total, done } = tracker.counts;
+  const share = total === 0 ? 1 : done / total;
+  const filled = Math.floor(share * BAR_WIDTH);
+  const bar = paint('green', '▓'.repeat(filled)) + '░'.repeat(BAR_WIDTH - filled);
+  const elapsed = now - tracker.submittedAt;
+  const eta = done > 0 && done < total ? ` ETA ${estimate((elapsed / done) * (total - done))}` : '';
+  const nodes = tracker.nodeCount === 1 ? '1 node' : `${tracker.nodeCount} nodes`;
+  return `${paint('bold', `run ${view.shortId} ${oneLine(view.name)}`)} ${done}/${total} ${bar} ${Math.floor(share * 100)}%${eta} ${nodes}`;
+}
+
+/** Header, then one line for each running module. */
+export function liveBlock(view: Pick<RunJson, 'shortId' | 'name'>, tracker: RunTracker, now: number, paint: Paint, waiting: string): string {
+  const { running } = tracker;
+  const rows = running.slice(0, BLOCK_ROWS_MAX).map((module) => `  ${paint('cyan', '●')} ${oneLine(module.name)}  ${paint('dim', `${oneLine(module.node)} ${clock(now - module.startedAt)}`)}`);
+  if (running.length > BLOCK_ROWS_MAX) rows.push(`  … and ${running.length - BLOCK_ROWS_MAX} more`);
+  if (waiting !== '') rows.push(`  ${paint('yellow', `waits: ${waiting}`)}`);
+  return [headerLine(view, tracker, now, paint), ...rows].join('\n');
+}
+
+/** The line that shows every 30 s, where nothing is repainted, that the run still goes on. */
+export function progressLine(tracker: RunTracker, now: number): string {
+  const { total, done, ready, waiting } = tracker.counts;
+  const running = tracker.running.map((module) => `${oneLine(module.name)} on ${oneLine(module.node)}`);
+  const shown = running.length > 3 ? `${running.slice(0, 3).join(', ')} …` : running.join(', ');
+  return `${clock(now - tracker.submittedAt)} ${done}/${total} done, ${running.length} running${shown === '' ? '' : ` (${shown})`}, ${ready} ready, ${waiting} waiting`;
+}
+
+const words: { readonly [phase in RunJson['phase']]: string } = { succeeded: 'Success', failed: 'Failed', cancelled: 'Cancelled', running: 'Running', queued: 'Queued', paused: 'Paused' };
+
+export function durationOf(run: Pick<RunJson, 'submittedAt' | 'startedAt' | 'finishedAt'>, now: number): number {
+  const start = timeOf(run.startedAt ?? run.submittedAt);
+  return (run.finishedAt === null ? now : timeOf(run.finishedAt)) - start;
+}
+
+export function summaryBlock(run: RunJson, now: number, paint: Paint): string {
+  const colour: Colour = run.phase === 'succeeded' ? 'green' : run.phase === 'failed' ? 'red' : 'yellow';
+  const lines = ['Pipeline Summary', `   Status: ${paint(colour, words[run.phase])}`, `   Duration: ${clock(durationOf(run, now))}`, `   Modules: ${run.modules.total}`];
+  if (run.reason !== '' && run.phase !== 'succeeded') lines.push(`   Reason: ${oneLine(run.reason)}`);
+  return lines.join('\n');
+}
+
+/**
+ * Each failed module with the end of its output.
+ * @param groups fold the output as GitHub Actions understands it.
+ */
+export function failureBlocks(run: RunJson, paint: Paint, groups: boolean): string[] {
+  const failed = run.moduleList.filter((module) => module.phase === 'failed');
+  const blocks = failed.slice(0, FAILURES_SHOWN_MAX).map((module) => {
+    const error = module.error === null ? '' : `: ${module.error.code} ${oneLine(module.error.message)}`;
+    const title = `${paint('red', 'FAILED')} ${oneLine(module.name)}${module.node === '' ? '' : ` on ${oneLine(module.node)}`}${error}`;
+    const tail = harmless(module.tail).trimEnd().split('\n').filter((text) => text !== '').slice(-TAIL_LINES_MAX);
+    if (tail.length === 0) return title;
+    return groups ? [title, `::group::output of ${oneLine(module.name)}`, ...tail, '::endgroup::'].join('\n') : [title, ...tail.map((text) => `   | ${text}`)].join('\n');
+  });
+  if (failed.length > FAILURES_SHOWN_MAX) blocks.push(`… and ${failed.length - FAILURES_SHOWN_MAX} more failed`);
+  return blocks;
+}

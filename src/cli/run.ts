@@ -1,0 +1,57 @@
+/** `skein run FILE`: submit, and follow to the end. */
+import { resolve } from 'node:path';
+import { Option } from 'commander';
+import type { RunSpec } from '../core/cell/types.ts';
+import type { AcceptedJson } from '../io/http/views.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { followRun } from './follow.ts';
+import { line, type CliIo } from './io.ts';
+import { outputOption, printData, type Format } from './output.ts';
+import { givenParams, readAll, type ParamFlags } from './params.ts';
+import { newRequestKey } from './request-key.ts';
+import { action, clientFor, collect, duration, withNode, type AddVerb } from './verb.ts';
+import type { EndpointFlags } from './endpoints.ts';
+
+interface RunFlags extends ParamFlags, EndpointFlags {
+  readonly detach?: boolean;
+  readonly output: Format;
+  readonly timeout?: number;
+  readonly placeTimeout?: number;
+  readonly requestKey?: string;
+}
+
+export const addRun: AddVerb = (program, context) => {
+  const command = program
+    .command('run <file>')
+    .description('submit a pipeline (a file, a folder, or - for standard input) and follow it')
+    .addOption(new Option('-p, --param <name=value>', 'a parameter; repeatable').argParser(collect))
+    .option('--params-file <file>', 'parameters from a YAML or JSON file')
+    .option('-d, --detach', 'submit, print the run id, do not follow')
+    .addOption(outputOption())
+    .addOption(new Option('--timeout <duration>', 'stop following after this long (exit 124); the run goes on').argParser(duration))
+    .addOption(new Option('--place-timeout <duration>', 'exit 5 when no node takes a module for this long; the run goes on').argParser(duration))
+    .option('--request-key <key>', 'submitting again with the same key gives the same run');
+  withNode(command).action(action(context, (file: string, flags: RunFlags) => run(context.io, file, flags)));
+};
+
+async function run(io: CliIo, file: string, flags: RunFlags): Promise<ExitCode> {
+  const client = clientFor(io, flags);
+  const spec = await compileFile(io, file, flags);
+  const accepted = await client.post<AcceptedJson>('/api/v1/runs', { body: { spec }, headers: { 'idempotency-key': flags.requestKey ?? newRequestKey(io.now()) } });
+  if (flags.detach === true) return tellDetached(io, accepted, flags.output);
+  return followRun(client, io, accepted.runId, { format: flags.output, timeoutMs: flags.timeout, placeTimeoutMs: flags.placeTimeout });
+}
+
+/** Loaded only by the verbs that read pipelines: the bundler is large. */
+export async function compileFile(io: CliIo, file: string, flags: ParamFlags): Promise<RunSpec> {
+  const [{ loadPipeline }, { compileRun }] = await Promise.all([import('../pipeline/load.ts'), import('../pipeline/compile.ts')]);
+  const pipeline = await loadPipeline(file === '-' ? { text: await readAll(io.stdin), directory: io.cwd } : resolve(io.cwd, file));
+  return compileRun(pipeline, await givenParams(flags, io));
+}
+
+function tellDetached(io: CliIo, accepted: AcceptedJson, format: Format): ExitCode {
+  if (format === 'json' || format === 'yaml' || format === 'jsonl') printData(io, format, accepted);
+  else line(io.stdout, accepted.runId);
+  if (format === 'table' || format === 'wide') line(io.stderr, `Submitted${accepted.duplicate ? ' before' : ''}. Watch it: skein runs watch ${accepted.runId.split('-')[0]}`);
+  return exitCodes.ok;
+}

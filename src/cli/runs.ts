@@ -1,0 +1,129 @@
+/** `skein runs list|view|cancel|wait|watch`, and the short cuts `ps` and `cancel`. */
+import { Option, type Command } from 'commander';
+import type { ModuleJson, RunJson, RunListJson, RunSummaryJson } from '../io/http/views.ts';
+import type { EndpointFlags } from './endpoints.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { followRun } from './follow.ts';
+import { age, clock, nodeLabel, oneLine, painter, timeOf } from './format.ts';
+import { hasColour, line, type CliIo } from './io.ts';
+import { outputOption, printList, printOne, type Format } from './output.ts';
+import { durationOf, failureBlocks, summaryBlock } from './render.ts';
+import { table, type Column } from './table.ts';
+import { action, clientFor, duration, withNode, type AddVerb, type VerbContext } from './verb.ts';
+import { waitForRun } from './wait.ts';
+
+const phases = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'];
+
+interface ListFlags extends EndpointFlags {
+  readonly output: Format;
+  readonly limit: string;
+  readonly phase?: string;
+  readonly status?: string;
+}
+
+interface ShowFlags extends EndpointFlags {
+  readonly output: Format;
+  readonly reason?: string;
+  readonly timeout?: number;
+  readonly placeTimeout?: number;
+  readonly wait?: boolean;
+  readonly strong?: boolean;
+}
+
+export const addRuns: AddVerb = (program, context) => {
+  const runs = program.command('runs').description('look at runs');
+  addList(runs.command('list').alias('ls').description('runs, newest first'), context);
+  withNode(runs.command('view <run>').description('one run with its modules').addOption(outputOption()))
+    .option('--strong', 'as of now, from the leader')
+    .action(action(context, (run: string, flags: ShowFlags) => view(context.io, run, flags)));
+  addCancel(runs.command('cancel <run>').description('cancel a run'), context);
+  withNode(runs.command('watch <run>').description('follow a run to its end').addOption(outputOption()))
+    .addOption(new Option('--timeout <duration>', 'stop following after this long (exit 124)').argParser(duration))
+    .addOption(new Option('--place-timeout <duration>', 'exit 5 when no node takes a module for this long').argParser(duration))
+    .action(action(context, (run: string, flags: ShowFlags) => followRun(clientFor(context.io, flags), context.io, run, { format: flags.output, timeoutMs: flags.timeout, placeTimeoutMs: flags.placeTimeout })));
+  withNode(runs.command('wait <run>').description('wait until a run has ended; the exit code tells how').addOption(outputOption('name')))
+    .addOption(new Option('--timeout <duration>', 'wait this long at most (exit 124)').argParser(duration))
+    .option('--no-wait', 'only look: exit 8 if it has not ended')
+    .action(action(context, (run: string, flags: ShowFlags) => wait(context.io, run, flags)));
+};
+
+export const addShortCuts: AddVerb = (program, context) => {
+  addList(program.command('ps').description('short for runs list'), context);
+  addCancel(program.command('cancel <run>').description('short for runs cancel'), context);
+};
+
+function addList(command: Command, context: VerbContext): void {
+  withNode(command.addOption(outputOption()))
+    .option('--limit <n>', 'at most this many', '20')
+    .addOption(new Option('--phase <phase>', 'only those').choices(phases))
+    .addOption(new Option('--status <status>', 'only those').choices(['pending', 'running', 'completed', 'failed']))
+    .action(action(context, (flags: ListFlags) => list(context.io, flags)));
+}
+
+function addCancel(command: Command, context: VerbContext): void {
+  withNode(command.addOption(outputOption()))
+    .option('--reason <text>', 'kept with the run')
+    .action(action(context, (run: string, flags: ShowFlags) => cancel(context.io, run, flags)));
+}
+
+function runColumns(now: number): Column<RunSummaryJson>[] {
+  return [
+    { head: 'RUN', cell: (run) => run.shortId },
+    { head: 'NAME', cell: (run) => oneLine(run.name) },
+    { head: 'PHASE', cell: (run) => run.phase },
+    { head: 'MODULES', cell: ({ modules }) => `${modules.succeeded + modules.failed + modules.cancelled + modules.skipped}/${modules.total}` },
+    { head: 'DURATION', cell: (run) => (run.startedAt === null ? '' : clock(durationOf(run, now))) },
+    { head: 'AGE', cell: (run) => age(now - timeOf(run.submittedAt)) },
+    { head: 'SUBMITTED', cell: (run) => run.submittedAt ?? '', wide: true },
+    { head: 'ID', cell: (run) => run.runId, wide: true },
+    { head: 'REASON', cell: (run) => oneLine(run.reason), wide: true },
+  ];
+}
+
+async function list(io: CliIo, flags: ListFlags): Promise<ExitCode> {
+  const query = new URLSearchParams({ limit: flags.limit });
+  if (flags.phase !== undefined) query.set('phase', flags.phase);
+  if (flags.status !== undefined) query.set('status', flags.status);
+  const whole = await clientFor(io, flags).get<RunListJson>(`/api/v1/runs?${query.toString()}`);
+  printList(io, flags.output, { whole, rows: whole.runs, columns: runColumns(io.now()), name: (run) => run.runId, empty: 'No runs.' });
+  if (whole.nextCursor !== null && (flags.output === 'table' || flags.output === 'wide')) line(io.stderr, `${whole.count} runs in all; --limit shows more.`);
+  return exitCodes.ok;
+}
+
+const moduleColumns: Column<ModuleJson>[] = [
+  { head: 'MODULE', cell: (module) => oneLine(module.name) },
+  { head: 'PHASE', cell: (module) => module.phase },
+  { head: 'NODE', cell: (module) => oneLine(module.node) },
+  { head: 'ATTEMPT', cell: (module) => (module.attempt === 0 ? '' : String(module.attempt)) },
+  { head: 'DURATION', cell: (module) => (module.durationMs === 0 ? '' : clock(module.durationMs)) },
+  { head: 'NOTE', cell: (module) => oneLine(module.error === null ? module.note : `${module.error.code}: ${module.error.message}`) },
+  { head: 'PEER', cell: (module) => nodeLabel('', module.nodeId).trim(), wide: true },
+  { head: 'LOSSES', cell: (module) => String(module.losses), wide: true },
+  { head: 'FENCE', cell: (module) => (module.fence === 0 ? '' : String(module.fence)), wide: true },
+  { head: 'NEEDS', cell: (module) => oneLine(module.needs.join(',')), wide: true },
+];
+
+async function view(io: CliIo, run: string, flags: ShowFlags): Promise<ExitCode> {
+  const found = await clientFor(io, flags).get<RunJson>(`/api/v1/runs/${encodeURIComponent(run)}${flags.strong === true ? '?consistency=strong' : ''}`);
+  printOne(io, flags.output, found, found.runId, () => describeRun(io, found, flags.output === 'wide'));
+  return exitCodes.ok;
+}
+
+function describeRun(io: CliIo, run: RunJson, wide: boolean): string {
+  const paint = painter(hasColour(io, io.stdout));
+  const blocks = [`run ${run.shortId} ${oneLine(run.name)} (${run.runId})`, table(run.moduleList, moduleColumns, wide), ...failureBlocks(run, paint, false), summaryBlock(run, io.now(), paint)];
+  return blocks.join('\n\n');
+}
+
+async function cancel(io: CliIo, run: string, flags: ShowFlags): Promise<ExitCode> {
+  const body = flags.reason === undefined ? {} : { reason: flags.reason };
+  const summary = await clientFor(io, flags).post<RunSummaryJson>(`/api/v1/runs/${encodeURIComponent(run)}:cancel`, { body });
+  printOne(io, flags.output, summary, summary.runId, () => `run ${summary.shortId} ${oneLine(summary.name)} is ${summary.phase}`);
+  return exitCodes.ok;
+}
+
+async function wait(io: CliIo, run: string, flags: ShowFlags): Promise<ExitCode> {
+  const { ending, view: found } = await waitForRun(clientFor(io, flags), io, run, { wait: flags.wait !== false, timeoutMs: flags.timeout });
+  printOne(io, flags.output, found, `${found.shortId} ${found.phase}`, () => summaryBlock(found, io.now(), painter(hasColour(io, io.stdout))));
+  return ending;
+}
