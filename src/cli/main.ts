@@ -1,6 +1,7 @@
 /** The command line: a verb, or none to start a node. */
 import { Command, CommanderError } from 'commander';
 import { SkeinError } from '../errors.ts';
+import { VERSION } from '../version.ts';
 import { printError } from './errors.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
@@ -11,7 +12,7 @@ import { addRun } from './run.ts';
 import { addRuns, addShortCuts } from './runs.ts';
 import { addStatus } from './status.ts';
 import { addUp, nodeOptionsHelp, type UpContext } from './up.ts';
-import { addVersion, packageVersion } from './version.ts';
+import { addVersion } from './version.ts';
 
 export interface MainInit {
   /** Without the program itself. */
@@ -46,7 +47,7 @@ function buildProgram(context: UpContext): Command {
   const { io } = context;
   const program = new Command('skein')
     .description('A flock of equal machines that runs pipelines. Without a command a node is started.')
-    .version(packageVersion(), '-V, --version', 'version of Skein')
+    .version(VERSION, '-V, --version', 'version of Skein')
     .exitOverride()
     .showSuggestionAfterError(true)
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text), outputError: () => undefined })

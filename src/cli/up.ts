@@ -6,12 +6,12 @@ import { logObserver } from '../io/metrics/log-observer.ts';
 import { resolveOptions, suspectVariables, type FlagValues, type NodeOptions } from '../options.ts';
 import { definitions, type OptionDefinition } from '../options/definitions.ts';
 import type { Observer } from '../ports/observer.ts';
+import { VERSION } from '../version.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { painter } from './format.ts';
 import { hasColour, line, type CliIo } from './io.ts';
 import { startBlock, startData } from './start-text.ts';
 import { action, collect, type VerbContext } from './verb.ts';
-import { packageVersion } from './version.ts';
 
 export interface UpContext extends VerbContext {
   readonly startNode: () => Promise<StartNode>;
@@ -63,8 +63,8 @@ async function up({ io, startNode }: UpContext, flags: FlagValues): Promise<Exit
     const start = await startNode();
     const node = await start(options, { observer });
     stopper.started(node);
-    if (isPretty) line(io.stdout, startBlock(node, packageVersion(), painter(hasColour(io, io.stdout))));
-    else observer.notify({ level: 'info', event: 'node-started', message: `${node.name} has started`, data: startData(node, packageVersion()) });
+    if (isPretty) line(io.stdout, startBlock(node, VERSION, painter(hasColour(io, io.stdout))));
+    else observer.notify({ level: 'info', event: 'node-started', message: `${node.name} has started`, data: startData(node, VERSION) });
     const { code, error } = await node.exited;
     if (error !== undefined) throw error;
     return code as ExitCode;

@@ -19,7 +19,7 @@ export function dataRoot(env: Environment = process.env): string {
   return join(env['HOME'] ?? homedir(), '.local', 'share', 'skein');
 }
 
-export function slotFolder(slot: number, env: Environment = process.env): string {
+export function slotFolder(env: Environment, slot: number): string {
   return join(dataRoot(env), String(slot));
 }
 

@@ -45,7 +45,7 @@ export interface RunningNode {
 
 /** What the process entry hands in beside the options. */
 export interface StartExtra {
-  readonly observer?: Observer;
+  readonly observer: Observer;
 }
 
-export type StartNode = (options: NodeOptions, extra?: StartExtra) => Promise<RunningNode>;
+export type StartNode = (options: NodeOptions, extra: StartExtra) => Promise<RunningNode>;

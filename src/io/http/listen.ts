@@ -1,6 +1,7 @@
 /** Binds the API: loopback TCP for browsers and programs, the unix socket of the data directory for the local user. */
 import { createServer, type Server } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
+import { hostname } from 'node:os';
 import type { PortOption } from '../../options.ts';
 import { SkeinError } from '../../errors.ts';
 import { CLOSE_GRACE_MS, HTTP_CONNECTIONS_MAX, PORT_TRIES_MAX, REQUEST_TIMEOUT_MS } from './limits.ts';
@@ -28,7 +29,7 @@ export interface HttpListener {
 export async function listenHttp(init: ListenInit): Promise<HttpListener> {
   const localSockets = new WeakSet<object>();
   let url = '';
-  const app = buildServer({ ...init, localSockets, httpUrl: () => url });
+  const app = buildServer({ ...init, allowedHosts: [...(init.allowedHosts ?? []), init.host, hostname()], localSockets, httpUrl: () => url });
   await app.ready();
   const newServer = (): Server => {
     const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => app.routing(request, response));
