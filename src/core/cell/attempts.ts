@@ -1,7 +1,7 @@
 /** What becomes of a module whose claim ended without a success. All of these expect the claim to be dropped already. */
 import type { Fence } from '../lib/ids.ts';
 import { endModule, maybeEndRun, moduleEvent } from './finish.ts';
-import { LOSSES_MAX } from './limits.ts';
+import { DECLINED_WAIT_MS, LOSSES_MAX } from './limits.ts';
 import { editModule, setOutcome, setPhase } from './mutate.ts';
 import { ownFailure } from './outcome.ts';
 import { retryWaitMs } from './retry.ts';
@@ -12,6 +12,12 @@ import type { CellEvent, Outcome } from './types.ts';
 export function returnClaim(state: CellState, module: ModuleRecord, note: string, events: CellEvent[]): void {
   setPhase(state, module, 'ready', note);
   events.push(moduleEvent(state, module));
+}
+
+/** The worker had no room: ready again, but not at once, or an idle leader and a busy worker would pass it to and fro. */
+export function declineClaim(state: CellState, module: ModuleRecord, events: CellEvent[]): void {
+  editModule(state, module).notBefore = state.now + DECLINED_WAIT_MS;
+  returnClaim(state, module, 'the node had no room for it', events);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** ClaimBatch and Release: who executes what (PROTOCOL §6). */
 import { unreachable } from '../lib/assert.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type Fence, type LogIndex } from '../lib/ids.ts';
-import { failAttempt, loseClaim, returnClaim } from './attempts.ts';
+import { declineClaim, failAttempt, loseClaim, returnClaim } from './attempts.ts';
 import { moduleEvent } from './finish.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
 import { fits, totalMilliCpu, type Requirement } from './matching.ts';
@@ -91,7 +91,7 @@ function releaseOne(state: CellState, module: ModuleRecord, reason: Extract<Comm
   const session = dropClaim(state, module);
   switch (reason) {
     case 'declined':
-      return returnClaim(state, module, 'the node declined it', events);
+      return declineClaim(state, module, events);
     case 'released':
       events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: 'released' });
       return returnClaim(state, module, 'the node handed it back', events);

@@ -31,6 +31,8 @@ export const NOTE_LENGTH_MAX = 240;
 export const REASON_LENGTH_MAX = 240;
 /** Losses of a node under one module before it fails with POISON. */
 export const LOSSES_MAX = 3;
+/** Before a declined claim may be tried again. */
+export const DECLINED_WAIT_MS = 250;
 /** Earlier fences of one module that a late result may still come under. */
 export const EARLIER_CLAIMS_MAX = 16;
 

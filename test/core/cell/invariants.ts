@@ -1,0 +1,77 @@
+/** What must hold after every command (PROTOCOL §9), computed the slow way from the records. */
+import { strict as assert } from 'node:assert';
+import { isFinal, isRunFinal, modulePhases, type CellState, type ModuleRecord } from '../../../src/core/cell/state.ts';
+import type { ModulePhase } from '../../../src/core/cell/types.ts';
+
+interface Seen {
+  phase: ModulePhase;
+  fence: number;
+  acceptedFence: number;
+}
+
+export class Invariants {
+  private readonly seen = new Map<string, Seen>();
+  private readonly issued = new Map<number, string>();
+  private now = 0;
+
+  check(state: CellState): void {
+    assert.ok(state.now >= this.now, 'time never goes back');
+    this.now = state.now;
+    this.checkSessions(state);
+    const byKey = new Map<string, number>();
+    for (const run of state.runs.values()) {
+      for (const module of run.modules) this.checkModule(state, module);
+      const open = run.modules.filter((module) => !isFinal(module.phase)).length;
+      assert.equal(isRunFinal(run.phase), open === 0, 'a run is final when all its modules are');
+      assert.equal(isRunFinal(run.phase), state.finished.has(run.number));
+      assert.equal(isRunFinal(run.phase), run.finishedAt !== 0);
+      for (const [i, phase] of modulePhases.entries()) assert.equal(run.counts[i], run.modules.filter((module) => module.phase === phase).length);
+      if (run.phase === 'succeeded') assert.ok(run.modules.every((module) => module.phase === 'succeeded'));
+      if (run.phase === 'cancelled' || run.phase === 'failed') continue;
+      // S21
+      assert.ok(!byKey.has(run.requestKey), `S21: ${run.requestKey} has two runs that are live or succeeded`);
+      byKey.set(run.requestKey, run.number);
+    }
+    const live = [...state.runs.values()].filter((run) => !isRunFinal(run.phase));
+    assert.equal(state.liveModules, live.reduce((sum, run) => sum + run.modules.length, 0));
+    assert.equal(state.finishedModules, [...state.finished.values()].reduce((sum, run) => sum + run.modules.length, 0));
+  }
+
+  private checkSessions(state: CellState): void {
+    assert.equal(state.sessions.size, state.sessionOfNode.size, 'one session per node');
+    for (const session of state.sessions.values()) {
+      const held = [...state.runs.values()].flatMap((run) => run.modules.filter((module) => module.session === session.id));
+      assert.deepEqual(new Set(session.claims.values()), new Set(held));
+      assert.equal(session.milliCpuUsed, held.reduce((sum, module) => sum + module.requirement.milliCpu, 0));
+      assert.equal(session.memoryUsed, held.reduce((sum, module) => sum + module.requirement.memory, 0));
+      for (const [fence, module] of session.claims) assert.equal(fence, module.fence);
+    }
+  }
+
+  private checkModule(state: CellState, module: ModuleRecord): void {
+    const { run, index } = module;
+    const key = `${run.number}/${index}`;
+    const before = this.seen.get(key);
+    // S16
+    assert.equal(module.phase === 'claimed', module.session !== 0, 'S16: claimed, and by one session');
+    if (module.session !== 0) assert.equal(state.sessions.get(module.session)?.nodeId, module.nodeId);
+    assert.ok(module.fence >= (before?.fence ?? 0), 'S16: fences rise');
+    if (module.fence !== 0) {
+      assert.equal(this.issued.get(module.fence) ?? key, key, 'S16: a fence belongs to one module');
+      this.issued.set(module.fence, key);
+    }
+    // S18
+    if (before !== undefined && isFinal(before.phase)) {
+      assert.equal(module.phase, before.phase, 'S18: final stays final');
+      assert.equal(module.acceptedFence, before.acceptedFence, 'S18: the first record stands');
+    }
+    // S19
+    const parents = run.spec.modules[index]!.needs.map((need) => run.modules[need]!);
+    const done = parents.filter((parent) => parent.phase === 'succeeded').length;
+    assert.equal(module.waitingOn, parents.length - done);
+    if (['ready', 'claimed', 'succeeded', 'failed'].includes(module.phase)) assert.equal(done, parents.length, 'S19: parents first');
+    // S22
+    if (run.phase === 'cancelled') assert.ok(isFinal(module.phase) && module.session === 0, 'S22: nothing is claimed after Cancel');
+    this.seen.set(key, { phase: module.phase, fence: module.fence, acceptedFence: module.acceptedFence });
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * The rules of claims and results once more, slow and obvious: every module keeps its whole history of claims, and
+ * every question is answered by looking through all of it. No counters, no tables, nothing incremental.
+ */
+import { versionFits } from '../../../src/core/lib/version-range.ts';
+import type { Capabilities, Command, ModuleSpec, ResultItem, RunSpec } from '../../../src/core/cell/types.ts';
+
+interface PastClaim {
+  readonly fence: number;
+  readonly node: string;
+  /** Session that holds it, 0 = ended. */
+  session: number;
+  /** Its failure was counted. */
+  counted: boolean;
+  lost: boolean;
+}
+
+interface OracleModule {
+  readonly spec: ModuleSpec;
+  final: '' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+  claims: PastClaim[];
+  failures: number;
+  losses: number;
+  values: string;
+}
+
+interface OracleSession {
+  readonly node: string;
+  readonly boot: string;
+  readonly capabilities: Capabilities;
+}
+
+export class Oracle {
+  readonly runs = new Map<number, OracleModule[]>();
+  private readonly sessions = new Map<number, OracleSession>();
+  private readonly drained = new Set<string>();
+
+  submitted(run: number, spec: RunSpec): void {
+    this.runs.set(
+      run,
+      spec.modules.map((module) => ({ spec: module, final: '', claims: [], failures: 0, losses: 0, values: '' })),
+    );
+  }
+
+  module(run: number, module: number): OracleModule | undefined {
+    return this.runs.get(run)?.[module];
+  }
+
+  parentsDone(run: number, module: OracleModule): boolean {
+    return module.spec.needs.every((need) => this.runs.get(run)![need]!.final === 'succeeded');
+  }
+
+  live(module: OracleModule): PastClaim | undefined {
+    return module.claims.find((claim) => claim.session !== 0);
+  }
+
+  private used(session: number): { cpu: number; memory: number } {
+    const held = [...this.runs.values()].flat().filter((module) => this.live(module)?.session === session);
+    return {
+      cpu: held.reduce((sum, module) => sum + module.spec.requires.cpu, 0),
+      memory: held.reduce((sum, module) => sum + module.spec.requires.memory, 0),
+    };
+  }
+
+  private fits({ requires, action }: ModuleSpec, { labels, gpus, tools, os, arch, functions }: Capabilities): boolean {
+    const labelled = requires.labels.every((label) => {
+      const [name = '', value] = label.split('=');
+      if (label === 'gpu' && gpus.length > 0) return true;
+      return name in labels && (value === undefined || labels[name] === value);
+    });
+    const equipped = Object.entries(requires.tools).every(([tool, range]) => tool in tools && versionFits(tools[tool]!, range));
+    const placed = (requires.os.length === 0 || requires.os.includes(os)) && (requires.arch.length === 0 || requires.arch.includes(arch));
+    return labelled && equipped && placed && (action.type !== 'registered' || functions.includes(action.function));
+  }
+
+  /** Whether a claim is granted. `waitsUntil` is the module's retry time, which the oracle does not compute. */
+  grants(run: number, index: number, sessionId: number, waitsUntil: number, now: number): boolean {
+    const module = this.module(run, index);
+    const session = this.sessions.get(sessionId);
+    if (module === undefined || session === undefined) return false;
+    if (module.final !== '' || this.live(module) !== undefined || !this.parentsDone(run, module) || waitsUntil > now) return false;
+    if (this.drained.has(session.node) || !this.fits(module.spec, session.capabilities)) return false;
+    const { cpu, memory } = this.used(sessionId);
+    if (cpu + module.spec.requires.cpu > session.capabilities.slots) return false;
+    return module.spec.requires.memory === 0 || memory + module.spec.requires.memory <= session.capabilities.memory;
+  }
+
+  claimed(run: number, index: number, sessionId: number, fence: number): void {
+    const { node } = this.sessions.get(sessionId)!;
+    this.module(run, index)!.claims.push({ fence, node, session: sessionId, counted: false, lost: false });
+  }
+
+  /** The answer to one result, and what it changes. `inputsHash` is the hash that counts. */
+  result(item: ResultItem, inputsHash: string, tooBig: boolean): string {
+    const module = this.module(item.run, item.module);
+    if (module === undefined) return 'unknown';
+    if (module.final !== '') return 'duplicate';
+    if (item.generation !== 1) return 'stale';
+    const last = module.claims.at(-1);
+    const claim = module.claims.find((past) => past.fence === item.fence);
+    if (claim === undefined) return 'stale';
+    const ok = item.outcome.ok && !tooBig;
+    if (claim === last) {
+      if (!ok && claim.counted) return 'duplicate';
+      claim.session = 0;
+      if (ok && claim.lost) module.losses--;
+      if (ok) this.end(item.run, module, 'succeeded', item);
+      else this.failed(item.run, module, claim, tooBig ? 'MODULE_OUTPUT' : item.outcome.error!.code);
+      return 'accepted';
+    }
+    const recent = module.claims.slice(0, -1).filter((past) => !past.counted).slice(-16);
+    if (!ok || claim.counted || !recent.includes(claim) || module.spec.effectful || item.inputsHash !== inputsHash) return 'stale';
+    for (const past of module.claims) past.session = 0;
+    this.end(item.run, module, 'succeeded', item);
+    return 'accepted';
+  }
+
+  private failed(run: number, module: OracleModule, claim: PastClaim, code: string): void {
+    const handedBack = code === 'NODE_STOPPING' || code === 'MODULE_CANCELLED';
+    claim.counted = true;
+    if (code === 'MODULE_FENCED') {
+      if (!claim.lost) this.lose(run, module, claim);
+      return;
+    }
+    if (claim.lost) module.losses--;
+    claim.lost = false;
+    if (handedBack) return;
+    module.failures++;
+    if (module.failures >= module.spec.retry.attempts) this.end(run, module, 'failed');
+  }
+
+  private lose(run: number, module: OracleModule, claim: PastClaim): void {
+    claim.session = 0;
+    claim.lost = true;
+    module.losses++;
+    if (module.losses >= 3) this.end(run, module, 'failed');
+  }
+
+  private end(run: number, module: OracleModule, how: OracleModule['final'], item?: ResultItem): void {
+    module.final = how;
+    module.values = JSON.stringify(item?.outcome.values ?? {});
+    if (how !== 'failed') return;
+    const modules = this.runs.get(run)!;
+    for (let again = true; again; ) {
+      again = false;
+      for (const other of modules) {
+        const broken = other.spec.needs.some((need) => ['failed', 'skipped'].includes(modules[need]!.final));
+        if (!broken || other.final !== '') continue;
+        other.final = 'skipped';
+        again = true;
+      }
+    }
+  }
+
+  opened(id: number, command: Extract<Command, { type: 'sessionOpen' }>): void {
+    const old = [...this.sessions].find(([, session]) => session.node === command.node);
+    this.sessions.set(id, { node: command.node, boot: command.bootId, capabilities: command.capabilities });
+    for (const { run, module: index, fence } of command.running) {
+      const module = this.module(run, index);
+      const last = module?.claims.at(-1);
+      if (module === undefined || last === undefined || module.final !== '' || last.fence !== fence || last.node !== command.node || last.counted) continue;
+      if (last.lost) module.losses--;
+      last.lost = false;
+      last.session = id;
+    }
+    if (old !== undefined) this.closed(old[0], old[1].boot === command.bootId);
+  }
+
+  closed(id: number, alive: boolean): void {
+    for (const [run, modules] of this.runs) {
+      for (const module of modules) {
+        const claim = this.live(module);
+        if (claim?.session !== id) continue;
+        if (alive) claim.session = 0;
+        else this.lose(run, module, claim);
+      }
+    }
+    this.sessions.delete(id);
+  }
+
+  expired(id: number, reason: string): void {
+    const session = this.sessions.get(id);
+    if (session === undefined) return;
+    this.closed(id, reason === 'left');
+    if (reason === 'left') this.drained.delete(session.node);
+  }
+
+  drain(node: string, on: boolean): void {
+    if (on) this.drained.add(node);
+    else this.drained.delete(node);
+  }
+
+  released(command: Extract<Command, { type: 'release' }>): void {
+    for (const { run, module: index, fence } of command.claims) {
+      const module = this.module(run, index);
+      const claim = module === undefined ? undefined : this.live(module);
+      if (module === undefined || claim === undefined || claim.fence !== fence) continue;
+      if (command.reason === 'lost' && module.spec.effectful) continue;
+      claim.session = 0;
+      if (command.reason === 'lost') this.lose(run, module, claim);
+      if (command.reason !== 'timeout') continue;
+      claim.counted = true;
+      module.failures++;
+      if (module.spec.effectful || module.failures >= module.spec.retry.attempts) this.end(run, module, 'failed');
+    }
+  }
+
+  cancelled(run: number): void {
+    for (const module of this.runs.get(run) ?? []) {
+      if (module.final !== '') continue;
+      for (const claim of module.claims) claim.session = 0;
+      module.final = 'cancelled';
+    }
+  }
+
+  phase(run: number, module: OracleModule): string {
+    if (module.final !== '') return module.final;
+    if (this.live(module) !== undefined) return 'claimed';
+    return this.parentsDone(run, module) ? 'ready' : 'waiting';
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Turns random numbers into a log that is mostly sensible and sometimes absurd: it remembers what was issued, so that
+ * late, doubled and misdirected commands hit something real.
+ */
+import * as fc from 'fast-check';
+import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
+import type { CellState } from '../../../src/core/cell/state.ts';
+import type { ClaimItem, Command, ModuleSpec, Outcome, ResultItem, RunningClaim } from '../../../src/core/cell/types.ts';
+import { cellId, nodeId } from '../../../src/core/lib/ids.ts';
+import { capabilities, cellName, failed, module, spec, start, succeeded } from './cells.ts';
+
+export type Step = readonly [number, number, number, number];
+
+export const steps = (maxLength: number): fc.Arbitrary<Step[]> =>
+  fc.array(fc.tuple(fc.nat({ max: 99 }), fc.nat({ max: 999 }), fc.nat({ max: 999 }), fc.nat({ max: 999 })), { maxLength, size: 'max' });
+
+const absurd = [-1, 0.5, NaN, Infinity, 2 ** 53, 99_999];
+
+/** Small graphs whose shape is a function of `seed`. */
+export function graph(seed: number): ModuleSpec[] {
+  const size = 1 + (seed % 6);
+  return Array.from({ length: size }, (_, i) => {
+    const needs = Array.from({ length: i }, (_, need) => need).filter((need) => ((seed >> 1) ^ (need * 7 + i * 13)) % 3 === 0);
+    const kind = (seed + i * 5) % 10;
+    return module(`m${i}`, needs, {
+      effectful: kind === 1,
+      timeoutMs: 60_000,
+      requires: { cpu: kind === 2 ? 2 : kind === 3 ? 0.5 : 1, memory: kind === 4 ? 3_000 : 0, labels: kind === 5 ? ['gpu'] : [] },
+      retry: { attempts: 1 + (kind % 3), backoffMs: 1_000, jitter: kind % 2 === 0 },
+    });
+  });
+}
+
+export class RandomLog {
+  private now = start;
+  private readonly issued: (RunningClaim & { inputsHash: string })[] = [];
+  private open: RandomLog['issued'] = [];
+  private count = 0;
+  private runs: number[] = [];
+  private sessions: number[] = [];
+
+  /** The next command for a cell that is at `state`. */
+  next(state: CellState, [chosen, a, b, c]: Step): Command {
+    let kind = chosen;
+    this.observe(state);
+    this.count++;
+    // Something to play with first.
+    if (this.count <= 2) kind = 15;
+    else if (this.count <= 4) kind = 5;
+    this.now += a % 7 === 0 ? (b % 5) * 1_000 : 0;
+    const now = c % 97 === 0 ? absurd[a % absurd.length]! : c % 31 === 0 ? this.now - 5_000 : this.now;
+    if (kind < 12) return { type: 'submit', now, requestKey: `key-${a % 30}`, spec: spec(graph(b)) };
+    if (kind < 20) return this.sessionOpen(now, a, b, c);
+    if (kind < 50) return { type: 'claimBatch', now, claims: this.claims(state, a, b, c) };
+    if (kind < 78) return { type: 'results', now, jitter: (c % 10) / 10, items: Array.from({ length: 1 + (a % 3) }, (_, i) => this.result(a + i * 7, b + i * 3, c + i)) };
+    if (kind < 83) return { type: 'release', now, claims: [this.claim(a), this.claim(b)], reason: (['declined', 'released', 'lost', 'timeout'] as const)[c % 4]! };
+    if (kind < 89) return { type: 'sessionExpire', now, session: this.session(a), reason: (['silent', 'socket', 'left', 'superseded'] as const)[c % 4]! };
+    if (kind < 90) return { type: 'cancel', now, run: this.run(a), reason: 'why not' };
+    if (kind < 95) return { type: 'nodeDrain', now, node: nodeId('abcd'[a % 4]!), on: b % 2 === 0 };
+    if (kind < 97) return { type: 'retire', now, runs: [this.run(a), this.run(b)] };
+    if (kind < 98) return { type: 'submitPart', now, requestKey: `part-${a % 3}`, part: b % 3, parts: 2, bytes: new Uint8Array([a % 256]) };
+    if (kind < 99) return { type: 'genesis', cellId: cellName, clusterName: 'again', createdAt: now, founder: nodeId('x') };
+    return { type: 'close', now, senior: cellId('ffff') };
+  }
+
+  /** Learns from the state what was issued since. */
+  private observe(state: CellState): void {
+    this.runs = [...state.runs.keys()];
+    this.sessions = [...state.sessions.keys()];
+    for (const session of state.sessions.values()) {
+      for (const [fence, { run, index }] of session.claims) {
+        if (this.issued.some((claim) => claim.fence === fence)) continue;
+        this.issued.push({ run: run.number, module: index, fence, inputsHash: inputsHashOf(state, run.number, index) });
+      }
+    }
+    this.open = this.issued.filter(({ run, module }) => state.runs.get(run)?.modules[module]?.finishedAt === 0);
+  }
+
+  private run(pick: number): number {
+    return pick % 23 === 0 ? absurd[pick % absurd.length]! : (this.runs[pick % Math.max(1, this.runs.length)] ?? pick);
+  }
+
+  private session(pick: number): number {
+    return pick % 19 === 0 ? absurd[pick % absurd.length]! : (this.sessions[pick % Math.max(1, this.sessions.length)] ?? pick);
+  }
+
+  /** Mostly a claim, live or given up, of a module that is not final. */
+  private claim(pick: number): RunningClaim & { readonly inputsHash: string } {
+    const from = pick % 5 === 0 ? this.issued : this.open;
+    return from[pick % Math.max(1, from.length)] ?? { run: this.run(pick), module: pick % 7, fence: pick, inputsHash: '' };
+  }
+
+  private sessionOpen(now: number, a: number, b: number, c: number): Command {
+    const node = 'abcd'[a % 4]!;
+    const running = Array.from({ length: b % 4 }, (_, i) => this.claim(a + i)).map(({ run, module, fence }) => ({ run, module, fence }));
+    const labels: Record<string, string> = c % 3 === 0 ? { gpu: '' } : {};
+    return {
+      type: 'sessionOpen',
+      now,
+      node: nodeId(node),
+      member: '',
+      bootId: `${node}${c % 2}`,
+      name: `node-${node}`,
+      capabilities: capabilities({ slots: 1 + (b % 4), memory: 4_000 * (c % 3), labels }),
+      running,
+    };
+  }
+
+  private claims(state: CellState, a: number, b: number, c: number): ClaimItem[] {
+    const ready: ClaimItem[] = [];
+    for (const run of state.runs.values()) {
+      for (const { phase, index } of run.modules) if (phase === 'ready' || (phase !== 'cancelled' && c % 11 === 0)) ready.push({ run: run.number, module: index, session: 0 });
+    }
+    return Array.from({ length: 1 + (b % 3) }, (_, i) => {
+      const item = ready[(a + i) % Math.max(1, ready.length)] ?? { run: this.run(a), module: b % 7, session: 0 };
+      return { ...item, module: c % 41 === 0 ? absurd[b % absurd.length]! : item.module, session: this.session(b + i) };
+    });
+  }
+
+  private result(a: number, b: number, c: number): ResultItem {
+    const claim = this.claim(a);
+    const codes = ['MODULE_EXIT', 'MODULE_EXIT', 'NODE_STOPPING', 'MODULE_FENCED', 'MODULE_CANCELLED'];
+    let outcome: Outcome = b % 4 === 0 ? failed(codes[c % codes.length]) : succeeded(c % 2 === 0 ? {} : { value: c % 5 });
+    if (b % 29 === 0) outcome = succeeded({ big: 'x'.repeat(5_000) });
+    return {
+      run: claim.run,
+      module: claim.module,
+      fence: b % 37 === 0 ? absurd[c % absurd.length]! : claim.fence,
+      inputsHash: b % 31 === 0 ? 'other' : claim.inputsHash,
+      generation: b % 41 === 0 ? 2 : 1,
+      outcome,
+    };
+  }
+}
