@@ -81,11 +81,11 @@ export class RaftLog {
     return to < start ? [] : this.#entries.slice(start - this.#baseIndex - 1, to - this.#baseIndex);
   }
 
-  /** Entries from `from` for one Append: at least one if there is one, within the message bounds. */
-  batch(from: LogIndex): Entry[] {
+  /** Entries from `from` to `last` for one Append: at least one if there is one, within the message bounds. */
+  batch(from: LogIndex, last: LogIndex): Entry[] {
     let bytes = 0;
     let to = from - 1;
-    while (to < this.lastIndex && to - from + 1 < APPEND_ENTRIES_MAX) {
+    while (to < last && to - from + 1 < APPEND_ENTRIES_MAX) {
       bytes += entryBytes(this.entry(to + 1)!);
       if (bytes > APPEND_BYTES_MAX && to >= from) break;
       to += 1;

@@ -31,6 +31,7 @@ export const raftMutants = [
   { name: 'leader-counts-unsynced', rule: 'fsync (c)', breaks: 'The leader counts its own copy of an entry before it is synced.' },
   { name: 'single-majority-in-joint', rule: '§5', breaks: 'While a change is joint only the new majority counts for votes and commits.' },
   { name: 'final-by-outsider', rule: '§5', breaks: 'A leader that is not in the new voters appends the final configuration itself.' },
+  { name: 'final-to-demoted', rule: '§5', breaks: 'Members that lose their vote hold the final configuration before it is committed; then nobody may be electable.' },
   { name: 'promote-unsynced', rule: '§5', breaks: 'A member becomes voter without having caught up.' },
   { name: 'vote-without-log-check', rule: 'Raft §5.4.1', breaks: 'A vote is granted to a candidate whose log is behind.' },
   { name: 'snapshot-drops-acked-tail', rule: 'Raft §7', breaks: 'A snapshot that the log already contains still resets it, so acknowledged entries after it are lost.' },

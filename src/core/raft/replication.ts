@@ -10,6 +10,7 @@ type AppendReply = Extract<RaftMessage, { readonly type: 'appendReply' }>;
 
 interface Batch {
   readonly from: LogIndex;
+  readonly limit: LogIndex;
   readonly entries: readonly Entry[];
   readonly bytes: number;
 }
@@ -30,13 +31,14 @@ export function replicate(core: Core, leading: Leading, force: boolean): void {
 
 function replicateTo(core: Core, leading: Leading, progress: Progress, ask: boolean, shared: Batch | undefined): Batch | undefined {
   let batch = shared;
+  const limit = lastIndexFor(core, progress.member);
   let sent = false;
-  while (hasRoom(core, progress)) {
+  while (hasRoom(progress, limit)) {
     if (core.log.termAt(progress.nextIndex - 1) === undefined) {
       askForSnapshot(core, progress);
       break;
     }
-    if (batch?.from !== progress.nextIndex) batch = takeBatch(core, progress.nextIndex);
+    if (batch?.from !== progress.nextIndex || batch.limit !== limit) batch = takeBatch(core, progress.nextIndex, limit);
     sendAppend(core, leading, progress, progress.nextIndex - 1, batch);
     sent = true;
   }
@@ -45,24 +47,35 @@ function replicateTo(core: Core, leading: Leading, progress: Progress, ask: bool
   return batch;
 }
 
-/** Whether an Append with entries (or, in probe, any first one) may leave now. */
-function hasRoom(core: Core, progress: Progress): boolean {
-  if (progress.state === 'probe') return !progress.probeSent;
-  return progress.state === 'replicate' && progress.nextIndex <= core.log.lastIndex && !progress.windowFull;
+/**
+ * A member that loses its vote by a final configuration gets that entry only once it is committed. Otherwise it could
+ * hold the longest log of all, refuse everybody who needs its vote in the joint phase, and not campaign itself (rule 9):
+ * with the leader's own copy lost before its sync, or its process gone, nobody could ever be elected.
+ */
+function lastIndexFor(core: Core, member: MemberId): LogIndex {
+  const { log } = core;
+  const withheld = log.configIndex > core.commitIndex && !isVoter(log.config, member) && !core.mutant('final-to-demoted');
+  return withheld ? log.configIndex - 1 : log.lastIndex;
 }
 
-function takeBatch(core: Core, from: LogIndex): Batch {
-  const entries = core.log.batch(from);
+/** Whether an Append with entries (or, in probe, any first one) may leave now. */
+function hasRoom(progress: Progress, limit: LogIndex): boolean {
+  if (progress.state === 'probe') return !progress.probeSent;
+  return progress.state === 'replicate' && progress.nextIndex <= limit && !progress.windowFull;
+}
+
+function takeBatch(core: Core, from: LogIndex, limit: LogIndex): Batch {
+  const entries = core.log.batch(from, limit);
   let bytes = 0;
   for (const entry of entries) bytes += entryBytes(entry);
-  return { from, entries, bytes };
+  return { from, limit, entries, bytes };
 }
 
 function sendEmpty(core: Core, leading: Leading, progress: Progress): void {
   let previous = progress.nextIndex - 1;
   // While a snapshot travels: the lowest place that can be named. It is accepted as soon as the snapshot is in force.
   if (core.log.termAt(previous) === undefined) previous = core.log.firstIndex - 1;
-  sendAppend(core, leading, progress, previous, { from: previous + 1, entries: [], bytes: 0 });
+  sendAppend(core, leading, progress, previous, { from: previous + 1, limit: previous, entries: [], bytes: 0 });
 }
 
 function sendAppend(core: Core, leading: Leading, progress: Progress, prevIndex: LogIndex, batch: Batch): void {

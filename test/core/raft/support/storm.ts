@@ -475,7 +475,11 @@ export class Storm {
     for (const member of this.members.values()) if (!member.up) this.#start(member);
     this.#uncut();
     const care = (): void => {
-      for (const leader of this.#leaders()) if (this.#autopilot || isJoint(leader.raft.config)) this.#change();
+      for (const leader of this.#leaders()) {
+        const { config } = leader.raft;
+        if (this.#autopilot) this.#consultAutopilot(leader);
+        else if (isJoint(config) && !config.voters.includes(leader.id)) this.#handOver(leader, config.voters);
+      }
       this.#after(200, care);
     };
     care();
