@@ -29,6 +29,11 @@ export class ByteFile {
     return this.#buffer.slice(0, this.#length);
   }
 
+  /** Not a copy: valid until the next change. */
+  view(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
   become(other: ByteFile): void {
     this.#buffer = other.copy();
     this.#length = other.length;

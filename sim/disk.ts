@@ -130,6 +130,11 @@ export class SimDisk implements Disk {
     return this.#platter.image();
   }
 
+  /** The same without copying, for readers that follow a growing file. */
+  get platter(): Platter {
+    return this.#platter;
+  }
+
   get syncedVersion(): number {
     return this.#platter.version;
   }

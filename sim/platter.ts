@@ -94,6 +94,15 @@ export class Platter {
     };
   }
 
+  /** Durable content of one file, undefined if the file is not in the durable folder. */
+  durable(name: string): ByteFile | undefined {
+    return this.#durableNames.get(name)?.durable;
+  }
+
+  durableNames(): IterableIterator<string> {
+    return this.#durableNames.keys();
+  }
+
   /** What would be found if the power failed now and took everything that is not synced. */
   image(): ReadonlyMap<string, Uint8Array> {
     if (this.#image?.version !== this.#version) {

@@ -1,0 +1,143 @@
+/** Claims and results: S16 to S20 and S22, followed through the events of entries that are applied for the first time. */
+import { isFinal, type ModuleRecord } from '../../src/core/cell/state.ts';
+import type { CellEvent, Command, ModulePhase, Reply } from '../../src/core/cell/types.ts';
+import type { CellId, Fence, NodeId, SessionId } from '../../src/core/lib/ids.ts';
+import { outputOf } from '../behaviour.ts';
+import type { ExecutionRecord, Ledger } from '../ledger.ts';
+import type { Applied, Checker, NodeView, Report } from './checker.ts';
+
+type ModuleEvent = Extract<CellEvent, { type: 'module' }>;
+
+interface Followed {
+  phase: ModulePhase;
+  lastFence: Fence;
+  /** Holder of the live claim, 0 for none. */
+  session: SessionId;
+  effectful: boolean;
+  recorded: number;
+}
+
+export class ClaimChecker implements Checker {
+  readonly #report: Report;
+  readonly #ledger: Ledger;
+  readonly #modules = new Map<string, Followed>();
+  /** Which node may execute under a fence. */
+  readonly #issued = new Map<string, NodeId>();
+  readonly #nodeOfSession = new Map<string, NodeId>();
+  readonly #finalRuns = new Map<string, string>();
+  claims = 0;
+  results = 0;
+  /** Claims of modules that had been claimed before. */
+  claimsAgain = 0;
+
+  constructor(report: Report, ledger: Ledger) {
+    this.#report = report;
+    this.#ledger = ledger;
+    // S20: executions of an effectful module never overlap.
+    ledger.onOverlap = (first, second) => this.#overlap(first, second);
+  }
+
+  #overlap(first: ExecutionRecord, second: ExecutionRecord): void {
+    this.#report('S20', `effectful module ${second.name} of ${second.runId} starts on ${second.node} under fence ${second.fence} while ${first.node} still executes it under ${first.fence}`);
+  }
+
+  applied(applied: Applied): void {
+    if (!applied.first) return;
+    for (const event of applied.events) this.#event(applied, event);
+    this.#verdicts(applied, applied.command, applied.reply);
+  }
+
+  /** S17: a worker never starts before its claim is committed, and only its own. */
+  started(node: NodeView, session: SessionId, fence: Fence): void {
+    const cell = node.replica?.cell ?? '';
+    const owner = this.#issued.get(`${cell} ${fence}`) ?? [...this.#cells].map((other) => this.#issued.get(`${other} ${fence}`)).find((id) => id !== undefined);
+    if (owner === undefined) this.#report('S17', `${node.name} starts under fence ${fence} (session ${session}) that no committed claim has`);
+    else if (owner !== node.id) this.#report('S17', `${node.name} starts under fence ${fence}, which ${owner} holds`);
+  }
+
+  readonly #cells = new Set<CellId>();
+
+  #event(applied: Applied, event: CellEvent): void {
+    const { cell } = applied;
+    this.#cells.add(cell);
+    if (event.type === 'sessionOpened') this.#nodeOfSession.set(`${cell} ${event.session}`, event.node);
+    if (event.type === 'module') this.#module(applied, event);
+    if (event.type === 'runFinal') {
+      const key = `${cell} ${event.run}`;
+      // S18: what is final stays final.
+      const before = this.#finalRuns.get(key);
+      if (before !== undefined) this.#report('S18', `run ${event.runId} ends as ${event.phase} after it had ended as ${before}`);
+      this.#finalRuns.set(key, event.phase);
+    }
+  }
+
+  #module(applied: Applied, event: ModuleEvent): void {
+    const key = `${applied.cell} ${event.run}/${event.module}`;
+    const followed = this.#modules.get(key) ?? { phase: 'waiting', lastFence: 0, session: 0, effectful: false, recorded: 0 };
+    this.#modules.set(key, followed);
+    const name = `module ${event.module} of ${event.runId}`;
+    if (isFinal(followed.phase)) this.#report('S18', `${name} becomes ${event.phase} after it was ${followed.phase}`);
+    if (event.phase === 'claimed') this.#claimed(applied, event, followed, name);
+    else followed.session = 0;
+    if (event.phase === 'succeeded') this.#succeeded(applied, event, name);
+    followed.phase = event.phase;
+  }
+
+  #claimed(applied: Applied, event: ModuleEvent, followed: Followed, name: string): void {
+    const { cell, node } = applied;
+    const holder = this.#nodeOfSession.get(`${cell} ${event.session}`);
+    const again = event.fence === followed.lastFence;
+    if (again) {
+      // A node that came back keeps its claim, under the same fence and in its new session.
+      if (this.#issued.get(`${cell} ${event.fence}`) !== holder) this.#report('S16', `${name} is claimed under fence ${event.fence} by two nodes`);
+    } else {
+      this.claims += 1;
+      if (followed.lastFence !== 0) this.claimsAgain += 1;
+      // S16: one live claim, and fences strictly rise.
+      if (followed.session !== 0) this.#report('S16', `${name} is claimed by session ${event.session} while session ${followed.session} holds it`);
+      if (event.fence < followed.lastFence) this.#report('S16', `${name}: fence goes back from ${followed.lastFence} to ${event.fence}`);
+      if (holder !== undefined) this.#issued.set(`${cell} ${event.fence}`, holder);
+    }
+    // S22: nothing of a run that has ended (cancelled, for example) is claimed.
+    if (this.#finalRuns.has(`${cell} ${event.run}`)) this.#report('S22', `${name} is claimed after its run had ended`);
+    followed.lastFence = event.fence;
+    followed.session = event.session;
+    const run = node.replica?.state.runs.get(event.run);
+    const spec = run?.spec.modules[event.module];
+    if (run === undefined || spec === undefined) return;
+    followed.effectful = spec.effectful;
+    // S19: claimable only when everything it needs is done.
+    const open = spec.needs.filter((need) => run.modules[need]?.phase !== 'succeeded');
+    if (open.length > 0) this.#report('S19', `${name} is claimed though its needs ${open.join()} are not done`);
+  }
+
+  /** S19: what was recorded was computed from the recorded results of what it needs. */
+  #succeeded(applied: Applied, event: ModuleEvent, name: string): void {
+    const run = applied.node.replica?.state.runs.get(event.run);
+    const spec = run?.spec.modules[event.module];
+    if (run === undefined || spec === undefined) return;
+    const values = (module: ModuleRecord | undefined): Readonly<Record<string, never>> => (module?.outcome?.values ?? {}) as Readonly<Record<string, never>>;
+    const needs = Object.fromEntries(spec.needs.map((need) => [run.spec.modules[need]?.name ?? '', values(run.modules[need])]));
+    const recorded = values(run.modules[event.module])['sum'];
+    if (recorded !== outputOf(spec.name, needs)) this.#report('S19', `${name} recorded ${String(recorded)}, which does not come from its inputs`);
+    // And somebody did execute it, under this fence.
+    const executions = this.#ledger.under(event.runId, event.module, event.fence);
+    if (!executions.some(({ end, ok }) => end === 'finished' && ok)) this.#report('S18', `${name} succeeded under fence ${event.fence}, but no execution under it did`);
+    if (executions.length > 1) this.#report('S17', `${name} was executed ${executions.length} times under fence ${event.fence}`);
+  }
+
+  #verdicts(applied: Applied, command: Command | undefined, reply: Reply | undefined): void {
+    if (command?.type !== 'results' || reply?.type !== 'results') return;
+    for (const [position, item] of command.items.entries()) {
+      const followed = this.#modules.get(`${applied.cell} ${item.run}/${item.module}`);
+      if (followed === undefined || reply.verdicts[position] !== 'accepted') continue;
+      const name = `module ${item.module} of run ${item.run}`;
+      this.results += 1;
+      // S18: one recorded success.
+      if (item.outcome.ok) followed.recorded += 1;
+      if (followed.recorded > 1) this.#report('S18', `${name} has ${followed.recorded} recorded results`);
+      // S20: an effectful module only under its last fence.
+      if (followed.effectful && item.fence !== followed.lastFence) this.#report('S20', `${name} is effectful and was recorded under fence ${item.fence}, though ${followed.lastFence} was issued since`);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+/** All checkers, driven through one probe. */
+import type { CellEvent, Command, Reply } from '../../src/core/cell/types.ts';
+import type { CellId, NodeId } from '../../src/core/lib/ids.ts';
+import type { Entry } from '../../src/core/raft/types.ts';
+import { decodeRaft } from '../../src/protocol/raft-codec.ts';
+import type { Probe } from '../../src/runtime/init.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Applied, Checker, NodeView, Report } from './checker.ts';
+import { ClaimChecker } from './claims.ts';
+import { ElectionChecker } from './election.ts';
+import { LogChecker } from './log.ts';
+import { Logs } from './logs.ts';
+import { MembershipChecker } from './membership.ts';
+import { RequestChecker } from './requests.ts';
+import { StateChecker } from './state.ts';
+import { SyncChecker } from './sync.ts';
+
+export class Checkers {
+  readonly logs: Logs;
+  readonly elections: ElectionChecker;
+  readonly membership: MembershipChecker;
+  readonly claims: ClaimChecker;
+  readonly requests: RequestChecker;
+  readonly states: StateChecker;
+  readonly #all: readonly Checker[];
+  readonly #nodeOf: (id: NodeId) => NodeView | undefined;
+  readonly #applied = new Map<CellId, number>();
+
+  constructor(report: Report, ledger: Ledger, nodeOf: (id: NodeId) => NodeView | undefined) {
+    this.#nodeOf = nodeOf;
+    this.logs = new Logs(report);
+    this.elections = new ElectionChecker(report);
+    this.membership = new MembershipChecker(report, this.logs, this.elections);
+    this.claims = new ClaimChecker(report, ledger);
+    this.requests = new RequestChecker(report);
+    this.states = new StateChecker(report);
+    const sync = new SyncChecker(report, this.logs, nodeOf);
+    // Elections first: who leads is known before what the leader commits is judged.
+    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, sync, this.claims, this.requests, this.states];
+  }
+
+  readonly probe: Probe = {
+    applied: (id, cell, entry, command, reply, events) => this.#entryApplied(id, cell, entry, command, reply, events),
+    stepped: (id) => this.#with(id, (node) => this.#stepped(node)),
+    acknowledged: (id, cell, index, term) =>
+      this.#with(id, (node) => {
+        this.logs.stepped(node);
+        for (const checker of this.#all) checker.acknowledged?.(node, cell, index, term);
+      }),
+    started: (id, session, fence) => this.#with(id, (node) => this.#each((checker) => checker.started?.(node, session, fence))),
+  };
+
+  /** A message on the Raft channel was handed to the network. */
+  sent(id: NodeId, bytes: Uint8Array): void {
+    // The first byte opens the array, the second is the kind: everything but a vote or an answer is of no interest.
+    const kind = bytes[1];
+    if (kind !== 1 && kind !== 2 && kind !== 3 && kind !== 5) return;
+    const envelope = decodeRaft(bytes);
+    this.#with(id, (node) => {
+      node.synced(envelope.cell);
+      this.#each((checker) => checker.raftSent?.(node, envelope));
+    });
+  }
+
+  crashed(node: NodeView): void {
+    this.#each((checker) => checker.crashed?.(node));
+  }
+
+  #stepped(node: NodeView): void {
+    this.elections.stepped(node);
+    this.logs.stepped(node);
+    for (const checker of this.#all) if (checker !== this.elections) checker.stepped?.(node);
+  }
+
+  #entryApplied(id: NodeId, cell: CellId, entry: Entry, command: Command | undefined, reply: Reply | undefined, events: readonly CellEvent[]): void {
+    const newest = this.#applied.get(cell) ?? 0;
+    const first = entry.index > newest;
+    if (first) this.#applied.set(cell, entry.index);
+    this.#with(id, (node) => {
+      const applied: Applied = { node, cell, entry, command, reply, events, first };
+      this.#each((checker) => checker.applied?.(applied));
+    });
+  }
+
+  #with(id: NodeId, use: (node: NodeView) => void): void {
+    const node = this.#nodeOf(id);
+    if (node !== undefined) use(node);
+  }
+
+  #each(use: (checker: Checker) => void): void {
+    for (const checker of this.#all) use(checker);
+  }
+}

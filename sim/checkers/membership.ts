@@ -1,0 +1,109 @@
+/** Configurations: S9, S10 and S11. */
+import { membersOf } from '../../src/core/raft/config.ts';
+import type { CellId, MemberId } from '../../src/core/lib/ids.ts';
+import type { Config, Entry } from '../../src/core/raft/types.ts';
+import type { Checker, NodeView, ReplicaView, Report } from './checker.ts';
+import type { ElectionChecker } from './election.ts';
+import type { CellHistory, CommittedEntry, LogListener, Logs, LogTrack } from './logs.ts';
+
+const SIZES: readonly number[] = [1, 3, 5];
+
+export class MembershipChecker implements Checker, LogListener {
+  readonly #report: Report;
+  readonly #elections: ElectionChecker;
+  readonly #removed = new Map<CellId, Set<MemberId>>();
+  /** Durable term and length of each member when its process last ended. */
+  readonly #atCrash = new Map<string, { readonly term: number; readonly lastIndex: number; readonly boot: number }>();
+  changes = 0;
+
+  constructor(report: Report, logs: Logs, elections: ElectionChecker) {
+    this.#report = report;
+    this.#elections = elections;
+    logs.listen(this);
+  }
+
+  appended(node: NodeView, replica: ReplicaView, track: LogTrack, entry: Entry, history: CellHistory): void {
+    const { config } = entry;
+    if (config === undefined || entry.kind !== 'config') return;
+    // S9: at most one configuration in a log is not committed.
+    for (let index = Math.max(history.commitIndex, track.base) + 1; index < entry.index; index += 1) {
+      if (track.entry(index)?.config !== undefined) this.#report('S9', `${node.name} has two configurations that are not committed, ${index} and ${entry.index}`);
+    }
+    // S9: none before the Noop of its term. Only its proposer is asked, at the moment it appends.
+    if (replica.raft.role === 'leader' && replica.raft.term === entry.term) this.#afterNoop(node, track, entry, history);
+    this.#intersects(node, config, history);
+  }
+
+  #afterNoop(node: NodeView, track: LogTrack, entry: Entry, history: CellHistory): void {
+    for (let index = entry.index - 1; index > track.base; index -= 1) {
+      const before = track.entry(index);
+      if (before === undefined || before.term !== entry.term) break;
+      if (before.kind === 'noop' && index <= history.commitIndex) return;
+    }
+    if (track.base < history.commitIndex && history.committedAt(track.base)?.entry.term === entry.term) return;
+    this.#report('S9', `${node.name} appends configuration ${entry.index} before the Noop of term ${entry.term} is committed`);
+  }
+
+  /** S10: quorums of a configuration and of the one that it replaces meet. */
+  #intersects(node: NodeView, config: Config, history: CellHistory): void {
+    const before = history.committed.at(-1)?.config;
+    if (before === undefined) return;
+    for (const [quorumA, quorumB] of pairsOfQuorums(before, config)) {
+      if (quorumA.some((member) => quorumB.includes(member))) continue;
+      this.#report('S10', `${node.name}: quorum ${quorumA.join()} of the configuration in force does not meet quorum ${quorumB.join()} of the next`);
+      return;
+    }
+  }
+
+  committed(_node: NodeView, _replica: ReplicaView, { entry }: CommittedEntry, history: CellHistory): void {
+    const { config } = entry;
+    if (config === undefined) return;
+    if (entry.kind === 'config') this.changes += 1;
+    if (config.outgoing.length > 0) return;
+    // S9: committed simple voter sets have size 1, 3 or 5, and whoever proposed one is in it.
+    if (!SIZES.includes(config.voters.length)) this.#report('S9', `configuration ${entry.index} has ${config.voters.length} voters`);
+    const proposer = this.#elections.leaderOf(history.cell, entry.term);
+    if (proposer !== undefined && !config.voters.includes(proposer)) this.#report('S9', `configuration ${entry.index} was proposed by ${proposer}, which is not in it`);
+    // S11: whoever was removed never returns.
+    const removed = this.#removed.get(history.cell) ?? new Set();
+    for (const member of membersOf(config)) if (removed.has(member)) this.#report('S11', `configuration ${entry.index} brings ${member} back, which was removed`);
+    for (const member of removed) if (!config.removed.includes(member)) this.#report('S11', `configuration ${entry.index} forgets that ${member} was removed`);
+    this.#removed.set(history.cell, new Set([...removed, ...config.removed]));
+  }
+
+  /** S11: a member id never goes back in term or length: what was durable before the end is there after the start. */
+  crashed(node: NodeView): void {
+    const { replica } = node;
+    if (replica === undefined) return;
+    const synced = node.synced(replica.cell);
+    if (synced.member !== replica.self || synced.cell !== replica.cell) return;
+    this.#atCrash.set(`${replica.cell} ${replica.self}`, { term: synced.hard.term, lastIndex: synced.lastIndex, boot: node.boot });
+  }
+
+  stepped(node: NodeView): void {
+    const { replica } = node;
+    if (replica === undefined) return;
+    const key = `${replica.cell} ${replica.self}`;
+    const before = this.#atCrash.get(key);
+    if (before === undefined || before.boot === node.boot) return;
+    this.#atCrash.delete(key);
+    if (replica.raft.term < before.term) this.#report('S11', `${replica.self} returns in term ${replica.raft.term} and had synced term ${before.term}`);
+    if (replica.raft.lastIndex < before.lastIndex && replica.raft.term === before.term) this.#report('S11', `${replica.self} returns with ${replica.raft.lastIndex} entries and had synced ${before.lastIndex}`);
+  }
+}
+
+function* pairsOfQuorums(a: Config, b: Config): Generator<[MemberId[], MemberId[]]> {
+  for (const quorumA of quorums(a)) for (const quorumB of quorums(b)) yield [quorumA, quorumB];
+}
+
+/** Minimal sets that can elect and commit. */
+function quorums(config: Config): MemberId[][] {
+  const of = (voters: readonly MemberId[]): MemberId[][] => combinations(voters, Math.floor(voters.length / 2) + 1);
+  if (config.outgoing.length === 0) return of(config.voters);
+  return of(config.voters).flatMap((left) => of(config.outgoing).map((right) => [...left, ...right]));
+}
+
+function combinations<T>(list: readonly T[], size: number): T[][] {
+  if (size === 0) return [[]];
+  return list.flatMap((item, at) => combinations(list.slice(at + 1), size - 1).map((rest) => [item, ...rest]));
+}

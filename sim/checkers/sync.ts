@@ -1,0 +1,60 @@
+/**
+ * What is promised is on disk: S5 and S8, judged against what a power cut at this very moment would leave.
+ */
+import type { CellId, LogIndex, MemberId, NodeId, Term } from '../../src/core/lib/ids.ts';
+import { nodeOfMember } from '../../src/core/lib/ids.ts';
+import type { RaftEnvelope } from '../../src/protocol/raft-codec.ts';
+import type { Checker, NodeView, ReplicaView, Report } from './checker.ts';
+import type { CellHistory, CommittedEntry, LogListener, Logs } from './logs.ts';
+
+export class SyncChecker implements Checker, LogListener {
+  readonly #report: Report;
+  readonly #logs: Logs;
+  readonly #nodeOf: (id: NodeId) => NodeView | undefined;
+
+  constructor(report: Report, logs: Logs, nodeOf: (id: NodeId) => NodeView | undefined) {
+    this.#report = report;
+    this.#logs = logs;
+    this.#nodeOf = nodeOf;
+    logs.listen(this);
+  }
+
+  /** S5: a committed entry is on the synced disk of a quorum of the configuration in force. */
+  committed(node: NodeView, _replica: ReplicaView, { entry, config }: CommittedEntry, history: CellHistory): void {
+    for (const voters of [config.voters, config.outgoing]) {
+      if (voters.length === 0) continue;
+      const holders = voters.filter((member) => this.#holds(member, history.cell, entry.index, entry.term));
+      if (2 * holders.length <= voters.length) {
+        this.#report('S5', `${node.name} counts entry ${entry.index} of term ${entry.term} as committed, but only ${holders.length} of ${voters.length} voters hold it on disk`);
+      }
+    }
+  }
+
+  #holds(member: MemberId, cell: CellId, index: LogIndex, term: Term): boolean {
+    const synced = this.#nodeOf(nodeOfMember(member))?.synced(cell);
+    return synced !== undefined && synced.member === member && synced.cell === cell && synced.holds(index, term);
+  }
+
+  /** S8: an answer leaves only when what it says is synced. */
+  raftSent(node: NodeView, { cell, from, to, message }: RaftEnvelope): void {
+    if (message.type !== 'preVoteReply' && message.type !== 'voteReply' && message.type !== 'appendReply') return;
+    const synced = node.synced(cell);
+    const { term, votedFor } = synced.hard;
+    // (a) the term it is stamped with
+    if (message.term > term) this.#report('S8', `${node.name} answers ${to} in term ${message.term}, but its disk knows term ${term}`);
+    // A later term on disk means that this answer was backed earlier and the node has moved on since.
+    if (message.term !== term) return;
+    // (b) a vote
+    if (message.type === 'voteReply' && message.granted && votedFor !== to) this.#report('S8', `${node.name} grants ${to} its vote in term ${term}, but its disk says ${votedFor === '' ? 'nobody' : votedFor}`);
+    // (c) entries, (d) a snapshot in their place
+    if (message.type === 'appendReply' && message.ok && message.index > synced.lastIndex) {
+      this.#report('S8', `${node.name} (${from}) acknowledges the log up to ${message.index}, but its disk ends at ${synced.lastIndex}`);
+    }
+  }
+
+  /** S8, clients: recorded means committed. */
+  acknowledged(node: NodeView, cell: CellId, index: LogIndex, term: Term): void {
+    const committed = this.#logs.history(cell).committedAt(index);
+    if (committed?.entry.term !== term) this.#report('S8', `${node.name} tells a client that entry ${index} of term ${term} is recorded, but it is not committed`);
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * The simulated world: nodes running the production runtime on simulated ports, watched by the checkers. Boots, kills,
+ * pauses; decides nothing about when.
+ */
+import { nodeId, type NodeId } from '../src/core/lib/ids.ts';
+import type { Capabilities } from '../src/core/cell/types.ts';
+import { isSkeinError } from '../src/errors.ts';
+import type { Clock } from '../src/ports/clock.ts';
+import type { Note } from '../src/ports/observer.ts';
+import type { Timing } from '../src/runtime/init.ts';
+import { NodeRuntime } from '../src/runtime/node-runtime.ts';
+import { Checkers } from './checkers/index.ts';
+import type { Invariant } from './checkers/checker.ts';
+import { SimDisk, type SimDiskInit } from './disk.ts';
+import { SimExecutor } from './executor.ts';
+import { EXACT_CLOCK, Kernel, Process, type ClockShape } from './kernel.ts';
+import { Ledger } from './ledger.ts';
+import { Network } from './network.ts';
+import type { NetworkOptions } from './network-options.ts';
+import { Prng } from './prng.ts';
+import { ProcessDisk } from './process-disk.ts';
+import { SimNode } from './sim-node.ts';
+import type { SyncedLog } from './synced-log.ts';
+import { Trace } from './trace.ts';
+
+export interface ClusterInit {
+  readonly seed: string;
+  readonly nodes: number;
+  readonly network: NetworkOptions;
+  readonly timing: Timing;
+  /** Mean time of one sync, ms. */
+  readonly diskMeanMs: number;
+  /** Cpu slots of each node. */
+  readonly slots: number;
+  readonly mutants?: ReadonlySet<string>;
+  /** Each line of the timeline as it happens. */
+  readonly print?: (line: string) => void;
+}
+
+export interface Violation {
+  readonly invariant: Invariant;
+  readonly message: string;
+  /** Virtual ms. */
+  readonly time: number;
+}
+
+export type CrashKind = 'process' | 'power';
+
+export class Cluster {
+  readonly kernel = new Kernel();
+  readonly random: Prng;
+  readonly network: Network;
+  readonly ledger = new Ledger();
+  readonly checkers: Checkers;
+  readonly trace: Trace;
+  readonly nodes: readonly SimNode[];
+  readonly init: ClusterInit;
+  /** The first one ends the run. */
+  violation: Violation | undefined;
+  readonly unsynced = { kept: 0, torn: 0, lost: 0 };
+  boots = 0;
+  readonly #byId: ReadonlyMap<NodeId, SimNode>;
+
+  constructor(init: ClusterInit) {
+    this.init = init;
+    this.random = new Prng(init.seed);
+    this.trace = new Trace(init.print);
+    this.network = new Network(this.kernel, init.network, this.random.fork('network'));
+    this.nodes = Array.from({ length: init.nodes }, (_, index) => this.#makeNode(index));
+    this.#byId = new Map(this.nodes.map((node) => [node.id, node]));
+    this.checkers = new Checkers((invariant, message) => this.report(invariant, message), this.ledger, (id) => this.#byId.get(id));
+    this.network.onSend = (from, _to, channel, bytes) => {
+      if (channel === 'raft') this.checkers.sent(from, bytes);
+    };
+    this.kernel.onCrash = (process, error) => this.#threw(process, error);
+  }
+
+  report(invariant: Invariant, message: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = { invariant, message, time: this.kernel.now };
+    this.trace.line(this.kernel.now, 'checker', `${invariant}: ${message}`);
+    this.kernel.stop();
+  }
+
+  /** Runs `ms` of virtual time. @returns false when a violation ended it. */
+  run(ms: number): boolean {
+    return this.violation === undefined && this.kernel.run(this.kernel.now + ms);
+  }
+
+  /** Runs until `done` holds, looking every `stepMs`. @returns whether it did within `withinMs`. */
+  runUntil(done: () => boolean, withinMs: number, stepMs = 10): boolean {
+    const deadline = this.kernel.now + withinMs;
+    while (!done()) {
+      if (this.violation !== undefined || this.kernel.now >= deadline) return false;
+      this.run(Math.min(stepMs, deadline - this.kernel.now));
+    }
+    return this.violation === undefined;
+  }
+
+  line(who: string, text: string): void {
+    this.trace.line(this.kernel.now, who, text);
+  }
+
+  // ── Life and death of nodes ──────────────────────────────────────────────────────────────────────────────────
+
+  bootNode(node: SimNode): void {
+    if (node.incarnation !== undefined) throw new Error(`${node.name} is already up`);
+    node.boot += 1;
+    this.boots += 1;
+    const random = this.random.fork(`node/${node.index}/${node.boot}`);
+    const process = new Process(this.kernel, node.name, this.#clockShape(node));
+    const transport = this.network.boot(node.id, process, `boot-${node.boot}`);
+    const executor = new SimExecutor(this.kernel, process, node.id, this.ledger, random.fork('executor'));
+    const runtime = new NodeRuntime({
+      ports: {
+        clock: process,
+        random,
+        disk: new ProcessDisk(node.disk, process),
+        transport,
+        executor,
+        observer: { notify: (note) => this.#note(node, note) },
+        fatal: (error) => this.#fatal(node, process, error),
+      },
+      name: node.name,
+      clusterName: 'simulated',
+      version: '0.1.0',
+      capabilities: capabilitiesOf(this.init.slots),
+      vote: true,
+      timing: this.init.timing,
+      probe: this.checkers.probe,
+      ...(this.init.mutants === undefined ? {} : { mutants: this.init.mutants }),
+    });
+    node.incarnation = { process, runtime, transport, executor };
+    this.line(node.name, `starts (boot ${node.boot})`);
+    process.run(() => runtime.start());
+  }
+
+  /** `process`: kill -9, what it wrote stays in the page cache. `power`: unsynced writes are lost or torn. */
+  crashNode(node: SimNode, kind: CrashKind): void {
+    const { incarnation } = node;
+    if (incarnation === undefined) return;
+    this.line(node.name, kind === 'power' ? 'loses power' : 'is killed');
+    this.checkers.crashed(node);
+    node.incarnation = undefined;
+    incarnation.process.kill();
+    this.network.down(node.id, kind);
+    incarnation.executor.nodeDied(kind);
+    const { kept, torn, lost } = node.disk.crash({ kind });
+    this.unsynced.kept += kept;
+    this.unsynced.torn += torn;
+    this.unsynced.lost += lost;
+    node.disk = node.disk.reopen(this.#diskInit(node.index, node.boot + 1));
+  }
+
+  pauseNode(node: SimNode): void {
+    if (node.state !== 'up') return;
+    this.line(node.name, 'is paused');
+    node.incarnation?.process.pause();
+  }
+
+  resumeNode(node: SimNode): void {
+    if (node.state !== 'paused') return;
+    this.line(node.name, 'goes on');
+    node.incarnation?.process.resume();
+  }
+
+  // ── Questions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  up(): SimNode[] {
+    return this.nodes.filter((node) => node.state === 'up');
+  }
+
+  /** The node that leads in the highest term, by its own word. */
+  leader(among: readonly SimNode[] = this.up()): SimNode | undefined {
+    let best: SimNode | undefined;
+    for (const node of among) {
+      const { replica } = node;
+      if (node.state !== 'up' || replica === undefined || replica.raft.role !== 'leader') continue;
+      if (best?.replica === undefined || replica.raft.term > best.replica.raft.term) best = node;
+    }
+    return best;
+  }
+
+  // ── Inside ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #makeNode(index: number): SimNode {
+    const name = `n${index + 1}`;
+    const id = nodeId(`node-${index + 1}`);
+    this.network.addHost(id);
+    return new SimNode(id, name, index, new SimDisk(this.#diskInit(index, 1)), (log) => this.#synced(log));
+  }
+
+  #diskInit(index: number, boot: number): SimDiskInit {
+    const { kernel } = this;
+    const clock: Clock = {
+      now: () => kernel.now,
+      wall: () => kernel.now,
+      setTimer: (delayMs, callback) => kernel.after(delayMs, undefined, callback),
+      defer: (callback) => kernel.defer(undefined, callback),
+    };
+    return { clock, random: this.random.fork(`disk/${index}/${boot}`), meanMs: this.init.diskMeanMs };
+  }
+
+  #clockShape(node: SimNode): ClockShape {
+    return { ...EXACT_CLOCK, monotonicOffsetMs: node.index * 1_000_000 + node.boot * 10_000 };
+  }
+
+  #synced(log: SyncedLog): void {
+    if (log.cell !== '' && log.member !== '') this.checkers.elections.synced(log.cell, log.member, log.hard.term, log.hard.votedFor);
+  }
+
+  #note(node: SimNode, note: Note): void {
+    if (note.level !== 'debug') this.line(node.name, `${note.event}: ${note.message}`);
+  }
+
+  /** The node ends its own process. A failed disk may do that; a broken assumption is a bug. */
+  #fatal(node: SimNode, process: Process, error: Error): void {
+    this.line(node.name, `fatal: ${error.message}`);
+    if (!isSkeinError(error, 'DISK_FAILED')) this.report('crash', `${node.name} ends itself: ${error.stack ?? error.message}`);
+    if (node.incarnation?.process === process) this.crashNode(node, 'process');
+  }
+
+  #threw(process: Process, error: Error): void {
+    this.report('crash', `${process.name}: ${error.stack ?? error.message}`);
+  }
+}
+
+function capabilitiesOf(slots: number): Capabilities {
+  return { os: 'linux', arch: 'x64', slots, memory: 8 * 1024 ** 3, gpus: [], tools: {}, labels: {}, functions: [] };
+}

@@ -1,0 +1,58 @@
+/** One machine of the simulation, through all incarnations of the node on it. */
+import type { CellId, NodeId } from '../src/core/lib/ids.ts';
+import type { NodeRuntime } from '../src/runtime/node-runtime.ts';
+import type { Replica } from '../src/runtime/replica.ts';
+import type { NodeView } from './checkers/checker.ts';
+import type { SimDisk } from './disk.ts';
+import type { SimExecutor } from './executor.ts';
+import type { Process } from './kernel.ts';
+import { SyncedLog } from './synced-log.ts';
+import type { SimTransport } from './transport.ts';
+
+export type NodeState = 'up' | 'paused' | 'down';
+
+/** What exists only while a process runs. */
+export interface Incarnation {
+  readonly process: Process;
+  readonly runtime: NodeRuntime;
+  readonly transport: SimTransport;
+  readonly executor: SimExecutor;
+}
+
+export class SimNode implements NodeView {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly index: number;
+  readonly #onSynced: (log: SyncedLog) => void;
+  readonly #synced: SyncedLog;
+  disk: SimDisk;
+  boot = 0;
+  incarnation: Incarnation | undefined;
+
+  constructor(id: NodeId, name: string, index: number, disk: SimDisk, onSynced: (log: SyncedLog) => void) {
+    this.id = id;
+    this.name = name;
+    this.index = index;
+    this.disk = disk;
+    this.#onSynced = onSynced;
+    this.#synced = new SyncedLog(id, disk.platter);
+  }
+
+  get state(): NodeState {
+    if (this.incarnation === undefined) return 'down';
+    return this.incarnation.process.paused ? 'paused' : 'up';
+  }
+
+  get runtime(): NodeRuntime | undefined {
+    return this.incarnation?.runtime;
+  }
+
+  get replica(): Replica | undefined {
+    return this.incarnation?.runtime.replica;
+  }
+
+  synced(_cell: CellId): SyncedLog {
+    if (this.#synced.update()) this.#onSynced(this.#synced);
+    return this.#synced;
+  }
+}
