@@ -97,7 +97,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Omit<Extrac
   watchEvents: (r) => ({ id: r.int(), events: readJsonList(r), gone: r.boolean() }),
 };
 
-function read<T extends WorkMessage['type']>(type: T, reader: Reader): WorkMessage {
+function read(type: WorkMessage['type'], reader: Reader): WorkMessage {
   return { type, ...readers[type](reader) } as unknown as WorkMessage;
 }
 

@@ -23,6 +23,8 @@ import { readIdentity, wipeStorage, writeIdentity, type StorageIdentity } from '
 import { LogStore } from './storage/log-store.ts';
 import { recoverLog, type Damage, type Recovered } from './storage/recover.ts';
 
+const QUIET_POLL_MS = 10;
+
 export interface CellHostHooks {
   applied(index: LogIndex, events: readonly CellEvent[]): void;
   role(): void;
@@ -107,7 +109,7 @@ export class CellHost {
       recovered = recoverLog(disk);
     } catch (error) {
       if (!isSkeinError(error, 'LOG_DAMAGED')) throw error;
-      this.#setDamaged({ file: String(error.data['file'] ?? 'identity'), offset: 0, reason: error.message });
+      this.#setDamaged({ file: typeof error.data['file'] === 'string' ? error.data['file'] : 'identity', offset: 0, reason: error.message });
       return;
     }
     if (identity === undefined) return; // a log without identity is wiped when a new identity is written
@@ -172,7 +174,7 @@ export class CellHost {
     if (this.#busy || this.#replica !== undefined || this.member === '') return;
     this.#busy = true;
     const cell = hex(random.bytes(16)) as CellId;
-    const self = this.member as MemberId;
+    const self = this.member;
     this.#setIdentity({ storageId: this.#identity.storageId, cellId: cell }, () => {
       const config: Config = { voters: [self], outgoing: [], standbys: [], removed: [] };
       const data = encodeCommand({ type: 'genesis', cellId: cell, clusterName: this.#context.init.clusterName, createdAt: clock.wall(), founder: this.#context.self });
@@ -226,16 +228,25 @@ export class CellHost {
     if (this.#busy) return;
     this.#busy = true;
     this.stop();
+    const before = this.#replica;
     this.#replica = undefined;
     const { disk, random } = this.#context.ports;
-    wipeStorage(disk, this.#guard, () => {
-      this.#damaged = undefined;
-      this.#identity = { storageId: '', cellId: '' };
-      this.#setIdentity({ storageId: hex(random.bytes(8)), cellId: '' }, () => {
-        this.#busy = false;
-        done();
+    const wipe = (): void => {
+      wipeStorage(disk, this.#guard, () => {
+        this.#damaged = undefined;
+        this.#identity = { storageId: '', cellId: '' };
+        this.#setIdentity({ storageId: hex(random.bytes(8)), cellId: '' }, () => {
+          this.#busy = false;
+          done();
+        });
       });
-    });
+    };
+    // A write that is still under way would bring a removed file back to life.
+    const whenQuiet = (): void => {
+      if (before === undefined || before.quiet) wipe();
+      else this.#context.after(QUIET_POLL_MS, whenQuiet);
+    };
+    whenQuiet();
   }
 
   // ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -290,7 +301,7 @@ export class CellHost {
   #lead(replica: Replica): void {
     this.#context.note('info', 'leader-elected', `leads cell ${replica.cell.slice(0, 8)} in term ${replica.raft.term}`, { term: replica.raft.term });
     this.#leader = new Leader(this.#context, replica, { contacts: () => this.#contacts(), hint: () => this.#hint() });
-    this.#autopilot = new Autopilot(this.#context, replica, this.#leader, this.#hooks.knownNode);
+    this.#autopilot = new Autopilot(this.#context, replica, this.#leader, (node) => this.#hooks.knownNode(node));
     this.#hooks.role();
   }
 

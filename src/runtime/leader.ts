@@ -2,9 +2,9 @@
  * What a node does besides replication while it leads: sessions, planning, claims, results, clients' requests. Exists
  * from the moment its Noop is applied until it steps down; everything it knows beyond the log is soft.
  */
-import type { LogIndex, NodeId, RunNumber, SessionId } from '../core/lib/ids.ts';
+import type { LogIndex, NodeId, SessionId } from '../core/lib/ids.ts';
 import type { CellState } from '../core/cell/state.ts';
-import type { CellEvent, ClaimItem, Command, Reply, ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
+import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
 import { Planner } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
 import { Assigner } from './assigner.ts';
@@ -12,22 +12,15 @@ import { ClaimDeadlines } from './claim-deadlines.ts';
 import type { NodeContext } from './context.ts';
 import { LeaderSessions, type SoftSession } from './leader-sessions.ts';
 import type { ProposalDone, Replica } from './replica.ts';
+import { ResultIntake } from './result-intake.ts';
 
 /** Claims in one ClaimBatch entry: about 12 bytes each, far below the entry limit. */
 const CLAIMS_PER_ENTRY = 2048;
-/** Results in one entry, and a bound on their text; a single one always fits (4 KB values, 2 KB tail). */
-const RESULTS_PER_ENTRY = 2048;
-const RESULTS_TEXT_PER_ENTRY = 160 * 1024;
 
 export interface LeaderHooks {
   /** Voters and where to reach them, for workers that lose this leader. */
   contacts(): readonly Contact[];
   hint(): LeaderHint;
-}
-
-interface QueuedResults {
-  readonly items: readonly ResultItem[];
-  readonly done: (verdicts: readonly ResultVerdict[]) => void;
 }
 
 export class Leader {
@@ -40,7 +33,7 @@ export class Leader {
   readonly #deadlines = new ClaimDeadlines();
   #planning = false;
   #wakeAt = Infinity;
-  #results: QueuedResults[] = [];
+  readonly #results: ResultIntake;
   #stopped = false;
   readonly #opening = new Map<NodeId, { readonly bootId: string; readonly ids: number[] }>();
   readonly #tickTimer: { cancel(): void };
@@ -50,6 +43,7 @@ export class Leader {
     this.#replica = replica;
     this.#hooks = hooks;
     this.#assigner = new Assigner(context, replica.cell);
+    this.#results = new ResultIntake(context, replica);
     this.sessions.reset(replica.state, context.now());
     this.#planner.rebuild(replica.state);
     this.#deadlines.rebuild(replica.state);
@@ -61,9 +55,7 @@ export class Leader {
   stop(): void {
     this.#stopped = true;
     this.#tickTimer.cancel();
-    const waiting = this.#results;
-    this.#results = [];
-    for (const { done } of waiting) done([]);
+    this.#results.stop();
   }
 
   get #state(): CellState {
@@ -126,7 +118,7 @@ export class Leader {
         this.#declined(from, message);
         return;
       case 'results':
-        this.submitResults(message.items, (verdicts) => {
+        this.#results.add(message.items, (verdicts) => {
           this.#context.sendWork(from, { type: 'resultsReply', id: message.id, verdicts, hint: this.#hooks.hint() });
         });
         return;
@@ -235,33 +227,6 @@ export class Leader {
       return;
     }
     this.#replica.propose({ type: 'release', now: this.#replica.stamp(), claims, reason: 'declined' });
-  }
-
-  /** Records results; all that arrive in one turn share one entry. `done([])` = not recorded, ask again. */
-  submitResults(items: readonly ResultItem[], done: (verdicts: readonly ResultVerdict[]) => void): void {
-    this.#results.push({ items, done });
-    if (this.#results.length === 1) this.#context.defer(() => this.#flushResults());
-  }
-
-  #flushResults(): void {
-    const queued = this.#results;
-    this.#results = [];
-    if (this.#stopped) {
-      for (const { done } of queued) done([]);
-      return;
-    }
-    for (const batch of inBatches(queued)) {
-      const items = batch.flatMap((entry) => entry.items);
-      const jitter = this.#context.ports.random.float();
-      this.#replica.propose({ type: 'results', now: this.#replica.stamp(), jitter, items }, (answer) => {
-        const verdicts = answer?.reply.type === 'results' ? answer.reply.verdicts : undefined;
-        let at = 0;
-        for (const entry of batch) {
-          entry.done(verdicts === undefined ? [] : verdicts.slice(at, at + entry.items.length));
-          at += entry.items.length;
-        }
-      });
-    }
   }
 
   // ── Planning ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -379,33 +344,4 @@ export class Leader {
     return this.#replica.stamp();
   }
 
-}
-
-function inBatches(queued: readonly QueuedResults[]): QueuedResults[][] {
-  const batches: QueuedResults[][] = [];
-  let batch: QueuedResults[] = [];
-  let items = 0;
-  let text = 0;
-  for (const entry of queued) {
-    const length = entry.items.reduce((sum, item) => sum + textOf(item), 0);
-    if (batch.length > 0 && (items + entry.items.length > RESULTS_PER_ENTRY || text + length > RESULTS_TEXT_PER_ENTRY)) {
-      batches.push(batch);
-      batch = [];
-      items = 0;
-      text = 0;
-    }
-    batch.push(entry);
-    items += entry.items.length;
-    text += length;
-  }
-  if (batch.length > 0) batches.push(batch);
-  return batches;
-}
-
-/** Rough encoded size of what varies in a result. */
-export function textOf(item: ResultItem): number {
-  const { values, tail, error } = item.outcome;
-  let length = 64 + 3 * tail.length + (error === null ? 0 : 3 * error.message.length);
-  for (const key in values) length += 3 * (key.length + JSON.stringify(values[key]).length);
-  return length;
 }

@@ -219,6 +219,11 @@ export class Replica {
     return this.#gate.oneCopy;
   }
 
+  /** Nothing of this replica is on its way to the disk: after `stop`, its files may be removed. */
+  get quiet(): boolean {
+    return this.#log.oldestUnsyncedSince() === undefined && !this.#snapshotUnderWay && !this.#installing;
+  }
+
   /** True when the oldest write has been waiting for its sync for longer than a healthy disk takes. */
   diskStalled(): boolean {
     const since = this.#log.oldestUnsyncedSince();

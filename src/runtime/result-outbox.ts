@@ -5,9 +5,11 @@
 import type { Fence } from '../core/lib/ids.ts';
 import type { ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
 import type { NodeContext } from './context.ts';
+import { textOf } from './result-intake.ts';
 
-/** Items in one message; with the 2 KB tails of failing modules that stays far below a message's limit. */
+/** Items in one message, and a bound on their text: the leader puts a whole message into one log entry. */
 const ITEMS_PER_MESSAGE_MAX = 512;
+const TEXT_PER_MESSAGE = 100 * 1024;
 /** An unanswered message is sent again after this long. */
 const RESEND_AFTER_MS = 1000;
 
@@ -74,11 +76,23 @@ export class ResultOutbox {
   #flush(): void {
     this.#flushing = false;
     while (this.#fresh.length > 0) {
-      const items = this.#fresh.splice(0, ITEMS_PER_MESSAGE_MAX);
+      const items = this.#fresh.splice(0, this.#countThatFits());
       const id = ++this.#id;
       this.#sent.set(id, { items, at: this.#context.now() });
       this.#send(items, id);
     }
+  }
+
+  /** At least one: a single result is within the bounds that the reducer sets for values and tail. */
+  #countThatFits(): number {
+    let text = 0;
+    let count = 0;
+    for (const item of this.#fresh) {
+      text += textOf(item);
+      if (count > 0 && (count >= ITEMS_PER_MESSAGE_MAX || text > TEXT_PER_MESSAGE)) break;
+      count += 1;
+    }
+    return count;
   }
 
   #resendOld(): void {

@@ -1,5 +1,6 @@
 /** What people and programs see of the state: plain data, made on demand. */
 import type { NodeId } from '../core/lib/ids.ts';
+import { runsNewestFirst } from '../core/cell/accessors.ts';
 import { countOf, isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
 import type { ModulePhase, RunPhase } from '../core/cell/types.ts';
 import type { ModulePhaseShown, ModuleView, RunSummary, RunView, Status } from './api.ts';
@@ -103,7 +104,7 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
 /** Newest first. */
 export function listRuns(state: CellState, options: { readonly limit: number; readonly phase?: RunPhase }): RunSummary[] {
   const out: RunSummary[] = [];
-  for (const run of [...state.runs.values()].reverse()) {
+  for (const run of runsNewestFirst(state)) {
     if (options.phase !== undefined && run.phase !== options.phase) continue;
     out.push(runSummary(run));
     if (out.length >= options.limit) break;

@@ -150,7 +150,7 @@ export class WatchClient {
   }
 
   #renew(): void {
-    for (const subscription of [...this.#subscriptions.values()]) this.#attach(subscription);
+    for (const subscription of Array.from(this.#subscriptions.values())) this.#attach(subscription);
   }
 
   receive(message: Extract<WorkMessage, { type: 'watchEvents' }>): void {

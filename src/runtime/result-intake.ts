@@ -1,0 +1,87 @@
+/** Results on the leader: all that arrive in one turn share one log entry, and each sender gets its own verdicts back. */
+import type { ResultItem, ResultVerdict } from '../core/cell/types.ts';
+import type { NodeContext } from './context.ts';
+import type { Replica } from './replica.ts';
+
+/** Results in one entry, and a bound on their text; a single message of a worker always fits. */
+const ITEMS_PER_ENTRY = 2048;
+const TEXT_PER_ENTRY = 160 * 1024;
+
+/** `[]` = not recorded here: send again. */
+type VerdictsDone = (verdicts: readonly ResultVerdict[]) => void;
+
+interface Queued {
+  readonly items: readonly ResultItem[];
+  readonly done: VerdictsDone;
+}
+
+export class ResultIntake {
+  readonly #context: NodeContext;
+  readonly #replica: Replica;
+  #queue: Queued[] = [];
+  #stopped = false;
+
+  constructor(context: NodeContext, replica: Replica) {
+    this.#context = context;
+    this.#replica = replica;
+  }
+
+  add(items: readonly ResultItem[], done: VerdictsDone): void {
+    this.#queue.push({ items, done });
+    if (this.#queue.length === 1) this.#context.defer(() => this.#flush());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#flush();
+  }
+
+  #flush(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    if (this.#stopped) for (const { done } of queue) done([]);
+    else for (const batch of inBatches(queue)) this.#propose(batch);
+  }
+
+  #propose(batch: readonly Queued[]): void {
+    const items = batch.flatMap((queued) => queued.items);
+    const jitter = this.#context.ports.random.float();
+    this.#replica.propose({ type: 'results', now: this.#replica.stamp(), jitter, items }, (answer) => {
+      const verdicts = answer?.reply.type === 'results' ? answer.reply.verdicts : undefined;
+      let at = 0;
+      for (const queued of batch) {
+        queued.done(verdicts === undefined ? [] : verdicts.slice(at, at + queued.items.length));
+        at += queued.items.length;
+      }
+    });
+  }
+}
+
+function inBatches(queue: readonly Queued[]): Queued[][] {
+  const batches: Queued[][] = [];
+  let batch: Queued[] = [];
+  let items = 0;
+  let text = 0;
+  for (const queued of queue) {
+    const length = queued.items.reduce((sum, item) => sum + textOf(item), 0);
+    if (batch.length > 0 && (items + queued.items.length > ITEMS_PER_ENTRY || text + length > TEXT_PER_ENTRY)) {
+      batches.push(batch);
+      batch = [];
+      items = 0;
+      text = 0;
+    }
+    batch.push(queued);
+    items += queued.items.length;
+    text += length;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}
+
+/** Upper estimate of the encoded size of what varies in a result: a UTF-16 unit takes at most three bytes. */
+export function textOf(item: ResultItem): number {
+  const { values, tail, error } = item.outcome;
+  let length = 64 + 3 * tail.length + (error === null ? 0 : 3 * error.message.length);
+  for (const key in values) length += 3 * (key.length + JSON.stringify(values[key]).length);
+  return length;
+}
