@@ -79,7 +79,7 @@ function checkDefault(fields: Fields, spec: ParamSpec): ParamValue | null {
   const value = node.kind === 'scalar' ? node.value : null;
   if (value === null || !fits(value, spec.type)) {
     const hint = isTyped(node) && !fields.keys.includes('type') ? `add \`type: ${typeOf(value)}\`` : undefined;
-    return fields.wrong(node, 'default', `must be of type ${spec.type}`, { allowed: `a ${spec.type}`, hint }) ?? null;
+    return fields.wrong(node, 'default', `must be of type ${spec.type}`, { hint }) ?? null;
   }
   const fault = paramFault(value, spec);
   if (fault !== undefined) fields.wrong(node, 'default', fault);

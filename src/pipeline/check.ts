@@ -9,7 +9,7 @@ import { foreignPipelineKeys, laterPipelineKeys, pipelineKeys } from './keys.ts'
 import { NAME_LENGTH_MAX, PIPELINE_MODULES_MAX } from './limits.ts';
 import type { Params, Pipeline } from './model.ts';
 import { quote, type Problems, type Span } from './problems.ts';
-import { checkCommand, checkTemplate, type Scope } from './references.ts';
+import { checkCommand, checkEnvCircles, checkTemplate, type Scope } from './references.ts';
 
 export interface Source {
   readonly file: string;
@@ -25,7 +25,7 @@ export interface Source {
 export function checkPipeline(root: InputNode | undefined, source: Source, problems: Problems): Pipeline {
   if (root === undefined || root.kind !== 'map') {
     const found = root === undefined ? 'an empty file' : describe(root);
-    problems.add(root?.span ?? { start: 0, end: 0 }, 'a pipeline must be a map', { found, allowed: pipelineKeys.join(', ') });
+    problems.add(root?.span ?? { start: 0, end: 0 }, 'a pipeline must be a map', { found, allowed: 'name, params, env, modules' });
     problems.throwIfAny();
     throw new Error('a problem was added above');
   }
@@ -130,11 +130,13 @@ function checkExpressions({ drafts, env, params, text }: Whole, problems: Proble
   for (const [name, { value, span }] of env) {
     checkTemplate(value, span, text, { label: `\`env\`: ${quote(name)}`, params, modules, needs: undefined, env: pipelineNames }, problems);
   }
+  checkEnvCircles(env, pipelineNames, '`env`', problems);
   for (const draft of drafts) {
     const where = `module ${quote(draft.module.name)}`;
     const names = draft.env.size === 0 ? pipelineNames : new Set([...pipelineNames, ...draft.env.keys()]);
     const scope: Scope = { label: '', params, modules, needs: new Set(draft.module.needs), env: names };
     for (const [name, { value, span }] of draft.env) checkTemplate(value, span, text, { ...scope, label: `${where}: \`env\`: ${quote(name)}` }, problems);
+    if (draft.env.size > 0) checkEnvCircles(new Map([...env, ...draft.env]), new Set(draft.env.keys()), `${where}: \`env\``, problems);
     const { action } = draft.module;
     if (action.type !== 'run') continue;
     const label = `${where}: \`run\``;

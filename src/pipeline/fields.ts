@@ -5,7 +5,7 @@ import { VALUE_BYTES_MAX } from './limits.ts';
 import type { InputEntry, InputList, InputMap, InputNode } from './input.ts';
 import { didYouMean, NOWHERE, quote, type Problems, type Span } from './problems.ts';
 import { suggest } from './suggest.ts';
-import { DURATION_FORM, parseDuration, parseSize, SIZE_FORM } from './units.ts';
+import { DURATION_FORM, formatDuration, parseDuration, parseSize, SIZE_FORM } from './units.ts';
 
 /** The keys that a map may have, may have in a later version, or has in other tools. */
 export interface Vocabulary {
@@ -55,28 +55,32 @@ export class Fields {
     const node = this.get(key);
     if (node === undefined) return undefined;
     if (node.kind === 'scalar' && typeof node.value === 'string') return node.value;
-    return this.wrong(node, key, 'must be a string', { allowed: 'a string', hint: node.kind === 'scalar' && node.value !== null ? 'put it in quotes' : undefined });
+    return this.wrong(node, key, 'must be a string', { hint: node.kind === 'scalar' && node.value !== null ? 'put it in quotes' : undefined });
   }
 
   flag(key: string): boolean | undefined {
     const node = this.get(key);
     if (node === undefined) return undefined;
     if (node.kind === 'scalar' && typeof node.value === 'boolean') return node.value;
-    return this.wrong(node, key, 'must be true or false', { allowed: 'true, false' });
+    return this.wrong(node, key, 'must be true or false');
   }
 
   integer(key: string, { min, max }: IntegerBounds): number | undefined {
-    const value = this.number(key, { min, max });
-    if (value === undefined || Number.isInteger(value)) return value;
     const node = this.get(key);
-    return node && this.wrong(node, key, 'must be a whole number', { allowed: `a whole number from ${min} to ${max}` });
+    const value = this.#inBounds(node, min, max);
+    if (node === undefined || Number.isInteger(value)) return value;
+    return this.wrong(node, key, `must be a whole number from ${min} to ${max}`);
   }
 
   number(key: string, { min, max }: IntegerBounds): number | undefined {
     const node = this.get(key);
     if (node === undefined) return undefined;
-    if (node.kind === 'scalar' && typeof node.value === 'number' && node.value >= min && node.value <= max) return node.value;
-    return this.wrong(node, key, `must be a number from ${min} to ${max}`, { allowed: `a number from ${min} to ${max}` });
+    return this.#inBounds(node, min, max) ?? this.wrong(node, key, `must be a number from ${min} to ${max}`);
+  }
+
+  #inBounds(node: InputNode | undefined, min: number, max: number): number | undefined {
+    const value = node?.kind === 'scalar' ? node.value : undefined;
+    return typeof value === 'number' && value >= min && value <= max ? value : undefined;
   }
 
   /** @returns milliseconds. */
@@ -89,7 +93,7 @@ export class Fields {
       return this.wrong(node, key, 'must be a duration', { allowed: DURATION_FORM, hint: bare ? `did you mean ${quote(`${node.source}s`)}?` : undefined });
     }
     if (value >= min && value <= max) return value;
-    return this.wrong(node, key, 'is out of range', { allowed: `${min / 1000}s to ${max / 1000}s` });
+    return this.wrong(node, key, 'is out of range', { allowed: `${formatDuration(min)} to ${formatDuration(max)}` });
   }
 
   /** @returns bytes. */
@@ -109,7 +113,7 @@ export class Fields {
     const result: { text: string; span: Span }[] = [];
     for (const item of items) {
       if (item.kind === 'scalar' && typeof item.value === 'string') result.push({ text: item.value, span: item.span });
-      else this.wrong(item, key, 'must be a string or a list of strings', { allowed: 'strings' });
+      else this.wrong(item, key, 'must be a string or a list of strings');
     }
     return result;
   }
@@ -123,7 +127,7 @@ export class Fields {
   list(key: string, of: string): InputList | undefined {
     const node = this.get(key);
     if (node === undefined || node.kind === 'list') return node;
-    return this.wrong(node, key, `must be a list of ${of}`, { allowed: `a list of ${of}` });
+    return this.wrong(node, key, `must be a list of ${of}`);
   }
 
   /** Adds "label(key) + says" at the node; returns undefined, so that readers can return it. */
@@ -141,7 +145,7 @@ export class Fields {
       return;
     }
     const replacement = Object.hasOwn(foreign, key) ? foreign[key] : undefined;
-    this.#problems.add(keySpan, `unknown key ${quote(key)}${inWhere}`, { allowed: known.join(', '), hint: replacement ?? didYouMean(suggest(key, known)) });
+    this.#problems.add(keySpan, `unknown key ${quote(key)}${inWhere}`, { allowed: known.filter((word) => !word.startsWith('$')).join(', '), hint: replacement ?? didYouMean(suggest(key, known)) });
   }
 }
 

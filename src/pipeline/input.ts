@@ -46,10 +46,10 @@ export interface InputOther {
 
 /** Reads YAML 1.2 or JSON (its subset). Adds problems and returns what could be read, or undefined when nothing could. */
 export function readText(text: string, problems: Problems, language: 'YAML' | 'JSON' = 'YAML'): InputNode | undefined {
-  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false, logLevel: 'silent', strict: true });
+  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false, logLevel: 'error', strict: true });
   for (const error of [...document.errors, ...document.warnings]) {
     const [start, end] = error.pos;
-    problems.add({ start, end }, `not valid ${language}: ${error.message}`);
+    problems.add({ start, end }, error.code === 'MULTIPLE_DOCS' ? 'a pipeline is one document; here a second one begins' : `not valid ${language}: ${error.message}`);
   }
   if (problems.count > 0) return undefined;
   return new YamlReader(document, problems).read();
@@ -61,6 +61,8 @@ class YamlReader {
   readonly #anchors = new Map<string, { readonly node: InputNode; readonly size: number }>();
   #size = 0;
   #aliased = 0;
+  /** Something could not be read, so that what follows from it would be blamed on the wrong place. */
+  #incomplete = false;
 
   constructor(document: Document, problems: Problems) {
     this.#document = document;
@@ -69,7 +71,9 @@ class YamlReader {
 
   read(): InputNode | undefined {
     const { contents } = this.#document;
-    return contents === null ? undefined : this.#node(contents, 0);
+    if (contents === null) return undefined;
+    const root = this.#node(contents, 0);
+    return this.#incomplete ? undefined : root;
   }
 
   #node(node: Node, depth: number): InputNode {
@@ -84,8 +88,7 @@ class YamlReader {
   #plain(node: Node, depth: number): InputNode {
     const span = spanOf(node);
     if (depth >= NESTING_MAX) {
-      this.#problems.add(span, `nested deeper than ${NESTING_MAX} levels`);
-      return nothing(span);
+      return this.#unreadable(span, `nested deeper than ${NESTING_MAX} levels`);
     }
     if (isMap(node)) return this.#map(node, span, depth);
     if (isSeq(node)) return { kind: 'list', span, items: node.items.map((item) => this.#node(item as Node, depth + 1)) };
@@ -95,8 +98,7 @@ class YamlReader {
         return { kind: 'scalar', span, value, source: typeof value === 'string' ? value : (node.source ?? String(value)) };
       }
     }
-    this.#problems.add(span, 'this kind of YAML value has no meaning here', { allowed: 'maps, lists, strings, numbers, booleans' });
-    return nothing(span);
+    return this.#unreadable(span, 'this kind of YAML value has no meaning here: use maps, lists, strings, numbers and booleans');
   }
 
   #map(map: YAMLMap, span: Span, depth: number): InputMap {
@@ -107,7 +109,7 @@ class YamlReader {
       const keySpan = spanOf(pair.key);
       const key = isScalar(pair.key) ? keyText(pair.key.value, pair.key.source) : undefined;
       if (key === undefined) {
-        this.#problems.add(keySpan, 'a key must be a word or a quoted string');
+        this.#unreadable(keySpan, 'a key must be a word or a quoted string');
         continue;
       }
       const value = pair.value === null ? nothing({ start: keySpan.end, end: keySpan.end }) : this.#node(pair.value, depth + 1);
@@ -136,10 +138,7 @@ class YamlReader {
   #alias(node: Alias): InputNode {
     const span = spanOf(node);
     const target = this.#anchors.get(node.source);
-    if (target === undefined) {
-      this.#problems.add(span, `alias ${quote(`*${node.source}`)} names no anchor above it`);
-      return nothing(span);
-    }
+    if (target === undefined) return this.#unreadable(span, `alias ${quote(`*${node.source}`)} names no anchor above it`);
     this.#aliased += target.size;
     this.#size += target.size;
     if (this.#aliased > ALIAS_NODES_MAX) {
@@ -147,6 +146,12 @@ class YamlReader {
       this.#problems.throwIfAny();
     }
     return target.node;
+  }
+
+  #unreadable(span: Span, message: string): InputScalar {
+    this.#problems.add(span, message);
+    this.#incomplete = true;
+    return nothing(span);
   }
 }
 

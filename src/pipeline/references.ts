@@ -1,8 +1,9 @@
 /** Checks the expressions of a pipeline before anything runs, and turns those in commands into variables. */
+import type { EnvDraft } from './check-env.ts';
 import { bytesOf } from './fields.ts';
 import { COMMAND_BYTES_MAX, EXPRESSIONS_MAX } from './limits.ts';
 import { contextNames, ExpressionProblem, hasExpression, parseExpression, parseTemplate, referencesOf, type Reference, type TemplatePart } from './expression-syntax.ts';
-import { didYouMean, quote, type Problems, type Span } from './problems.ts';
+import { didYouMean, NOWHERE, quote, type Problems, type Span } from './problems.ts';
 import { suggest } from './suggest.ts';
 
 /** The names that expressions in one place may use. */
@@ -78,6 +79,39 @@ function known(what: string, name: string | undefined, names: ReadonlySet<string
   if (name === undefined || names.has(name)) return;
   const hint = didYouMean(suggest(name, names)) ?? (names.size === 0 ? 'there are none' : `there are ${[...names].slice(0, 20).join(', ')}`);
   throw new ExpressionProblem(`unknown ${what} ${quote(name)}`, offset, hint);
+}
+
+/**
+ * Adds a problem for each circle of `env.X` among these variables, which read one another.
+ * @param own only circles with one of these are told: those of the pipeline alone are told once, not for each module.
+ */
+export function checkEnvCircles(env: EnvDraft, own: ReadonlySet<string>, label: string, problems: Problems): void {
+  const reads = new Map(Array.from(env, ([name, { value }]) => [name, value.includes('env.') || value.includes('env[') ? envNames(value) : []]));
+  const done = new Set<string>();
+  const visit = (name: string, path: readonly string[]): void => {
+    const at = path.indexOf(name);
+    if (at !== -1) {
+      const circle = path.slice(at);
+      const span = env.get(circle.at(-1) ?? name)?.span ?? NOWHERE;
+      if (circle.some((member) => own.has(member))) problems.add(span, `${label}: a variable needs itself: ${[...circle, name].join(' → ')}`);
+      return;
+    }
+    if (done.has(name)) return;
+    for (const next of reads.get(name) ?? []) visit(next, [...path, name]);
+    done.add(name);
+  };
+  for (const name of reads.keys()) visit(name, []);
+}
+
+function envNames(template: string): string[] {
+  try {
+    const expressions = parseTemplate(template).filter((part) => part.kind === 'expression');
+    const references = expressions.flatMap(({ text }) => referencesOf(parseExpression(text), text));
+    return references.filter(({ context }) => context === 'env').flatMap(({ path }) => path[0] ?? []);
+  } catch (error) {
+    if (error instanceof ExpressionProblem) return [];
+    throw error;
+  }
 }
 
 /**

@@ -74,7 +74,7 @@ const moduleFields = {
 };
 
 const module = z.strictObject(moduleFields).refine(hasOneAction, 'one of run, uses and call').meta({ id: 'module', oneOf: [{ required: ['run'] }, { required: ['uses'] }, { required: ['call'] }] });
-const modules = z.union([z.record(z.string().min(1).max(NAME_LENGTH_MAX), module), z.array(module).min(1)]).meta({ description: 'Modules by name, or a list of modules with names' });
+const modules = z.union([z.record(z.string().min(1).max(NAME_LENGTH_MAX), module).meta({ minProperties: 1 }), z.array(module).min(1)]).meta({ description: 'Modules by name, or a list of modules with names' });
 
 const pipeline = z
   .strictObject({
