@@ -24,7 +24,8 @@ export class MembershipChecker implements Checker, LogListener {
 
   appended(node: NodeView, replica: ReplicaView, track: LogTrack, entry: Entry, history: CellHistory): void {
     const { config } = entry;
-    if (config === undefined || entry.kind !== 'config') return;
+    // What is committed was judged when it was new; a node that restarts shows its old log again.
+    if (config === undefined || entry.kind !== 'config' || entry.index <= history.commitIndex) return;
     // S9: at most one configuration in a log is not committed.
     for (let index = Math.max(history.commitIndex, track.base) + 1; index < entry.index; index += 1) {
       if (track.entry(index)?.config !== undefined) this.#report('S9', `${node.name} has two configurations that are not committed, ${index} and ${entry.index}`);

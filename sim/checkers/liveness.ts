@@ -1,0 +1,120 @@
+/**
+ * After the last fault, with a healthy majority core: L1, L2, L3, L6 and L9. Each bound is the page's own plus what the
+ * network needs to notice and to dial again.
+ */
+import { isRunFinal } from '../../src/core/cell/state.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Core } from '../core-heal.ts';
+import type { SimNode } from '../sim-node.ts';
+import type { Workload } from '../workload.ts';
+
+/** For everything that was accepted to end: the longest module takes seconds, and each may have to be claimed anew. */
+const ALL_DONE_MS = 180_000;
+
+export class LivenessChecker {
+  readonly #cluster: Cluster;
+  readonly #core: Core;
+  readonly #workload: Workload;
+  /** Until every side of a healed link has noticed and dialled again. */
+  readonly #settleMs: number;
+
+  constructor(cluster: Cluster, core: Core, workload: Workload) {
+    this.#cluster = cluster;
+    this.#core = core;
+    this.#workload = workload;
+    const { dialTimeoutMs, dialBackoffMaxMs, delayMinMs, delayJitterMs } = cluster.network.options;
+    this.#settleMs = dialTimeoutMs + 1.5 * dialBackoffMaxMs + 40 * (delayMinMs + delayJitterMs);
+  }
+
+  /** Runs the cluster until all is well, or reports what is not. @returns virtual ms that it took. */
+  check(): number {
+    const { kernel } = this.#cluster;
+    const start = kernel.now;
+    if (this.#leaderAppears() && this.#deadSessionsEnd() && this.#leaderStays() && this.#everythingEnds()) this.#replicasAgree();
+    return kernel.now - start;
+  }
+
+  leader(): SimNode | undefined {
+    const leader = this.#cluster.leader(this.#core.nodes);
+    return leader?.replica?.cell === this.#core.cell ? leader : undefined;
+  }
+
+  /** L1, first half: a leader that can commit, within 3E + 1 s. */
+  #leaderAppears(): boolean {
+    const bound = this.#settleMs + 3 * this.#cluster.init.timing.electionMs + 1000;
+    const lastCommitted = this.#cluster.checkers.logs.history(this.#core.cell).commitIndex;
+    const done = (): boolean => this.leader() !== undefined && this.#cluster.checkers.logs.history(this.#core.cell).commitIndex > lastCommitted;
+    return this.#cluster.runUntil(done, bound) || this.#fail('L1', `no leader that commits after ${Math.round(bound)} ms`);
+  }
+
+  /** L3: claims of dead sessions go to others within 1.5 TTL + 3E. */
+  #deadSessionsEnd(): boolean {
+    const { sessionTtlMs, electionMs } = this.#cluster.init.timing;
+    const bound = this.#settleMs + 1.5 * sessionTtlMs + 3 * electionMs;
+    const silent = new Set([...this.#core.broken].filter(([, how]) => how !== 'deaf').map(([node]) => node.id));
+    const held = (): string[] => [...(this.leader()?.replica?.state.sessions.values() ?? [])].filter(({ nodeId }) => silent.has(nodeId)).map(({ name }) => name);
+    return this.#cluster.runUntil(() => this.leader() !== undefined && held().length === 0, bound, 50) || this.#fail('L3', `sessions of dead nodes are still open after ${Math.round(bound)} ms: ${held().join()}`);
+  }
+
+  /** L1, second half: it stays leader for 10E. Handing over by its own will is no loss. */
+  #leaderStays(): boolean {
+    const { electionMs } = this.#cluster.init.timing;
+    const before = this.leader();
+    const term = before?.replica?.raft.term;
+    const members = this.#cluster.checkers.membership.changes;
+    this.#cluster.run(10 * electionMs);
+    const now = this.leader();
+    const moved = this.#cluster.checkers.membership.changes !== members;
+    return this.#cluster.violation === undefined && (moved || (now === before && now?.replica?.raft.term === term) || this.#fail('L1', `${before?.name} led term ${term} and lost its office within 10 election timeouts`));
+  }
+
+  /** L2 and L9: every request is answered, every accepted run ends. */
+  #everythingEnds(): boolean {
+    return this.#cluster.runUntil(() => this.#workload.open === 0 && this.#liveRuns().length === 0, ALL_DONE_MS, 100) || this.#fail('L2', this.pending());
+  }
+
+  /** L6: all replicas of the core reach the same index. (S15 compares their states.) */
+  #replicasAgree(): boolean {
+    const replicas = (): number[] => this.#members().map((node) => node.replica?.appliedIndex ?? 0);
+    const done = (): boolean => new Set(replicas()).size <= 1;
+    return this.#cluster.runUntil(done, 10_000, 10) || this.#fail('L6', `replicas stand at ${this.#members().map((node) => `${node.name}=${node.replica?.appliedIndex}`).join(' ')}`);
+  }
+
+  #members(): SimNode[] {
+    return this.#core.nodes.filter((node) => node.runtime?.host.isMember === true && node.replica?.cell === this.#core.cell);
+  }
+
+  #liveRuns(): string[] {
+    const state = this.leader()?.replica?.state;
+    if (state === undefined) return ['unknown: nobody leads'];
+    return [...state.runs.values()].filter((run) => !isRunFinal(run.phase)).map((run) => run.shortId);
+  }
+
+  /** Why the cluster is not done, in words. */
+  pending(): string {
+    const leader = this.leader();
+    const lines = [`${this.#workload.open} requests without answer, live runs: ${this.#liveRuns().slice(0, 10).join() || 'none'}`];
+    lines.push(`leader ${leader?.name ?? 'none'}; ${this.#core.nodes.map((node) => this.#describe(node)).join('; ')}`);
+    const state = leader?.replica?.state;
+    if (state === undefined) return lines.join('. ');
+    lines.push(`sessions ${[...state.sessions.values()].map((session) => `${session.name}(${session.claims.size} claims)`).join(' ')}`);
+    for (const run of state.runs.values()) {
+      if (isRunFinal(run.phase)) continue;
+      lines.push(`run ${run.shortId}: ${run.modules.map((module) => `${module.index}=${module.phase}${module.session === 0 ? '' : `@${module.session}`}${module.note === '' ? '' : ` (${module.note})`}`).join(' ')}`);
+      if (lines.length > 8) break;
+    }
+    return lines.join('. ');
+  }
+
+  #describe(node: SimNode): string {
+    const { replica, runtime } = node;
+    if (replica === undefined) return `${node.name} ${node.state} ${runtime?.phase} without log`;
+    const { raft } = replica;
+    return `${node.name} ${runtime?.phase} ${raft.role} term ${raft.term} log ${raft.lastIndex} commit ${raft.commitIndex} voters ${raft.config.voters.map((member) => member.slice(0, 6)).join('+')}${raft.config.outgoing.length > 0 ? ' joint' : ''}`;
+  }
+
+  #fail(invariant: string, message: string): boolean {
+    if (this.#cluster.violation === undefined) this.#cluster.report(invariant, `${message}. ${invariant === 'L2' ? '' : this.pending()}`);
+    return false;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The second half of a run: a healthy majority core, and everybody else broken for ever. Uniform random faults heal by
+ * luck; this finds what would wait for ever.
+ */
+import type { CellId, NodeId } from '../src/core/lib/ids.ts';
+import { nodeOfMember } from '../src/core/lib/ids.ts';
+import type { Config } from '../src/core/raft/types.ts';
+import type { CellHistory } from './checkers/logs.ts';
+import type { Cluster } from './cluster.ts';
+import { bothWays } from './injector.ts';
+import type { Prng } from './prng.ts';
+import type { SimNode } from './sim-node.ts';
+
+export type Broken = 'dead' | 'paused' | 'cut' | 'deaf' | 'mute';
+
+export interface Core {
+  readonly cell: CellId;
+  readonly nodes: readonly SimNode[];
+  readonly broken: ReadonlyMap<SimNode, Broken>;
+}
+
+/** The cell that most nodes hold a log of. */
+export function mainHistory(cluster: Cluster): CellHistory | undefined {
+  const members = (history: CellHistory): number => history.members().length;
+  return cluster.checkers.logs.histories().sort((a, b) => members(b) - members(a) || b.commitIndex - a.commitIndex)[0];
+}
+
+/** Picks a random core that can elect under every configuration that somebody's log ends in, heals it, breaks the rest. */
+export function healCore(cluster: Cluster, random: Prng): Core {
+  const history = mainHistory(cluster);
+  const configs = history === undefined ? [] : configsAtTail(cluster, history);
+  const nodes: SimNode[] = [];
+  for (const node of random.shuffle(cluster.nodes)) {
+    if (configs.length > 0 && configs.every((config) => electable(config, nodes, cluster.nodes))) break;
+    nodes.push(node);
+  }
+  const broken = new Map<SimNode, Broken>();
+  for (const node of cluster.nodes) if (!nodes.includes(node)) broken.set(node, random.pick<Broken>(['dead', 'paused', 'cut', 'deaf', 'mute']));
+  cluster.line('world', `healthy core: ${nodes.map(({ name }) => name).join(' ')}; ${[...broken].map(([{ name }, how]) => `${name} ${how}`).join(', ')}`);
+  cluster.network.healAll();
+  for (const [node, how] of broken) breakForEver(cluster, node, how);
+  for (const node of nodes) {
+    if (node.state === 'down') cluster.bootNode(node);
+    cluster.resumeNode(node);
+  }
+  return { cell: history?.cell ?? ('' as CellId), nodes, broken };
+}
+
+function breakForEver(cluster: Cluster, node: SimNode, how: Broken): void {
+  const others = cluster.nodes.filter((other) => other !== node).map(({ id }) => id);
+  if (how === 'dead') cluster.crashNode(node, 'power');
+  else if (how === 'paused') cluster.pauseNode(node);
+  else if (node.state === 'down') cluster.bootNode(node);
+  const cuts = how === 'cut' ? bothWays([node.id], others) : others.flatMap((other) => (how === 'deaf' ? [[other, node.id]] : how === 'mute' ? [[node.id, other]] : []) as [NodeId, NodeId][]);
+  for (const [from, to] of cuts) cluster.network.cut(from, to);
+  if (how !== 'paused') cluster.resumeNode(node);
+}
+
+/** The committed configuration, and each later one that may yet win. */
+function configsAtTail(cluster: Cluster, history: CellHistory): Config[] {
+  const configs: Config[] = [];
+  const committed = history.committed.at(-1)?.config;
+  if (committed !== undefined) configs.push(committed);
+  for (const node of cluster.nodes) {
+    const track = cluster.checkers.logs.track(node.id);
+    if (track?.cell !== history.cell) continue;
+    for (let index = track.lastIndex; index > Math.max(history.commitIndex, track.base); index -= 1) {
+      const config = track.entry(index)?.config;
+      if (config !== undefined) configs.push(config);
+    }
+  }
+  return configs;
+}
+
+function electable(config: Config, core: readonly SimNode[], all: readonly SimNode[]): boolean {
+  return [config.voters, config.outgoing].every((voters) => {
+    const healthy = voters.filter((member) => {
+      const node = all.find(({ id }) => id === nodeOfMember(member));
+      return node !== undefined && core.includes(node) && node.synced('' as CellId).member === member;
+    });
+    return voters.length === 0 || 2 * healthy.length > voters.length;
+  });
+}

@@ -1,0 +1,64 @@
+/** Everything that a seed decides, drawn at the start and printed before anything happens. */
+import { timingProfiles, type ProfileName } from '../src/options/timing.ts';
+import type { Timing } from '../src/runtime/init.ts';
+import { drawFaults, NO_FAULTS, type FaultMix } from './faults.ts';
+import { PIPELINE_MIX } from './pipelines.ts';
+import { Prng } from './prng.ts';
+import type { WorkloadMix } from './workload.ts';
+
+export interface SimArguments {
+  readonly seed: string;
+  readonly nodes: number;
+  /** Length of the phase with faults, virtual minutes. */
+  readonly minutes: number;
+  /** False: a quiet network and healthy nodes, for comparison. @default true */
+  readonly faults?: boolean;
+  readonly mutants?: ReadonlySet<string>;
+  readonly print?: (line: string) => void;
+}
+
+export interface SimOptions {
+  readonly seed: string;
+  readonly nodes: number;
+  readonly faultMs: number;
+  readonly profile: ProfileName;
+  readonly timing: Timing;
+  readonly slots: number;
+  readonly faults: FaultMix;
+  readonly workload: WorkloadMix;
+}
+
+export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): SimOptions {
+  const random = new Prng(`${seed}/options`);
+  const profile = random.pick<ProfileName>(['default', 'default', 'wired']);
+  return {
+    seed,
+    nodes,
+    faultMs: minutes * 60_000,
+    profile,
+    timing: timingProfiles[profile],
+    slots: random.pick([1, 2, 4, 8]),
+    faults: faults === false ? NO_FAULTS : drawFaults(random.fork('faults')),
+    workload: {
+      submitEveryMs: random.pick([200, 1000, 3000]),
+      cancelRate: random.pick([0, 0.1]),
+      answerTimeoutMs: random.pick([1000, 5000]),
+      runsMax: 2000,
+      pipelines: { ...PIPELINE_MIX, durationMeanMs: random.pick([20, 300, 1500]) },
+    },
+  };
+}
+
+/** One line of `key=value`, only what differs from a quiet cluster. */
+export function describeOptions(options: SimOptions): string {
+  const { faults, workload, seed, nodes, profile, slots, faultMs } = options;
+  const parts = [`seed=${seed}`, `nodes=${nodes}`, `minutes=${faultMs / 60_000}`, `profile=${profile}`, `slots=${slots}`];
+  parts.push(`submitEveryMs=${workload.submitEveryMs}`, `cancelRate=${workload.cancelRate}`, `durationMeanMs=${workload.pipelines.durationMeanMs}`);
+  const quiet: Readonly<Record<string, unknown>> = { ...NO_FAULTS.network, ...NO_FAULTS };
+  for (const [name, value] of Object.entries({ ...faults.network, ...faults })) {
+    if (name === 'network' || JSON.stringify(value) === JSON.stringify(quiet[name])) continue;
+    const text = typeof value === 'number' ? String(Number(value.toPrecision(3))) : JSON.stringify(value).replaceAll('"', '');
+    parts.push(`${name}=${text}`);
+  }
+  return parts.join(' ');
+}

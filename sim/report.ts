@@ -1,0 +1,48 @@
+/** Figures of one run and of many, for people. */
+import type { SimResult } from './run.ts';
+
+export function formatFigures({ figures, hash }: SimResult): string {
+  const { virtualMs, wallMs, faults, ...counts } = figures;
+  const speed = virtualMs / wallMs;
+  const parts = [`virtual ${(virtualMs / 1000).toFixed(1)} s`, `wall ${(wallMs / 1000).toFixed(2)} s`, `${Math.round(speed)} virtual s per wall s`];
+  for (const [name, value] of Object.entries(counts)) parts.push(`${name} ${Math.round(value)}`);
+  return `${parts.join(', ')}; faults ${formatFaults(faults)}; trace hash ${hash}`;
+}
+
+function formatFaults(faults: Readonly<Record<string, number>>): string {
+  const fired = Object.entries(faults).filter(([, count]) => count > 0);
+  return fired.map(([name, count]) => `${name} ${count}`).join(', ') || 'none';
+}
+
+/** Sums over a sweep. */
+export class Totals {
+  seeds = 0;
+  virtualMs = 0;
+  wallMs = 0;
+  runs = 0;
+  results = 0;
+  elections = 0;
+  readonly faults: Record<string, number> = {};
+  readonly violations: { readonly seed: string; readonly invariant: string }[] = [];
+
+  add({ options, figures, violation }: SimResult): void {
+    this.seeds += 1;
+    this.virtualMs += figures.virtualMs;
+    this.wallMs += figures.wallMs;
+    this.runs += figures.runs;
+    this.results += figures.results;
+    this.elections += figures.elections;
+    for (const [name, count] of Object.entries(figures.faults)) this.faults[name] = (this.faults[name] ?? 0) + count;
+    if (violation !== undefined) this.violations.push({ seed: options.seed, invariant: violation.invariant });
+  }
+}
+
+export function formatTotals(totals: Totals): string {
+  const { seeds, virtualMs, wallMs, runs, results, elections, violations } = totals;
+  const list = violations.map(({ seed, invariant }) => `${seed} (${invariant})`).join(', ');
+  return [
+    `seeds ${seeds}, virtual ${(virtualMs / 3_600_000).toFixed(2)} h, wall ${(wallMs / 1000).toFixed(1)} s, ${Math.round(virtualMs / wallMs)} virtual s per wall s`,
+    `runs ${runs}, results ${results}, elections ${elections}; faults ${formatFaults(totals.faults)}`,
+    violations.length === 0 ? 'violations none' : `violations ${violations.length}: ${list}`,
+  ].join('\n');
+}

@@ -1,0 +1,190 @@
+/**
+ * One simulation: form a cell, faults, heal a majority core and freeze the rest, demand progress, look at everything once
+ * more at the end.
+ */
+import { isFinal, isRunFinal } from '../src/core/cell/state.ts';
+import { LivenessChecker } from './checkers/liveness.ts';
+import { Cluster, type Violation } from './cluster.ts';
+import { healCore, mainHistory } from './core-heal.ts';
+import { FaultInjector } from './injector.ts';
+import { WIRED } from './network-options.ts';
+import { drawOptions, type SimArguments, type SimOptions } from './options.ts';
+import { Workload } from './workload.ts';
+
+/** For all nodes to find each other and be in one cell, without faults. */
+const FORMATION_MS = 30_000;
+
+export interface SimFigures {
+  readonly virtualMs: number;
+  readonly wallMs: number;
+  readonly events: number;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly elections: number;
+  readonly configChanges: number;
+  readonly runs: number;
+  readonly claims: number;
+  readonly claimsAgain: number;
+  readonly executions: number;
+  readonly results: number;
+  readonly retries: number;
+  readonly faults: Readonly<Record<string, number>>;
+  /** Virtual ms from the healing of the core to the end of all work. */
+  readonly recoveryMs: number;
+}
+
+export interface SimResult {
+  readonly options: SimOptions;
+  readonly violation: Violation | undefined;
+  readonly figures: SimFigures;
+  readonly hash: string;
+  /** Newest lines of the timeline, oldest first. */
+  readonly lastLines: readonly string[];
+}
+
+export function simulate(args: SimArguments): SimResult {
+  const options = drawOptions(args);
+  const started = performance.now();
+  const simulation = new Simulation(args, options);
+  simulation.run();
+  return simulation.result(performance.now() - started);
+}
+
+class Simulation {
+  readonly #options: SimOptions;
+  readonly #cluster: Cluster;
+  readonly #injector: FaultInjector;
+  readonly #workload: Workload;
+  #recoveryMs = 0;
+
+  constructor(args: SimArguments, options: SimOptions) {
+    const { seed, nodes, timing, slots, faults, workload } = options;
+    const { print, mutants } = args;
+    this.#options = options;
+    this.#cluster = new Cluster({
+      seed,
+      nodes,
+      timing,
+      slots,
+      network: { ...WIRED, delayMinMs: faults.network.delayMinMs },
+      diskMeanMs: faults.diskMeanMs,
+      ...(mutants === undefined ? {} : { mutants }),
+      ...(print === undefined ? {} : { print }),
+    });
+    this.#injector = new FaultInjector(this.#cluster, faults, this.#cluster.random.fork('faults'));
+    this.#workload = new Workload(this.#cluster, workload, this.#cluster.random.fork('workload'));
+  }
+
+  run(): void {
+    if (!this.#form()) return;
+    this.#workload.start();
+    this.#safety();
+    if (this.#cluster.violation !== undefined) return;
+    this.#liveness();
+    if (this.#cluster.violation === undefined) this.#final();
+  }
+
+  #form(): boolean {
+    const cluster = this.#cluster;
+    const random = cluster.random.fork('formation');
+    for (const node of cluster.nodes) cluster.kernel.after(random.between(0, 2000), undefined, () => cluster.bootNode(node));
+    const formed = (): boolean => {
+      const cell = cluster.leader()?.replica?.cell;
+      return cell !== undefined && cluster.nodes.every((node) => node.runtime?.cell === cell && node.runtime.worker.sessionId !== 0);
+    };
+    return cluster.runUntil(formed, FORMATION_MS, 100) || this.#fail('L5', `no single cell after ${FORMATION_MS} ms: ${cluster.nodes.map((node) => `${node.name} ${node.runtime?.phase} ${node.runtime?.cell.slice(0, 8)}`).join(', ')}`);
+  }
+
+  #safety(): void {
+    const cluster = this.#cluster;
+    const { faults, faultMs } = this.#options;
+    cluster.line('world', 'faults begin');
+    cluster.network.options = faults.network;
+    this.#injector.start();
+    cluster.run(faultMs);
+    this.#injector.stop();
+    this.#workload.stop();
+    if (cluster.violation === undefined) this.#faultsFired();
+  }
+
+  /** A fault that is switched on and never happens tests nothing. */
+  #faultsFired(): void {
+    const { faults, faultMs } = this.#options;
+    const { network } = faults;
+    const counted = this.#faultFigures();
+    const expect = (kind: string, expected: number): void => {
+      if (expected >= 20 && counted[kind] === 0) this.#fail('faults', `${kind} should have happened about ${Math.round(expected)} times and never did`);
+    };
+    const frames = network.nastyChannels.includes('raft') ? this.#cluster.network.figures.frames / 10 : 0;
+    expect('lost', frames * network.lossRate);
+    expect('duplicated', frames * network.duplicateRate);
+    expect('reordered', frames * network.reorderRate);
+    expect('resets', this.#cluster.network.figures.frames * network.resetRate);
+    expect('stalls', this.#cluster.network.figures.frames * network.stallRate);
+    const every = (ms: number): number => (ms === 0 ? 0 : faultMs / ms);
+    expect('partitions', every(faults.partitionEveryMs));
+    expect('pauses', every(faults.pauseEveryMs));
+    expect('crashes', every(faults.crashEveryMs));
+    expect('unsyncedLost', every(faults.crashEveryMs) * faults.powerLossRate);
+  }
+
+  #liveness(): void {
+    const cluster = this.#cluster;
+    cluster.network.options = { ...WIRED, delayMinMs: this.#options.faults.network.delayMinMs };
+    const core = healCore(cluster, cluster.random.fork('core'));
+    this.#recoveryMs = new LivenessChecker(cluster, core, this.#workload).check();
+  }
+
+  #final(): void {
+    const cluster = this.#cluster;
+    const history = mainHistory(cluster);
+    const replicas = cluster.up().filter((node) => node.replica?.cell === history?.cell && node.replica?.appliedIndex === history?.commitIndex);
+    if (replicas.length === 0) this.#fail('L6', 'no replica has applied everything that was committed');
+    cluster.checkers.states.compareAll(replicas);
+    cluster.checkers.requests.finish(replicas);
+    for (const run of replicas[0]?.replica?.state.runs.values() ?? []) {
+      const open = run.modules.filter((module) => !isFinal(module.phase));
+      if (!isRunFinal(run.phase) || open.length > 0) this.#fail('L2', `run ${run.runId} is ${run.phase} with ${open.length} open modules`);
+    }
+  }
+
+  #fail(invariant: string, message: string): false {
+    this.#cluster.report(invariant, message);
+    return false;
+  }
+
+  #faultFigures(): Record<string, number> {
+    const { lost, duplicated, reordered, resets, stalls, stalledByCut } = this.#cluster.network.figures;
+    const { kills, powerLosses, partitions, pauses, blackouts } = this.#injector.figures;
+    const { unsynced } = this.#cluster;
+    return { lost, duplicated, reordered, resets, stalls, stalledByCut, partitions, crashes: kills + powerLosses, kills, powerLosses, blackouts, pauses, unsyncedLost: unsynced.lost, torn: unsynced.torn };
+  }
+
+  result(wallMs: number): SimResult {
+    const cluster = this.#cluster;
+    const { checkers, network, kernel, ledger } = cluster;
+    return {
+      options: this.#options,
+      violation: cluster.violation,
+      hash: kernel.hash.digest(),
+      lastLines: cluster.trace.last(60),
+      figures: {
+        virtualMs: kernel.now,
+        wallMs,
+        events: kernel.turn,
+        messages: network.figures.messages,
+        bytes: network.figures.bytes,
+        elections: checkers.elections.elections,
+        configChanges: checkers.membership.changes,
+        runs: this.#workload.answered,
+        claims: checkers.claims.claims,
+        claimsAgain: checkers.claims.claimsAgain,
+        executions: ledger.started,
+        results: checkers.claims.results,
+        retries: this.#workload.retries,
+        faults: this.#faultFigures(),
+        recoveryMs: this.#recoveryMs,
+      },
+    };
+  }
+}
