@@ -13,6 +13,7 @@ export interface ModuleContext {
   /** Rises with every claim of this module: hand it to systems that can refuse an older one. */
   readonly fence: number;
   readonly runId: string;
+  readonly runName: string;
   readonly module: string;
   /** Same for every execution of this module with these inputs: makes effects outside idempotent. */
   readonly idempotencyKey: string;

@@ -18,9 +18,9 @@ import type { CancelMode, EndHead, InitHead, RunHead } from './messages.ts';
 import { OutputPipe } from './output-pipe.ts';
 import type { PipeStock } from './output-pipe.ts';
 import { readOutput } from './output-file.ts';
-import { groupLives, killQuietly } from './process-killer.ts';
+import { killQuietly } from './process-killer.ts';
 import type { ProcessKiller } from './process-killer.ts';
-import { ProcessTable } from './process-table.ts';
+import { groupLives, presentProcesses } from './process-table.ts';
 import type { TreeQuery } from './process-table.ts';
 import { shellArguments } from './shell.ts';
 import type { Shell } from './shell.ts';
@@ -28,8 +28,9 @@ import { Tail } from './tail.ts';
 import { makeWorkFolder, removeWorkFolder } from './work-folder.ts';
 import type { WorkFolder } from './work-folder.ts';
 
-/** How often it is looked whether a group that got SIGTERM is empty. */
+/** When it is first looked whether a group that got SIGTERM is empty; then half as often each time. */
 const GROUP_POLL_MS = 20;
+const GROUP_POLL_MAX_MS = 250;
 
 export interface JobTools {
   readonly init: InitHead;
@@ -125,7 +126,7 @@ export class CommandJob implements Job {
       this.#kill();
     } else if (first && this.pid !== undefined) {
       // Descendants are noted while their parents live: afterwards nothing may tie them to this module.
-      new ProcessTable().findTree(this.#tree);
+      presentProcesses().findTree(this.#tree);
       killQuietly(-this.pid, 'SIGTERM');
       this.#after(this.#tools.init.graceMs, () => this.#kill());
     }
@@ -153,9 +154,9 @@ export class CommandJob implements Job {
   }
 
   /** The shell dies of SIGTERM at once; what it started has the rest of the grace time. */
-  #whenGroupEmpty(): void {
+  #whenGroupEmpty(pollMs = GROUP_POLL_MS): void {
     if (this.#killing || this.#ended) return;
-    if (this.pid !== undefined && groupLives(this.pid)) this.#after(GROUP_POLL_MS, () => this.#whenGroupEmpty());
+    if (this.pid !== undefined && groupLives(this.pid)) this.#after(pollMs, () => this.#whenGroupEmpty(Math.min(2 * pollMs, GROUP_POLL_MAX_MS)));
     else this.#kill();
   }
 

@@ -32,7 +32,11 @@ export type RegisteredFunction = ModuleFunction;
 /** Resolves `${{ … }}` in the values of `env`. Throws SkeinError; its code becomes the module's. */
 export type EvaluateEnv = (
   env: Readonly<Record<string, string>>,
-  context: { readonly params: Readonly<Record<string, Json>>; readonly needs: Readonly<Record<string, { readonly outputs: Readonly<Record<string, Json>> }>> },
+  context: {
+    readonly params: Readonly<Record<string, Json>>;
+    readonly needs: Readonly<Record<string, { readonly outputs: Readonly<Record<string, Json>> }>>;
+    readonly run: { readonly id: string; readonly name: string };
+  },
 ) => Record<string, string>;
 
 export interface ExecutorInit {
@@ -87,6 +91,8 @@ class NodeExecutor implements ProcessExecutor {
   readonly #remote = new Map<number, Active>();
   /** Bundles that the supervisor has, oldest first. */
   readonly #bundles = new Set<string>();
+  /** Came while a supervisor that ended was being cleared away. */
+  readonly #parked = new Set<Active>();
   #nextId = 1;
   #deadline = Number.POSITIVE_INFINITY;
   #stopped = false;
@@ -123,13 +129,19 @@ class NodeExecutor implements ProcessExecutor {
     if (this.#active.size >= EXECUTIONS_MAX) return this.#refuse(active, 'MODULE_SPAWN', `this node executes ${EXECUTIONS_MAX} modules already`);
     if (spec.effectful && this.#clock.now() >= this.#deadline) return this.#refuse(active, 'MODULE_FENCED', stopMessage('MODULE_FENCED', 0));
     this.#active.set(fence, active);
+    this.#begin(active);
+  }
+
+  #begin(active: Active): void {
+    const { execution } = active;
     try {
-      this.#dispatch(active, this.#environment(execution));
+      if (this.#link.clearing && execution.spec.action.type !== 'registered') this.#parked.add(active);
+      else this.#dispatch(active, this.#environment(execution));
     } catch (error) {
-      this.#active.delete(fence);
+      this.#active.delete(execution.fence);
       this.#remote.delete(active.id);
       const code = isSkeinError(error) ? error.code : 'MODULE_SPAWN';
-      this.#refuse(active, code, isSkeinError(error) ? error.message : thrownMessage(error));
+      this.#refuse(active, code, error instanceof Error ? error.message : thrownMessage(error));
     }
   }
 
@@ -137,6 +149,7 @@ class NodeExecutor implements ProcessExecutor {
     const active = this.#active.get(fence);
     if (active === undefined) return;
     if (active.call !== undefined) active.call.stop(code);
+    else if (this.#parked.delete(active)) this.#fail(active, code, stopMessage(code, 0));
     else this.#link.send('cancel', active.id, JSON.stringify({ mode, code } satisfies CancelHead));
   }
 
@@ -156,16 +169,18 @@ class NodeExecutor implements ProcessExecutor {
       this.#runner.stop();
     }
     this.#link.stop(() => {
-      for (const active of this.#remote.values()) this.#fail(active, 'NODE_STOPPING', stopMessage('NODE_STOPPING', 0));
+      for (const active of [...this.#remote.values(), ...this.#parked]) this.#fail(active, 'NODE_STOPPING', stopMessage('NODE_STOPPING', 0));
+      this.#parked.clear();
       done();
     });
   }
 
   #environment(execution: Execution): Readonly<Record<string, string>> {
     const { evaluate } = this.#init;
-    const { env, spec, params, needs } = execution;
+    const { env, spec, params, needs, runId, runName } = execution;
     const own = Object.keys(spec.env).length === 0 ? env : { ...env, ...spec.env };
-    return evaluate !== undefined && Object.values(own).some((value) => value.includes('${{')) ? evaluate(own, { params, needs: needsOf(needs) }) : own;
+    if (evaluate === undefined || !Object.values(own).some((value) => value.includes('${{'))) return own;
+    return evaluate(own, { params, needs: needsOf(needs), run: { id: runId, name: runName } });
   }
 
   #dispatch(active: Active, env: Readonly<Record<string, string>>): void {
@@ -217,10 +232,10 @@ class NodeExecutor implements ProcessExecutor {
     this.#requireSupervisor();
     const { execution } = active;
     this.#sendBundle(execution, action.bundle, action.sourceName);
-    const { params, needs, attempt, fence, runId, idempotencyKey, spec } = execution;
+    const { params, needs, attempt, fence, runId, runName, idempotencyKey, spec } = execution;
     const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, effectful: spec.effectful };
     this.#remember(active);
-    this.#link.send('call', active.id, JSON.stringify(head), JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, module: spec.name, idempotencyKey }));
+    this.#link.send('call', active.id, JSON.stringify(head), JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey }));
   }
 
   #sendBundle(execution: Execution, hash: string, sourceName: string): void {
@@ -268,11 +283,14 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   #onSupervisorLost(why: string): void {
-    for (const active of this.#remote.values()) this.#fail(active, this.#stopped ? 'NODE_STOPPING' : 'MODULE_SPAWN', why);
+    for (const active of this.#remote.values()) this.#fail(active, 'MODULE_SPAWN', why);
+    const parked = [...this.#parked];
+    this.#parked.clear();
+    for (const active of parked) this.#begin(active);
   }
 
   #times(active: Active): { startedAt: number; durationMs: number } {
-    return { startedAt: active.startedWall, durationMs: this.#clock.now() - active.startedAt };
+    return { startedAt: active.startedWall, durationMs: Math.round(this.#clock.now() - active.startedAt) };
   }
 
   #finish(active: Active, outcome: Outcome): void {

@@ -1,9 +1,15 @@
 /** Bounds of the executor. docs/reference/limits.md lists them. */
 
-/** One output value, encoded as JSON. */
-export const VALUE_BYTES_MAX = 4 * 1024;
-/** All output values of one execution together: a result must fit well into one log entry. */
-export const VALUES_BYTES_MAX = 64 * 1024;
+export {
+  /** One output value, encoded as JSON. */
+  VALUE_BYTES_MAX,
+  /** All output values of one execution together, names included. */
+  VALUES_PER_MODULE_BYTES_MAX as VALUES_BYTES_MAX,
+  /** Tail of stdout and stderr kept with a result; here bytes of UTF-8, the mark of a cut included. */
+  TAIL_LENGTH_MAX as TAIL_BYTES_MAX,
+  /** Error message kept with a result; here bytes of UTF-8. */
+  ERROR_MESSAGE_LENGTH_MAX as ERROR_MESSAGE_BYTES_MAX,
+} from '../../core/cell/limits.ts';
 /** Output values of one execution. */
 export const VALUES_MAX = 256;
 /** Characters of the name of an output value. */
@@ -12,10 +18,6 @@ export const VALUE_NAME_LENGTH_MAX = 128;
 export const VALUE_DEPTH_MAX = 30;
 /** Bytes read of the file behind SKEIN_OUTPUT; a longer one is an error. */
 export const OUTPUT_FILE_BYTES_MAX = 256 * 1024;
-/** Tail of stdout and stderr kept with a result, bytes of UTF-8, the mark of a cut included. */
-export const TAIL_BYTES_MAX = 2 * 1024;
-/** Error message kept with a result, bytes of UTF-8. */
-export const ERROR_MESSAGE_BYTES_MAX = 1024;
 /** One line between node, supervisor and pooled processes. Params and inputs of one execution have to fit. */
 export const LINE_LENGTH_MAX = 64 * 1024 * 1024;
 /** One line from a pooled process, which runs code that is not ours. */

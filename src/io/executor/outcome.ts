@@ -10,7 +10,7 @@ import { checkValues } from './values.ts';
 export interface Times {
   /** Wall ms at which the execution was handed to the executor. */
   readonly startedAt: number;
-  /** ms since then. */
+  /** Whole ms since then. */
   readonly durationMs: number;
 }
 
@@ -38,7 +38,8 @@ export function outcomeOfLine(line: Line, times: Times): Outcome {
 
 function executionTimes(reported: unknown, times: Times): Times {
   if (typeof reported !== 'number' || !(reported >= 0 && reported <= times.durationMs)) return times;
-  return { startedAt: Math.round(times.startedAt + times.durationMs - reported), durationMs: reported };
+  const durationMs = Math.round(reported);
+  return { startedAt: times.startedAt + times.durationMs - durationMs, durationMs };
 }
 
 function failed(code: string, message: string, exitCode: number | null, tail: string, times: Times): Outcome {

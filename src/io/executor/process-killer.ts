@@ -61,13 +61,3 @@ export function killQuietly(pid: number, signal: NodeJS.Signals = 'SIGKILL'): bo
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
-
-/** Whether any process of the group is left (a zombie counts). */
-export function groupLives(group: number): boolean {
-  try {
-    process.kill(-group, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}

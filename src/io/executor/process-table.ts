@@ -1,6 +1,7 @@
 /** The system's processes, and which of them belong to a module: by group, session, descent, or mark in the environment. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import { MARKER_VARIABLE } from './messages.ts';
 
 export interface ProcessRow {
@@ -63,6 +64,20 @@ export class ProcessTable {
   }
 }
 
+/** As old as one turn of the event loop may last: what happens in one turn shares one look. */
+const SHARED_MS = 5;
+let shared: { readonly table: ProcessTable; readonly takenAt: number } | undefined;
+
+/** A look at the processes of (nearly) now. */
+export function presentProcesses(): ProcessTable {
+  const now = performance.now();
+  if (shared === undefined || now - shared.takenAt > SHARED_MS) {
+    const table = new ProcessTable();
+    shared = { table, takenAt: performance.now() };
+  }
+  return shared.table;
+}
+
 /** Processes that are not dead; on systems without /proc by `ps`. */
 export function readProcesses(): ProcessRow[] {
   return process.platform === 'linux' ? readProc() : readPs();
@@ -106,4 +121,14 @@ function readMark(pid: number): string {
   } catch {
     return '';
   }
+}
+
+/** Whether a process of the group is alive. Zombies do not count: an init that reaps slowly would hold modules up. */
+export function groupLives(group: number): boolean {
+  try {
+    process.kill(-group, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  return presentProcesses().rows.some((row) => row.group === group);
 }

@@ -37,6 +37,7 @@ export class RegisteredCall implements ModuleContext {
   readonly attempt: number;
   readonly fence: number;
   readonly runId: string;
+  readonly runName: string;
   readonly module: string;
   readonly idempotencyKey: string;
   readonly #execution: Execution;
@@ -53,6 +54,7 @@ export class RegisteredCall implements ModuleContext {
     this.attempt = execution.attempt;
     this.fence = execution.fence;
     this.runId = execution.runId;
+    this.runName = execution.runName;
     this.module = execution.spec.name;
     this.idempotencyKey = execution.idempotencyKey;
     this.#execution = execution;

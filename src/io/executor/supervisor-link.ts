@@ -45,7 +45,7 @@ export class SupervisorLink {
   #scope = '';
   #boot = '';
   #stderr = '';
-  #startedAt = 0;
+  #ready = false;
   #failedAt = Number.NEGATIVE_INFINITY;
   #held = false;
   #onStopped: (() => void)[] = [];
@@ -60,11 +60,16 @@ export class SupervisorLink {
     return this.#state === 'running' ? this.#child?.pid : undefined;
   }
 
+  /** One has ended and its modules are being killed: `onLost` is called in a moment, then `ensure` may be. */
+  get clearing(): boolean {
+    return this.#state === 'clearing';
+  }
+
   /** Starts the supervisor if there is none. @returns false when there can be none now; `problem` says why. */
   ensure(): boolean {
     if (this.#state === 'running') return true;
     if (this.#state !== 'idle') {
-      this.problem = this.#state === 'clearing' ? 'the supervisor has ended; what it left is being killed' : 'the executor has stopped';
+      this.problem = 'the executor has stopped';
       return false;
     }
     if (this.#init.now() - this.#failedAt < RETRY_MS) return false;
@@ -132,13 +137,14 @@ export class SupervisorLink {
     this.#channel = channel;
     this.#writer = new LineWriter(channel);
     this.#state = 'running';
-    this.#startedAt = this.#init.now();
+    this.#ready = false;
     this.#applyHold();
     const head: InitHead = { scope: this.#scope, boot: this.#boot, workDir, env: baseEnvironment(process.env), pooledMax: this.#init.pooledMax, graceMs: this.#init.graceMs };
     this.#writer.send('init', 0, JSON.stringify(head));
   }
 
   #onLine(line: Line): void {
+    if (line.kind === 'ready') this.#ready = true;
     if (line.kind === 'note') this.#init.notify(JSON.parse(line.head) as NoteHead);
     else this.#init.onLine(line);
   }
@@ -166,14 +172,14 @@ export class SupervisorLink {
     }
     const why = `the supervisor ended (${how})${this.#stderr === '' ? '' : `: ${this.#stderr.trim()}`}`;
     this.problem = why;
-    if (this.#init.now() - this.#startedAt < RETRY_MS) this.#failedAt = this.#init.now();
+    if (!this.#ready) this.#failedAt = this.#init.now();
     this.#init.notify({ level: 'error', event: 'supervisor-ended', message: why });
     this.#state = 'clearing';
     const own = `${this.#scope}/${this.#boot}-`;
     void this.#killer.kill({ groups: new Set(), owns: (mark) => mark.startsWith(own), known: new Map() }).then(() => {
       this.#state = 'idle';
-      this.#init.onLost(why);
       if (this.#onStopped.length > 0) this.#stopped();
+      else this.#init.onLost(why);
     });
   }
 

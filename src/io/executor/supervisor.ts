@@ -145,7 +145,8 @@ class Supervisor {
 
   #onEnd(id: number, head: string, values: string): void {
     const job = this.#jobs.get(id);
-    if (job === undefined || !this.#jobs.delete(id)) return;
+    // What dies because all is ended has no outcome of its own.
+    if (this.#ending || job === undefined || !this.#jobs.delete(id)) return;
     if (job instanceof CallJob) this.#pool.forget(job);
     else this.#sweepSoon();
     this.#writer.send('end', id, head, values);

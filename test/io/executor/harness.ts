@@ -77,7 +77,7 @@ export interface Bench {
   readonly executor: ProcessExecutor;
   readonly workDir: string;
   readonly notes: Note[];
-  run(execution: Execution): Promise<Outcome>;
+  readonly run: (execution: Execution) => Promise<Outcome>;
 }
 
 /** An executor that is stopped and whose folder is removed after the test. */
