@@ -47,7 +47,9 @@ export class Links {
       if (this.#context.stopped) return;
       const state = outcome === 'connected' ? 'up' : outcome === 'unreachable' ? 'down' : 'gone';
       for (const member of this.#membersOf(peer)) this.#replica()?.link(member, state);
-      if (outcome === 'rebooted') for (const member of this.#membersOf(peer)) this.#replica()?.link(member, 'up');
+      // The answer may be older than the connection: one that was made meanwhile has the last word.
+      const connected = outcome === 'rebooted' || this.#context.ports.transport.isConnected(peer);
+      if (connected && state !== 'up') for (const member of this.#membersOf(peer)) this.#replica()?.link(member, 'up');
     });
   }
 
