@@ -5,7 +5,7 @@
 import type { LogIndex, NodeId, SessionId } from '../core/lib/ids.ts';
 import type { CellState } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
-import { Planner } from '../core/plan/planner.ts';
+import { Planner, type PlannableSession } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
 import { Assigner } from './assigner.ts';
 import { ClaimDeadlines } from './claim-deadlines.ts';
@@ -240,15 +240,20 @@ export class Leader {
     });
   }
 
+  /** Sessions that can be given work now. */
+  plannable(): PlannableSession[] {
+    const sessions: PlannableSession[] = [];
+    for (const session of this.sessions.all()) {
+      if (session.released || session.downSince !== undefined || session.slots === 0) continue;
+      sessions.push({ session: session.id, slots: session.slots, load: session.load });
+    }
+    return sessions;
+  }
+
   #plan(): void {
     if (!this.#replica.mayPlan()) return;
     const now = this.#replica.stamp();
-    const candidates = [];
-    for (const session of this.sessions.all()) {
-      if (session.released || session.downSince !== undefined || session.slots === 0) continue;
-      candidates.push({ session: session.id, slots: session.slots, load: session.load });
-    }
-    const claims = this.#planner.plan(this.#state, now, candidates, CLAIMS_PER_ENTRY);
+    const claims = this.#planner.plan(this.#state, now, this.plannable(), CLAIMS_PER_ENTRY);
     this.#wakeAt = this.#planner.nextWakeAt(now);
     if (claims.length === 0) return;
     this.#planner.proposed(claims);

@@ -3,19 +3,18 @@
  * The same class runs in production and in the simulator.
  */
 import type { CellId, MemberId, NodeId, RunId, RunNumber } from '../core/lib/ids.ts';
-import { nodeOfMember } from '../core/lib/ids.ts';
-import { isSenior } from '../core/cells/rank.ts';
 import type { CellEvent, Json, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import type { Channel } from '../ports/transport.ts';
 import { decodeBulk } from '../protocol/bulk-codec.ts';
-import type { Beacon, CellSighting, LeaderHint, WorkMessage } from '../protocol/messages.ts';
+import type { LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import { decodeRaft } from '../protocol/raft-codec.ts';
 import { decodeWork } from '../protocol/work-codec.ts';
 import type { CellPhase } from './api.ts';
+import { CellFinder } from './cell-finder.ts';
 import { CellHost } from './cell-host.ts';
 import { NodeContext } from './context.ts';
-import { Discovery, type DiscoveryHooks } from './discovery.ts';
+import { Discovery } from './discovery.ts';
 import { EventFeed } from './event-feed.ts';
 import { Gateway, type GatewayDone } from './gateway.ts';
 import type { NodeRuntimeInit } from './init.ts';
@@ -29,8 +28,6 @@ import { Worker } from './worker.ts';
 /** How long a client's write may look for a leader before its outcome is reported as unknown. */
 const WRITE_TIMEOUT_MS = 30_000;
 const READ_TIMEOUT_MS = 10_000;
-/** A member of an unestablished, leaderless cell waits this long in sight of a senior one before it goes over. */
-const ABANDON_AFTER_MS = 5000;
 
 export class NodeRuntime {
   readonly context: NodeContext;
@@ -43,45 +40,46 @@ export class NodeRuntime {
   readonly #gateway: Gateway;
   readonly #leaver: Leaver;
   readonly #suspend: SuspendWatch;
-  /** Cell that this node works for; '' while it seeks. */
-  #cell: CellId | '' = '';
-  #hint: LeaderHint = { cell: '', node: '', addresses: [] };
-  #seekingSince = 0;
-  #leaderSeenAt = 0;
-  #seniorSeenSince: number | undefined;
-  #closing = false;
-  #stopping = false;
+  readonly #finder: CellFinder;
   #load = 0;
 
   constructor(init: NodeRuntimeInit) {
     this.context = new NodeContext(init);
     this.context.receiveWork = (from, message) => this.#work(from, message);
-    this.discovery = new Discovery(this.context, { self: () => this.#announcement(), heard: (beacon) => this.#heard(beacon) });
+    const finder = new CellFinder(this.context, () => this);
+    this.#finder = finder;
+    this.discovery = new Discovery(this.context, {
+      self: () => ({ cell: finder.sighting(), stopping: finder.stopping, seeking: finder.cell === '', load: this.#load, slotsUsed: this.worker.slotsUsed }),
+      heard: (beacon) => {
+        this.host.nodeSeen(beacon.node);
+        finder.heard(beacon);
+      },
+    });
     this.host = new CellHost(this.context, {
       applied: (index, events) => this.#applied(index, events),
-      role: () => this.#roleChanged(),
-      adopted: (cell) => this.#adopt(cell),
+      role: () => finder.followLeader(),
+      adopted: (cell) => finder.adopt(cell),
       knownNode: (node) => this.discovery.node(node),
-      worksFor: (cell) => cell === this.#cell,
+      worksFor: (cell) => cell === finder.cell,
     });
     this.worker = new Worker(this.context, {
       specOf: (run) => this.#specOf(run),
-      hinted: (hint) => this.#hinted(hint),
-      contacts: (contacts) => this.#contacts(contacts),
-      member: () => (init.vote ? this.host.member : ''),
-      refused: (code) => this.#refused(code),
+      hinted: (hint) => finder.hinted(hint),
+      contacts: (contacts) => finder.contacts(contacts),
+      member: () => this.host.member,
+      refused: (code) => finder.refused(code),
     });
     this.#gateway = new Gateway(this.context, {
       leader: () => this.host.leader,
-      target: () => this.#target(),
-      hint: () => this.leaderHint(),
-      hinted: (hint) => this.#hinted(hint),
+      target: () => finder.target(),
+      hint: () => finder.leaderHint(),
+      hinted: (hint) => finder.hinted(hint),
       stalled: () => this.phase === 'stalled',
       answer: (query, argument, strong, done) => this.#answer(query, argument, strong, done),
     });
     this.#watchServer = new WatchServer(this.context, this.feed, () => this.replica?.state);
-    this.watches = new WatchClient(this.context, { target: () => this.#target(), local: () => (this.replica === undefined ? undefined : { feed: this.feed, state: this.replica.state }) });
-    this.#leaver = new Leaver(this.context, { target: () => this.#target(), host: this.host, worker: this.worker, session: () => this.worker.sessionId });
+    this.watches = new WatchClient(this.context, { target: () => finder.target(), local: () => (this.replica === undefined ? undefined : { feed: this.feed, state: this.replica.state }) });
+    this.#leaver = new Leaver(this.context, { target: () => finder.target(), host: this.host, worker: this.worker, session: () => this.worker.sessionId });
     this.#suspend = new SuspendWatch(this.context, () => this.#suspended());
   }
 
@@ -91,9 +89,7 @@ export class NodeRuntime {
   start(): void {
     const { transport } = this.context.ports;
     this.host.recover();
-    this.#seekingSince = this.context.now();
-    this.#leaderSeenAt = this.context.now();
-    if (this.host.cell !== '') this.#adopt(this.host.cell);
+    if (this.host.cell !== '') this.#finder.adopt(this.host.cell);
     transport.start({
       message: (from, channel, bytes) => this.#message(from, channel, bytes),
       peerUp: (peer, bootId) => this.#peerUp(peer, bootId),
@@ -116,8 +112,7 @@ export class NodeRuntime {
 
   /** Finishes (or, `now`, hands back) what runs, leaves the cell in good order, then stops. */
   leave(now: boolean, done: () => void): void {
-    this.#stopping = true;
-    this.discovery.publishIfChanged();
+    this.#finder.stop();
     this.#leaver.leave(now, () => {
       this.discovery.publish();
       this.context.after(50, () => {
@@ -131,17 +126,17 @@ export class NodeRuntime {
     return this.host.replica;
   }
 
+  /** Cell that this node works for; '' while it seeks. */
   get cell(): CellId | '' {
-    return this.#cell;
+    return this.#finder.cell;
   }
 
   get phase(): CellPhase {
-    if (this.#stopping) return 'stopping';
-    if (this.host.damaged !== undefined && this.worker.sessionId === 0) return 'damaged';
-    if (this.#cell === '') return 'seeking';
-    if (this.context.now() - this.#leaderSeenAt > this.context.timing.stalledMs) return 'stalled';
-    if (this.worker.sessionId === 0) return 'joining';
-    return this.host.isMember ? 'member' : 'worker';
+    return this.#finder.phase;
+  }
+
+  leaderHint(): LeaderHint {
+    return this.#finder.leaderHint();
   }
 
   get load(): number {
@@ -232,7 +227,7 @@ export class NodeRuntime {
         this.worker.receive(from, message);
         return;
       case 'forward':
-        if (message.cell === this.#cell) this.#gateway.forwarded(from, message);
+        if (message.cell === this.cell) this.#gateway.forwarded(from, message);
         else this.context.sendWork(from, { type: 'forwardReply', id: message.id, reply: null, hint: this.leaderHint() });
         return;
       case 'read':
@@ -270,185 +265,20 @@ export class NodeRuntime {
     this.host.peerUp(peer, bootId);
   }
 
-  // ── Which cell, which leader ───────────────────────────────────────────────────────────────────────────────────
-
-  #announcement(): ReturnType<DiscoveryHooks['self']> {
-    return { cell: this.#sighting(), stopping: this.#stopping, seeking: this.#cell === '', load: this.#load, slotsUsed: this.worker.slotsUsed };
-  }
-
-  #sighting(): CellSighting | null {
-    const state = this.replica?.state;
-    if (this.#cell === '') return null;
-    const { node, addresses } = this.leaderHint();
-    if (state === undefined || state.cellId !== this.#cell) {
-      const known = this.discovery.leaderOf(this.#cell);
-      // A worker without a log repeats nobody's word: it only says which cell it works for.
-      return { id: this.#cell, createdAt: known?.createdAt ?? 0, established: known?.established ?? true, term: 0, leader: '', leaderAddresses: [] };
-    }
-    const leader = this.host.hearsLeader() ? node : '';
-    return { id: this.#cell, createdAt: state.createdAt, established: state.established, term: this.replica!.raft.term, leader, leaderAddresses: leader === '' ? [] : addresses };
-  }
-
-  leaderHint(): LeaderHint {
-    const { node } = this.#target();
-    const { transport } = this.context.ports;
-    if (node === '') return { cell: this.#cell, node, addresses: [] };
-    return { cell: this.#cell, node, addresses: (node === this.context.self ? transport.addresses() : transport.addressesOf(node)).slice(0, 16) };
-  }
-
-  #target(): { readonly cell: CellId | ''; readonly node: NodeId | '' } {
-    if (this.#cell === '') return { cell: '', node: '' };
-    // The log's own word while it is fresh; a member that was left out of the configuration hears of it by hints only.
-    const leader = this.replica?.raft.leader ?? '';
-    if (leader !== '' && this.host.hearsLeader()) return { cell: this.#cell, node: nodeOfMember(leader) };
-    if (this.#hint.cell === this.#cell && this.#hint.node !== this.context.self) return { cell: this.#cell, node: this.#hint.node };
-    return { cell: this.#cell, node: '' };
-  }
-
-  #hinted(hint: LeaderHint): void {
-    if (hint.cell === '' || hint.cell !== this.#cell || hint.node === '') return;
-    if (hint.node !== this.context.self && hint.addresses.length > 0) this.context.ports.transport.learn(hint.node, hint.addresses);
-    this.#hint = hint;
-    this.#followLeader();
-  }
-
-  #contacts(contacts: ReadonlyArray<{ readonly node: NodeId; readonly addresses: readonly string[] }>): void {
-    this.#leaderSeenAt = this.context.now();
-    for (const { node, addresses } of contacts) if (node !== this.context.self && addresses.length > 0) this.context.ports.transport.learn(node, addresses);
-  }
-
-  #heard(beacon: Beacon): void {
-    this.host.nodeSeen(beacon.node);
-    const { cell } = beacon;
-    if (cell === null) return;
-    if (cell.id === this.#cell && cell.leader !== '' && !this.host.hearsLeader()) {
-      const known = this.discovery.leaderOf(cell.id);
-      if (known !== undefined) this.#hinted({ cell: known.id, node: known.leader, addresses: known.leaderAddresses });
-    }
-    if (this.#cell === '') this.#maybeJoin();
-    else if (cell.id !== this.#cell && cell.leader !== '') this.#maybeClose(cell);
-  }
-
-  #adopt(cell: CellId | ''): void {
-    this.#cell = cell;
-    this.#hint = { cell: '', node: '', addresses: [] };
-    this.#seekingSince = this.context.now();
-    this.#leaderSeenAt = this.context.now();
-    this.#seniorSeenSince = undefined;
-    this.#closing = false;
-    this.#followLeader();
-    this.discovery.publishIfChanged();
-  }
-
-  #followLeader(): void {
-    const { cell, node } = this.#target();
-    this.worker.follow(cell, node);
-  }
-
-  #roleChanged(): void {
-    this.#followLeader();
-    this.discovery.publishIfChanged();
-  }
-
-  #maybeJoin(): void {
-    const best = this.discovery.bestCell('');
-    if (best === undefined || this.#stopping) return;
-    this.context.note('info', 'cell-joining', `found cell ${best.id.slice(0, 8)}, led by ${best.leader.slice(-8)}`, { cell: best.id });
-    this.#adopt(best.id);
-    this.#hinted({ cell: best.id, node: best.leader, addresses: best.leaderAddresses });
-  }
-
-  /** Two founders: a cell in which nothing was ever submitted gives way to a senior one (PROTOCOL §7). */
-  #maybeClose(other: CellSighting): void {
-    const { leader, replica } = this.host;
-    if (leader === undefined || replica === undefined || this.#closing || replica.state.established) return;
-    if (!replica.mayPlan() || !isSenior(other, { id: replica.cell, createdAt: replica.state.createdAt, established: replica.state.established })) return;
-    this.#closing = true;
-    this.context.note('info', 'cell-closing', `cell ${replica.cell.slice(0, 8)} has no runs and gives way to the older ${other.id.slice(0, 8)}`, { senior: other.id });
-    leader.command([{ type: 'close', now: leader.stamp(), senior: other.id }], () => {
-      this.#closing = false;
-    });
-  }
-
   #applied(index: number, events: readonly CellEvent[]): void {
     const { replica } = this;
     if (replica === undefined) return;
     if (events.length > 0) this.feed.push(index, events, replica.state);
-    for (const event of events) if (event.type === 'closed') this.#closed(event.senior);
-    if (events.some((event) => event.type === 'runSubmitted')) this.discovery.publishIfChanged();
-  }
-
-  /** The leader stays a moment, so that its followers learn that the Close is committed. */
-  #closed(senior: CellId): void {
-    const closed = this.#cell;
-    const delay = this.host.leader === undefined ? 0 : 5 * this.context.timing.heartbeatMs;
-    this.context.after(delay, () => {
-      if (this.#cell !== closed) return;
-      this.#goOver(this.discovery.bestCell(closed) === undefined ? '' : senior);
-    });
-  }
-
-  /** Leaves the present cell behind, with its files, for another one or for a new search. */
-  #goOver(to: CellId | ''): void {
-    this.host.forget(() => {
-      this.#adopt('');
-      const sighting = to === '' ? undefined : this.discovery.leaderOf(to);
-      if (sighting === undefined) {
-        this.#maybeJoin();
-        return;
-      }
-      this.#adopt(sighting.id);
-      this.#hinted({ cell: sighting.id, node: sighting.leader, addresses: sighting.leaderAddresses });
-    });
-  }
-
-  #refused(code: string): void {
-    if (code === 'MEMBER_REMOVED') {
-      this.context.note('warn', 'member-removed', 'this disk was evicted from the cell and joins again as a new member');
-      this.host.renewStorage(() => this.#followLeader());
-    } else if (code === 'CELL_CLOSED') {
-      this.#goOver('');
+    for (const event of events) {
+      if (event.type === 'closed') this.#finder.closed(event.senior);
+      if (event.type === 'runSubmitted') this.discovery.publishIfChanged();
     }
   }
 
   #tick(): void {
-    const now = this.context.now();
-    if (this.host.hearsLeader()) this.#leaderSeenAt = now;
+    this.#finder.tick();
     this.discovery.forgetOld();
-    this.#followLeader();
-    this.discovery.publishIfChanged();
     this.host.tick();
-    if (this.#stopping) return;
-    if (this.#cell === '') this.#seek(now);
-    else this.#maybeAbandon(now);
-  }
-
-  #seek(now: number): void {
-    this.#maybeJoin();
-    if (this.#cell !== '' || !this.context.init.vote || this.host.busy || this.host.damaged !== undefined) return;
-    const { seekMs, seekStepMs } = this.context.timing;
-    const wait = this.discovery.lowestSeeker() ? seekMs : seekMs + seekStepMs;
-    if (now - this.#seekingSince < wait) return;
-    this.host.found();
-  }
-
-  /**
-   * Nobody leads the cell we know and another one is in sight. A worker without a log simply goes over; a member does so
-   * only when, as far as its own log says, nothing was ever submitted here (it then returns as a new member).
-   */
-  #maybeAbandon(now: number): void {
-    const { replica } = this;
-    const leaderless = now - this.#leaderSeenAt > 3 * this.context.timing.electionMs + this.context.timing.sessionTtlMs / 2;
-    const other = this.discovery.bestCell(this.#cell);
-    const mayGo = replica === undefined || replica.state.cellId === '' || !replica.state.established;
-    if (!leaderless || other === undefined || !mayGo || this.host.busy || this.discovery.leaderOf(this.#cell as CellId) !== undefined) {
-      this.#seniorSeenSince = undefined;
-      return;
-    }
-    this.#seniorSeenSince ??= now;
-    if (now - this.#seniorSeenSince < (replica === undefined ? this.context.timing.electionMs : ABANDON_AFTER_MS)) return;
-    this.context.note('info', 'cell-abandoned', `nobody leads cell ${this.#cell.slice(0, 8)}; going over to ${other.id.slice(0, 8)}`);
-    this.#goOver(other.id);
   }
 
   #suspended(): void {

@@ -1,10 +1,10 @@
 /** Reads by name, answered as JSON from a state: here, or on a node that was asked to. */
-import { isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
+import { isRunFinal, type CellState, type RunRecord } from '../core/cell/state.ts';
 import { findRun } from '../core/cell/accessors.ts';
+import { explainModule } from '../core/plan/explain.ts';
 import type { Json, RunPhase } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
 import type { Leader } from './leader.ts';
-import { explainModule } from './explain.ts';
 import { listRuns, runSummary, runView } from './views.ts';
 
 export const RUNS_LISTED_MAX = 10_000;
@@ -20,7 +20,7 @@ export function answerQuery(state: CellState, leader: Leader | undefined, query:
       return plain(listRuns(state, { limit: bound, ...(phase === undefined || phase === '' ? {} : { phase }) }));
     }
     case 'run':
-      return withRun(state, argument, (run) => plain(runView(state, run, (module) => explain(state, leader, module))));
+      return withRun(state, argument, (run) => plain(runView(state, run, (module) => explainModule(state, module, leader?.plannable()))));
     case 'resolve':
       return withRun(state, argument, (run) => plain({ number: run.number, final: isRunFinal(run.phase), summary: runSummary(run) }));
     case 'counts':
@@ -34,10 +34,6 @@ function withRun(state: CellState, argument: Json, answer: (run: RunRecord) => J
   const found = typeof argument === 'string' ? findRun(state, argument) : undefined;
   if (found === undefined) return new SkeinError('RUN_NOT_FOUND', `no run has the id ${JSON.stringify(argument)}, or more than one begins with it`);
   return answer(found);
-}
-
-function explain(state: CellState, leader: Leader | undefined, module: ModuleRecord): string {
-  return explainModule(state, leader, module);
 }
 
 /** Views hold nothing but JSON; this only tells the compiler. */

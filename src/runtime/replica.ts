@@ -13,6 +13,7 @@ import type { Timer } from '../ports/clock.ts';
 import { decodeCommand, encodeCommand } from '../protocol/command-codec.ts';
 import { AckGate } from './ack-gate.ts';
 import type { NodeContext } from './context.ts';
+import { LogClock } from './log-clock.ts';
 import { SnapshotImage, restoreImage } from './snapshot-image.ts';
 import type { LogStore } from './storage/log-store.ts';
 import type { Recovered } from './storage/recover.ts';
@@ -64,6 +65,7 @@ export class Replica {
   readonly #hooks: ReplicaHooks;
   readonly #gate: AckGate;
   readonly #image: SnapshotImage;
+  readonly #logClock: LogClock;
   #appliedIndex: LogIndex;
   /** Proposed in this turn, not yet appended. */
   #queue: Proposal[] = [];
@@ -80,9 +82,6 @@ export class Replica {
   #installing = false;
   /** Durable, and offered to the core in this very step. */
   #arrived: { readonly meta: SnapshotMeta; readonly state: CellState } | undefined;
-  /** Wall time of the log: base + monotonic time since (PROTOCOL §4). */
-  #stampBase = 0;
-  #stampFrom = 0;
   #lastRole: Role = 'follower';
 
   constructor(init: ReplicaInit) {
@@ -107,6 +106,7 @@ export class Replica {
     });
     this.#appliedIndex = this.raft.snapshot.index;
     this.#image = new SnapshotImage();
+    this.#logClock = new LogClock(context.ports.clock);
     this.#gate = new AckGate(this.raft, context.timing.electionMs);
   }
 
@@ -172,7 +172,7 @@ export class Replica {
 
   /** Time stamp for the next command, wall ms: never goes back, and one far-off clock does not freeze it. */
   stamp(): number {
-    return Math.floor(this.#stampBase + (this.#context.now() - this.#stampFrom));
+    return this.#logClock.stamp();
   }
 
   /** Appends a command together with all others of this turn. Leader only; otherwise `done(undefined)`. */
@@ -348,10 +348,7 @@ export class Replica {
   }
 
   #roleChanged(role: Role, term: Term, leader: MemberId | ''): void {
-    if (role === 'leader' && this.#lastRole !== 'leader') {
-      this.#stampBase = Math.max(this.#context.ports.clock.wall(), this.state.now);
-      this.#stampFrom = this.#context.now();
-    }
+    if (role === 'leader' && this.#lastRole !== 'leader') this.#logClock.elected(this.state.now);
     const lost = this.#lastRole === 'leader' && role !== 'leader';
     this.#lastRole = role;
     if (lost) this.#failAll();
