@@ -37,10 +37,13 @@ export interface ClusterKey {
   readonly warnings: readonly string[];
 }
 
-/** `$XDG_CONFIG_HOME/skein/cluster.key`, by default under `~/.config`. */
+/** `$XDG_CONFIG_HOME/skein/cluster.key`, by default under `~/.config` (`%APPDATA%` on Windows). */
 export function defaultKeyFile(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const base = env['XDG_CONFIG_HOME'];
-  return join(base === undefined || base === '' ? join(homedir(), '.config') : base, 'skein', 'cluster.key');
+  const set = env['XDG_CONFIG_HOME'];
+  if (set !== undefined && set !== '') return join(set, 'skein', 'cluster.key');
+  const roaming = env['APPDATA'];
+  if (process.platform === 'win32' && roaming !== undefined) return join(roaming, 'skein', 'cluster.key');
+  return join(env['HOME'] ?? homedir(), '.config', 'skein', 'cluster.key');
 }
 
 /**

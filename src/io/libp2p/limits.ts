@@ -25,7 +25,10 @@ export const STREAM_WINDOW_BYTES = 2 * 1024 * 1024;
 /** Streams that one peer may hold open per channel and connection: one in use, others on their way out. */
 export const STREAMS_PER_CHANNEL_MAX = 4;
 
-export const CONNECTIONS_MAX = 4096;
+/** With INBOUND_PENDING_MAX bounded by the memory of the private network's cipher (protector.ts). */
+export const CONNECTIONS_MAX = 4000;
+/** Bytes that the private network's cipher is given at once. */
+export const CIPHER_CHUNK_BYTES = 64 * 1024;
 /** Per second from one host: a hundred nodes on one machine come up together. */
 export const INBOUND_CONNECTIONS_PER_SECOND_MAX = 1000;
 export const INBOUND_PENDING_MAX = 512;

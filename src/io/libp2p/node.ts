@@ -5,7 +5,6 @@ import type { Libp2p, PrivateKey } from '@libp2p/interface';
 import type { MulticastDNSComponents } from '@libp2p/mdns';
 import { noise } from '@libp2p/noise';
 import { ping, type Ping } from '@libp2p/ping';
-import { preSharedKey } from '@libp2p/pnet';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
@@ -15,6 +14,7 @@ import type { Observer } from '../../ports/observer.ts';
 import { gossipService } from './gossip.ts';
 import { CONNECTIONS_MAX, DIALS_PARALLEL_MAX, DIAL_TIMEOUT_MS, INBOUND_CONNECTIONS_PER_SECOND_MAX, INBOUND_PENDING_MAX, PING_INTERVAL_MS, PORT_TRIES_MAX, STREAM_WINDOW_BYTES } from './limits.ts';
 import { libp2pLogger } from './logger.ts';
+import { privateNetwork } from './protector.ts';
 import { cheapLengthErrors } from './tuning.ts';
 
 export type SkeinLibp2p = Libp2p<{ identify: Identify; ping: Ping; gossip: GossipSub; parts: Parts }>;
@@ -68,7 +68,7 @@ async function createNode(init: NodeInit, hosts: readonly string[], port: number
     nodeInfo: { name: 'skein', version: init.version },
     addresses: { listen: hosts.map((host) => `/${host.includes(':') ? 'ip6' : 'ip4'}/${host}/tcp/${port}`), announce: [...init.announce] },
     transports: [tcp({ outboundSocketInactivityTimeout: 4 * PING_INTERVAL_MS, inboundSocketInactivityTimeout: 4 * PING_INTERVAL_MS })],
-    connectionProtector: preSharedKey({ psk: init.psk }),
+    connectionProtector: privateNetwork(init.psk),
     connectionEncrypters: [noise()],
     streamMuxers: [() => cheapLengthErrors(muxer())],
     connectionGater: { denyDialMultiaddr: () => false },

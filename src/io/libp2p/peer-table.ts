@@ -13,6 +13,7 @@ import { decodeHello, encodeHello, refusal, type Hello } from './hello.ts';
 import { readChannel } from './in-channel.ts';
 import { Link } from './link.ts';
 import type { Notes } from './notes.ts';
+import { sparingWindowUpdates } from './tuning.ts';
 
 export interface PeerTableInit {
   readonly hello: Hello;
@@ -114,6 +115,7 @@ export class PeerTable {
   inbound(channel: Channel, stream: Stream, connection: Connection): void {
     const link = this.#links.get(connection.id);
     if (link === undefined || link.isRefused) return stream.abort(new Error('the connection is not in use'));
+    sparingWindowUpdates(stream);
     readChannel(channel, stream, {
       hello: (bytes) => this.#greeted(link, decodeHello(bytes)),
       message: (bytes) => {
