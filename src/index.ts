@@ -14,3 +14,9 @@ export type { ModuleContext, ModuleFunction } from './ports/module-function.ts';
 // What they work on
 export type { Json, ModuleSpec, RunSpec } from './core/cell/types.ts';
 export { errorCodes, isSkeinError, SkeinError, type ErrorCode } from './errors.ts';
+
+// Nodes
+export { createNode, type CreateNodeOptions } from './io/create-node.ts';
+export type { NodeExit, RunningNode, StopMode } from './io/running-node.ts';
+export type { NodeOptions } from './options.ts';
+export type { ClusterStatus, ModuleView, NodeApi, NodeView, RunEvent, RunSummary, RunView, SubmitAnswer } from './runtime/api.ts';

@@ -214,7 +214,7 @@ export class Replica {
     return { meta: { index: this.#appliedIndex, term, config: this.raft.committedConfig }, sections: this.#image.encode(this.state) };
   }
 
-  /** With one voter: is there no standby that has everything? (`status` says "one copy".) */
+  /** With one voter: no standby has everything (`status` says "one copy"). */
   get oneCopy(): boolean {
     return this.#gate.oneCopy;
   }
@@ -256,7 +256,7 @@ export class Replica {
         this.#appended(effect.first, effect.term);
         return;
       case 'refused':
-        return;
+        return; // #flush sees what was not appended
       case 'readReady':
       case 'readFailed': {
         const done = this.#reads.get(effect.id);
@@ -334,13 +334,12 @@ export class Replica {
     const { reply, events } = apply(this.state, index, command);
     probe?.applied?.(this.#context.self, this.cell, entry, command, reply, events);
     this.#hooks.applied(index, events);
-    if (pending === undefined) return;
+    const done = pending?.done;
+    if (done === undefined) return;
     if (!mine) {
-      pending.done?.(undefined);
+      done(undefined);
       return;
     }
-    const { done } = pending;
-    if (done === undefined) return;
     this.#gate.pass(index, this.#context.now(), () => {
       probe?.acknowledged?.(this.#context.self, this.cell, index, entry.term);
       done({ reply, index });

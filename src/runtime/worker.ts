@@ -95,7 +95,12 @@ export class Worker {
     }
     const changed = leader !== this.#leader;
     this.#leader = leader;
-    if (cell === '' || leader === '' || !changed) return;
+    if (cell === '' || leader === '') return;
+    if (!changed) {
+      // Refused before, for instance by a leader that was elected but had not begun: ask again.
+      if (this.#session.state === 'none') this.#open();
+      return;
+    }
     if (this.#session.state === 'opening') this.#session = { state: 'none' };
     this.#keepalive();
     this.#results.resend();
