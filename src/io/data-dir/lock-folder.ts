@@ -45,7 +45,8 @@ export class LockFolder {
     });
     if (error === undefined) {
       server.removeAllListeners('error');
-      if (process.platform !== 'win32') chmodSync(path, 0o600);
+      // It may be gone already: taken for dead between bind and listen. `isThere` tells.
+      if (process.platform !== 'win32' && existsSync(path)) chmodSync(path, 0o600);
       return { name, server };
     }
     if (error.code === 'EADDRINUSE') return undefined;

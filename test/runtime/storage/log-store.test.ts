@@ -31,12 +31,13 @@ test('nothing is acknowledged before it is synced, and never from inside the cal
     });
     assert.equal(acknowledged, 0);
   }
-  while (acknowledged < 50) {
+  for (let tick = 0; tick < 1000; tick++) {
     node.run(0.05);
     const image = node.disk.syncedImage();
     const frames = [...image.values()].reduce((bytes, file) => bytes + file.length, 0);
     assert.equal(acknowledged > 0, frames > 50 * 20, 'acknowledged together with the frame that holds it');
   }
+  assert.equal(acknowledged, 50);
 });
 
 test('group commit: what arrives during one sync is one frame, acknowledged in order', () => {
@@ -45,7 +46,7 @@ test('group commit: what arrives during one sync is one frame, acknowledged in o
   const order: number[] = [];
   node.persist({});
   writes = 0;
-  for (let i = 1; i <= 200; i++) node.log.persist({ entries: i % 3 === 0 ? [] : [], hard: vote(i) }, () => order.push(i));
+  for (let i = 1; i <= 200; i++) node.log.persist({ entries: [], hard: vote(i) }, () => order.push(i));
   node.run();
   assert.equal(writes, 2);
   assert.deepEqual(order, Array.from({ length: 200 }, (_, i) => i + 1));
@@ -56,15 +57,15 @@ test('messages without anything to write wait for what was handed over before th
   node.persist({});
   const order: string[] = [];
   node.log.persist({ entries: [] }, () => order.push('idle'));
-  assert.deepEqual(order, []);
+  assert.equal(order.length, 0);
   node.run(0);
-  assert.deepEqual(order, ['idle']);
+  assert.equal(order.join(), 'idle');
   node.log.persist({ entries: [command(1)] }, () => order.push('write'));
   node.log.persist({ entries: [] }, () => order.push('message'));
   node.run(0);
-  assert.deepEqual(order, ['idle']);
+  assert.equal(order.join(), 'idle');
   node.run();
-  assert.deepEqual(order, ['idle', 'write', 'message']);
+  assert.equal(order.join(), 'idle,write,message');
 });
 
 test('batches that wait together are merged as if written one by one', () => {
