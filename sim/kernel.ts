@@ -111,7 +111,11 @@ export class Kernel {
       this.#deferred = [];
       for (const { owner, callback } of batch) if (owner?.alive !== false) this.#call(owner, callback);
       count += batch.length;
-      if (count > DEFERRED_PER_EVENT_MAX) throw new Error(`more than ${DEFERRED_PER_EVENT_MAX} deferred calls in one turn`);
+      if (count <= DEFERRED_PER_EVENT_MAX) continue;
+      this.#call(batch[0]?.owner, () => {
+        throw new Error(`more than ${DEFERRED_PER_EVENT_MAX} deferred calls in one turn`);
+      });
+      this.#deferred.length = 0;
     }
   }
 

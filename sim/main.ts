@@ -40,7 +40,7 @@ function runSeed(args: MainArguments, seed: string, quiet: boolean): SimResult {
     if (!quiet) print(formatFigures(result));
     return result;
   }
-  if (!args.trace) for (const line of lastLines.slice(-args.lines)) print(line);
+  if (!args.trace) for (const line of lastLines.slice(Math.max(0, lastLines.length - args.lines))) print(line);
   print('');
   print(`violation ${violation.invariant} at ${(violation.time / 1000).toFixed(4)} s: ${violation.message}`);
   print(`options   ${options}`);

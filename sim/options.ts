@@ -28,23 +28,30 @@ export interface SimOptions {
   readonly workload: WorkloadMix;
 }
 
+/** Modules of an average pipeline. */
+const MODULES_MEAN = 4.5;
+/** What hanging, repeated and lost executions add to an average module; one node alone can then keep up. */
+const OVERHEAD_MS = 300;
+
 export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): SimOptions {
   const random = new Prng(`${seed}/options`);
   const profile = random.pick<ProfileName>(['default', 'default', 'wired']);
+  const slots = random.pick([1, 2, 4, 8]);
+  const durationMeanMs = random.pick([20, 300, 1500]);
   return {
     seed,
     nodes,
     faultMs: minutes * 60_000,
     profile,
     timing: timingProfiles[profile],
-    slots: random.pick([1, 2, 4, 8]),
+    slots,
     faults: faults === false ? NO_FAULTS : drawFaults(random.fork('faults')),
     workload: {
-      submitEveryMs: random.pick([200, 1000, 3000]),
+      submitEveryMs: Math.max(random.pick([200, 1000, 3000]), (MODULES_MEAN * (durationMeanMs + OVERHEAD_MS)) / slots),
       cancelRate: random.pick([0, 0.1]),
       answerTimeoutMs: random.pick([1000, 5000]),
       runsMax: 2000,
-      pipelines: { ...PIPELINE_MIX, durationMeanMs: random.pick([20, 300, 1500]) },
+      pipelines: { ...PIPELINE_MIX, durationMeanMs },
     },
   };
 }
@@ -53,7 +60,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
 export function describeOptions(options: SimOptions): string {
   const { faults, workload, seed, nodes, profile, slots, faultMs } = options;
   const parts = [`seed=${seed}`, `nodes=${nodes}`, `minutes=${faultMs / 60_000}`, `profile=${profile}`, `slots=${slots}`];
-  parts.push(`submitEveryMs=${workload.submitEveryMs}`, `cancelRate=${workload.cancelRate}`, `durationMeanMs=${workload.pipelines.durationMeanMs}`);
+  parts.push(`submitEveryMs=${Math.round(workload.submitEveryMs)}`, `cancelRate=${workload.cancelRate}`, `durationMeanMs=${workload.pipelines.durationMeanMs}`);
   const quiet: Readonly<Record<string, unknown>> = { ...NO_FAULTS.network, ...NO_FAULTS };
   for (const [name, value] of Object.entries({ ...faults.network, ...faults })) {
     if (name === 'network' || JSON.stringify(value) === JSON.stringify(quiet[name])) continue;

@@ -50,7 +50,7 @@ export function simulate(args: SimArguments): SimResult {
   return simulation.result(performance.now() - started);
 }
 
-class Simulation {
+export class Simulation {
   readonly #options: SimOptions;
   readonly #cluster: Cluster;
   readonly #injector: FaultInjector;
@@ -73,6 +73,11 @@ class Simulation {
     });
     this.#injector = new FaultInjector(this.#cluster, faults, this.#cluster.random.fork('faults'));
     this.#workload = new Workload(this.#cluster, workload, this.#cluster.random.fork('workload'));
+  }
+
+  /** To look into after a run, or between its phases. */
+  get cluster(): Cluster {
+    return this.#cluster;
   }
 
   run(): void {

@@ -8,8 +8,10 @@ import type { Core } from '../core-heal.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { Workload } from '../workload.ts';
 
-/** For everything that was accepted to end: the longest module takes seconds, and each may have to be claimed anew. */
-const ALL_DONE_MS = 180_000;
+/** For everything that was accepted to end, however much had piled up. */
+const ALL_DONE_MS = 900_000;
+/** Without any module coming nearer to its end: longer than any execution, retry or expiry of a session. */
+const STANDSTILL_MS = 45_000;
 
 export class LivenessChecker {
   readonly #cluster: Cluster;
@@ -70,7 +72,17 @@ export class LivenessChecker {
 
   /** L2 and L9: every request is answered, every accepted run ends. */
   #everythingEnds(): boolean {
-    return this.#cluster.runUntil(() => this.#workload.open === 0 && this.#liveRuns().length === 0, ALL_DONE_MS, 100) || this.#fail('L2', this.pending());
+    const cluster = this.#cluster;
+    const done = (): boolean => this.#workload.open === 0 && this.#liveRuns().length === 0;
+    const deadline = cluster.kernel.now + ALL_DONE_MS;
+    let progress = -1;
+    while (!done()) {
+      const now = cluster.checkers.claims.results + this.#workload.answered;
+      if (now === progress || cluster.kernel.now > deadline) return this.#fail('L2', `nothing ended for ${STANDSTILL_MS} ms: ${this.pending()}`);
+      progress = now;
+      if (!cluster.runUntil(done, STANDSTILL_MS, 100) && cluster.violation !== undefined) return false;
+    }
+    return true;
   }
 
   /** L6: all replicas of the core reach the same index. (S15 compares their states.) */

@@ -13,7 +13,7 @@ export interface CommittedEntry {
   readonly prefix: number;
   /** Term of the node on which the commit was first seen: the leader that counted, so never less than the entry's. */
   readonly committedIn: Term;
-  /** In force when it was committed. */
+  /** The newest one at or before this entry. */
   readonly config: Config;
 }
 

@@ -19,8 +19,9 @@ export class SyncChecker implements Checker, LogListener {
     logs.listen(this);
   }
 
-  /** S5: a committed entry is on the synced disk of a quorum of the configuration in force. */
-  committed(node: NodeView, _replica: ReplicaView, { entry, config }: CommittedEntry, history: CellHistory): void {
+  /** S5: a committed entry is on the synced disk of a quorum of the configuration in force: the newest in the log. */
+  committed(node: NodeView, replica: ReplicaView, { entry }: CommittedEntry, history: CellHistory): void {
+    const { config } = replica.raft;
     for (const voters of [config.voters, config.outgoing]) {
       if (voters.length === 0) continue;
       const holders = voters.filter((member) => this.#holds(member, history.cell, entry.index, entry.term));
