@@ -76,7 +76,11 @@ export class TestCell {
   private keys = 0;
 
   constructor(founded = true) {
-    if (founded) this.apply({ type: 'genesis', cellId: cellName, clusterName: 'test', createdAt: start, founder: nodeId('a') });
+    if (founded) this.found();
+  }
+
+  found(): void {
+    this.apply({ type: 'genesis', cellId: cellName, clusterName: 'test', createdAt: start, founder: nodeId('a') });
   }
 
   apply(command: Unstamped<Command>): Reply {
