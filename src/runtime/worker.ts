@@ -50,6 +50,7 @@ export class Worker {
   #cell: CellId | '' = '';
   #leader: NodeId | '' = '';
   #session: Session = { state: 'none' };
+  #refusedAt = -Infinity;
   #requestId = 0;
   #sequence = 0;
   #sentAt = new Map<number, number>();
@@ -97,8 +98,8 @@ export class Worker {
     this.#leader = leader;
     if (cell === '' || leader === '') return;
     if (!changed) {
-      // Refused before, for instance by a leader that was elected but had not begun: ask again.
-      if (this.#session.state === 'none') this.#open();
+      // Refused before, for instance by a leader that was elected but had not begun: ask again, though not in the same breath.
+      if (this.#session.state === 'none' && this.#context.now() - this.#refusedAt >= this.#context.timing.heartbeatMs) this.#open();
       return;
     }
     if (this.#session.state === 'opening') this.#session = { state: 'none' };
@@ -201,6 +202,7 @@ export class Worker {
     if (this.#session.state !== 'opening' || message.id !== this.#session.id) return;
     if (message.session === 0) {
       this.#session = { state: 'none' };
+      this.#refusedAt = this.#context.now();
       if (message.error !== '') this.#hooks.refused(message.error);
       this.#hooks.hinted(message.hint);
       return;
