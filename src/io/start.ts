@@ -47,7 +47,7 @@ export async function startNode(options: NodeOptions, extras: StartExtras): Prom
   try {
     return await assemble(options, extras, opened);
   } catch (error) {
-    for (const close of opened.reverse()) await close();
+    for (const close of opened.toReversed()) await close();
     throw error;
   }
 }

@@ -18,9 +18,8 @@ import { SnapshotImage, restoreImage } from './snapshot-image.ts';
 import type { LogStore } from './storage/log-store.ts';
 import type { Recovered } from './storage/recover.ts';
 
-/** Committed entries between two snapshots. */
+/** What lies between two snapshots at most: committed entries, bytes of log. */
 const SNAPSHOT_ENTRIES = 20_000;
-/** Log bytes between two snapshots. */
 const SNAPSHOT_LOG_BYTES = 32 * 1024 * 1024;
 /** Commands waiting to be appended or committed on the leader. */
 const PROPOSALS_MAX = 50_000;
@@ -93,7 +92,7 @@ export class Replica {
     this.#hooks = init.hooks;
     this.state = restoreImage(recovered.snapshot?.sections);
     const { heartbeatMs, electionMs, plannerLeaseMs } = context.timing;
-    const mutants = context.init.mutants;
+    const { mutants } = context.init;
     this.raft = new Raft({
       self: init.self,
       timing: { heartbeatMs, electionMs, plannerLeaseMs },
@@ -118,7 +117,6 @@ export class Replica {
     return this.raft.config;
   }
 
-  /** Starts the timers. Before it the replica only listens. */
   start(): void {
     this.#schedule();
   }
@@ -191,9 +189,7 @@ export class Replica {
     this.#queue = [];
     this.#appending = batch;
     this.#step({ type: 'propose', now: this.#context.now(), commands: batch.map((proposal) => proposal.data) });
-    const refused = this.#appending;
-    this.#appending = [];
-    for (const proposal of refused) proposal.done?.(undefined);
+    for (const refused of this.#appending.splice(0)) refused.done?.(undefined);
   }
 
   /** Calls back with the index that a linearizable read must see applied; by then it is. Leader only. */
@@ -356,8 +352,7 @@ export class Replica {
 
   /** Nobody may be told "recorded" by a leader that lost its office: the entries may survive or not. */
   #failAll(): void {
-    const proposals = [...this.#queue, ...this.#pending.values()];
-    this.#queue = [];
+    const proposals = [...this.#queue.splice(0), ...this.#pending.values()];
     this.#pending.clear();
     this.#gate.clear();
     for (const proposal of proposals) proposal.done?.(undefined);
