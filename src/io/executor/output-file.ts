@@ -37,7 +37,7 @@ export function parseOutput(bytes: Uint8Array): ValuesResult {
       const first = at;
       const name = line.slice(0, heredoc);
       const delimiter = line.slice(heredoc + 2);
-      const problem = delimiter === '' ? `"${name}<<" lacks the word that ends it` : problemOfName(name);
+      const problem = delimiter === '' ? `"${shortened(name)}<<" lacks the word that ends it` : problemOfName(name);
       if (problem !== '') return refuse(first, problem);
       const end = lines.indexOf(delimiter, at);
       if (end < 0) return refuse(first, `"${name}<<${shortened(delimiter)}" is not ended by a line "${shortened(delimiter)}"`);

@@ -16,7 +16,8 @@ import { ProcessKiller } from './process-killer.ts';
 import { clipText } from './tail.ts';
 
 const supervisorScript = fileURLToPath(new URL(`./supervisor${extname(import.meta.url)}`, import.meta.url));
-/** A supervisor that could not be started is not tried again for so long. */
+/** After so many supervisors in a row that did not get ready, the next one is tried only after a while. */
+const FAILURES_MAX = 3;
 const RETRY_MS = 2_000;
 const STDERR_BYTES_MAX = 2_000;
 /** From asking it to end to killing it. */
@@ -45,7 +46,7 @@ export class SupervisorLink {
   #scope = '';
   #boot = '';
   #stderr = '';
-  #ready = false;
+  #failures = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
   #held = false;
   #onStopped: (() => void)[] = [];
@@ -72,12 +73,12 @@ export class SupervisorLink {
       this.problem = 'the executor has stopped';
       return false;
     }
-    if (this.#init.now() - this.#failedAt < RETRY_MS) return false;
+    if (this.#failures >= FAILURES_MAX && this.#init.now() - this.#failedAt < RETRY_MS) return false;
     try {
       this.#start();
       return true;
     } catch (error) {
-      this.#failedAt = this.#init.now();
+      this.#failed();
       this.problem = `the supervisor could not be started: ${error instanceof Error ? error.message : String(error)}`;
       return false;
     }
@@ -137,14 +138,13 @@ export class SupervisorLink {
     this.#channel = channel;
     this.#writer = new LineWriter(channel);
     this.#state = 'running';
-    this.#ready = false;
     this.#applyHold();
     const head: InitHead = { scope: this.#scope, boot: this.#boot, workDir, env: baseEnvironment(process.env), pooledMax: this.#init.pooledMax, graceMs: this.#init.graceMs };
     this.#writer.send('init', 0, JSON.stringify(head));
   }
 
   #onLine(line: Line): void {
-    if (line.kind === 'ready') this.#ready = true;
+    if (line.kind === 'ready') this.#failures = 0;
     if (line.kind === 'note') this.#init.notify(JSON.parse(line.head) as NoteHead);
     else this.#init.onLine(line);
   }
@@ -172,7 +172,7 @@ export class SupervisorLink {
     }
     const why = `the supervisor ended (${how})${this.#stderr === '' ? '' : `: ${this.#stderr.trim()}`}`;
     this.problem = why;
-    if (!this.#ready) this.#failedAt = this.#init.now();
+    this.#failed();
     this.#init.notify({ level: 'error', event: 'supervisor-ended', message: why });
     this.#state = 'clearing';
     const own = `${this.#scope}/${this.#boot}-`;
@@ -181,6 +181,11 @@ export class SupervisorLink {
       if (this.#onStopped.length > 0) this.#stopped();
       else this.#init.onLost(why);
     });
+  }
+
+  #failed(): void {
+    this.#failures++;
+    this.#failedAt = this.#init.now();
   }
 
   #stopped(): void {
