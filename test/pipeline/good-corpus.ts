@@ -1,6 +1,6 @@
 /** Pipelines that are right, each using other parts of the format. */
 export const goodCorpus: Readonly<Record<string, string>> = {
-  smallest: 'modules: { a: { run: true && echo } }'.replace('true && echo', '"true"'),
+  smallest: 'modules: { a: { run: "true" } }',
   everything: `
 # yaml-language-server: $schema=./pipeline.schema.json
 $schema: ./pipeline.schema.json
