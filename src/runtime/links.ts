@@ -4,6 +4,7 @@
  */
 import type { MemberId, NodeId } from '../core/lib/ids.ts';
 import { nodeOfMember } from '../core/lib/ids.ts';
+import type { LinkState } from '../core/raft/types.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
 
@@ -13,6 +14,8 @@ export class Links {
   /** bootId that each peer had last, to recognise that it restarted. */
   readonly #boots = new Map<NodeId, string>();
   readonly #redialing = new Set<NodeId>();
+  /** Members whose last word to the core was not `up`. */
+  readonly #missing = new Map<NodeId, readonly MemberId[]>();
 
   constructor(context: NodeContext, replica: () => Replica | undefined) {
     this.#context = context;
@@ -22,17 +25,14 @@ export class Links {
   up(peer: NodeId, bootId: string): void {
     const before = this.#boots.get(peer);
     this.#boots.set(peer, bootId);
-    for (const member of this.#membersOf(peer)) {
-      // A process that restarted has lost its office even if the connection was never seen closed.
-      if (before !== undefined && before !== bootId) this.#replica()?.link(member, 'gone');
-      this.#replica()?.link(member, 'up');
-    }
+    // A process that restarted has lost its office even if the connection was never seen closed.
+    if (before !== undefined && before !== bootId) this.#tell(peer, 'gone');
+    this.#tell(peer, 'up');
   }
 
   down(peer: NodeId): void {
-    const members = this.#membersOf(peer);
-    for (const member of members) this.#replica()?.link(member, 'down');
-    if (members.length > 0) this.#dial(peer);
+    this.#tell(peer, 'down');
+    if (this.#membersOf(peer).length > 0) this.#dial(peer);
   }
 
   redial(member: MemberId): void {
@@ -46,11 +46,21 @@ export class Links {
       this.#redialing.delete(peer);
       if (this.#context.stopped) return;
       const state = outcome === 'connected' ? 'up' : outcome === 'unreachable' ? 'down' : 'gone';
-      for (const member of this.#membersOf(peer)) this.#replica()?.link(member, state);
+      this.#tell(peer, state);
       // The answer may be older than the connection: one that was made meanwhile has the last word.
       const connected = outcome === 'rebooted' || this.#context.ports.transport.isConnected(peer);
-      if (connected && state !== 'up') for (const member of this.#membersOf(peer)) this.#replica()?.link(member, 'up');
+      if (connected && state !== 'up') this.#tell(peer, 'up');
     });
+  }
+
+  /** Who was reported as unreachable is reported as back, also if it left the configuration meanwhile: it may return. */
+  #tell(peer: NodeId, state: LinkState): void {
+    const replica = this.#replica();
+    const missing = this.#missing.get(peer) ?? [];
+    const members = [...new Set([...missing, ...this.#membersOf(peer)])];
+    for (const member of members) replica?.link(member, state);
+    if (state === 'up') this.#missing.delete(peer);
+    else if (members.length > 0) this.#missing.set(peer, members);
   }
 
   #membersOf(peer: NodeId): MemberId[] {
