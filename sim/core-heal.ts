@@ -19,9 +19,9 @@ export interface Core {
   readonly broken: ReadonlyMap<SimNode, Broken>;
 }
 
-/** The cell that most nodes hold a log of. */
+/** The cell that most nodes hold a log of, on their disks. */
 export function mainHistory(cluster: Cluster): CellHistory | undefined {
-  const members = (history: CellHistory): number => history.members().length;
+  const members = ({ cell }: CellHistory): number => cluster.nodes.filter((node) => node.synced(cell).cell === cell).length;
   return cluster.checkers.logs.histories().sort((a, b) => members(b) - members(a) || b.commitIndex - a.commitIndex)[0];
 }
 
