@@ -23,6 +23,8 @@ interface Running {
   readonly record: ExecutionRecord;
   readonly done: (outcome: Outcome) => void;
   timer: Timer | undefined;
+  /** The supervisor's, on the module's own timeout. */
+  timeout: Timer | undefined;
   /** Why it was told to stop, '' while it was not. */
   stopping: string;
 }
@@ -48,9 +50,10 @@ export class SimExecutor implements Executor {
     const { spec, runId, module, fence, generation, attempt } = execution;
     const startedAt = this.#kernel.now;
     const record = this.#ledger.open({ node: this.#node, runId, module, name: spec.name, fence, generation, attempt, effectful: spec.effectful, startedAt });
-    const running: Running = { execution, record, done, timer: undefined, stopping: '' };
+    const running: Running = { execution, record, done, timer: undefined, timeout: undefined, stopping: '' };
     this.#running.set(fence, running);
     if (spec.action.type !== 'run') throw new Error(`the simulator cannot execute ${spec.action.type}`);
+    if (spec.timeoutMs > 0) running.timeout = this.#kernel.after(spec.timeoutMs, undefined, () => this.cancel(fence, 'grace', 'MODULE_TIMEOUT'));
     const { kind, durationMs } = behaviourOf(spec.action.command);
     if (kind === 'hang') return;
     const ok = kind === 'ok' || kind === 'late' || (kind === 'flaky' && attempt > 1);
@@ -108,6 +111,7 @@ export class SimExecutor implements Executor {
     this.#deadline?.cancel();
     for (const running of this.#running.values()) {
       running.timer?.cancel();
+      running.timeout?.cancel();
       const kill = (): void => void this.#end(running, 'killed', false);
       if (how === 'power') kill();
       else this.#kernel.after(this.#random.between(0, ORPHAN_MS), undefined, kill);
@@ -129,6 +133,7 @@ export class SimExecutor implements Executor {
   #end(running: Running, end: ExecutionEnd, ok: boolean): boolean {
     if (this.#running.get(running.execution.fence) !== running) return false;
     running.timer?.cancel();
+    running.timeout?.cancel();
     this.#running.delete(running.execution.fence);
     this.#ledger.close(running.record, end, ok, this.#kernel.now);
     return true;

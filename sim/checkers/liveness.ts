@@ -10,6 +10,8 @@ import type { Workload } from '../workload.ts';
 
 /** For everything that was accepted to end, however much had piled up. */
 const ALL_DONE_MS = 900_000;
+/** From the end of the last run until every worker has been told and has stopped. */
+const IDLE_MS = 20_000;
 /** Without any module coming nearer to its end: longer than any execution, retry or expiry of a session. */
 const STANDSTILL_MS = 45_000;
 
@@ -32,7 +34,7 @@ export class LivenessChecker {
   check(): number {
     const { kernel } = this.#cluster;
     const start = kernel.now;
-    if (this.#leaderAppears() && this.#deadSessionsEnd() && this.#leaderStays() && this.#everythingEnds()) this.#replicasAgree();
+    if (this.#leaderAppears() && this.#deadSessionsEnd() && this.#leaderStays() && this.#everythingEnds() && this.#workersRest()) this.#replicasAgree();
     return kernel.now - start;
   }
 
@@ -83,6 +85,12 @@ export class LivenessChecker {
       if (!cluster.runUntil(done, STANDSTILL_MS, 100) && cluster.violation !== undefined) return false;
     }
     return true;
+  }
+
+  /** Nobody executes on for a run that has ended. */
+  #workersRest(): boolean {
+    const busy = (): SimNode[] => this.#core.nodes.filter((node) => node.incarnation?.executor.running().length !== 0);
+    return this.#cluster.runUntil(() => busy().length === 0, IDLE_MS, 100) || this.#fail('L2', `all runs have ended, but ${busy().map(({ name }) => name).join()} still execute modules`);
   }
 
   /** L6: all replicas of the core reach the same index. (S15 compares their states.) */
