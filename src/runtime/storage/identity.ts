@@ -21,11 +21,10 @@ export function readIdentity(disk: DiskReader): StorageIdentity | undefined {
   if (!disk.list().includes(IDENTITY_FILE)) return undefined;
   const bytes = disk.read(IDENTITY_FILE);
   const end = bytes.length - 4;
-  if (end > 0 && readU32(bytes, end) === crc32c(bytes, 0, end)) {
-    const fields: unknown = decode(bytes.subarray(0, end));
-    if (Array.isArray(fields) && typeof fields[0] === 'string' && typeof fields[1] === 'string') {
-      return { storageId: fields[0], cellId: fields[1] as CellId };
-    }
+  const isWhole = end > 0 && readU32(bytes, end) === crc32c(bytes, 0, end);
+  const fields: unknown = isWhole ? decode(bytes.subarray(0, end)) : undefined;
+  if (Array.isArray(fields) && typeof fields[0] === 'string' && typeof fields[1] === 'string') {
+    return { storageId: fields[0], cellId: fields[1] as CellId };
   }
   throw new SkeinError('LOG_DAMAGED', 'The identity of this disk is damaged.', { file: IDENTITY_FILE });
 }

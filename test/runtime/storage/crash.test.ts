@@ -26,6 +26,8 @@ class Model {
   /** Newest snapshot whose writing was acknowledged. */
   savedIndex = 0;
   commit = 0;
+  /** What this incarnation takes for committed because it found a snapshot; a power cut may still take that. */
+  found = 0;
   /** Nothing is committed meanwhile: the snapshot on its way holds what really was. */
   installing = false;
   readonly counts = { crashes: 0, torn: 0, resets: 0, lost: 0, kept: 0 };
@@ -75,7 +77,7 @@ if (this.states.length === 1 && !this.installing) this.commit = Math.max(this.co
   }
 
   #conflict(): void {
-    const after = this.random.int(Math.max(this.commit, this.now.base), this.last);
+    const after = this.random.int(Math.max(this.commit, this.found, this.now.base), this.last);
     const hard = vote(this.now.hard.term + 1);
     this.persist({ hard, truncateAfter: after, entries: this.#fresh(after, hard.term) });
   }
@@ -97,7 +99,7 @@ if (this.states.length === 1 && !this.installing) this.commit = Math.max(this.co
     this.installing = true;
     const hard = vote(this.now.hard.term + 1, '');
     this.persist({ hard, entries: [] });
-    const snapshot = meta(this.commit + this.random.int(1, 40), hard.term);
+    const snapshot = meta(Math.max(this.commit, this.found) + this.random.int(1, 40), hard.term);
     this.stored.set(snapshot.index, snapshot);
     this.node.log.installSnapshot(snapshot, stateAt(snapshot.index), () => {
       this.savedIndex = Math.max(this.savedIndex, snapshot.index);
@@ -123,7 +125,6 @@ if (this.states.length === 1 && !this.installing) this.commit = Math.max(this.co
     if (recovered.writer.reset === undefined) return;
     this.counts.resets += 1;
     this.states.push({ hard: recovered.hard, base: recovered.writer.reset.index, entries: [] });
-    this.commit = Math.max(this.commit, recovered.writer.reset.index);
   }
 
   #matches(recovered: Recovered, { hard, base, entries }: State): boolean {
@@ -140,11 +141,11 @@ if (this.states.length === 1 && !this.installing) this.commit = Math.max(this.co
   #snapshotIsRight({ snapshot, skipped }: Recovered): void {
     assert.deepEqual(skipped, []);
     const index = snapshot?.meta.index ?? 0;
+    this.found = index;
     assert.ok(index >= this.savedIndex, `snapshot ${this.savedIndex} was acknowledged, ${index} is there`);
     if (snapshot === undefined) return;
     assert.deepEqual(snapshot.sections.map((s) => Buffer.from(s)), stateAt(index).map((s) => Buffer.from(s)));
     assert.deepEqual(snapshot.meta.config, this.stored.get(index)?.config);
-    this.commit = Math.max(this.commit, index);
   }
 
   #explain(recovered: Recovered): never {

@@ -74,7 +74,8 @@ test('batches that wait together are merged as if written one by one', () => {
   const batches = [
     { entries: commands(5, 3) },
     { truncateAfter: 6, entries: commands(7, 2, 2) },
-    { truncateAfter: 3, entries: commands(4, 2, 3) },
+    { truncateAfter: 3, entries: [] },
+    { truncateAfter: 6, entries: commands(4, 2, 3) },
     { hard: vote(9), entries: [] },
     { truncateAfter: 4, entries: [] },
     { entries: commands(5, 1, 4) },
@@ -189,6 +190,20 @@ test('the first disk error is fatal: nothing is retried, nothing more is acknowl
     node.log.saveSnapshot(meta(3), [], () => assert.fail('acknowledged'));
     node.run();
   }
+});
+
+test('after a failed write a snapshot that is being written is not acknowledged either', () => {
+  let broken = false;
+  const error = new Error('EIO');
+  const node = new LogNode({ fault: ({ name }) => (broken && name.startsWith('log-') ? { type: 'error', error } : undefined) });
+  node.persist({ entries: commands(1, 3) });
+  node.log.saveSnapshot(meta(3), stateAt(3), () => assert.fail('acknowledged'));
+  node.run(0);
+  assert.ok(node.disk.pending > 0, 'the snapshot is under way');
+  broken = true;
+  node.log.persist({ entries: [command(4)] }, () => assert.fail('acknowledged'));
+  node.run();
+  assert.equal(node.fatal?.code, 'DISK_FAILED');
 });
 
 test('the watchdog sees since when the oldest write waits', () => {
