@@ -127,7 +127,7 @@ test('TERM=dumb and CI get plain lines', async (t) => {
     assert.equal(stdout.includes('\u001b'), false);
   }
   const coloured = await bed.run(['runs', 'watch', '7f01'], { env: { FORCE_COLOR: '1' } });
-  assert.match(coloured.stdout, /\u001b\[32mSuccess/);
+  assert.ok(coloured.stdout.includes('\u001b[32mSuccess'));
 });
 
 test('Ctrl-C detaches and prints how to watch; the run goes on', async (t) => {

@@ -45,6 +45,8 @@ function jsonWriter({ output, bindings = {}, now = Date.now }: LogInit): Write {
       base: null,
       messageKey: 'msg',
       timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
+      // Errors come here in their final form.
+      serializers: { err: (err: unknown) => err },
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: (text: string) => void output.write(text) },

@@ -1,0 +1,115 @@
+/** The client when nodes refuse, vanish, or are no nodes. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import { Client } from '../../src/cli/client.ts';
+import type { Endpoint } from '../../src/cli/endpoints.ts';
+import { isSkeinError } from '../../src/errors.ts';
+
+async function serve(t: TestContext, listener: RequestListener): Promise<Endpoint> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return { shown: url.href, url };
+}
+
+const dead: Endpoint = { shown: 'dead', socketPath: '/nonexistent/node.sock' };
+const problem = (code: string, status: number): RequestListener => (_request, response) => void response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify({ code, detail: `${code} here`, status }));
+const ok: RequestListener = (_request, response) => void response.end('{"fine":true}');
+
+test('the next endpoint is asked when one is dead, and the one that answered is asked first from then on', async (t) => {
+  let asked = 0;
+  const broken = await serve(t, (request) => {
+    asked++;
+    request.socket.destroy();
+  });
+  const fine = await serve(t, ok);
+  const client = new Client({ endpoints: () => [dead, broken, fine] });
+  assert.deepEqual(await client.get('/x'), { fine: true });
+  assert.deepEqual(await client.post('/x', { body: { a: 1 } }), { fine: true });
+  assert.equal(asked, 1);
+});
+
+test('"no leader now" is asked again until there is one, or patience ends', async (t) => {
+  let left = 2;
+  const electing = await serve(t, (request, response) => (left-- > 0 ? problem('NO_LEADER', 503)(request, response) : ok(request, response)));
+  assert.deepEqual(await new Client({ endpoints: () => [electing] }).get('/x'), { fine: true });
+  const never = await serve(t, problem('NO_QUORUM', 503));
+  await assert.rejects(new Client({ endpoints: () => [never], patienceMs: 10 }).get('/x'), (error) => isSkeinError(error, 'NO_QUORUM') && error.message === 'NO_QUORUM here');
+});
+
+test('refusals are final: asked once', async (t) => {
+  let asked = 0;
+  const refusing = await serve(t, (request, response) => {
+    asked++;
+    problem('RUN_FINAL', 409)(request, response);
+  });
+  await assert.rejects(new Client({ endpoints: () => [refusing] }).post('/x'), (error) => isSkeinError(error, 'RUN_FINAL'));
+  assert.equal(asked, 1);
+});
+
+test('what is no node is said to be none', async (t) => {
+  const answers: [RequestListener, RegExp][] = [
+    [(_request, response) => void response.end('<html>hello'), /no node of Skein: its answer is not JSON \("<html>hello"\)/],
+    [(_request, response) => void response.writeHead(404).end('<html>'), /not JSON/],
+    [(_request, response) => void response.writeHead(500).end('{"detail":"boom"}'), /status 500\): boom/],
+    [(_request, response) => void response.writeHead(500).end('null'), /status 500/],
+    [(_request, response) => void response.writeHead(400).end('{"code":"toString"}'), /status 400/],
+  ];
+  for (const [listener, message] of answers) {
+    const endpoint = await serve(t, listener);
+    await assert.rejects(new Client({ endpoints: () => [endpoint] }).get('/x'), (error) => isSkeinError(error, 'API_UNREACHABLE') && message.test(error.message));
+  }
+});
+
+test('a node that does not answer in time is passed over', async (t) => {
+  const hanging = await serve(t, () => undefined);
+  const fine = await serve(t, ok);
+  assert.deepEqual(await new Client({ endpoints: () => [hanging, fine], requestMs: 30 }).get('/x'), { fine: true });
+  await assert.rejects(new Client({ endpoints: () => [hanging], requestMs: 30 }).get('/x'), /no answer in time/);
+});
+
+test('a token goes to TCP endpoints', async (t) => {
+  const seen: unknown[] = [];
+  const endpoint = await serve(t, (request, response) => {
+    seen.push(request.headers.authorization);
+    ok(request, response);
+  });
+  await new Client({ endpoints: () => [endpoint], token: 'abc' }).get('/x');
+  await new Client({ endpoints: () => [endpoint] }).get('/x');
+  assert.deepEqual(seen, ['Bearer abc', undefined]);
+});
+
+test('an event stream that breaks goes on elsewhere after the last id', async (t) => {
+  const asked: unknown[] = [];
+  const answer = (text: string, breaks: boolean): RequestListener => (request, response) => {
+    asked.push(request.headers['last-event-id']);
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write(text);
+    if (breaks) setImmediate(() => response.destroy());
+    else response.end();
+  };
+  const first = await serve(t, answer('id: 1\nevent: module\ndata: a\n\nid: 2\nevent: module\ndata: half', true));
+  const second = await serve(t, answer('id: 2\nevent: module\ndata: b\n\nevent: final\ndata: c\n\n', false));
+  let calls = 0;
+  const client = new Client({ endpoints: () => (calls++ === 0 ? [first] : [dead, second]) });
+  const data: string[] = [];
+  for await (const event of client.events('/events', 0, new AbortController().signal)) data.push(event.data);
+  assert.deepEqual(data, ['a', 'b', 'c']);
+  assert.deepEqual(asked, ['0', '1']);
+});
+
+test('an event stream gives up when no node is found in time', async () => {
+  const client = new Client({ endpoints: () => [dead], reconnectMs: 10 });
+  await assert.rejects(
+    async () => {
+      for await (const event of client.events('/events', 0, new AbortController().signal)) assert.fail(event.data);
+    },
+    (error) => isSkeinError(error, 'API_UNREACHABLE'),
+  );
+});
