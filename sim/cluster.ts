@@ -198,7 +198,8 @@ export class Cluster {
       setTimer: (delayMs, callback) => kernel.after(delayMs, undefined, callback),
       defer: (callback) => kernel.defer(undefined, callback),
     };
-    return { clock, random: this.random.fork(`disk/${index}/${boot}`), meanMs: this.init.diskMeanMs };
+    const fault = (): undefined => void this.nodes[index]?.onDiskWrite?.();
+    return { clock, random: this.random.fork(`disk/${index}/${boot}`), meanMs: this.init.diskMeanMs, fault };
   }
 
   #clockShape(node: SimNode): ClockShape {

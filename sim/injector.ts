@@ -73,10 +73,26 @@ export class FaultInjector {
     if (this.#random.chance(this.#mix.blackoutRate)) {
       this.figures.blackouts += 1;
       for (const node of alive) this.#crashOne(node, kind);
-    } else this.#crashOne(this.#random.pick(alive), kind);
+    } else this.#crashSoon(this.#random.pick(alive), kind);
+  }
+
+  /** Half of them wait for the worst moment: while something is being written. */
+  #crashSoon(node: SimNode, kind: CrashKind): void {
+    if (this.#random.chance(0.5)) {
+      this.#crashOne(node, kind);
+      return;
+    }
+    const { boot } = node;
+    node.onDiskWrite = () => {
+      node.onDiskWrite = undefined;
+      this.#after(this.#random.exponential(this.#mix.diskMeanMs), () => {
+        if (node.boot === boot) this.#crashOne(node, kind);
+      });
+    };
   }
 
   #crashOne(node: SimNode, kind: CrashKind): void {
+    if (node.state === 'down') return;
     this.figures[kind === 'power' ? 'powerLosses' : 'kills'] += 1;
     this.#cluster.crashNode(node, kind);
     this.#after(this.#random.exponential(this.#mix.downMeanMs), () => {

@@ -27,6 +27,8 @@ export class SimNode implements NodeView {
   readonly #synced: SyncedLog;
   disk: SimDisk;
   boot = 0;
+  /** Called when this node writes or syncs next. */
+  onDiskWrite: (() => void) | undefined;
   incarnation: Incarnation | undefined;
 
   constructor(id: NodeId, name: string, index: number, disk: SimDisk, onSynced: (log: SyncedLog) => void) {
