@@ -8,8 +8,9 @@ import { runIdOf } from './run-id.ts';
 import { newRun } from './run-record.ts';
 import { specProblem } from './run-spec.ts';
 import { capabilitiesFit } from './sessions.ts';
+import { readSpec } from './spec-plain.ts';
 import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
-import type { Capabilities, ModulePhase, Outcome, RunSpec } from './types.ts';
+import type { Capabilities, ModulePhase, Outcome } from './types.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -120,7 +121,7 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   const finishedAt = reader.count();
   const reason = reader.text();
   const summary = reader.flag();
-  const spec = reader.json() as RunSpec;
+  const spec = readSpec(reader.list(), summary);
   const problem = specProblem(spec);
   if (problem !== undefined) throw damaged(`the spec of run ${number}: ${problem.message}`);
   if (state.cellId === '') throw damaged('runs without a cell');
@@ -170,7 +171,7 @@ function setPhase(module: ModuleRecord, phase: ModulePhase): void {
 
 function readOutcome(reader: PlainReader): Outcome {
   const ok = reader.flag();
-  const values = reader.json() as Outcome['values'];
+  const values = readValues(reader.text());
   const error = reader.listOrNull();
   const exitCode = reader.numberOrNull();
   const tail = reader.text();
@@ -178,6 +179,13 @@ function readOutcome(reader: PlainReader): Outcome {
   const durationMs = reader.number();
   reader.end();
   return { ok, values, error: error === null ? null : readError(new PlainReader(error, 'error')), exitCode, tail, startedAt, durationMs };
+}
+
+function readValues(text: string): Outcome['values'] {
+  if (text === '') return {};
+  const values = new PlainReader([text], 'values').json();
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) throw damaged('values are no record');
+  return values as Outcome['values'];
 }
 
 function readError(reader: PlainReader): { code: string; message: string } {

@@ -4,7 +4,7 @@ import { requirementOf, anyRequires, type Requirement } from './matching.ts';
 import { runIdOf, shortIdOf } from './run-id.ts';
 import { childrenOf } from './run-spec.ts';
 import { modulePhases, phaseOrdinal, type EarlierClaim, type ModuleRecord, type RunRecord } from './state.ts';
-import type { ModuleSpec, RetrySpec, RunSpec } from './types.ts';
+import type { ModuleAction, ModuleSpec, RetrySpec, RunSpec } from './types.ts';
 
 /** All modules waiting or ready, nothing claimed. */
 export function newRun(cell: CellId, number: RunNumber, spec: RunSpec, requestKey: string, at: number, revision: LogIndex): RunRecord {
@@ -78,23 +78,15 @@ function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement:
 
 const noRetry: RetrySpec = { attempts: 1, backoffMs: 0, factor: 1, jitter: false, capMs: 0 };
 
+const noEnv = {};
+const noAction: ModuleAction = { type: 'run', command: '' };
+
+export function summaryModule(name: string, needs: readonly number[]): ModuleSpec {
+  return { name, needs, action: noAction, env: noEnv, requires: anyRequires, timeoutMs: 0, retry: noRetry, effectful: false, durationMs: 0 };
+}
+
 /** What a finished run keeps of its spec: names, needs, parameters. */
 export function summarySpec(spec: RunSpec): RunSpec {
-  return {
-    name: spec.name,
-    params: spec.params,
-    env: {},
-    bundles: {},
-    modules: spec.modules.map(({ name, needs }) => ({
-      name,
-      needs,
-      action: { type: 'run', command: '' },
-      env: {},
-      requires: anyRequires,
-      timeoutMs: 0,
-      retry: noRetry,
-      effectful: false,
-      durationMs: 0,
-    })),
-  };
+  const modules = spec.modules.map(({ name, needs }) => summaryModule(name, needs));
+  return { name: spec.name, params: spec.params, env: noEnv, bundles: noEnv, modules };
 }

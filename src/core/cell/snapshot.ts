@@ -8,8 +8,9 @@ import type { LogIndex, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
+import { specPlain } from './spec-plain.ts';
 import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
-import type { Outcome, RunSpec } from './types.ts';
+import type { Outcome } from './types.ts';
 
 export { fromSections } from './restore.ts';
 
@@ -70,18 +71,6 @@ function headerPlain(state: CellState): Plain {
   ];
 }
 
-/** A spec never changes, so its text is made once. */
-const specTexts = new WeakMap<RunSpec, string>();
-
-function specText(spec: RunSpec): string {
-  let text = specTexts.get(spec);
-  if (text === undefined) {
-    text = jsonText(spec);
-    specTexts.set(spec, text);
-  }
-  return text;
-}
-
 function runPlain(run: RunRecord): Plain {
   return [
     run.number,
@@ -93,7 +82,7 @@ function runPlain(run: RunRecord): Plain {
     run.finishedAt,
     run.reason,
     run.summary,
-    specText(run.spec),
+    specPlain(run.spec, run.summary),
     run.modules.map(modulePlain),
   ];
 }
@@ -123,9 +112,15 @@ function modulePlain(module: ModuleRecord): Plain {
   ];
 }
 
+/** Most modules have no values. */
+function valuesText(values: Outcome['values']): string {
+  for (const _name in values) return jsonText(values);
+  return '';
+}
+
 function outcomePlain(outcome: Outcome): Plain {
   const { ok, values, error, exitCode, tail, startedAt, durationMs } = outcome;
-  return [ok, jsonText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs];
+  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs];
 }
 
 /**

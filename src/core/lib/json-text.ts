@@ -42,8 +42,14 @@ export function jsonProblem(value: unknown, depthMax: number = JSON_DEPTH_MAX): 
 /** JSON text with sorted keys. The value has no `jsonProblem`. */
 export function jsonText(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
+  let text = '';
+  if (Array.isArray(value)) {
+    for (const item of value) text += text === '' ? jsonText(item) : `,${jsonText(item)}`;
+    return `[${text}]`;
+  }
   const record = value as Record<string, unknown>;
-  const keys = Object.keys(record).sort();
-  return `{${keys.map((key) => `${JSON.stringify(key)}:${jsonText(record[key])}`).join(',')}}`;
+  const keys = Object.keys(record);
+  if (keys.length > 1) keys.sort();
+  for (const key of keys) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${jsonText(record[key])}`;
+  return `{${text}}`;
 }

@@ -1,0 +1,130 @@
+/** The plain form of a spec: positional, so that its hash and its bytes do not depend on the order of keys. */
+import { jsonText } from '../lib/json-text.ts';
+import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
+import { summaryModule } from './run-record.ts';
+import type { ModuleAction, ModuleSpec, Requires, RetrySpec, RunSpec } from './types.ts';
+
+function recordText(record: Readonly<Record<string, unknown>>): string {
+  for (const _key in record) return jsonText(record);
+  return '';
+}
+
+/** @param summary the spec of a finished run, of which only names, needs and parameters are left. */
+export function specPlain(spec: RunSpec, summary: boolean): Plain {
+  const modules = summary ? spec.modules.map(({ name, needs }) => [name, needs]) : spec.modules.map(modulePlain);
+  return [spec.name, recordText(spec.params), recordText(spec.env), recordText(spec.bundles), modules];
+}
+
+function modulePlain(module: ModuleSpec): Plain {
+  const { requires, retry } = module;
+  return [
+    module.name,
+    module.needs,
+    actionPlain(module.action),
+    recordText(module.env),
+    [requires.cpu, requires.memory, requires.labels, recordText(requires.tools), requires.os, requires.arch],
+    module.timeoutMs,
+    [retry.attempts, retry.backoffMs, retry.factor, retry.jitter, retry.capMs],
+    module.effectful,
+    module.durationMs,
+  ];
+}
+
+function actionPlain(action: ModuleAction): Plain {
+  switch (action.type) {
+    case 'run':
+      return ['run', action.command];
+    case 'bundle':
+      return ['bundle', action.bundle, action.export, action.sourceName];
+    default:
+      return ['registered', action.function];
+  }
+}
+
+/** @throws SkeinError LOG_DAMAGED. The values are still to be checked with `specProblem`. */
+export function readSpec(plain: Plain, summary: boolean): RunSpec {
+  const reader = new PlainReader(plain, 'spec');
+  const name = reader.text();
+  const params = readRecord(reader) as RunSpec['params'];
+  const env = readRecord(reader) as RunSpec['env'];
+  const bundles = readRecord(reader) as RunSpec['bundles'];
+  const modules = reader.list().map((item) => readModule(new PlainReader(item, 'module spec'), summary));
+  reader.end();
+  return { name, params, env, bundles, modules };
+}
+
+function readRecord(reader: PlainReader): Readonly<Record<string, unknown>> {
+  const text = reader.text();
+  if (text === '') return {};
+  const value = new PlainReader([text], 'record').json();
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw damaged('a record of the spec is none');
+  return value as Record<string, unknown>;
+}
+
+function readModule(reader: PlainReader, summary: boolean): ModuleSpec {
+  const name = reader.text();
+  const needs = numbers(reader.list());
+  if (summary) {
+    reader.end();
+    return summaryModule(name, needs);
+  }
+  const action = readAction(new PlainReader(reader.list(), 'action'));
+  const env = readRecord(reader) as ModuleSpec['env'];
+  const requires = readRequires(new PlainReader(reader.list(), 'requires'));
+  const timeoutMs = reader.number();
+  const retry = readRetry(new PlainReader(reader.list(), 'retry'));
+  const effectful = reader.flag();
+  const durationMs = reader.number();
+  reader.end();
+  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs };
+}
+
+function readAction(reader: PlainReader): ModuleAction {
+  const type = reader.text();
+  const action = actionOf(type, reader);
+  reader.end();
+  return action;
+}
+
+function actionOf(type: string, reader: PlainReader): ModuleAction {
+  switch (type) {
+    case 'run':
+      return { type, command: reader.text() };
+    case 'bundle':
+      return { type, bundle: reader.text(), export: reader.text(), sourceName: reader.text() };
+    case 'registered':
+      return { type, function: reader.text() };
+    default:
+      throw damaged(`action ${type}`);
+  }
+}
+
+function readRequires(reader: PlainReader): Requires {
+  const cpu = reader.number();
+  const memory = reader.number();
+  const labels = texts(reader.list());
+  const tools = readRecord(reader) as Requires['tools'];
+  const requires = { cpu, memory, labels, tools, os: texts(reader.list()), arch: texts(reader.list()) };
+  reader.end();
+  return requires;
+}
+
+function readRetry(reader: PlainReader): RetrySpec {
+  const retry = { attempts: reader.number(), backoffMs: reader.number(), factor: reader.number(), jitter: reader.flag(), capMs: reader.number() };
+  reader.end();
+  return retry;
+}
+
+function texts(list: readonly Plain[]): string[] {
+  return list.map((item) => {
+    if (typeof item !== 'string') throw damaged('a list of the spec holds something else than text');
+    return item;
+  });
+}
+
+function numbers(list: readonly Plain[]): number[] {
+  return list.map((item) => {
+    if (typeof item !== 'number') throw damaged('needs are not numbers');
+    return item;
+  });
+}
