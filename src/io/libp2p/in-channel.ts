@@ -76,8 +76,14 @@ class PayloadReader {
     const messages = this.attempt(() => splitPayload(payload));
     if (messages === undefined) return;
     if (!this.#greeted) return this.#hello(messages);
-    // Outside of `attempt`: an error thrown by the receiver is a bug of this node, not bad input.
-    for (const message of messages) this.#sink.message(plain(message));
+    try {
+      for (const message of messages) this.#sink.message(plain(message));
+    } catch (error) {
+      // Thrown by the receiver: a bug of this node, not bad input. It must not be swallowed by a stream's promises.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   /** Runs what may find bad input. @returns undefined when it did. */

@@ -9,8 +9,13 @@ export const WIRE_VERSION = 1;
 export const LENGTH_BYTES = 4;
 /** Payload of one frame: at least one message of maximal size fits. */
 export const FRAME_BYTES_MAX = MESSAGE_BYTES_MAX + LENGTH_BYTES;
-/** A frame is closed once it holds this much, so that a heartbeat never waits behind megabytes of one turn. */
-export const FRAME_BATCH_BYTES = 256 * 1024;
+/** A frame is closed once it holds this much; a bigger single message makes a frame of its own. */
+export const FRAME_BATCH_BYTES = 64 * 1024;
+/**
+ * Given to a stream at once. libp2p lets every stream of a connection add one such piece each time the socket drained
+ * 64 KiB, so with two streams busy nothing piles up before the socket, and a heartbeat waits for no more than a few.
+ */
+export const WRITE_BYTES = 32 * 1024;
 /** A frame of empty messages must not become millions of callbacks. */
 export const FRAME_MESSAGES_MAX = 65_536;
 /** The first frame of a stream. */
@@ -62,6 +67,8 @@ export const REDIAL_TIMEOUT_MS = 500;
 export const STREAM_REOPEN_MS = 100;
 /** Silent peers: libp2p pings this often and closes the connection when no answer comes. */
 export const PING_INTERVAL_MS = 5000;
+export const PING_TIMEOUT_MS = 5000;
+export const PING_TIMEOUT_MS_MAX = 10_000;
 /** The same warning about the same peer or address is given at most this often. */
 export const WARN_AGAIN_MS = 60_000;
 export const WARN_KEYS_MAX = 1024;

@@ -7,19 +7,24 @@ import { noise } from '@libp2p/noise';
 import { ping, type Ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
 import { createLibp2p } from 'libp2p';
+import { assert } from '../../core/lib/assert.ts';
 import { SkeinError } from '../../errors.ts';
 import type { Observer } from '../../ports/observer.ts';
+import { hostPort } from './addresses.ts';
 import { gossipService } from './gossip.ts';
-import { CONNECTIONS_MAX, DIALS_PARALLEL_MAX, DIAL_TIMEOUT_MS, INBOUND_CONNECTIONS_PER_SECOND_MAX, INBOUND_PENDING_MAX, PING_INTERVAL_MS, PORT_TRIES_MAX, STREAM_WINDOW_BYTES } from './limits.ts';
+import { CONNECTIONS_MAX, DIALS_PARALLEL_MAX, DIAL_TIMEOUT_MS, INBOUND_CONNECTIONS_PER_SECOND_MAX, INBOUND_PENDING_MAX, PING_INTERVAL_MS, PING_TIMEOUT_MS, PING_TIMEOUT_MS_MAX, PORT_TRIES_MAX, STREAM_WINDOW_BYTES } from './limits.ts';
 import { libp2pLogger } from './logger.ts';
 import { privateNetwork } from './protector.ts';
 import { cheapLengthErrors } from './tuning.ts';
 
 export type SkeinLibp2p = Libp2p<{ identify: Identify; ping: Ping; gossip: GossipSub; parts: Parts }>;
-/** What mDNS needs of libp2p's inside. */
-export type Parts = MulticastDNSComponents;
+/** What is needed of libp2p's inside: the rest for mDNS, the transport manager for the port. */
+export interface Parts extends MulticastDNSComponents {
+  readonly transportManager: { getAddrs(): Multiaddr[] };
+}
 
 export interface ListenOptions {
   /** IP addresses to bind. @default ['0.0.0.0'] */
@@ -50,7 +55,7 @@ export async function startLibp2p(init: NodeInit): Promise<{ readonly node: Skei
     const node = await createNode(init, hosts, port);
     try {
       await node.start();
-      return { node, port };
+      return { node, port: boundPort(node) };
     } catch (error) {
       if (!/EADDRINUSE/.test(String(error))) throw cannotListen(hosts, port, error);
       // Somebody was faster between the test and the bind.
@@ -59,8 +64,14 @@ export async function startLibp2p(init: NodeInit): Promise<{ readonly node: Skei
   throw cannotListen(hosts, wanted, new Error(fixed ? 'the port is in use' : `this and the next ${PORT_TRIES_MAX} ports are in use`));
 }
 
+function boundPort(node: SkeinLibp2p): number {
+  const [port] = node.services.parts.transportManager.getAddrs().map((address) => hostPort(address.toString())?.port);
+  assert(port !== undefined, 'a node that listens has a port');
+  return port;
+}
+
 async function createNode(init: NodeInit, hosts: readonly string[], port: number): Promise<SkeinLibp2p> {
-  const muxer = yamux({ maxMessageSize: 1024 * 1024, streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } });
+  const muxer = yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } });
   return await createLibp2p({
     start: false,
     privateKey: init.privateKey,
@@ -81,12 +92,12 @@ async function createNode(init: NodeInit, hosts: readonly string[], port: number
       addressDialTimeout: DIAL_TIMEOUT_MS,
       inboundUpgradeTimeout: DIAL_TIMEOUT_MS,
     },
-    connectionMonitor: { pingInterval: PING_INTERVAL_MS },
+    connectionMonitor: { pingInterval: PING_INTERVAL_MS, pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: PING_TIMEOUT_MS_MAX } },
     services: {
       identify: identify(),
       ping: ping(),
       gossip: gossipService(init.clusterName),
-      parts: (components: Parts): Parts => ({ addressManager: components.addressManager, logger: components.logger }),
+      parts: (components: Parts): Parts => ({ addressManager: components.addressManager, logger: components.logger, transportManager: components.transportManager }),
     },
   });
 }

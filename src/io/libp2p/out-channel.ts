@@ -9,7 +9,7 @@ import type { Channel } from '../../ports/transport.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { backoffMs } from './backoff.ts';
 import { encodeFrame } from './frame.ts';
-import { QUEUE_BYTES_MAX, STREAM_REOPEN_MS } from './limits.ts';
+import { QUEUE_BYTES_MAX, STREAM_REOPEN_MS, WRITE_BYTES } from './limits.ts';
 import { SendQueue } from './send-queue.ts';
 
 export interface OutChannelInit {
@@ -27,6 +27,8 @@ export interface OutChannelInit {
 export abstract class OutChannel {
   protected readonly queue: SendQueue;
   protected stream: Stream | undefined;
+  /** What is left of the frame that is being written. */
+  protected unwritten: Uint8Array = nothing;
   readonly #init: OutChannelInit;
   #state: 'idle' | 'opening' | 'open' | 'closed' = 'idle';
   #failures = 0;
@@ -40,7 +42,7 @@ export abstract class OutChannel {
 
   /** Bytes that the network has not taken yet. */
   get queuedBytes(): number {
-    return this.queue.bytes + (this.stream?.writeBufferLength ?? 0);
+    return this.queue.bytes + this.unwritten.byteLength + (this.stream?.writeBufferLength ?? 0);
   }
 
   /** @returns false when the queue is full or the channel closed: the message is dropped. */
@@ -69,7 +71,16 @@ export abstract class OutChannel {
     this.#reopen?.cancel();
     clearImmediate(this.#flush);
     this.queue.clear();
+    this.unwritten = nothing;
     this.ended();
+  }
+
+  /** The next piece of this or the next frame; undefined when nothing waits. */
+  protected nextPiece(): Uint8Array | undefined {
+    const frame = this.unwritten.byteLength > 0 ? this.unwritten : this.queue.takeFrame();
+    if (frame === undefined) return undefined;
+    this.unwritten = frame.byteLength > WRITE_BYTES ? frame.subarray(WRITE_BYTES) : nothing;
+    return frame.byteLength > WRITE_BYTES ? frame.subarray(0, WRITE_BYTES) : frame;
   }
 
   /** Hands queued messages to the stream, as far as it takes them. */
@@ -101,6 +112,8 @@ export abstract class OutChannel {
     if (this.#state === 'closed' || this.#state === 'idle') return;
     this.#state = 'idle';
     this.stream = undefined;
+    // The peer got only the beginning of this frame; it is lost with its stream.
+    this.unwritten = nothing;
     this.ended();
     if (error?.name === 'UnsupportedProtocolError') return this.#init.unsupported(error);
     const waitMs = Math.max(STREAM_REOPEN_MS, this.#failures === 0 ? 0 : backoffMs(this.#failures, Math.random()));
@@ -111,6 +124,8 @@ export abstract class OutChannel {
     });
   }
 }
+
+const nothing = new Uint8Array(0);
 
 /** Small messages that must not wait: straight into `send()`, and on with `drain` when the stream was full. */
 export class HotOutChannel extends OutChannel {
@@ -130,9 +145,9 @@ export class HotOutChannel extends OutChannel {
     const stream = this.stream;
     if (stream === undefined) return;
     while (!this.#blocked) {
-      const frame = this.queue.takeFrame();
-      if (frame === undefined) return;
-      this.#write(stream, frame);
+      const piece = this.nextPiece();
+      if (piece === undefined) return;
+      this.#write(stream, piece);
     }
   }
 
@@ -140,11 +155,11 @@ export class HotOutChannel extends OutChannel {
     this.#blocked = false;
   }
 
-  #write(stream: Stream, frame: Uint8Array): void {
+  #write(stream: Stream, bytes: Uint8Array): void {
     try {
-      this.#blocked = !stream.send(frame);
+      this.#blocked = !stream.send(bytes);
     } catch {
-      // The stream closes; its close event decides what follows. What was in this frame is lost with the connection.
+      // The stream closes; its close event decides what follows. What was in this piece is lost with the connection.
       this.#blocked = true;
     }
   }
@@ -169,8 +184,8 @@ export class BulkOutChannel extends OutChannel {
   async *#frames(stream: Stream, hello: Uint8Array): AsyncGenerator<Uint8Array> {
     yield hello;
     while (this.stream === stream && stream.status === 'open') {
-      const frame = this.queue.takeFrame();
-      if (frame !== undefined) yield frame;
+      const piece = this.nextPiece();
+      if (piece !== undefined) yield piece;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }

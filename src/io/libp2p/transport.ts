@@ -69,8 +69,7 @@ export async function createLibp2pTransport(init: Libp2pTransportInit): Promise<
       maxOutboundStreams: STREAMS_PER_CHANNEL_MAX,
     });
   }
-  const actualPort = node.getMultiaddrs().map((address) => hostPort(address.toString())?.port).find((found) => found !== undefined) ?? port;
-  return new TransportOnLibp2p({ ...init, bootstrap }, node, init.announce?.length ? port : actualPort, gate.resolve);
+  return new TransportOnLibp2p({ ...init, bootstrap }, node, port, gate.resolve);
 }
 
 type InboundStream = Parameters<PeerTable['inbound']> extends [Channel, ...infer Rest] ? Rest : never;
