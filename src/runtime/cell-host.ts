@@ -87,6 +87,12 @@ export class CellHost {
     return storageId === '' || this.#damaged !== undefined || !this.#context.init.vote ? '' : memberId(this.#context.self, storageId);
   }
 
+  /** What the node's session says: undefined until the disk has its id, so that no session is opened too early. */
+  get memberToOffer(): MemberId | '' | undefined {
+    const { member } = this;
+    return member === '' && this.#context.init.vote && this.#damaged === undefined ? undefined : member;
+  }
+
   /** In the latest configuration, as voter or standby. */
   get isMember(): boolean {
     const { member } = this;

@@ -66,7 +66,7 @@ export class NodeRuntime {
       specOf: (run) => this.#specOf(run),
       hinted: (hint) => finder.hinted(hint),
       contacts: (contacts) => finder.contacts(contacts),
-      member: () => this.host.member,
+      member: () => this.host.memberToOffer,
       refused: (code) => finder.refused(code),
     });
     this.#gateway = new Gateway(this.context, {

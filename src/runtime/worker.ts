@@ -30,8 +30,8 @@ export interface WorkerHooks {
   /** Somebody told where the leader is. */
   hinted(hint: LeaderHint): void;
   contacts(contacts: ReadonlyArray<{ readonly node: NodeId; readonly addresses: readonly string[] }>): void;
-  /** Member id to open the session with, '' for a node that stores no log. */
-  member(): MemberId | '';
+  /** Member id to open the session with, '' for a node that stores no log, undefined while that is not settled. */
+  member(): MemberId | '' | undefined;
   /** The leader does not take us: `code` says why. */
   refused(code: string): void;
 }
@@ -50,6 +50,8 @@ export class Worker {
   #cell: CellId | '' = '';
   #leader: NodeId | '' = '';
   #session: Session = { state: 'none' };
+  /** As which the session was opened. */
+  #member: MemberId | '' = '';
   #refusedAt = -Infinity;
   #requestId = 0;
   #sequence = 0;
@@ -97,6 +99,9 @@ export class Worker {
     const changed = leader !== this.#leader;
     this.#leader = leader;
     if (cell === '' || leader === '') return;
+    // The disk became another member (or none): the leader must hear of it, the claims go along.
+    const member = this.#hooks.member();
+    if (this.#session.state === 'open' && member !== undefined && member !== this.#member) this.#session = { state: 'none' };
     if (!changed) {
       // Refused before, for instance by a leader that was elected but had not begun: ask again, though not in the same breath.
       if (this.#session.state === 'none' && this.#context.now() - this.#refusedAt >= this.#context.timing.heartbeatMs) this.#open();
@@ -179,8 +184,10 @@ export class Worker {
 
   #open(): void {
     const now = this.#context.now();
-    if (this.#cell === '' || this.#leader === '' || this.#stopping) return;
+    const member = this.#hooks.member();
+    if (this.#cell === '' || this.#leader === '' || this.#stopping || member === undefined) return;
     if (this.#session.state === 'opening' && this.#session.target === this.#leader && now - this.#session.since < this.#context.timing.electionMs) return;
+    this.#member = member;
     const id = ++this.#requestId;
     this.#session = { state: 'opening', id, since: now, target: this.#leader };
     const { name, version, capabilities } = this.#context.init;
@@ -188,7 +195,7 @@ export class Worker {
       type: 'sessionOpen',
       id,
       cell: this.#cell,
-      member: this.#hooks.member(),
+      member,
       bootId: this.#context.bootId,
       name,
       version,
