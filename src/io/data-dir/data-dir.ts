@@ -8,13 +8,13 @@
  *  2. Connect to every other `lock-*`. Refused: its process is gone for ever, remove it. Answered: withdraw.
  *  3. Nobody answered and the own file is still there (it may have been taken for dead between bind and listen): held.
  *     Whoever comes later has to see it in step 2.
- *  4. Point the well-known name, a symbolic link, at it.
+ *  4. Point the well-known name, a symbolic link, at it: now others stop trying at once.
  * Two that see each other both withdraw and try again after random delays.
  */
 import { randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SkeinError } from '../../errors.ts';
 import { dataRoot, SLOT_FOLDERS_MAX, slotFolder, socketPathOf } from '../paths.ts';
@@ -69,7 +69,7 @@ async function tryAcquire(path: string, slot: number | undefined, env: Environme
     for (const folder of [path, ...(process.platform === 'win32' ? [] : [dirname(socketPath)])]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const locks = new LockFolder(path, socketPath);
     try {
-      const lock = await lockFolder(locks, socketPath);
+      const lock = await lockFolder(locks);
       if (lock !== undefined) return held(locks, lock, { path, slot, socketPath });
     } catch (error) {
       locks.close();
@@ -83,7 +83,7 @@ async function tryAcquire(path: string, slot: number | undefined, env: Environme
   }
 }
 
-async function lockFolder(locks: LockFolder, socketPath: string): Promise<BoundLock | undefined> {
+async function lockFolder(locks: LockFolder): Promise<BoundLock | undefined> {
   const giveUpAt = performance.now() + LOCK_WAIT_MS;
   for (;;) {
     const lock = await locks.bind();
@@ -91,15 +91,15 @@ async function lockFolder(locks: LockFolder, socketPath: string): Promise<BoundL
     const others = await locks.othersAlive(lock);
     if (others.length === 0 && locks.isThere(lock)) return lock;
     locks.unbind(lock);
-    if (others.includes(holderOf(socketPath)) || performance.now() > giveUpAt) return undefined;
+    if (others.includes(holderOf(locks.holderLink)) || performance.now() > giveUpAt) return undefined;
     await delay(randomInt(RETRY_DELAY_MS));
   }
 }
 
-/** Name of the lock that the well-known name stands for. */
-function holderOf(socketPath: string): string {
+/** Name of the lock that is held. */
+function holderOf(link: string): string {
   try {
-    return basename(readlinkSync(socketPath));
+    return basename(readlinkSync(link));
   } catch {
     // Nobody holds it yet, or it is about to be replaced.
     return '';
@@ -108,14 +108,8 @@ function holderOf(socketPath: string): string {
 
 function held(locks: LockFolder, lock: BoundLock, place: Pick<DataDir, 'path' | 'slot' | 'socketPath'>): DataDir {
   const { server } = lock;
-  const { socketPath } = place;
-  const target = locks.pathOf(lock);
-  if (target !== socketPath) {
-    const temporary = join(dirname(socketPath), `${basename(lock.name)}.link`);
-    rmSync(temporary, { force: true });
-    symlinkSync(target, temporary);
-    renameSync(temporary, socketPath);
-  }
+  const links = process.platform === 'win32' ? [] : [...new Set([locks.holderLink, place.socketPath])];
+  for (const link of links) pointAt(link, locks.pathOf(lock));
   server.on('connection', (socket) => {
     if (server.listenerCount('connection') === 1) socket.destroy();
   });
@@ -123,12 +117,20 @@ function held(locks: LockFolder, lock: BoundLock, place: Pick<DataDir, 'path' | 
   const release = (): void => {
     if (released) return;
     released = true;
-    // In this order: nobody else can hold the directory while the link is removed.
-    if (target !== socketPath) rmSync(socketPath, { force: true });
+    // In this order: nobody else can hold the directory while the links are removed.
+    for (const link of links) rmSync(link, { force: true });
     locks.unbind(lock);
     locks.close();
   };
   return { ...place, server, release };
+}
+
+/** Makes or replaces a symbolic link atomically. */
+function pointAt(link: string, target: string): void {
+  const temporary = `${link}.new`;
+  rmSync(temporary, { force: true });
+  symlinkSync(target, temporary);
+  renameSync(temporary, link);
 }
 
 export interface LocalNode {

@@ -15,6 +15,8 @@ export interface BoundLock {
 }
 
 export class LockFolder {
+  /** Symbolic link to the lock that is held; beside the locks, so that all starters see it. */
+  readonly holderLink: string;
   readonly #folder: string;
   readonly #prefix: string;
   /** Prefix of paths given to the system: it may be shorter than the folder. */
@@ -30,6 +32,7 @@ export class LockFolder {
     const inside = fits || process.platform === 'linux';
     this.#folder = inside ? dataDir : dirname(socketPath);
     this.#prefix = process.platform === 'win32' ? basename(socketPath) : inside ? 'lock-' : `${basename(socketPath, '.sock').slice(0, 8)}-`;
+    this.holderLink = inside ? join(dataDir, 'node.sock') : socketPath;
     this.#descriptor = !fits && inside ? openSync(dataDir, 'r') : undefined;
     this.#reach = this.#descriptor === undefined ? this.#folder : `/proc/self/fd/${this.#descriptor}`;
   }
