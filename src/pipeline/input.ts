@@ -2,7 +2,7 @@
  * One shape for what people write, wherever it comes from: YAML and JSON text (with places), or the values of a
  * builder (without). The checker walks only this, so all of them get the same rules and the same messages.
  */
-import { isAlias, isMap, isScalar, isSeq, parseDocument, type Alias, type Document, type Node, type Pair, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, parseDocument, type Alias, type Document, type Node, type Pair, type YAMLError, type YAMLMap } from 'yaml';
 import { ALIAS_NODES_MAX, NESTING_MAX } from './limits.ts';
 import { NOWHERE, quote, type Problems, type Span } from './problems.ts';
 
@@ -49,10 +49,18 @@ export function readText(text: string, problems: Problems, language: 'YAML' | 'J
   const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false, logLevel: 'error', strict: true });
   for (const error of [...document.errors, ...document.warnings]) {
     const [start, end] = error.pos;
-    problems.add({ start, end }, error.code === 'MULTIPLE_DOCS' ? 'a pipeline is one document; here a second one begins' : `not valid ${language}: ${error.message}`);
+    // A file that is nothing but brackets gives this error at each level.
+    const exhausted = error.code === 'RESOURCE_EXHAUSTION';
+    problems.add({ start, end: exhausted ? start + 1 : end }, syntaxMessage(error, language));
+    if (exhausted) break;
   }
   if (problems.count > 0) return undefined;
   return new YamlReader(document, problems).read();
+}
+
+function syntaxMessage({ code, message }: YAMLError, language: string): string {
+  if (code === 'MULTIPLE_DOCS') return 'a pipeline is one document; here a second one begins';
+  return code === 'RESOURCE_EXHAUSTION' ? `nested deeper than ${NESTING_MAX} levels` : `not valid ${language}: ${message}`;
 }
 
 class YamlReader {

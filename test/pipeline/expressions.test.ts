@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import test from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Json } from '../../src/core/cell/types.ts';
 import { compileRun } from '../../src/pipeline/compile.ts';
 import { evaluateEnv, type ExpressionContext } from '../../src/pipeline/expressions.ts';

@@ -1,7 +1,7 @@
 /** Goal: no file can do more than be refused: never another error than a SkeinError, never much time or memory. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { stringify } from 'yaml';
 import { isSkeinError } from '../../src/errors.ts';
 import { definePipeline } from '../../src/pipeline/builder.ts';
@@ -83,8 +83,8 @@ test('aliases of aliases do not multiply', async () => {
 
 test('deep nesting', async () => {
   assert.match((await problemsOf(`modules: ${'['.repeat(70)}${']'.repeat(70)}`))[0]?.message ?? '', /nested deeper than 64/);
-  assert.equal((await problemsOf('['.repeat(200_000))).length > 0, true);
-  assert.equal((await problemsOf(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`, 'deep.json')).length > 0, true);
+  assert.deepEqual((await problemsOf('['.repeat(30_000))).map(({ message }) => message), ['nested deeper than 64 levels']);
+  assert.equal((await problemsOf(`${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`, 'deep.json')).length > 0, true);
 });
 
 test('prototype keys are names like any other, and no names for anything here', async () => {
@@ -101,10 +101,10 @@ test('a builder given values that contain themselves, functions and instances', 
   }
 });
 
-test('a chain of 20,000 modules, and the circle that it makes', async () => {
-  const chain = Array.from({ length: 20_000 }, (_, index) => `  m${index}: { run: a, needs: [${index === 0 ? '' : `m${index - 1}`}] }`);
-  assert.equal((await load(`modules:\n${chain.join('\n')}\n`)).modules.length, 20_000);
-  chain[0] = '  m0: { run: a, needs: [m19999] }';
+test('a chain of 4,000 modules, and the circle that it makes', async () => {
+  const chain = Array.from({ length: 4000 }, (_, index) => `  m${index}: { run: a, needs: [${index === 0 ? '' : `m${index - 1}`}] }`);
+  assert.equal((await load(`modules:\n${chain.join('\n')}\n`)).modules.length, 4000);
+  chain[0] = '  m0: { run: a, needs: [m3999] }';
   const [problem] = await problemsOf(`modules:\n${chain.join('\n')}\n`);
-  assert.match(problem?.message ?? '', /^modules need each other in a circle: m0 → m19999 → m19998 → .* → … \(19989 more\) → m1 → m0$/);
+  assert.match(problem?.message ?? '', /^modules need each other in a circle: m0 → m3999 → m3998 → .* → … \(3989 more\) → m1 → m0$/);
 });
