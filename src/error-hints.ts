@@ -11,7 +11,7 @@ const hints: { readonly [code in ErrorCode]?: string } = {
   REQUEST_INVALID: 'The API is described at /api/v1/openapi.json.',
   REQUEST_TOO_LARGE: 'docs/reference/limits.md lists the limits.',
   KEY_EXPIRED: 'See with `skein runs list` whether the first attempt was accepted; submit with a new key if not.',
-  LIMIT_EXCEEDED: 'Wait for runs to end, or raise the limit (docs/reference/limits.md).',
+  LIMIT_EXCEEDED: 'Wait for runs to end; docs/reference/limits.md lists the limits.',
   UNAUTHORISED: 'Set SKEIN_HTTP_TOKEN to the token of the node, or use its unix socket or loopback address.',
   NO_LEADER: 'An election usually takes about a second: try again, with the same request key if it was a write.',
   NO_QUORUM: 'Start the missing voters again; `skein status` names them.',
