@@ -15,11 +15,11 @@ type AuditOutputs = { name: string; version: string; licence: string; files: num
 /** Reads every file of the package `PACKAGE` under `FOLDER`. */
 export async function auditPackage(context: ModuleContext): Promise<AuditOutputs> {
   writeLedger(context);
-  const { env, signal } = context;
+  const { env, log, signal } = context;
   const folder = path.join(variable(env, 'FOLDER'), variable(env, 'PACKAGE'));
   const { version, licence } = await findLicence(folder);
   const counts = await countFiles(folder, signal);
-  console.log(`${variable(env, 'PACKAGE')}: ${counts.files} files, ${counts.bytes} bytes, ${counts.lines} lines, ${licence}`);
+  log(`${variable(env, 'PACKAGE')}: ${counts.files} files, ${counts.bytes} bytes, ${counts.lines} lines, ${licence}`);
   return { name: variable(env, 'PACKAGE'), version, licence, ...counts };
 }
 
@@ -52,7 +52,7 @@ export async function writeReport(context: ModuleContext): Promise<{ report: str
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(draft, formatReport(variable(context.env, 'FOLDER'), rows));
   await rename(draft, file);
-  console.log(`report on ${rows.length} packages: ${file}`);
+  context.log(`report on ${rows.length} packages: ${file}`);
   return { report: file, packages: rows.length, bytes: rows.reduce((sum, [, , , , bytes]) => sum + bytes, 0) };
 }
 
