@@ -73,6 +73,8 @@ export class Replica {
   readonly #pending = new Map<LogIndex, Proposal>();
   readonly #reads = new Map<number, (index: LogIndex | undefined) => void>();
   #readId = 0;
+  /** What the disk held at the start is durable. */
+  #ready = false;
   #timer: Timer | undefined;
   #timerAt = Infinity;
   #snapshotUnderWay = false;
@@ -117,8 +119,15 @@ export class Replica {
     return this.raft.config;
   }
 
+  /**
+   * What was read from disk may be in the page cache only, if a process died here before its sync. So it is synced first,
+   * and until then this member neither hears nor says anything: it would answer for a term that a power cut can take.
+   */
   start(): void {
-    this.#schedule();
+    this.#log.persist({ entries: [] }, () => {
+      this.#ready = true;
+      this.#schedule();
+    });
   }
 
   stop(): void {
@@ -128,7 +137,7 @@ export class Replica {
   }
 
   receive(from: MemberId, message: RaftMessage): void {
-    this.#step({ type: 'message', now: this.#context.now(), from, message });
+    if (this.#ready) this.#step({ type: 'message', now: this.#context.now(), from, message });
   }
 
   link(peer: MemberId, state: LinkState): void {
@@ -374,7 +383,7 @@ export class Replica {
   /** One timer at a time; one that fires early is harmless, one that fires late is not. */
   #schedule(): void {
     const due = Math.min(this.raft.nextTickAt, this.#gate.dueAt);
-    if (this.#stopped || due >= this.#timerAt) return;
+    if (!this.#ready || this.#stopped || due >= this.#timerAt) return;
     this.#timer?.cancel();
     this.#timerAt = due;
     this.#timer = this.#context.after(Math.max(0, due - this.#context.now()), () => {
