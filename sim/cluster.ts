@@ -198,7 +198,10 @@ export class Cluster {
       setTimer: (delayMs, callback) => kernel.after(delayMs, undefined, callback),
       defer: (callback) => kernel.defer(undefined, callback),
     };
-    const fault = (): undefined => void this.nodes[index]?.onDiskWrite?.();
+    const fault = (): undefined => {
+      this.nodes[index]?.onDiskWrite?.();
+      return undefined;
+    };
     return { clock, random: this.random.fork(`disk/${index}/${boot}`), meanMs: this.init.diskMeanMs, fault };
   }
 
