@@ -118,7 +118,7 @@ export class RaftLog {
     let high = Math.min(from, this.lastIndex);
     if (high < this.#baseIndex) return high;
     while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
+      const middle = Math.floor((low + high + 1) / 2);
       if (this.termAt(middle)! <= term) low = middle;
       else high = middle - 1;
     }
