@@ -17,7 +17,7 @@ import type { ModuleFunction } from '../../ports/module-function.ts';
 import type { Observer } from '../../ports/observer.ts';
 import { commandEnvironment } from './environment.ts';
 import { stopMessage } from './job.ts';
-import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, GRACE_MS } from './limits.ts';
+import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
 import type { CallHead, CancelHead, CancelMode, DeadlineHead, RunHead } from './messages.ts';
@@ -49,7 +49,10 @@ export interface ExecutorInit {
   readonly registered?: Readonly<Record<string, RegisteredFunction>>;
   /** Without it, `env` is passed on as it is. */
   readonly evaluate?: EvaluateEnv;
-  /** Most pooled processes at once; further functions of bundles wait. @default number of cores, at least 2 */
+  /**
+   * Most pooled processes at once; further functions of bundles wait. Each takes some 45 MB. Should be no less than the
+   * slots when functions mostly wait for something. @default 4 for each core
+   */
   readonly maxPooled?: number;
   /** From SIGTERM (or the aborted signal) to SIGKILL. @default 5000 */
   readonly graceMs?: number;
@@ -104,7 +107,7 @@ class NodeExecutor implements ProcessExecutor {
     this.#runner = new RegisteredRunner(init.clock);
     this.#link = new SupervisorLink({
       workDir: init.workDir,
-      pooledMax: init.maxPooled ?? Math.max(2, availableParallelism()),
+      pooledMax: init.maxPooled ?? POOLED_PER_CORE * availableParallelism(),
       graceMs: init.graceMs ?? GRACE_MS,
       now: () => init.clock.now(),
       onLine: (line) => this.#onLine(line),
@@ -269,7 +272,7 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   #sendDeadline(): void {
-    const head: DeadlineHead = { remainingMs: this.#deadline - this.#clock.now(), sentAtMs: systemMonotonicMs() };
+    const head: DeadlineHead = { remainingMs: Math.min(this.#deadline - this.#clock.now(), Number.MAX_SAFE_INTEGER), sentAtMs: systemMonotonicMs() };
     this.#link.send('deadline', 0, JSON.stringify(head));
   }
 

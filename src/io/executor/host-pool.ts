@@ -1,9 +1,11 @@
 /**
  * Pooled processes for functions of bundles. A process belongs to one bundle (by hash) for its whole life and executes
  * its functions one at a time, for whichever run asks: runs with the same bundle run the same code. Modules that must
- * not share memory are `run:` modules. Idle processes end after HOST_IDLE_MS; a busy bundle takes over the place of an
- * idle one.
+ * not share memory are `run:` modules. As many processes as cores start at once; further ones, up to the maximum, one by
+ * one while executions wait longer than short functions would let them. Idle processes end after HOST_IDLE_MS; a bundle
+ * that waits takes over the place of an idle one, or of one that has had its turn.
  */
+import { availableParallelism } from 'node:os';
 import { rmSync, writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { join } from 'node:path';
@@ -13,8 +15,10 @@ import { spawnMessage } from './job.ts';
 import { HOST_EXECUTIONS_MAX, HOST_IDLE_MS } from './limits.ts';
 import { PooledHost } from './pooled-host.ts';
 
-/** A waiting execution of another bundle is not overtaken for longer. */
-const OVERTAKE_MS = 500;
+/** While another bundle waits, a process goes on with its own for so long. */
+const TURN_MS = 500;
+/** All processes have been busy for so long: one more is started, since these are no short functions. */
+const GROW_MS = 50;
 
 export class HostPool {
   readonly #tools: JobTools;
@@ -24,9 +28,12 @@ export class HostPool {
   #started = 0;
   #stopped = false;
   #idleTimer: NodeJS.Timeout | undefined;
+  #growTimer: NodeJS.Timeout | undefined;
+  readonly #base: number;
 
   constructor(tools: JobTools) {
     this.#tools = tools;
+    this.#base = Math.min(tools.init.pooledMax, availableParallelism());
   }
 
   /** Throws file-system errors. */
@@ -52,6 +59,7 @@ export class HostPool {
     this.#waiting.clear();
     this.#stopped = true;
     clearTimeout(this.#idleTimer);
+    clearTimeout(this.#growTimer);
   }
 
   /** Drops what has ended while it waited. */
@@ -69,25 +77,39 @@ export class HostPool {
   }
 
   /** Gives waiting jobs idle processes, or new ones while there is room. */
-  #serve(): void {
+  #serve(countMax = this.#base): void {
     if (this.#stopped) return;
     for (const job of this.#waiting) {
-      const host = this.#idleHost(job.head.bundle) ?? this.#newHost(job);
-      if (host === undefined) return;
+      const host = this.#idleHost(job.head.bundle) ?? this.#newHost(job, countMax);
+      if (host === undefined) {
+        this.#growLater();
+        return;
+      }
       this.#waiting.delete(job);
       if (!job.ended) host.run(job);
     }
   }
 
-  #newHost(job: CallJob): PooledHost | undefined {
-    let living = 0;
-    let idle: PooledHost | undefined;
-    for (const host of this.#hosts) {
-      if (!host.usable) continue;
-      living++;
-      if (!host.busy && (idle === undefined || host.idleSince < idle.idleSince)) idle = host;
-    }
-    if (living >= this.#tools.init.pooledMax) {
+  #growLater(): void {
+    this.#growTimer ??= setTimeout(() => {
+      this.#growTimer = undefined;
+      const [first] = this.#waiting;
+      if (first === undefined) return;
+      const late = performance.now() - first.waitingSince >= GROW_MS;
+      this.#serve(late ? Math.min(this.#usable() + 1, this.#tools.init.pooledMax) : this.#base);
+    }, GROW_MS);
+  }
+
+  #usable(): number {
+    let count = 0;
+    for (const host of this.#hosts) if (host.usable) count++;
+    return count;
+  }
+
+  #newHost(job: CallJob, countMax: number): PooledHost | undefined {
+    if (this.#usable() >= countMax) {
+      let idle: PooledHost | undefined;
+      for (const host of this.#hosts) if (host.usable && !host.busy && (idle === undefined || host.idleSince < idle.idleSince)) idle = host;
       if (idle === undefined) return undefined;
       idle.kill();
     }
@@ -109,23 +131,24 @@ export class HostPool {
       this.#serve();
       return;
     }
-    const next = this.#nextFor(host.bundle);
+    host.idleSince = performance.now();
+    host.turnSince ||= host.idleSince;
+    const next = this.#nextFor(host);
     if (next !== undefined) {
       this.#waiting.delete(next);
       host.run(next);
       return;
     }
-    host.idleSince = performance.now();
     if (this.#waiting.size > 0) this.#serve();
     this.#idleTimer ??= setTimeout(() => this.#endIdle(), HOST_IDLE_MS);
   }
 
-  /** The longest waiting job of this bundle, unless one of another bundle has waited for too long. */
-  #nextFor(bundle: string): CallJob | undefined {
-    const now = performance.now();
+  /** The longest waiting job of its bundle, unless another bundle waits and this one has had its turn. */
+  #nextFor(host: PooledHost): CallJob | undefined {
+    const turnOver = host.idleSince - host.turnSince > TURN_MS;
     for (const job of this.#waiting) {
-      if (job.head.bundle === bundle) return job;
-      if (now - job.waitingSince > OVERTAKE_MS) return undefined;
+      if (job.head.bundle === host.bundle) return job;
+      if (turnOver) return undefined;
     }
     return undefined;
   }

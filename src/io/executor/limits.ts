@@ -26,6 +26,8 @@ export const HOST_LINE_LENGTH_MAX = 1024 * 1024;
 export const EXECUTIONS_MAX = 20_000;
 /** Bundle files kept in the cache folder of one supervisor. */
 export const BUNDLES_MAX = 256;
+/** @default of `maxPooled`, for each core. */
+export const POOLED_PER_CORE = 4;
 /** Executions after which a pooled process is replaced, so that what user code leaks stays bounded. */
 export const HOST_EXECUTIONS_MAX = 10_000;
 /** A pooled process that had nothing to do for so long ends. */

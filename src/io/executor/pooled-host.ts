@@ -42,6 +42,8 @@ export class PooledHost implements JobHost {
   #whyKilled = '';
   executions = 0;
   idleSince = 0;
+  /** When it had done its first execution; 0 before. */
+  turnSince = 0;
 
   constructor(name: string, bundle: string, tools: JobTools, events: HostEvents) {
     this.name = name;

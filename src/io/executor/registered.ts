@@ -14,7 +14,7 @@ import { Tail } from './tail.ts';
 import { thrownMessage } from './thrown.ts';
 import { TimeoutWheel } from './timeout-wheel.ts';
 import { valuesOfReturn } from './values.ts';
-import type { Values } from './values.ts';
+import type { Values, ValuesResult } from './values.ts';
 
 /** Starting functions pauses after so long, so that messages and timers are not held up. */
 const TURN_MS = 4;
@@ -29,6 +29,7 @@ export interface RegisteredResult {
 type Done = (result: RegisteredResult) => void;
 
 const nothing: Values = {};
+const noValues: ValuesResult = { ok: true, values: nothing };
 
 /** One execution, and at the same time the context that the function is handed. */
 export class RegisteredCall implements ModuleContext {
@@ -82,16 +83,24 @@ export class RegisteredCall implements ModuleContext {
     };
   }
 
-  /** Never throws. */
+  /** What the function throws is its result; only what the caller's `done` throws comes out of here. */
   run(): void {
     if (this.#done === undefined) return;
+    let returned: unknown;
+    let later: boolean;
     try {
-      const returned = this.#target(this);
-      if (isThenable(returned)) returned.then((value) => this.#returned(value), (error: unknown) => this.#end('MODULE_THREW', thrownMessage(error)));
-      else this.#returned(returned);
+      returned = this.#target(this);
+      later = isThenable(returned);
     } catch (error) {
       this.#end('MODULE_THREW', thrownMessage(error));
+      return;
     }
+    if (!later) this.#returned(returned);
+    else
+      Promise.resolve(returned).then(
+        (value) => this.#returned(value),
+        (error: unknown) => this.#end('MODULE_THREW', thrownMessage(error)),
+      );
   }
 
   stop(code: ErrorCode): void {
@@ -104,11 +113,7 @@ export class RegisteredCall implements ModuleContext {
   }
 
   #returned(value: unknown): void {
-    if (value === undefined) {
-      this.#end('', '');
-      return;
-    }
-    const result = valuesOfReturn(value);
+    const result = value === undefined ? noValues : keptValues(value);
     if (result.ok) this.#end('', '', result.values);
     else this.#end('MODULE_OUTPUT', `returned what cannot be kept: ${result.message}`);
   }
@@ -174,6 +179,15 @@ export function needsOf(needs: Execution['needs']): ModuleContext['needs'] {
   return shaped;
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Reading what was returned runs the user's getters, which may throw. */
+function keptValues(value: unknown): ValuesResult {
+  try {
+    return valuesOfReturn(value);
+  } catch (error) {
+    return { ok: false, message: thrownMessage(error) };
+  }
+}
+
+function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

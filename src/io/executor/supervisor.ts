@@ -91,15 +91,15 @@ class Supervisor {
         this.#setDeadline(JSON.parse(line.head) as DeadlineHead);
         return;
       case 'stop':
-        void this.end();
+        void this.end(true);
         return;
       default:
         this.#note({ level: 'error', event: 'supervisor-message-unknown', message: `the supervisor does not know the message "${line.kind}"` });
     }
   }
 
-  /** Kills everything and ends this process. */
-  async end(): Promise<void> {
+  /** Kills everything and ends this process. @param tidy removes its files too; else the next start does. */
+  async end(tidy: boolean): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
     this.#pool.stop();
@@ -108,7 +108,7 @@ class Supervisor {
     for (const job of this.#jobs.values()) if (job instanceof CommandJob && job.pid !== undefined) groups.add(job.pid);
     await this.#killer.kill({ groups, owns: (mark) => mark.startsWith(own), known: new Map() });
     try {
-      rmSync(this.#tools.folder, { recursive: true, force: true });
+      if (tidy) rmSync(this.#tools.folder, { recursive: true, force: true });
     } finally {
       process.exit(0);
     }
@@ -197,7 +197,7 @@ function main(): void {
   let supervisor: Supervisor | undefined;
   const end = (): void => {
     if (supervisor === undefined) process.exit(0);
-    void supervisor.end();
+    void supervisor.end(false);
   };
   const onLine = (line: Line): void => {
     if (line.kind !== 'init') {

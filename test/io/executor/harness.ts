@@ -119,7 +119,7 @@ export function lives(pid: number): boolean {
   }
 }
 
-export async function until(condition: () => boolean, waitMs = 5_000): Promise<boolean> {
+export async function until(condition: () => boolean, waitMs = 15_000): Promise<boolean> {
   const end = performance.now() + waitMs;
   while (!condition()) {
     if (performance.now() > end) return false;

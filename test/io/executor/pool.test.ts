@@ -1,6 +1,7 @@
 /** Functions of bundles in pooled processes. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { bench, bundled, lives, temporaryFolder, until } from './harness.ts';
@@ -140,4 +141,12 @@ test('idle processes end when the executor stops', async (t) => {
   assert.ok(lives(pid));
   await new Promise<void>((resolve) => executor.stop(resolve));
   assert.ok(await until(() => !lives(pid), 1_000));
+});
+
+test('functions that wait get more processes than there are cores', async (t) => {
+  const { run } = bench(t, { maxPooled: 6 });
+  const long = `export const f = async () => { await new Promise((done) => setTimeout(done, 1500)); return process.pid; };`;
+  const outcomes = await Promise.all(Array.from({ length: 6 }, () => run(bundled(long, 'f'))));
+  const pids = new Set(outcomes.map((outcome) => outcome.values['value']));
+  assert.ok(pids.size > Math.min(5, availableParallelism()), `${pids.size} processes`);
 });

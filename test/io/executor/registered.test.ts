@@ -32,16 +32,23 @@ test('failures', async (t) => {
       },
       rejects: async () => Promise.reject(new Error('later')),
       big: () => ({ x: 'y'.repeat(5000) }),
+      hostileLater: async () =>
+        new Proxy({}, {
+          ownKeys: () => {
+            throw new Error('keys');
+          },
+        }),
       hostile: () => ({ get a(): number { throw new Error('getter'); } }),
     },
   });
   assert.match((await run(registered('fails'))).error?.message ?? '', /^RangeError: no\n\s+at .*registered\.test\.ts/);
   assert.equal((await run(registered('rejects'))).error?.code, 'MODULE_THREW');
   assert.equal((await run(registered('big'))).error?.code, 'MODULE_OUTPUT');
-  assert.equal((await run(registered('hostile'))).error?.code, 'MODULE_THREW');
+  assert.match((await run(registered('hostile'))).error?.message ?? '', /cannot be kept: Error: getter/);
+  assert.equal((await run(registered('hostileLater'))).error?.code, 'MODULE_OUTPUT');
   const unknown = await run(registered('absent'));
   assert.equal(unknown.error?.code, 'MODULE_SPAWN');
-  assert.match(unknown.error?.message ?? '', /no registered function "absent"; registered are big, fails, hostile, rejects/);
+  assert.match(unknown.error?.message ?? '', /no registered function "absent"; registered are big, fails, hostile, hostileLater, rejects/);
   const effectful = await run(registered('big', { spec: { effectful: true } }));
   assert.match(effectful.error?.message ?? '', /may not be effectful/);
 });
