@@ -4,7 +4,7 @@ import type { NodeId } from '../../core/lib/ids.ts';
 import { nodeId } from '../../core/lib/ids.ts';
 import { BEACON_BYTES_MAX } from '../../protocol/limits.ts';
 import type { Notes } from './notes.ts';
-import { WIRE_VERSION } from './limits.ts';
+import { GOSSIP_FLOOD_PEERS_MAX, WIRE_VERSION } from './limits.ts';
 
 /** Beacons forwarded in one RPC, and gossipsub's own bookkeeping about them. */
 const RPC_BEACONS_MAX = 64;
@@ -17,7 +17,7 @@ export function gossipService(clusterName: string): (components: GossipSubCompon
   return gossipsub({
     allowedTopics: [beaconTopic(clusterName)],
     allowPublishToZeroTopicPeers: true,
-    // Own beacons go to D peers and on from there: with flooding each of N nodes would send N beacons a round.
+    // Decided for each beacon by `publish`.
     floodPublish: false,
     globalSignaturePolicy: 'StrictSign',
     doPX: false,
@@ -27,6 +27,11 @@ export function gossipService(clusterName: string): (components: GossipSubCompon
     // A hundred nodes on one machine share an address and are not an attack: whoever has the cluster key is trusted.
     scoreParams: { IPColocationFactorWeight: 0 },
   });
+}
+
+/** The third argument is there but not in the published interface. */
+interface PublishWithOptions {
+  publish(topic: string, data: Uint8Array, options: { readonly floodPublish: boolean }): Promise<unknown>;
 }
 
 export class Gossip {
@@ -61,7 +66,10 @@ export class Gossip {
       this.#notes.warn('beacon-too-large', 'own', `a beacon of ${bytes.byteLength} bytes is over ${BEACON_BYTES_MAX} and was not sent`);
       return;
     }
-    this.#service.publish(this.#topic, bytes).catch((error: Error) => this.#notes.tell('debug', 'publish-failed', error.message));
+    // A new node must be known to a small cluster at once, before meshes have formed; in a large one, flooding would make
+    // each of N nodes send N beacons a round.
+    const floodPublish = this.#service.getSubscribers(this.#topic).length <= GOSSIP_FLOOD_PEERS_MAX;
+    (this.#service as PublishWithOptions).publish(this.#topic, bytes, { floodPublish }).catch((error: Error) => this.#notes.tell('debug', 'publish-failed', error.message));
   }
 
   stop(): void {

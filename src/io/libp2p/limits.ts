@@ -73,5 +73,8 @@ export const PING_TIMEOUT_MS_MAX = 10_000;
 export const WARN_AGAIN_MS = 60_000;
 export const WARN_KEYS_MAX = 1024;
 
+/** Up to so many subscribers an own beacon goes to each of them at once; beyond, only along gossipsub's mesh. */
+export const GOSSIP_FLOOD_PEERS_MAX = 32;
+
 export const MDNS_SEEKING_MS = 1000;
 export const MDNS_INTERVAL_MS = 10_000;

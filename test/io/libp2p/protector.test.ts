@@ -1,10 +1,10 @@
 /** The private network's cipher stays within its memory (src/io/libp2p/protector.ts says why that matters). */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { defaultLogger } from '@libp2p/logger';
 import type { MultiaddrConnection } from '@libp2p/interface';
 import { multiaddrConnectionPair } from '@libp2p/utils';
 import { CIPHER_CHUNK_BYTES } from '../../../src/io/libp2p/limits.ts';
+import { libp2pLogger } from '../../../src/io/libp2p/logger.ts';
 import { privateNetwork } from '../../../src/io/libp2p/protector.ts';
 import { testPsk } from './support.ts';
 
@@ -15,7 +15,7 @@ interface Inside {
 
 async function boxes(): Promise<readonly [MultiaddrConnection & Inside, MultiaddrConnection & Inside]> {
   const [outbound, inbound] = multiaddrConnectionPair();
-  const protector = privateNetwork(testPsk)({ logger: defaultLogger() });
+  const protector = privateNetwork(testPsk)({ logger: libp2pLogger(undefined) });
   const made = await Promise.all([protector.protect(outbound), protector.protect(inbound)]);
   return made as unknown as readonly [MultiaddrConnection & Inside, MultiaddrConnection & Inside];
 }
