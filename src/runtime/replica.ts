@@ -119,10 +119,7 @@ export class Replica {
     return this.raft.config;
   }
 
-  /**
-   * What was read from disk may be in the page cache only, if a process died here before its sync. So it is synced first,
-   * and until then this member neither hears nor says anything: it would answer for a term that a power cut can take.
-   */
+  /** What was read may be in the page cache only: it is synced first, before this member answers for it. */
   start(): void {
     this.#log.persist({ entries: [] }, () => {
       this.#ready = true;
@@ -249,17 +246,13 @@ export class Replica {
   #perform(effect: RaftEffect): void {
     switch (effect.type) {
       case 'send':
-        this.#hooks.send(effect.to, effect.message);
-        return;
+        return this.#hooks.send(effect.to, effect.message);
       case 'persist':
-        this.#persist(effect);
-        return;
+        return this.#persist(effect);
       case 'commit':
-        this.#apply(effect.index);
-        return;
+        return this.#apply(effect.index);
       case 'appended':
-        this.#appended(effect.first, effect.term);
-        return;
+        return this.#appended(effect.first, effect.term);
       case 'refused':
         return; // #flush sees what was not appended
       case 'readReady':
@@ -270,16 +263,13 @@ export class Replica {
         return;
       }
       case 'sendSnapshot':
-        this.#hooks.sendSnapshot(effect.to);
-        return;
+        return this.#hooks.sendSnapshot(effect.to);
       case 'redial':
-        this.#hooks.redial(effect.peer);
-        return;
+        return this.#hooks.redial(effect.peer);
       case 'role':
-        this.#roleChanged(effect.role, effect.term, effect.leader);
-        return;
+        return this.#roleChanged(effect.role, effect.term, effect.leader);
       case 'alarm':
-        this.#hooks.alarm(effect.member, effect.reason);
+        return this.#hooks.alarm(effect.member, effect.reason);
     }
   }
 
