@@ -115,6 +115,7 @@ export class Client {
   async #anyEndpoint(method: string, path: string, call: Call): Promise<IncomingMessage> {
     const endpoints = this.#init.endpoints().toSorted((a, b) => Number(b.shown === this.#last) - Number(a.shown === this.#last));
     const failures: string[] = [];
+    let starting = false;
     for (const endpoint of endpoints) {
       try {
         const response = await this.#once(endpoint, method, path, call);
@@ -122,11 +123,12 @@ export class Client {
         return response;
       } catch (error) {
         call.signal?.throwIfAborted();
+        starting ||= isClosed(error);
         failures.push(`${endpoint.shown}: ${reasonOf(error)}`);
       }
     }
     const tried = failures.length === 0 ? 'no node runs here and none is named' : failures.join('; ');
-    throw new SkeinError('API_UNREACHABLE', `No node answers (${tried})`);
+    throw new SkeinError('API_UNREACHABLE', `No node answers (${tried})`, { answered: starting });
   }
 
   #once(endpoint: Endpoint, method: string, path: string, call: Call): Promise<IncomingMessage> {
@@ -190,7 +192,14 @@ async function failure(response: IncomingMessage): Promise<SkeinError> {
   return new SkeinError('API_UNREACHABLE', `The node failed to answer (status ${status}): ${typeof detail === 'string' ? detail : 'it does not say why'}`);
 }
 
+/** Somebody took the connection and dropped it: a node that starts or stops does that. */
+function isClosed(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: string };
+  return code === 'EPIPE' || code === 'ECONNRESET';
+}
+
 function reasonOf(error: unknown): string {
+  if (isClosed(error)) return 'it closed the connection, it may be starting or stopping';
   const { code, message } = (error ?? {}) as { code?: string; message?: string };
   if (code === 'ECONNREFUSED' || code === 'ENOENT') return 'nothing listens there';
   return message === undefined || message === '' ? (code ?? 'unknown error') : message;

@@ -55,27 +55,31 @@ function camel(flag: string): string {
 async function up({ io, startNode }: UpContext, flags: FlagValues): Promise<ExitCode> {
   const options = resolveOptions(flags, io.env);
   const isPretty = options.logFormat === 'pretty' || (options.logFormat === 'auto' && io.stdout.isTTY === true);
-  const observer = tee(nodeObserver(io, options, isPretty), eventCounts());
+  let { name } = options;
+  const counts = eventCounts();
+  const observer = tee(counts, nodeObserver(io, options, isPretty, () => name));
   for (const message of warnings(options, io)) observer.notify({ level: 'warn', event: 'option-suspect', message });
   const stopper = new Stopper(observer);
   const offs = (['SIGINT', 'SIGTERM'] as const).map((signal) => io.onSignal(signal, () => stopper.signal(signal)));
   try {
     const start = await startNode();
     const node = await start(options, { observer });
+    name = node.name;
     stopper.started(node);
     if (isPretty) line(io.stdout, startBlock(node, VERSION, painter(hasColour(io, io.stdout))));
     else observer.notify({ level: 'info', event: 'node-started', message: `${node.name} has started`, data: startData(node, VERSION) });
     const { code, error } = await node.exited;
     if (error !== undefined) throw error;
+    observer.notify({ level: 'info', event: 'node-stopped', message: `${name} has stopped`, data: { noted: Object.fromEntries(counts.counts()) } });
     return code as ExitCode;
   } finally {
     for (const off of offs) off();
   }
 }
 
-function nodeObserver(io: CliIo, options: NodeOptions, isPretty: boolean): Observer {
+function nodeObserver(io: CliIo, options: NodeOptions, isPretty: boolean, name: () => string): Observer {
   const secrets = [options.key, options.httpToken].filter((secret) => secret !== '');
-  const bindings = options.name === '' ? {} : { node: options.name };
+  const bindings = (): Record<string, string> => (name() === '' ? {} : { node: name() });
   return logObserver({ level: options.logLevel, format: isPretty ? 'pretty' : 'json', output: io.stdout, colour: hasColour(io, io.stdout), bindings, secrets, now: io.now });
 }
 

@@ -30,10 +30,18 @@ test('the next endpoint is asked when one is dead, and the one that answered is 
     request.socket.destroy();
   });
   const fine = await serve(t, ok);
-  const client = new Client({ endpoints: () => [dead, broken, fine] });
+  const client = new Client({ endpoints: () => [dead, broken, fine], patienceMs: 0 });
   assert.deepEqual(await client.get('/x'), { fine: true });
   assert.deepEqual(await client.post('/x', { body: { a: 1 } }), { fine: true });
   assert.equal(asked, 1);
+});
+
+test('a node that takes the connection and drops it is starting: it is asked again', async (t) => {
+  let left = 2;
+  const starting = await serve(t, (request, response) => (left-- > 0 ? void request.socket.destroy() : ok(request, response)));
+  assert.deepEqual(await new Client({ endpoints: () => [starting] }).get('/x'), { fine: true });
+  left = Infinity;
+  await assert.rejects(new Client({ endpoints: () => [starting], patienceMs: 10 }).get('/x'), /it closed the connection, it may be starting or stopping/);
 });
 
 test('"no leader now" is asked again until there is one, or patience ends', async (t) => {

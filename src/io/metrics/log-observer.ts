@@ -10,8 +10,8 @@ export interface LogInit {
   readonly level: NoteLevel;
   readonly format: 'json' | 'pretty';
   readonly output: Writable;
-  /** In every line, e.g. `{ node: 'node1' }`. */
-  readonly bindings?: Readonly<Record<string, unknown>>;
+  /** In every line, e.g. `{ node: 'node1' }`; asked each time, since a name may become known only later. */
+  readonly bindings?: () => Readonly<Record<string, unknown>>;
   /** Texts that are never shown, whatever they stand in. */
   readonly secrets?: readonly string[];
   /** Only for `pretty`. @default false */
@@ -38,7 +38,7 @@ export function logObserver(init: LogInit): Observer {
 
 type Write = (note: Note & { readonly data: Readonly<Record<string, unknown>> }) => void;
 
-function jsonWriter({ output, bindings = {}, now = Date.now }: LogInit): Write {
+function jsonWriter({ output, bindings = () => ({}), now = Date.now }: LogInit): Write {
   const logger = pino(
     {
       level: 'debug',
@@ -53,7 +53,7 @@ function jsonWriter({ output, bindings = {}, now = Date.now }: LogInit): Write {
   );
   return ({ level, event, message, data }) => {
     const own = Object.entries(data).map(([key, value]) => [reserved.has(key) ? `${key}_` : key, value] as const);
-    logger[level]({ ...bindings, event, ...Object.fromEntries(own) }, '%s', message);
+    logger[level]({ ...bindings(), event, ...Object.fromEntries(own) }, '%s', message);
   };
 }
 

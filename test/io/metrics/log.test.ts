@@ -20,7 +20,7 @@ function log(notes: readonly Note[], init: Partial<LogInit> = {}): string {
 const note: Note = { level: 'info', event: 'leader-elected', message: 'node1 leads', data: { peer: '12D3', term: 4 } };
 
 test('JSON: one object a line, RFC 3339 time, level as a word, data beside', () => {
-  const text = log([note, { ...note, level: 'warn' }], { bindings: { node: 'node1' } });
+  const text = log([note, { ...note, level: 'warn' }], { bindings: () => ({ node: 'node1' }) });
   const lines = text.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(lines[0], { level: 'info', time: '2026-03-01T12:00:00.005Z', node: 'node1', event: 'leader-elected', peer: '12D3', term: 4, msg: 'node1 leads' });
   assert.equal(lines[1]?.['level'], 'warn');
