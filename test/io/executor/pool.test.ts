@@ -1,6 +1,6 @@
 /** Functions of bundles in pooled processes. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -8,6 +8,7 @@ import { bench, bundled, lives, temporaryFolder, until } from './harness.ts';
 
 const steps = `
   import { spawn } from 'node:child_process';
+  import { writeFileSync } from 'node:fs';
   let count = 0;
   export function echo(context) { const { signal, log, ...plain } = context; console.log('hello', plain.params); log('and %s', 'log'); console.error('err'); return plain; }
   export const pid = () => ({ pid: process.pid, count: ++count });
@@ -23,7 +24,7 @@ const steps = `
   export const rejects = async () => { Promise.reject(new Error('nobody awaits')); await new Promise(() => {}); };
   export const dies = () => process.kill(process.pid, 'SIGSEGV');
   export const polite = ({ signal }) => new Promise((done, fail) => signal.addEventListener('abort', () => { console.log('aborted', signal.reason.code); fail(signal.reason); }));
-  export const stubborn = () => { spawn('sleep', ['1000'], { detached: true }); while (true) {} };
+  export const stubborn = ({ env }) => { writeFileSync(env.PIDS, process.pid + ' ' + spawn('sleep', ['1000'], { detached: true }).pid); while (true) {} };
   export const child = () => new Promise((done) => spawn('sh', ['-c', 'echo from a child'], { stdio: 'inherit' }).on('close', () => done()));
   export const flood = () => { for (let i = 0; i < 200000; i++) console.log('line ' + i); };
   export const number = 7;
@@ -56,7 +57,7 @@ test('return values and failures of every kind', async (t) => {
   assert.equal((await run(bundled(steps, 'child'))).tail, 'from a child\n');
   assert.match((await run(bundled(steps, 'flood'))).tail, /^\[\d+ bytes cut\]\nline [^]*line 199999\n$/);
   const failures: [string, string, RegExp][] = [
-    ['fails', 'MODULE_THREW', /^TypeError: went wrong\n {2}caused by Error: the disk\n {4}at fails \(.*\.mjs:7:/],
+    ['fails', 'MODULE_THREW', /^TypeError: went wrong\n {2}caused by Error: the disk\n {4}at fails \(.*\.mjs:8:/],
     ['throwsText', 'MODULE_THREW', /^threw 'just text'/],
     ['big', 'MODULE_OUTPUT', /value "big" takes 5002 bytes/],
     ['exits', 'MODULE_EXIT', /ended its process with exit code 5/],
@@ -101,18 +102,18 @@ test('cancel aborts the signal; what does not listen is killed with its children
   const { run, executor } = bench(t, { graceMs: 300, maxPooled: 2 });
   const polite = bundled(steps, 'polite');
   const politely = run(polite);
-  const keeper = Number((await run(bundled(steps, 'pid'))).values['pid']);
+  await run(bundled(steps, 'pid'));
   executor.cancel(polite.fence, 'grace', 'MODULE_CANCELLED');
   const cancelled = await politely;
   assert.equal(cancelled.error?.code, 'MODULE_CANCELLED');
   assert.equal(cancelled.tail, 'aborted MODULE_CANCELLED\n');
   const pids = join(temporaryFolder(t), 'pids');
-  writeFileSync(pids, '');
-  const stubborn = await run(bundled(steps, 'stubborn', { spec: { timeoutMs: 200 } }));
+  const stubborn = await run(bundled(steps, 'stubborn', { env: { PIDS: pids }, spec: { timeoutMs: 200 } }));
   assert.equal(stubborn.error?.code, 'MODULE_TIMEOUT');
-  assert.ok(stubborn.durationMs >= 450 && stubborn.durationMs < 3_000, `${stubborn.durationMs} ms`);
+  assert.ok(stubborn.durationMs >= 450 && stubborn.durationMs < 5_000, `${stubborn.durationMs} ms`);
+  const [hostPid = 0, childPid = 0] = readFileSync(pids, 'utf8').split(' ').map(Number);
+  assert.deepEqual([lives(hostPid), lives(childPid)], [false, false]);
   assert.ok((await run(bundled(steps, 'pid'))).ok);
-  assert.ok(lives(keeper) || keeper > 0);
 });
 
 test('what waits for a process can be cancelled too', async (t) => {
