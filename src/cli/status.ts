@@ -44,7 +44,7 @@ function seats(list: StatusJson['voters'], paint: Paint): string {
 }
 
 function losses(status: StatusJson, paint: Paint): string {
-  const advice = status.advice === '' ? '' : `: ${oneLine(status.advice)}`;
+  const advice = status.advice === '' ? '' : ` (${oneLine(status.advice)})`;
   if (!status.quorum) return paint('red', `no quorum, nothing can be written${advice}`);
   const can = status.lossesTolerated === 0 ? 'no voter can be lost now' : status.lossesTolerated === 1 ? '1 voter can be lost now' : `${status.lossesTolerated} voters can be lost now`;
   return paint(status.lossesTolerated === 0 ? 'yellow' : 'green', can) + advice;

@@ -70,7 +70,7 @@ async function up({ io, startNode }: UpContext, flags: FlagValues): Promise<Exit
     else observer.notify({ level: 'info', event: 'node-started', message: `${node.name} has started`, data: startData(node, VERSION) });
     const { code, error } = await node.exited;
     if (error !== undefined) throw error;
-    observer.notify({ level: 'info', event: 'node-stopped', message: `${name} has stopped`, data: { noted: Object.fromEntries(counts.counts()) } });
+    observer.notify({ level: 'info', event: 'node-stopped', message: `${name} has stopped`, ...(isPretty ? {} : { data: { noted: Object.fromEntries(counts.counts()) } }) });
     return code as ExitCode;
   } finally {
     for (const off of offs) off();

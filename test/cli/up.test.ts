@@ -49,7 +49,7 @@ test('on a terminal: name and peer id, cluster, API, addresses, the join line wi
   assert.equal(code, 0);
   assert.match(stdout, /^skein \d+\.\d+\.\d+\n/);
   assert.equal(
-    stdout.slice(stdout.indexOf('\n') + 1),
+    stdout.slice(stdout.indexOf('\n') + 1).replace(/\d\d:\d\d:00\.000 INFO/, '12:01:00.000 INFO'),
     [
       '  node     box-NodeAA (NodeAAAA)',
       '  cluster  skein',
@@ -60,6 +60,7 @@ test('on a terminal: name and peer id, cluster, API, addresses, the join line wi
       `  join     SKEIN_KEY=${secret} node dist/node.js --bootstrap /ip4/192.168.1.5/tcp/9000`,
       '           A new cluster key was made: whoever has it is a member. Later: skein key show',
       '',
+      '12:01:00.000 INFO  box-NodeAA has stopped',
       '',
     ].join('\n'),
   );
@@ -83,6 +84,7 @@ test('not on a terminal: JSON lines, never with a key', async (t) => {
   await running.saw(/node-started/);
   exit.resolve({ code: 0 });
   const { stdout } = await running.done;
+  assert.match(stdout, /"noted":\{"option-suspect":2,"node-started":1\}/);
   const lines = parseLines(stdout) as unknown as Record<string, unknown>[];
   const started = lines.find((line) => line['event'] === 'node-started');
   assert.deepEqual(started?.['join'], ['node dist/node.js --bootstrap /ip4/192.168.1.5/tcp/9000']);
