@@ -45,7 +45,9 @@ async function run(io: CliIo, file: string, flags: RunFlags): Promise<ExitCode> 
 /** Loaded only by the verbs that read pipelines: the bundler is large. */
 export async function compileFile(io: CliIo, file: string, flags: ParamFlags): Promise<RunSpec> {
   const [{ loadPipeline }, { compileRun }] = await Promise.all([import('../pipeline/load.ts'), import('../pipeline/compile.ts')]);
-  const pipeline = await loadPipeline(file === '-' ? { text: await readAll(io.stdin), directory: io.cwd } : resolve(io.cwd, file));
+  // As typed, so that messages name it so.
+  const path = io.cwd === process.cwd() ? file : resolve(io.cwd, file);
+  const pipeline = await loadPipeline(file === '-' ? { text: await readAll(io.stdin), directory: io.cwd } : path);
   return compileRun(pipeline, await givenParams(flags, io));
 }
 

@@ -213,3 +213,26 @@ test('what no event told is read from the whole run at the end', async (t) => {
   assert.match(stdout, /00:00:02 FetchData succeeded in 00:00:02 on node1\n/);
   assert.match(stdout, /00:00:08 PublishResults succeeded in 00:00:02 on node1\n/);
 });
+
+test('a run of 5,000 modules: its past and its end come whole, though they come at once', async (t) => {
+  const bed = new TestBed(t);
+  const api = new FakeNode();
+  await bed.serve(api);
+  const spec = fakeSpec(Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`module-${i}`, []])), 'wide');
+  const { runId } = await api.submit(spec);
+  playAll(api, runId);
+  const { code, stdout } = await bed.run(['runs', 'watch', '7f01']);
+  assert.equal(code, 0);
+  assert.equal(stdout.match(/ succeeded in /g)?.length, 5000);
+  assert.match(stdout, /Modules: 5000/);
+});
+
+/** `play` in one step: module by module would be quadratic in the fake. */
+function playAll(api: FakeNode, runId: string): void {
+  const common = { runId: runId as (typeof api.events)[number]['runId'], runName: 'wide', at: api.now, node: 'node1', attempt: 1, fence: 1, note: '' };
+  for (const { name } of api.submitted[0]?.modules ?? []) {
+    api.events.push({ ...common, sequence: api.events.length + 1, type: 'module', phase: 'claimed', module: name, durationMs: 0 });
+    api.events.push({ ...common, sequence: api.events.length + 1, type: 'module', phase: 'succeeded', module: name, durationMs: 5 });
+  }
+  api.finish(runId, 'succeeded');
+}

@@ -1,12 +1,17 @@
 /** Server-sent events: one bounded stream to one reader. */
 import type { ServerResponse } from 'node:http';
-import { SSE_BUFFER_BYTES_MAX, SSE_HEARTBEAT_MS, SSE_RETRY_MS } from './limits.ts';
+import { SSE_BUFFER_BYTES_MAX, SSE_HEARTBEAT_MS, SSE_RETRY_MS, SSE_TOTAL_BYTES_MAX } from './limits.ts';
+
+/** A stream with less unsent than this is not worth counting all of them. */
+const UNCOUNTED_BYTES = 256 * 1024;
 
 export interface EventStream {
   /** @param id what a reader sends back as `Last-Event-ID` to go on after this event. */
   send(event: string, data: unknown, id?: number): void;
   /** Ends the stream after what was sent. */
   end(): void;
+  /** Bytes that the reader has not taken yet. */
+  unsentBytes(): number;
 }
 
 export interface EventStreamInit {
@@ -17,13 +22,23 @@ export interface EventStreamInit {
   readonly heartbeatMs?: number;
   /** @default SSE_BUFFER_BYTES_MAX */
   readonly bufferBytesMax?: number;
+  /** Unsent bytes of all streams, this one included; over SSE_TOTAL_BYTES_MAX the one that grows is cut off. @default none counted */
+  readonly totalUnsentBytes?: () => number;
 }
 
 /** Takes over the response: the head is sent at once, so that the reader knows it is connected. */
 export function openEventStream(init: EventStreamInit): EventStream {
   const { response, bufferBytesMax = SSE_BUFFER_BYTES_MAX } = init;
   let open = true;
-  const heartbeat = setInterval(() => write(': alive\n\n'), init.heartbeatMs ?? SSE_HEARTBEAT_MS);
+  let given = 0;
+  let takenBefore = 0;
+  const heartbeat = setInterval(() => {
+    const taken = given - response.writableLength;
+    const isStuck = response.writableLength > 0 && taken === takenBefore;
+    takenBefore = taken;
+    if (isStuck) close('slow');
+    else write(': alive\n\n');
+  }, init.heartbeatMs ?? SSE_HEARTBEAT_MS);
   heartbeat.unref();
 
   function close(reason: 'ended' | 'gone' | 'slow'): void {
@@ -34,11 +49,13 @@ export function openEventStream(init: EventStreamInit): EventStream {
     else response.destroy();
     init.onClose(reason);
   }
-  /** A reader that does not keep up is cut off: what waits for it must not grow without bound. */
+  /** What comes at once (the past of a run, a whole run) may wait in memory, but not without bound. */
   function write(text: string): void {
     if (!open) return;
+    given += Buffer.byteLength(text);
     response.write(text);
-    if (response.writableLength > bufferBytesMax) close('slow');
+    const unsent = response.writableLength;
+    if (unsent > bufferBytesMax || (unsent > UNCOUNTED_BYTES && (init.totalUnsentBytes?.() ?? 0) > SSE_TOTAL_BYTES_MAX)) close('slow');
   }
 
   response.on('close', () => close('gone'));
@@ -52,5 +69,6 @@ export function openEventStream(init: EventStreamInit): EventStream {
     end() {
       close('ended');
     },
+    unsentBytes: () => response.writableLength,
   };
 }

@@ -6,9 +6,11 @@ export const HTTP_BODY_BYTES_MAX = 32 * 1024 * 1024;
 export const HTTP_CONNECTIONS_MAX = 1024;
 /** Event streams open at one node. */
 export const SSE_STREAMS_MAX = 256;
-/** Unsent bytes of one event stream; a slower reader is cut off and resumes by `Last-Event-ID`. */
-export const SSE_BUFFER_BYTES_MAX = 1024 * 1024;
-/** A comment line keeps proxies and readers sure that the stream lives. */
+/** Unsent bytes of one event stream: the whole of a run of 100,000 modules, which comes at once, fits. */
+export const SSE_BUFFER_BYTES_MAX = 64 * 1024 * 1024;
+/** Unsent bytes of all event streams of a node together. */
+export const SSE_TOTAL_BYTES_MAX = 256 * 1024 * 1024;
+/** A comment line keeps proxies and readers sure that the stream lives. A reader that took nothing between two of them is cut off. */
 export const SSE_HEARTBEAT_MS = 15_000;
 /** Wait that readers are asked to keep before they reconnect. */
 export const SSE_RETRY_MS = 500;

@@ -89,6 +89,7 @@ function follow({ api, streams }: RunRoutesInit, reply: FastifyReply, runId: str
   let unwatch = (): void => undefined;
   const stream = openEventStream({
     response: reply.raw,
+    totalUnsentBytes: () => [...streams].reduce((sum, other) => sum + other.unsentBytes(), 0),
     onClose: () => {
       streams.delete(stream);
       gone.abort();

@@ -151,6 +151,15 @@ test('a reader that does not keep up is cut off at the bound', () => {
   stream.send('run', {});
 });
 
+test('a reader that takes nothing from one comment to the next is cut off', async () => {
+  const stuck = new Writable({ highWaterMark: 1, write: () => undefined });
+  const response = Object.assign(stuck, { writeHead: () => stuck }) as unknown as ServerResponse;
+  const hold = setTimeout(() => undefined, 5000);
+  const reason = await new Promise((resolve) => void openEventStream({ response, onClose: resolve, heartbeatMs: 2 }));
+  clearTimeout(hold);
+  assert.equal(reason, 'slow');
+});
+
 test('comments keep a quiet stream alive', async () => {
   const through = new PassThrough();
   const response = Object.assign(through, { writeHead: () => through }) as unknown as ServerResponse;
