@@ -48,8 +48,7 @@ export class LockFolder {
     });
     if (error === undefined) {
       server.removeAllListeners('error');
-      // It may be gone already: taken for dead between bind and listen. `isThere` tells.
-      if (process.platform !== 'win32' && existsSync(path)) chmodSync(path, 0o600);
+      if (process.platform !== 'win32') makePrivate(path);
       return { name, server };
     }
     if (error.code === 'EADDRINUSE') return undefined;
@@ -108,5 +107,14 @@ export class LockFolder {
 
   #pathTo(name: string): string {
     return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : `${this.#reach}/${name}`;
+  }
+}
+
+/** The file may be gone already, taken for dead between bind and listen: `isThere` finds out. */
+function makePrivate(path: string): void {
+  try {
+    chmodSync(path, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
