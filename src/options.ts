@@ -7,16 +7,14 @@ import { isIP } from 'node:net';
 import { SkeinError } from './errors.ts';
 import type { Timing } from './runtime/init.ts';
 import { definitions, otherVariables, type OptionEnv, type OptionFlag } from './options/definitions.ts';
+import { OPTION_VALUES_MAX, SLOTS_MAX } from './options/limits.ts';
 import { suggest } from './pipeline/suggest.ts';
 import { timingProfiles, type ProfileName } from './options/timing.ts';
 import { HTTP_PORT_DEFAULT, P2P_PORT_DEFAULT, invalid, parseAddress, parseInteger, parseLabel, parseName, parsePort, parseSwitch, parseTool } from './options/values.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-export type LogFormat = 'pretty' | 'json';
+type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+type LogFormat = 'pretty' | 'json';
 
-/** Most values of one repeatable option. */
-export const OPTION_VALUES_MAX = 256;
-export const SLOTS_MAX = 65_536;
 const TOKEN_LENGTH_MIN = 16;
 
 export interface NodeOptions {

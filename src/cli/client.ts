@@ -8,6 +8,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SkeinError, errorCodes, isSkeinError, type ErrorCode } from '../errors.ts';
 import type { Endpoint } from './endpoints.ts';
+import { RESPONSE_BYTES_MAX } from './limits.ts';
 import { SseParser, type SseEvent } from './sse-parser.ts';
 
 export interface ClientInit {
@@ -35,7 +36,6 @@ const RECONNECT_MS = 30_000;
 /** Streams send a comment every 15 s; a longer silence means that the node is gone. */
 const SILENCE_MS = 40_000;
 const RETRY_MS = 250;
-export const RESPONSE_BYTES_MAX = 256 * 1024 * 1024;
 
 export class Client {
   readonly #init: ClientInit;

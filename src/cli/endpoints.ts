@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { SkeinError } from '../errors.ts';
 import { SLOT_FOLDERS_MAX, dataRoot, socketPathOf } from '../io/paths.ts';
 import type { CliIo } from './io.ts';
+import { ENDPOINTS_MAX } from './limits.ts';
 
 export interface Endpoint {
   /** As said to people. */
@@ -11,9 +12,6 @@ export interface Endpoint {
   readonly socketPath?: string;
   readonly url?: URL;
 }
-
-/** Most endpoints that are tried. */
-export const ENDPOINTS_MAX = 64;
 
 export interface EndpointFlags {
   /** `--api URL`, repeatable. */

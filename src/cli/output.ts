@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { line, type CliIo } from './io.ts';
 import { table, type Column } from './table.ts';
 
-export const formats = ['table', 'wide', 'json', 'yaml', 'name', 'jsonl'] as const;
+const formats = ['table', 'wide', 'json', 'yaml', 'name', 'jsonl'] as const;
 export type Format = (typeof formats)[number];
 
 export function outputOption(fallback: Format = 'table'): Option {

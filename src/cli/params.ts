@@ -5,13 +5,12 @@ import { parse } from 'yaml';
 import type { Json } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
 import type { CliIo } from './io.ts';
+import { PARAMS_FILE_BYTES_MAX } from './limits.ts';
 
 export interface ParamFlags {
   readonly param?: readonly string[];
   readonly paramsFile?: string;
 }
-
-const PARAMS_FILE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Single parameters win over those of the file. @throws SkeinError PARAM_INVALID */
 export async function givenParams(flags: ParamFlags, io: Pick<CliIo, 'cwd' | 'stdin'>): Promise<Record<string, Json>> {

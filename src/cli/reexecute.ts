@@ -14,7 +14,7 @@ export const WRAPPED_VARIABLE = 'SKEIN_REEXECUTED';
 const USAGE_EXIT_CODE = 2;
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGBREAK'] as const;
 
-export interface ReexecuteInit {
+interface ReexecuteInit {
   readonly script: string;
   readonly argv: readonly string[];
   readonly majorMin: number;

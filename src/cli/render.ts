@@ -40,7 +40,7 @@ function transitionWords(module: TrackedModule, before: ModuleJson['phase'], pai
 }
 
 /** `run 7f01 transcode 12/40 ▓▓▓░░░░░░░ 30% ETA 4m10s 6 nodes` */
-export function headerLine(view: Pick<RunJson, 'shortId' | 'name'>, tracker: RunTracker, now: number, paint: Paint): string {
+function headerLine(view: Pick<RunJson, 'shortId' | 'name'>, tracker: RunTracker, now: number, paint: Paint): string {
   const { total, done } = tracker.counts;
   const share = total === 0 ? 1 : done / total;
   const filled = Math.floor(share * BAR_WIDTH);

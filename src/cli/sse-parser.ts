@@ -1,5 +1,6 @@
 /** Server-sent events as the WHATWG says, chunk by chunk, within bounds. */
 import { SkeinError } from '../errors.ts';
+import { SSE_EVENT_LENGTH_MAX } from './limits.ts';
 
 export interface SseEvent {
   /** `message` when the stream names none. */
@@ -8,9 +9,6 @@ export interface SseEvent {
   /** Last id seen so far, '' if none. */
   readonly id: string;
 }
-
-/** Characters of one event; a run of 100,000 modules fits in its `final` event. */
-export const SSE_EVENT_LENGTH_MAX = 128 * 1024 * 1024;
 
 export class SseParser {
   /** Asked for by the stream, ms; undefined = not said. */

@@ -22,7 +22,7 @@ async function status(io: CliIo, flags: StatusFlags): Promise<ExitCode> {
   return found.quorum ? exitCodes.ok : exitCodes.unreachable;
 }
 
-export function describeStatus(status: StatusJson, paint: Paint): string {
+function describeStatus(status: StatusJson, paint: Paint): string {
   const rows: [string, string][] = [
     ['Cluster', `${oneLine(status.clusterName)}${status.cellId === '' ? '' : `, cell ${status.cellId.slice(0, 8)}`}`],
     ['This node', `${nodeLabel(oneLine(status.node.name), status.node.nodeId)}, ${status.node.phase}, version ${oneLine(status.node.version)}`],

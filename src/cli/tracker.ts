@@ -114,7 +114,7 @@ export class RunTracker {
   }
 }
 
-export function isRunning(phase: Phase): boolean {
+function isRunning(phase: Phase): boolean {
   return phase === 'claimed' || phase === 'running';
 }
 

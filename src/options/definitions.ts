@@ -17,7 +17,7 @@ export interface OptionDefinition {
   readonly fallback: string;
 }
 
-export const optionDefinitions = [
+const optionDefinitions = [
   { flag: 'bootstrap', env: 'SKEIN_BOOTSTRAP', value: 'ADDR', repeatable: true, fallback: 'none', meaning: 'A node to dial first: a multiaddr, host:port or a DNS name (port 9000). Needed where mDNS does not reach.' },
   { flag: 'name', env: 'SKEIN_NAME', value: 'NAME', fallback: 'HOSTNAME-<6 of the peer id>', meaning: 'Name of this node, shown to people.' },
   { flag: 'label', env: 'SKEIN_LABEL', value: 'K[=V]', repeatable: true, fallback: 'none', meaning: 'A label that modules may require.' },

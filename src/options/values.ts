@@ -3,15 +3,10 @@ import { isIP } from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
 import { SkeinError } from '../errors.ts';
 import { DURATION_FORM, parseDuration } from '../pipeline/units.ts';
+import { ADDRESS_LENGTH_MAX, DURATION_MS_MAX } from './limits.ts';
 
 export const P2P_PORT_DEFAULT = 9000;
 export const HTTP_PORT_DEFAULT = 8080;
-
-/** Longest text of one option value; guards against pasted files. */
-const VALUE_LENGTH_MAX = 1024;
-
-/** Longest duration that a timer takes (2^31 - 1 ms, about 24 days). */
-export const DURATION_MS_MAX = 2_147_483_647;
 
 /** @param origin where the value came from, e.g. `--slots` or `SKEIN_SLOTS`; starts the message. */
 export function invalid(origin: string, found: string, expected: string): SkeinError {
@@ -67,7 +62,7 @@ export function parseTool(text: string, origin: string): string {
  */
 export function parseAddress(text: string, origin: string): string {
   const expected = 'a multiaddr (/ip4/192.168.1.5/tcp/9000), host:port, or a DNS name';
-  if (text.length > VALUE_LENGTH_MAX) throw invalid(origin, text, expected);
+  if (text.length > ADDRESS_LENGTH_MAX) throw invalid(origin, text, expected);
   const trimmed = text.trim();
   if (trimmed.startsWith('/')) return checkedMultiaddr(trimmed, origin, expected);
   if (trimmed.includes('://')) throw invalid(origin, text, `${expected}; not a URL: nodes speak libp2p on their p2p port, not HTTP`);

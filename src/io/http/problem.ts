@@ -4,7 +4,7 @@ import { SkeinError, errorCodes, isSkeinError, type ErrorCode } from '../../erro
 import type { z } from 'zod';
 import { PROBLEMS_MAX } from './limits.ts';
 
-export interface ProblemPlace {
+interface ProblemPlace {
   /** JSON path into the request, `$.spec.modules[3].needs`; or file:line:column of a pipeline. */
   readonly path: string;
   readonly message: string;
@@ -98,7 +98,7 @@ function depthOf(issues: readonly z.core.$ZodIssue[]): number {
   return Math.max(0, ...issues.slice(0, PROBLEMS_MAX).map((issue) => issue.path.length));
 }
 
-export function jsonPath(path: readonly PropertyKey[]): string {
+function jsonPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
     const name = String(key);

@@ -54,7 +54,7 @@ interface Check {
   readonly message: string;
 }
 
-export function readiness(cluster: ClusterStatus): Check[] {
+function readiness(cluster: ClusterStatus): Check[] {
   const { phase } = cluster.node;
   return [
     { name: 'joined', ok: phase === 'member' || phase === 'worker', message: `the node is ${phase}` },
@@ -64,7 +64,7 @@ export function readiness(cluster: ClusterStatus): Check[] {
 }
 
 /** By name, peer id, or a prefix or suffix of the peer id (its end is what people are shown) that fits one only. */
-export function findNode(nodes: readonly NodeView[], wanted: string): NodeView {
+function findNode(nodes: readonly NodeView[], wanted: string): NodeView {
   const exact = nodes.filter((node) => node.nodeId === wanted || node.name === wanted);
   const found = exact.length > 0 ? exact : nodes.filter((node) => wanted !== '' && (node.nodeId.startsWith(wanted) || node.nodeId.endsWith(wanted) || node.name.startsWith(wanted)));
   const [first] = found;

@@ -123,7 +123,7 @@ export type StatusJson = z.infer<typeof statusSchema>;
 export type AcceptedJson = z.infer<typeof acceptedSchema>;
 
 /** Wall ms → RFC 3339; 0 → null. A stamp outside of what Date can hold counts as unknown. */
-export function timeText(ms: number): string | null {
+function timeText(ms: number): string | null {
   return ms > 0 && ms < 8.64e15 ? new Date(ms).toISOString() : null;
 }
 

@@ -40,7 +40,7 @@ function maskObject(value: object, secrets: readonly string[], depth: number): u
 }
 
 /** `{type, message, stack, code}` */
-export function errorForm(error: Error, secrets: readonly string[]): Record<string, unknown> {
+function errorForm(error: Error, secrets: readonly string[]): Record<string, unknown> {
   const code = isSkeinError(error) ? error.code : (error as NodeJS.ErrnoException).code;
   return {
     type: error.name,
