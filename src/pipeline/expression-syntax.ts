@@ -12,7 +12,7 @@ export const contextNames = ['params', 'needs', 'env', 'run'] as const;
 /** Contexts and functions that a later version brings. */
 const laterNames: readonly string[] = ['item', 'inputs', 'matrix', 'secrets', 'success', 'failure', 'always', 'cancelled', 'hashFiles'];
 /** Spelling of the functions; calls are matched without regard to case, as in GitHub Actions. */
-export const functionNames: readonly string[] = ['case', 'contains', 'endsWith', 'format', 'fromJSON', 'join', 'startsWith', 'toJSON'];
+const functionNames: readonly string[] = ['case', 'contains', 'endsWith', 'format', 'fromJSON', 'join', 'startsWith', 'toJSON'];
 
 /** `${{ text }}` inside a string: `text` is what stands between the braces. */
 export interface TemplateExpression {

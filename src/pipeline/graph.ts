@@ -3,8 +3,7 @@ import { unreachable } from '../core/lib/assert.ts';
 import type { ModuleSpec, RunSpec } from '../core/cell/types.ts';
 import { planWaves } from '../core/plan/waves.ts';
 
-export const graphFormats = ['mermaid', 'dot', 'json', 'text'] as const;
-export type GraphFormat = (typeof graphFormats)[number];
+export type GraphFormat = 'mermaid' | 'dot' | 'json' | 'text';
 
 type Graph = Pick<RunSpec, 'name' | 'modules'>;
 
