@@ -44,19 +44,20 @@ function followMembers(core: Core, leading: Leading): void {
   const members = new Set(membersOf(core.config));
   members.delete(core.self);
   for (const progress of leading.progress.values()) {
-    if (!members.has(progress.member) && !progress.isLeaving) progress.leavesAt = core.now + core.timing.electionMs;
+    if (!members.has(progress.member)) progress.leaves ??= { index: core.log.configIndex, until: core.now + core.timing.electionMs };
   }
   for (const member of members) {
-    if (leading.progress.get(member)?.isLeaving ?? true) leading.progress.set(member, new Progress(member, core.log.lastIndex + 1));
+    const known = leading.progress.get(member);
+    if (known === undefined || known.leaves !== undefined) leading.progress.set(member, new Progress(member, core.log.lastIndex + 1));
   }
 }
 
 /** Forgets those who left once they know it, or have had time enough. */
 export function dropLeft(core: Core, leading: Leading): void {
-  for (const progress of leading.progress.values()) {
-    if (!progress.isLeaving) continue;
-    const knows = progress.matchIndex >= core.log.configIndex && Math.min(progress.sentCommit, core.commitIndex) >= core.log.configIndex;
-    if (knows || core.now >= progress.leavesAt) leading.progress.delete(progress.member);
+  for (const { member, leaves, matchIndex, sentCommit } of leading.progress.values()) {
+    if (leaves === undefined) continue;
+    const knows = matchIndex >= leaves.index && sentCommit >= leaves.index;
+    if (knows || core.now >= leaves.until) leading.progress.delete(member);
   }
 }
 

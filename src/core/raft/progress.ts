@@ -31,8 +31,8 @@ export class Progress {
   lastAckedSentAt = -Infinity;
   caughtUpAt = -Infinity;
   snapshotAskedAt = -Infinity;
-  /** No longer a member: still sent the configuration that says so, until then at most. */
-  leavesAt = Infinity;
+  /** No longer a member: still sent the log up to the configuration that says so, until `until` at most. */
+  leaves: { readonly index: LogIndex; readonly until: number } | undefined;
   /** The log went backwards once; said so already. */
   alarmed = false;
   #inflight: Inflight[] = [];
@@ -42,10 +42,6 @@ export class Progress {
   constructor(member: MemberId, nextIndex: LogIndex) {
     this.member = member;
     this.nextIndex = nextIndex;
-  }
-
-  get isLeaving(): boolean {
-    return this.leavesAt !== Infinity;
   }
 
   get windowFull(): boolean {

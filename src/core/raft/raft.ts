@@ -138,7 +138,7 @@ export class Raft {
   /** One per follower and standby while leading, else empty. */
   progress(): FollowerProgress[] {
     const { state } = this.#core;
-    return state.role === 'leader' ? [...state.progress.values()].filter((progress) => !progress.isLeaving).map((progress) => progress.view()) : [];
+    return state.role === 'leader' ? [...state.progress.values()].filter((progress) => progress.leaves === undefined).map((progress) => progress.view()) : [];
   }
 
   /** @returns whether a heartbeat is due with this input. */

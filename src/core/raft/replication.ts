@@ -1,6 +1,7 @@
 /** The leader's side of Append: who is sent what, and what the answers say. */
 import type { LogIndex, MemberId } from '../lib/ids.ts';
 import { isVoter } from './config.ts';
+import { dropLeft } from './leader.ts';
 import { entryBytes } from './limits.ts';
 import type { Progress } from './progress.ts';
 import type { Core, Leading } from './state.ts';
@@ -31,7 +32,7 @@ export function replicate(core: Core, leading: Leading, force: boolean): void {
 
 function replicateTo(core: Core, leading: Leading, progress: Progress, ask: boolean, shared: Batch | undefined): Batch | undefined {
   let batch = shared;
-  const limit = lastIndexFor(core, progress.member);
+  const limit = lastIndexFor(core, progress);
   let sent = false;
   while (hasRoom(progress, limit)) {
     if (core.log.termAt(progress.nextIndex - 1) === undefined) {
@@ -52,10 +53,11 @@ function replicateTo(core: Core, leading: Leading, progress: Progress, ask: bool
  * hold the longest log of all, refuse everybody who needs its vote in the joint phase, and not campaign itself (rule 9):
  * with the leader's own copy lost before its sync, or its process gone, nobody could ever be elected.
  */
-function lastIndexFor(core: Core, member: MemberId): LogIndex {
+function lastIndexFor(core: Core, { member, leaves }: Progress): LogIndex {
   const { log } = core;
   const withheld = log.configIndex > core.commitIndex && !isVoter(log.config, member) && !core.mutant('final-to-demoted');
-  return withheld ? log.configIndex - 1 : log.lastIndex;
+  const last = withheld ? log.configIndex - 1 : log.lastIndex;
+  return leaves === undefined ? last : Math.min(last, leaves.index);
 }
 
 /** Whether an Append with entries (or, in probe, any first one) may leave now. */
@@ -109,6 +111,7 @@ export function onAppendReply(core: Core, leading: Leading, from: MemberId, mess
   noteContact(core, leading, progress, message);
   if (message.ok) accepted(core, progress, message);
   else rejected(core, progress, message);
+  if (progress.leaves !== undefined) dropLeft(core, leading);
 }
 
 /** Any answer of this term shows that the follower still followed when that Append reached it. */

@@ -1,7 +1,8 @@
 /** The cell of the storm: see storm.ts. */
 import type { MemberId } from '../../../../src/core/lib/ids.ts';
+import { coalesce } from '../../../../src/core/raft/coalesce.ts';
 import { Raft } from '../../../../src/core/raft/raft.ts';
-import type { Entry, LinkState, RaftEffect, RaftInput, RaftMessage } from '../../../../src/core/raft/types.ts';
+import type { Entry, LinkState, Outgoing, RaftEffect, RaftInput, RaftMessage } from '../../../../src/core/raft/types.ts';
 import { NO_SNAPSHOT, TIMING } from './cell.ts';
 import { Checker, Violation } from './checker.ts';
 import { LabDisk } from './disk.ts';
@@ -184,13 +185,21 @@ export class StormCell {
       member.syncing = false;
       const done = member.disk.sync(count);
       this.checker.synced(member);
-      for (const persist of done) for (const { to, message } of persist.messages) this.#send(member, to, message);
+      this.#sendCoalesced(member, done.flatMap((persist) => persist.messages));
       this.step(member, { type: 'persisted', now: this.clock(member), sequence: done.at(-1)!.sequence });
       this.#sync(member);
     });
   }
 
   // ── network ──
+
+  /** Like a transport that puts all messages of one turn into one frame per peer. */
+  #sendCoalesced(member: StormMember, messages: readonly Outgoing[]): void {
+    for (const to of new Set(messages.map((item) => item.to))) {
+      const frame = messages.filter((item) => item.to === to).map((item) => item.message);
+      for (const message of coalesce(frame)) this.#send(member, to, message);
+    }
+  }
 
   isCut(from: StormMember, to: StormMember): boolean {
     return this.cuts.has(`${from.id}>${to.id}`);
