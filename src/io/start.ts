@@ -3,7 +3,7 @@
  * the first socket opens to others, and what was opened is closed again when a later step fails.
  */
 import { mkdirSync } from 'node:fs';
-import { loadavg, availableParallelism, hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { Capabilities } from '../core/cell/types.ts';
@@ -14,7 +14,7 @@ import type { Observer } from '../ports/observer.ts';
 import { RuntimeNodeApi } from '../runtime/node-api.ts';
 import { NodeRuntime } from '../runtime/node-runtime.ts';
 import { VERSION } from '../version.ts';
-import { probeCapabilities } from './capabilities/capabilities.ts';
+import { loadAverage, probeCapabilities } from './capabilities/capabilities.ts';
 import { realClock } from './clock.ts';
 import { compileText } from './compile-text.ts';
 import { acquireDataDir, type DataDir } from './data-dir/data-dir.ts';
@@ -30,6 +30,8 @@ import type { JoinLine, NodeExit, RunningNode, StopMode } from './running-node.t
 /** Characters of the peer id in a default name; its end, since its beginning is the same for all. */
 const NAME_ID_LENGTH = 6;
 const LOAD_EVERY_MS = 2000;
+/** Processes for TypeScript modules. */
+const POOLED_MAX = 64;
 
 export interface StartExtras {
   readonly observer: Observer;
@@ -78,15 +80,19 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
     clock,
   });
   opened.push(() => transport.stop());
-  const executor = createExecutor({ workDir: join(dataDir.path, 'work'), nodeName: name, nodeId, observer, clock, registered, evaluate: evaluateEnv });
+  const executor = createExecutor({ workDir: join(dataDir.path, 'work'), nodeName: name, nodeId, observer, clock, registered, evaluate: evaluateEnv, maxPooled: pooledMax(options.slots) });
   opened.push(() => new Promise<void>((resolve) => executor.stop(resolve)));
   executor.warmUp();
   const logDir = join(dataDir.path, 'log');
   mkdirSync(logDir, { recursive: true, mode: 0o700 });
   const exit = Promise.withResolvers<NodeExit>();
-  const fatal = (error: Error): void => exit.resolve({ code: 1, error });
+  // A disk that failed must not be answered for: the runtime falls silent at once, the rest is tidied up after it.
+  const fatal = (error: Error): void => {
+    runtime.stop();
+    exit.resolve({ code: 1, error });
+  };
   const disk = new FolderDisk(logDir);
-  const runtime = new NodeRuntime({
+  const runtime: NodeRuntime = new NodeRuntime({
     ports: { clock, random: realRandom(), disk, transport, executor, observer, fatal },
     name,
     clusterName: options.clusterName,
@@ -96,10 +102,16 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
     timing: options.timing,
   });
   const api = new RuntimeNodeApi(runtime);
-  const http = extras.http === false ? undefined : await listenHttp({ api, observer, compile: compileText, version: VERSION, token: options.httpToken, host: options.httpHost, port: options.httpPort, socket: { server: dataDir.server } });
+  const listen = { token: options.httpToken, allowedHosts: [name], host: options.httpHost, port: options.httpPort, socket: { server: dataDir.server } };
+  const http = extras.http === false ? undefined : await listenHttp({ api, observer, compile: compileText, version: VERSION, ...listen });
   if (http !== undefined) opened.push(() => http.close());
   runtime.start();
-  const load = setInterval(() => runtime.setLoad((loadavg()[0] ?? 0) / availableParallelism()), LOAD_EVERY_MS);
+  const observe = (): void => {
+    runtime.setLoad(loadAverage());
+    transport.setSeeking(runtime.cell === '');
+  };
+  transport.setSeeking(true);
+  const load = setInterval(observe, LOAD_EVERY_MS);
   load.unref();
   const parts: Parts = { runtime, transport, executor, http, dataDir, load };
   const stop = stopper(parts, exit.resolve);
@@ -117,6 +129,11 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
     stop,
     exited: exit.promise,
   };
+}
+
+/** As many functions as there are slots may wait for something at once, but a process costs memory. */
+function pooledMax(slots: number): number {
+  return Math.max(availableParallelism(), Math.min(slots, POOLED_MAX));
 }
 
 interface Parts {
