@@ -1,5 +1,5 @@
 /**
- * Log entries as bytes, the same for the write-ahead log and for Append messages, so that an entry is encoded once.
+ * Log entries as bytes, the same for the write-ahead log and for Append messages.
  *
  * entry   = kind u8, index varint, term varint, [config: length varint, CBOR], data length varint, data
  * entries = count varint, then each entry; indexes rise by one and terms never fall
@@ -25,33 +25,40 @@ const ENTRY_BYTES_MIN = 4;
 const kinds: readonly EntryKind[] = ['genesis', 'noop', 'config', 'command'];
 const kindCodes: Readonly<Record<EntryKind, number>> = { genesis: 0, noop: 1, config: 2, command: 3 };
 
-const encodings = new WeakMap<Entry, Uint8Array>();
+/**
+ * A config is encoded once. Entries are not: they are written straight into the frame or message, and remembering the
+ * bytes of a small one costs several times more than writing them again.
+ */
+const configs = new WeakMap<Config, Uint8Array>();
 
-/** Encodes once per entry object; the bytes are shared and must not be changed. */
-export function encodeEntry(entry: Entry): Uint8Array {
-  const known = encodings.get(entry);
-  if (known !== undefined) return known;
-  const bytes = encodeFresh(entry);
-  encodings.set(entry, bytes);
-  return bytes;
+/** Bytes of one entry. */
+export function entryLength(entry: Entry): number {
+  const { index, term, config, data } = entry;
+  const head = 1 + varintLength(index) + varintLength(term);
+  const body = varintLength(data.length) + data.length;
+  if (config === undefined) return head + body;
+  const { length } = encodeConfig(config);
+  return head + varintLength(length) + length + body;
 }
 
 /** Bytes that `writeEntries` needs. */
 export function entriesLength(entries: readonly Entry[]): number {
   let length = varintLength(entries.length);
-  for (const entry of entries) length += encodeEntry(entry).length;
+  for (const entry of entries) length += entryLength(entry);
   return length;
 }
 
 /** Writes the entries at `offset` of a buffer that has `entriesLength` bytes left. @returns the offset after them. */
 export function writeEntries(entries: readonly Entry[], target: Uint8Array, offset: number): number {
   let at = writeVarint(target, offset, entries.length);
-  for (const entry of entries) {
-    const bytes = encodeEntry(entry);
-    target.set(bytes, at);
-    at += bytes.length;
-  }
+  for (const entry of entries) at = writeEntry(entry, target, at);
   return at;
+}
+
+export function encodeEntry(entry: Entry): Uint8Array {
+  const bytes = new Uint8Array(entryLength(entry));
+  writeEntry(entry, bytes, 0);
+  return bytes;
 }
 
 export function encodeEntries(entries: readonly Entry[]): Uint8Array {
@@ -89,7 +96,6 @@ export function readEntries(reader: ByteReader): Entry[] {
 }
 
 function readEntry(reader: ByteReader): Entry {
-  const start = reader.position;
   const kind = kinds[reader.u8()];
   if (kind === undefined) throw invalid('unknown kind of entry');
   const index = reader.varint();
@@ -100,31 +106,26 @@ function readEntry(reader: ByteReader): Entry {
   if (length > ENTRY_DATA_BYTES_MAX) throw invalid(`entry is too large: ${length}`);
   if (length > 0 && !hasData(kind)) throw invalid(`${kind} entry with data`);
   const data = reader.take(length);
-  const entry: Entry = config === undefined ? { index, term, kind, data } : { index, term, kind, config, data };
-  encodings.set(entry, reader.bytes.subarray(start, reader.position));
-  return entry;
+  return config === undefined ? { index, term, kind, data } : { index, term, kind, config, data };
 }
 
-function encodeFresh(entry: Entry): Uint8Array {
-  assert(entry.index > 0 && entry.term > 0, 'entry without index or term');
-  assert(entry.data.length <= ENTRY_DATA_BYTES_MAX, `entry of ${entry.data.length} bytes is over the limit`);
-  assert(entry.data.length === 0 || hasData(entry.kind), `${entry.kind} entry with data`);
-  assert((entry.config !== undefined) === hasConfig(entry.kind), `${entry.kind} entry: config is missing or not allowed`);
-  const config = entry.config === undefined ? undefined : encodeConfig(entry.config);
-  const configLength = config === undefined ? 0 : varintLength(config.length) + config.length;
-  const dataLength = varintLength(entry.data.length) + entry.data.length;
-  const bytes = new Uint8Array(1 + varintLength(entry.index) + varintLength(entry.term) + configLength + dataLength);
-  bytes[0] = kindCodes[entry.kind];
-  let at = writeVarint(bytes, 1, entry.index);
-  at = writeVarint(bytes, at, entry.term);
-  if (config !== undefined) {
-    at = writeVarint(bytes, at, config.length);
-    bytes.set(config, at);
-    at += config.length;
-  }
-  at = writeVarint(bytes, at, entry.data.length);
-  bytes.set(entry.data, at);
-  return bytes;
+function writeEntry(entry: Entry, target: Uint8Array, offset: number): number {
+  const { index, term, kind, config, data } = entry;
+  assert(index > 0 && term > 0, 'entry without index or term');
+  assert(data.length <= ENTRY_DATA_BYTES_MAX, `entry of ${data.length} bytes is over the limit`);
+  assert(data.length === 0 || hasData(kind), `${kind} entry with data`);
+  assert((config !== undefined) === hasConfig(kind), `${kind} entry: config is missing or not allowed`);
+  target[offset] = kindCodes[kind];
+  let at = writeVarint(target, offset + 1, index);
+  at = writeVarint(target, at, term);
+  if (config !== undefined) at = writeBytes(encodeConfig(config), target, at);
+  return writeBytes(data, target, at);
+}
+
+function writeBytes(bytes: Uint8Array, target: Uint8Array, offset: number): number {
+  const at = writeVarint(target, offset, bytes.length);
+  target.set(bytes, at);
+  return at + bytes.length;
 }
 
 function hasConfig(kind: EntryKind): boolean {
@@ -135,10 +136,13 @@ function hasData(kind: EntryKind): boolean {
   return kind === 'genesis' || kind === 'command';
 }
 
-/** CBOR of [voters, outgoing, standbys, removed]. */
+/** CBOR of [voters, outgoing, standbys, removed]. Shared: not to be changed. */
 export function encodeConfig(config: Config): Uint8Array {
+  const known = configs.get(config);
+  if (known !== undefined) return known;
   const bytes = encode([config.voters, config.outgoing, config.standbys, config.removed]);
   assert(bytes.length <= CONFIG_BYTES_MAX, 'config is over its size limit');
+  configs.set(config, bytes);
   return bytes;
 }
 

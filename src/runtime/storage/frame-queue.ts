@@ -2,7 +2,7 @@
 import { assert } from '../../core/lib/assert.ts';
 import type { LogIndex } from '../../core/lib/ids.ts';
 import type { Entry, HardState, SnapshotMeta } from '../../core/raft/types.ts';
-import { encodeEntry } from '../../protocol/entry-codec.ts';
+import { entryLength } from '../../protocol/entry-codec.ts';
 import { FRAME_ENTRIES_BYTES, type FramePayload, type LogPosition } from './frame.ts';
 
 /** Written in this order: `snapshot` (the log is reset to it), `hard`, drop all after `truncateAfter`, append `entries`. */
@@ -50,7 +50,7 @@ export class FrameQueue {
     if (batch.truncateAfter !== undefined) this.#truncate(frame, batch.truncateAfter);
     for (const entry of batch.entries) {
       if (frame.bytes >= FRAME_ENTRIES_BYTES) frame = this.#open(now);
-      const bytes = encodeEntry(entry).length;
+      const bytes = entryLength(entry);
       frame.entries.push(entry);
       frame.bytes += bytes;
       this.#bytes += bytes;
@@ -85,7 +85,7 @@ export class FrameQueue {
   /** Keeps the first `kept` entries of a frame. */
   #drop(frame: PendingFrame, kept: number): void {
     for (const entry of frame.entries.splice(kept)) {
-      const bytes = encodeEntry(entry).length;
+      const bytes = entryLength(entry);
       frame.bytes -= bytes;
       this.#bytes -= bytes;
     }
