@@ -49,6 +49,7 @@ export class Worker {
   readonly #waitingForSpec = new Map<Fence, AssignItem>();
   #cell: CellId | '' = '';
   #leader: NodeId | '' = '';
+  #leaderAnswered = false;
   #session: Session = { state: 'none' };
   /** As which the session was opened. */
   #member: MemberId | '' = '';
@@ -108,8 +109,18 @@ export class Worker {
       return;
     }
     if (this.#session.state === 'opening') this.#session = { state: 'none' };
-    this.#keepalive();
+    this.#leaderAnswered = false;
+    this.#greet(leader, this.#context.timing.heartbeatMs);
     this.#results.resend();
+  }
+
+  /** A leader that was just elected hears nobody before its Noop is committed: say it again soon, until it answers. */
+  #greet(leader: NodeId, againMs: number): void {
+    this.#keepalive();
+    if (againMs >= this.#context.timing.keepaliveMs) return;
+    this.#context.after(againMs, () => {
+      if (this.#leader === leader && !this.#leaderAnswered) this.#greet(leader, 2 * againMs);
+    });
   }
 
   /** Take no more work; `now`: hand back what runs as well. */
@@ -222,6 +233,7 @@ export class Worker {
 
   #keepaliveReply(message: Extract<WorkMessage, { type: 'keepaliveReply' }>): void {
     if (this.#session.state !== 'open' || message.session !== this.#session.id || message.cell !== this.#cell) return;
+    this.#leaderAnswered = true;
     this.#hooks.contacts(message.contacts);
     if (!message.known) {
       this.#session = { state: 'none' };
