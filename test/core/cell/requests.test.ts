@@ -2,13 +2,14 @@
 import { strict as assert } from 'node:assert';
 import test from 'node:test';
 import * as limits from '../../../src/core/cell/limits.ts';
+import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
 import { uuidV7 } from '../../../src/core/lib/uuid-v7.ts';
-import { TestCell, module, spec, start } from './cells.ts';
+import { TestCell, hooks, module, spec, start } from './cells.ts';
 
 const one = spec([module('a')]);
 
 function key(at: number, n = 0): string {
-  return uuidV7(at, new Uint8Array([n >> 8, n, 1, 2, 3, 4, 5, 6, 7, 8]));
+  return uuidV7(at, new Uint8Array([1, 2, 3, n >> 8, n, 4, 5, 6, 7, 8]));
 }
 
 test('the same key gives the same run, whatever becomes of it', () => {
@@ -47,7 +48,11 @@ test('over 10,000 keys the oldest are forgotten, and then expired rather than ru
     cell.apply({ type: 'cancel', run, reason: '' });
   }
   assert.equal(cell.state.requests.size, limits.REQUEST_KEYS_MAX);
-  assert.equal(cell.refusal({ type: 'submit', requestKey: first, spec: one }), 'KEY_EXPIRED');
+  const sections = toSections(cell.state);
+  const restored = fromSections(sections.header, sections.runs.map((run) => run.plain()), hooks);
+  assert.equal(stateHash(restored), stateHash(cell.state));
+  cell.state = restored;
+  assert.equal(cell.refusal({ type: 'submit', requestKey: first, spec: one }), 'KEY_EXPIRED', 'after a restore as well');
   assert.equal(cell.refusal({ type: 'submit', requestKey: key(cell.now, 1), spec: one }), '');
 });
 
@@ -56,9 +61,11 @@ test('the key of a live run is never forgotten', () => {
   const live = key(start, 0);
   const run = cell.submit([module('a')], live);
   for (let i = 1; i <= limits.REQUEST_KEYS_MAX + 5; i++) {
-    const other = cell.submit([module('a')], key(start, i));
+    cell.now = start + i;
+    const other = cell.submit([module('a')], key(cell.now, i));
     cell.apply({ type: 'cancel', run: other, reason: '' });
   }
+  assert.equal(cell.state.requests.size, limits.REQUEST_KEYS_MAX);
   const reply = cell.apply({ type: 'submit', requestKey: live, spec: one });
   assert.ok(reply.type === 'run' && reply.run === run && reply.duplicate);
 });
