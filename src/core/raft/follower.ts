@@ -37,8 +37,9 @@ export function onAppend(core: Core, from: MemberId, message: Append): void {
   }
   if (!isWellFormed(message) || !acceptLeader(core, from, message.term)) return;
   const { prevIndex, prevTerm, entries } = message;
-  if (prevIndex <= core.commitIndex && (core.log.termAt(prevIndex) ?? prevTerm) !== prevTerm) {
-    core.outbox.note({ type: 'alarm', member: from, reason: `its log contradicts what is committed here at ${prevIndex}` });
+  const contradiction = contradicts(core, message);
+  if (contradiction !== undefined) {
+    core.outbox.note({ type: 'alarm', member: from, reason: `its log contradicts what is committed here at ${contradiction}` });
     return;
   }
   // What the snapshot or a commit covers agrees with every leader.
@@ -65,6 +66,13 @@ function isWellFormed(message: Append): boolean {
     term = entry.term;
   }
   return true;
+}
+
+/** Where the Append differs from what is committed here: never, unless a disk was rolled back, cloned or damaged. */
+function contradicts(core: Core, message: Append): LogIndex | undefined {
+  const differs = (index: LogIndex, term: Term): boolean => index <= core.commitIndex && (core.log.termAt(index) ?? term) !== term;
+  if (differs(message.prevIndex, message.prevTerm)) return message.prevIndex;
+  return message.entries.find((entry) => differs(entry.index, entry.term))?.index;
 }
 
 /** Skips what is there already, cuts at the first conflict, appends the rest. */
@@ -113,7 +121,7 @@ export function onSnapshotArrived(core: Core, from: MemberId, term: Term, meta: 
     reject(core, question, core.log.lastIndex);
     return;
   }
-  if (!acceptLeader(core, from, term)) return;
+  if (meta.term > term || !acceptLeader(core, from, term)) return;
   if (meta.index > core.commitIndex) {
     if (core.log.termAt(meta.index) === meta.term && !core.mutant('snapshot-drops-acked-tail')) {
       // The log has all of it, and perhaps acked entries after it that a reset would lose (Raft §7).
