@@ -16,7 +16,7 @@ const NAMES = ['anser', 'branta', 'chen'];
 const DEADLINE_MS = 55_000;
 
 const began = performance.now();
-const paint = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
+const paint = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
 const colour = (style: Parameters<typeof styleText>[0], text: string): string => (paint ? styleText(style, text) : text);
 
 function say(text: string): void {

@@ -1,0 +1,117 @@
+/** One or more messages of every kind, with the odd values that real ones have. */
+import { cellId, memberId, nodeId, type RunId } from '../../src/core/lib/ids.ts';
+import type { Capabilities, Command, Outcome, ResultItem, RunSpec } from '../../src/core/cell/types.ts';
+import type { Config, RaftMessage } from '../../src/core/raft/types.ts';
+import type { Beacon, BulkMessage, LeaderHint, WorkMessage } from '../../src/protocol/messages.ts';
+
+export const cell = cellId('0123456789abcdef0123456789abcdef');
+export const node = nodeId('12D3KooWAqzq1HmBLtdoMqm3CzZjkmRugWvzBGTNRs3E8pHqCyQ9');
+export const member = memberId(node, 'a1b2c3d4e5f60718');
+const runId = `ab3d-${cell}` as RunId;
+
+export const capabilities: Capabilities = { os: 'linux', arch: 'x64', slots: 4, memory: 2 ** 34, gpus: ['RTX'], tools: { node: '24.1.0' }, labels: { gpu: '', zone: 'a' }, functions: ['noop'] };
+
+export const spec: RunSpec = {
+  name: 'encode',
+  params: { src: 'a "quoted" $(name)\n', count: 3, list: [1, null, { deep: true }] },
+  env: { LC_ALL: 'C' },
+  bundles: { abc: 'export function go() {}' },
+  modules: [
+    { name: 'split', needs: [], action: { type: 'run', command: 'true' }, env: {}, requires: { cpu: 0.5, memory: 1, labels: ['gpu'], tools: { ffmpeg: '>=6' }, os: ['linux'], arch: [] }, timeoutMs: 1000, retry: { attempts: 2, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0 },
+    { name: 'join', needs: [0], action: { type: 'bundle', bundle: 'abc', export: 'go', sourceName: './a.ts' }, env: { __proto__x: '1' }, requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: ['x64'] }, timeoutMs: 0, retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: false, capMs: 300_000 }, effectful: true, durationMs: 12.5 },
+    { name: 'call', needs: [0, 1], action: { type: 'registered', function: 'noop' }, env: {}, requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: [] }, timeoutMs: 0, retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0 },
+  ],
+};
+
+const fine: Outcome = { ok: true, values: { out: ['x', { y: null }], constructor: 1 }, error: null, exitCode: 0, tail: 'Ärger \u001B[31mred', startedAt: 1.7e12, durationMs: 3.25 };
+const bad: Outcome = { ok: false, values: {}, error: { code: 'MODULE_EXIT', message: 'exit code 3' }, exitCode: 3, tail: '', startedAt: 1.7e12, durationMs: 0 };
+const results: ResultItem[] = [
+  { run: 5, module: 0, generation: 1, fence: 4096 * 7, inputsHash: 'h', outcome: fine },
+  { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 1, inputsHash: '', outcome: bad },
+];
+const running = [{ run: 5, module: 1, fence: 99 }];
+
+export const commands: Command[] = [
+  { type: 'genesis', cellId: cell, clusterName: 'skein', createdAt: 1.7e12, founder: node },
+  { type: 'sessionOpen', now: 1, node, member, bootId: 'b', name: 'n', capabilities, running },
+  { type: 'sessionOpen', now: 1.5, node, member: '', bootId: 'b', name: 'n', capabilities, running: [] },
+  { type: 'sessionExpire', now: 2, session: 9, reason: 'socket' },
+  { type: 'submit', now: 3, requestKey: 'k', spec },
+  { type: 'submitPart', now: 3, requestKey: 'k', part: 1, parts: 3, bytes: new Uint8Array([1, 2, 3]) },
+  { type: 'cancel', now: 4, run: 5, reason: 'enough' },
+  { type: 'claimBatch', now: 5, claims: [{ run: 5, module: 0, session: 9 }, { run: 5, module: 2, session: 10 }] },
+  { type: 'release', now: 6, claims: running, reason: 'timeout' },
+  { type: 'results', now: 7, jitter: 0.25, items: results },
+  { type: 'nodeDrain', now: 8, node, on: true },
+  { type: 'retire', now: 9, runs: [5, 6] },
+  { type: 'close', now: 10, senior: cell },
+];
+
+const hint: LeaderHint = { cell, node, addresses: ['/ip4/127.0.0.1/tcp/9000'] };
+const nobody: LeaderHint = { cell: '', node: '', addresses: [] };
+
+export const workMessages: WorkMessage[] = [
+  { type: 'sessionOpen', id: 1, cell, member, bootId: 'b', name: 'n', version: '1', capabilities, addresses: ['/ip4/1.2.3.4/tcp/1'], running },
+  { type: 'sessionReply', id: 1, session: 0, error: 'CELL_CLOSED', hint: nobody },
+  { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running },
+  { type: 'keepaliveReply', cell, session: 3, sequence: 4, known: true, stop: [1, 2], contacts: [{ node, addresses: [] }] },
+  { type: 'runSpec', cell, run: 5, runId, offset: 0, total: 3, bytes: new Uint8Array([1, 2, 3]) },
+  { type: 'assign', cell, session: 3, items: [{ run: 5, module: 1, fence: 7, generation: 1, attempt: 1, inputsHash: 'x', needs: [{ a: 1, b: [true] }, {}] }] },
+  { type: 'decline', cell, session: 3, claims: running, needSpec: true },
+  { type: 'stop', cell, session: 3, fences: [7], reason: 'superseded' },
+  { type: 'results', cell, id: 8, items: results },
+  { type: 'resultsReply', id: 8, verdicts: ['accepted', 'duplicate', 'stale', 'unknown'], hint },
+  { type: 'leave', id: 9, cell, node, session: 3 },
+  { type: 'leaveReply', id: 9, done: false, hint },
+  { type: 'forward', id: 10, cell, request: { type: 'submit', requestKey: 'k' }, part: 0, parts: 1, bytes: new Uint8Array([9]) },
+  { type: 'forward', id: 10, cell, request: { type: 'cancel', run: 5, reason: '' }, part: 0, parts: 1, bytes: new Uint8Array(0) },
+  { type: 'forward', id: 10, cell, request: { type: 'drain', node, on: false }, part: 0, parts: 1, bytes: new Uint8Array(0) },
+  { type: 'forwardReply', id: 10, reply: null, hint: nobody },
+  { type: 'forwardReply', id: 10, reply: { type: 'ok' }, hint },
+  { type: 'forwardReply', id: 10, reply: { type: 'session', session: 4 }, hint },
+  { type: 'forwardReply', id: 10, reply: { type: 'run', run: 5, runId, duplicate: true }, hint },
+  { type: 'forwardReply', id: 10, reply: { type: 'results', verdicts: ['stale'] }, hint },
+  { type: 'forwardReply', id: 10, reply: { type: 'claims', fences: [0, 5] }, hint },
+  { type: 'forwardReply', id: 10, reply: { type: 'error', code: 'LIMIT_EXCEEDED', message: 'too many' }, hint },
+  { type: 'read', id: 11, cell, strong: true, query: 'run', argument: { id: 'x' } },
+  { type: 'readReply', id: 11, code: '', message: '', part: 0, parts: 2, bytes: new Uint8Array([123]), hint },
+  { type: 'watch', id: 12, cell, run: 0, after: -1 },
+  { type: 'watchEvents', id: 12, events: [{ sequence: 1, phase: 'running' }], gone: false },
+  { type: 'beacon', beacon: new Uint8Array([1]) },
+];
+
+const config: Config = { voters: [member], outgoing: [], standbys: [memberId(node, 'b')], removed: [memberId(node, 'c')] };
+
+export const raftMessages: RaftMessage[] = [
+  { type: 'preVote', term: 3, lastIndex: 10, lastTerm: 2, lostLeader: true },
+  { type: 'preVoteReply', term: 3, requestTerm: 3, granted: false },
+  { type: 'vote', term: 3, lastIndex: 10, lastTerm: 2, transfer: true },
+  { type: 'voteReply', term: 3, granted: true },
+  { type: 'append', term: 3, prevIndex: 0, prevTerm: 0, entries: [], commit: 0, sentAt: 12.5, round: 1 },
+  {
+    type: 'append',
+    term: 3,
+    prevIndex: 10,
+    prevTerm: 2,
+    entries: [
+      { index: 11, term: 3, kind: 'noop', data: new Uint8Array(0) },
+      { index: 12, term: 3, kind: 'config', config, data: new Uint8Array(0) },
+      { index: 13, term: 3, kind: 'command', data: new Uint8Array([1, 2]) },
+    ],
+    commit: 10,
+    sentAt: 0,
+    round: 2,
+  },
+  { type: 'appendReply', term: 3, ok: false, index: 9, hintTerm: 2, sentAt: 12.5, round: 2 },
+  { type: 'timeoutNow', term: 3 },
+];
+
+export const bulkMessages: BulkMessage[] = [
+  { type: 'snapshot', cell, from: member, to: memberId(node, 'b'), term: 4, meta: { index: 100, term: 3, config }, sections: [3, 0, 2], offset: 0, bytes: new Uint8Array([1, 2, 3, 4, 5]) },
+  { type: 'snapshotReply', cell, from: member, to: memberId(node, 'b'), index: 100, next: -1 },
+];
+
+export const beacons: Beacon[] = [
+  { clusterName: 'skein', node, bootId: 'b', name: 'n', version: '1', sequence: 1, votes: true, capabilities, load: 0.1, slotsUsed: 1.5, addresses: [], stopping: false, cell: null },
+  { clusterName: 'skein', node, bootId: 'b', name: 'n', version: '1', sequence: 2, votes: false, capabilities, load: 0, slotsUsed: 0, addresses: ['/ip4/1.2.3.4/tcp/1'], stopping: true, cell: { id: cell, createdAt: 1, established: true, term: 2, leader: '', leaderAddresses: [] } },
+];
