@@ -269,7 +269,8 @@ export class Leader {
       const fence = fences[position] ?? 0;
       const session = this.sessions.get(claim.session);
       const module = this.#state.runs.get(claim.run)?.modules[claim.module];
-      if (fence === 0 || session === undefined || module === undefined || module.fence !== fence) continue;
+      // The answer may come late (two machines): by now the claim can have ended, cancelled for example.
+      if (fence === 0 || session === undefined || module?.fence !== fence || module.session !== claim.session) continue;
       this.#assigner.assign(this.#state, session, module, fence);
     }
   }
