@@ -29,6 +29,8 @@ export interface SimFigures {
   readonly results: number;
   readonly retries: number;
   readonly faults: Readonly<Record<string, number>>;
+  /** Cells that some disk held at the end of the faults; with more than one, no progress is demanded. */
+  readonly cells: number;
   /** Virtual ms from the healing of the core to the end of all work. */
   readonly recoveryMs: number;
 }
@@ -50,12 +52,18 @@ export function simulate(args: SimArguments): SimResult {
   return simulation.result(performance.now() - started);
 }
 
+/** PROTOCOL §5. */
+function votersWanted(nodes: number): number {
+  return nodes >= 5 ? 5 : nodes >= 3 ? 3 : 1;
+}
+
 export class Simulation {
   readonly #options: SimOptions;
   readonly #cluster: Cluster;
   readonly #injector: FaultInjector;
   readonly #workload: Workload;
   #recoveryMs = 0;
+  #cells = 1;
 
   constructor(args: SimArguments, options: SimOptions) {
     const { seed, nodes, timing, slots, faults, workload } = options;
@@ -86,7 +94,7 @@ export class Simulation {
     this.#safety();
     if (this.#cluster.violation !== undefined) return;
     this.#liveness();
-    if (this.#cluster.violation === undefined) this.#final();
+    if (this.#cluster.violation === undefined && this.#cells === 1) this.#final();
   }
 
   #form(): boolean {
@@ -94,8 +102,9 @@ export class Simulation {
     const random = cluster.random.fork('formation');
     for (const node of cluster.nodes) cluster.kernel.after(random.between(0, 2000), undefined, () => cluster.bootNode(node));
     const formed = (): boolean => {
-      const cell = cluster.leader()?.replica?.cell;
-      return cell !== undefined && cluster.nodes.every((node) => node.runtime?.cell === cell && node.runtime.worker.sessionId !== 0);
+      const replica = cluster.leader()?.replica;
+      if (replica === undefined || replica.raft.config.voters.length !== votersWanted(cluster.nodes.length) || replica.raft.configChangePending) return false;
+      return cluster.nodes.every((node) => node.runtime?.cell === replica.cell && node.runtime.worker.sessionId !== 0);
     };
     return cluster.runUntil(formed, FORMATION_MS, 100) || this.#fail('L5', `no single cell after ${FORMATION_MS} ms: ${cluster.nodes.map((node) => `${node.name} ${node.runtime?.phase} ${node.runtime?.cell.slice(0, 8)}`).join(', ')}`);
   }
@@ -137,6 +146,9 @@ export class Simulation {
     const cluster = this.#cluster;
     cluster.network.options = { ...WIRED, delayMinMs: this.#options.faults.network.delayMinMs };
     const core = healCore(cluster, cluster.random.fork('core'));
+    this.#cells = cluster.checkers.logs.histories().filter(({ commitIndex, cell }) => commitIndex > 0 && cluster.nodes.some((node) => node.synced(cell).cell === cell)).length;
+    // Two cells that meet are another matter (PROTOCOL §7): nothing is demanded of them here.
+    if (this.#cells > 1) return;
     this.#recoveryMs = new LivenessChecker(cluster, core, this.#workload).check();
   }
 
@@ -188,6 +200,7 @@ export class Simulation {
         results: checkers.claims.results,
         retries: this.#workload.retries,
         faults: this.#faultFigures(),
+        cells: this.#cells,
         recoveryMs: this.#recoveryMs,
       },
     };

@@ -29,12 +29,13 @@ export class RequestChecker implements Checker {
     this.promised.set(requestKey, runId);
   }
 
-  /** At the end: nothing acknowledged is lost. */
+  /** At the end: nothing acknowledged is lost. A run belongs to the cell that its id names, and to no other. */
   finish(nodes: readonly NodeView[]): void {
     for (const { replica, name } of nodes) {
       if (replica === undefined) continue;
       const known = new Set([...replica.state.runs.values()].map(({ runId }) => runId));
-      for (const [key, runId] of this.promised) if (!known.has(runId)) this.#report('S21', `${name} does not know run ${runId}, which a client was told for request ${key}`);
+      const lost = [...this.promised].filter(([, runId]) => runId.endsWith(`-${replica.cell}`) && !known.has(runId));
+      for (const [key, runId] of lost) this.#report('S21', `${name} does not know run ${runId}, which a client was told for request ${key}`);
     }
   }
 }
