@@ -43,12 +43,11 @@ export class LivenessChecker {
     return leader?.replica?.cell === this.#core.cell ? leader : undefined;
   }
 
-  /** L1, first half: a leader that can commit, within 3E + 1 s. */
+  /** L1, first half: a leader that has committed its Noop and that a majority answers, within 3E + 1 s. */
   #leaderAppears(): boolean {
     const bound = this.#settleMs + 3 * this.#cluster.init.timing.electionMs + 1000;
-    const lastCommitted = this.#cluster.checkers.logs.history(this.#core.cell).commitIndex;
-    const done = (): boolean => this.leader() !== undefined && this.#cluster.checkers.logs.history(this.#core.cell).commitIndex > lastCommitted;
-    return this.#cluster.runUntil(done, bound) || this.#fail('L1', `no leader that commits after ${Math.round(bound)} ms`);
+    const done = (): boolean => this.leader()?.replica?.mayPlan() === true;
+    return this.#cluster.runUntil(done, bound) || this.#fail('L1', `no leader that a majority answers after ${Math.round(bound)} ms`);
   }
 
   /** L3: claims of dead sessions go to others within 1.5 TTL + 3E. */
