@@ -329,8 +329,9 @@ export class Worker {
   }
 
   #decline(claims: RunningClaim[], needSpec: boolean): void {
-    if (this.#cell === '' || this.#leader === '') return;
+    // Also when nobody can be told now: the next leader will assign it again, and a fence is executed once.
     if (!needSpec) for (const claim of claims) remember(this.#declined, claim.fence);
+    if (this.#cell === '' || this.#leader === '') return;
     this.#context.sendWork(this.#leader, { type: 'decline', cell: this.#cell, session: this.sessionId, claims, needSpec });
   }
 
