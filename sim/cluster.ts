@@ -197,6 +197,7 @@ export class Cluster {
       wall: () => kernel.now,
       setTimer: (delayMs, callback) => kernel.after(delayMs, undefined, callback),
       defer: (callback) => kernel.defer(undefined, callback),
+      settle: (callback) => kernel.settle(undefined, callback),
     };
     const fault = (): undefined => {
       this.nodes[index]?.onDiskWrite?.();

@@ -46,6 +46,15 @@ export function healCore(cluster: Cluster, random: Prng): Core {
   return { cell: history?.cell ?? ('' as CellId), nodes, broken };
 }
 
+/**
+ * Whether the core still is a majority everywhere. A leader that does not know yet who is broken may have proposed, within
+ * E of their last word, a configuration in which they are the majority: then nobody can help that cell any more (PROTOCOL
+ * §5), and no progress can be asked of it.
+ */
+export function coreIsMajority(cluster: Cluster, core: Core): boolean {
+  return configsAtTail(cluster, cluster.checkers.logs.history(core.cell)).every((config) => electable(config, core.nodes, cluster.nodes));
+}
+
 function breakForEver(cluster: Cluster, node: SimNode, how: Broken): void {
   const others = cluster.nodes.filter((other) => other !== node).map(({ id }) => id);
   if (how === 'dead') cluster.crashNode(node, 'power');

@@ -29,6 +29,7 @@ export class Kernel {
   #stopped = false;
   readonly #heap = new EventHeap<KernelEvent>();
   #deferred: { owner: Process | undefined; callback: () => void }[] = [];
+  #settling: { owner: Process | undefined; callback: () => void }[] = [];
 
   /** Virtual ms since the start. */
   get now(): number {
@@ -65,6 +66,11 @@ export class Kernel {
   /** Runs `callback` after the present event and before the next one. */
   defer(owner: Process | undefined, callback: () => void): void {
     this.#deferred.push({ owner, callback });
+  }
+
+  /** Runs `callback` after the present event and all that it deferred, before the next event. */
+  settle(owner: Process | undefined, callback: () => void): void {
+    this.#settling.push({ owner, callback });
   }
 
   /** Ends `run` after the present event. */
@@ -106,9 +112,10 @@ export class Kernel {
 
   #drain(): void {
     let count = 0;
-    while (this.#deferred.length > 0) {
-      const batch = this.#deferred;
-      this.#deferred = [];
+    while (this.#deferred.length > 0 || this.#settling.length > 0) {
+      const batch = this.#deferred.length > 0 ? this.#deferred : this.#settling;
+      if (batch === this.#deferred) this.#deferred = [];
+      else this.#settling = [];
       for (const { owner, callback } of batch) if (owner?.alive !== false) this.#call(owner, callback);
       count += batch.length;
       if (count <= DEFERRED_PER_EVENT_MAX) continue;
@@ -116,6 +123,7 @@ export class Kernel {
         throw new Error(`more than ${DEFERRED_PER_EVENT_MAX} deferred calls in one turn`);
       });
       this.#deferred.length = 0;
+      this.#settling.length = 0;
     }
   }
 
@@ -209,6 +217,10 @@ export class Process implements Clock {
 
   defer(callback: () => void): void {
     this.#kernel.defer(this, callback);
+  }
+
+  settle(callback: () => void): void {
+    this.#kernel.settle(this, callback);
   }
 
   /** Virtual ms at which this node's monotonic clock shows `monotonicMs`. */

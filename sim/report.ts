@@ -22,6 +22,8 @@ export class Totals {
   runs = 0;
   results = 0;
   elections = 0;
+  cornered = 0;
+  split = 0;
   readonly faults: Record<string, number> = {};
   readonly violations: { readonly seed: string; readonly invariant: string }[] = [];
 
@@ -32,17 +34,19 @@ export class Totals {
     this.runs += figures.runs;
     this.results += figures.results;
     this.elections += figures.elections;
+    this.cornered += figures.cornered;
+    if (figures.cells > 1) this.split += 1;
     for (const [name, count] of Object.entries(figures.faults)) this.faults[name] = (this.faults[name] ?? 0) + count;
     if (violation !== undefined) this.violations.push({ seed: options.seed, invariant: violation.invariant });
   }
 }
 
 export function formatTotals(totals: Totals): string {
-  const { seeds, virtualMs, wallMs, runs, results, elections, violations } = totals;
+  const { seeds, virtualMs, wallMs, runs, results, elections, cornered, split, violations } = totals;
   const list = violations.map(({ seed, invariant }) => `${seed} (${invariant})`).join(', ');
   return [
     `seeds ${seeds}, virtual ${(virtualMs / 3_600_000).toFixed(2)} h, wall ${(wallMs / 1000).toFixed(1)} s, ${Math.round(virtualMs / wallMs)} virtual s per wall s`,
-    `runs ${runs}, results ${results}, elections ${elections}; faults ${formatFaults(totals.faults)}`,
+    `runs ${runs}, results ${results}, elections ${elections}, without a liveness phase: two cells ${split}, cornered ${cornered}; faults ${formatFaults(totals.faults)}`,
     violations.length === 0 ? 'violations none' : `violations ${violations.length}: ${list}`,
   ].join('\n');
 }

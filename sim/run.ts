@@ -5,7 +5,7 @@
 import { isFinal, isRunFinal } from '../src/core/cell/state.ts';
 import { LivenessChecker } from './checkers/liveness.ts';
 import { Cluster, type Violation } from './cluster.ts';
-import { healCore, mainHistory } from './core-heal.ts';
+import { coreIsMajority, healCore, mainHistory } from './core-heal.ts';
 import { FaultInjector } from './injector.ts';
 import { WIRED } from './network-options.ts';
 import { drawOptions, type SimArguments, type SimOptions } from './options.ts';
@@ -31,6 +31,8 @@ export interface SimFigures {
   readonly faults: Readonly<Record<string, number>>;
   /** Cells that some disk held at the end of the faults; with more than one, no progress is demanded. */
   readonly cells: number;
+  /** 1 if the last change of members came too early to know who is broken, so that the core cannot lead any more. */
+  readonly cornered: number;
   /** Virtual ms from the healing of the core to the end of all work. */
   readonly recoveryMs: number;
 }
@@ -64,6 +66,7 @@ export class Simulation {
   readonly #workload: Workload;
   #recoveryMs = 0;
   #cells = 1;
+  #cornered = false;
 
   constructor(args: SimArguments, options: SimOptions) {
     const { seed, nodes, timing, slots, faults, workload } = options;
@@ -94,7 +97,7 @@ export class Simulation {
     this.#safety();
     if (this.#cluster.violation !== undefined) return;
     this.#liveness();
-    if (this.#cluster.violation === undefined && this.#cells === 1) this.#final();
+    if (this.#cluster.violation === undefined && this.#cells === 1 && !this.#cornered) this.#final();
   }
 
   #form(): boolean {
@@ -149,6 +152,9 @@ export class Simulation {
     this.#cells = cluster.checkers.logs.histories().filter(({ commitIndex, cell }) => commitIndex > 0 && cluster.nodes.some((node) => node.synced(cell).cell === cell)).length;
     // Two cells that meet are another matter (PROTOCOL §7): nothing is demanded of them here.
     if (this.#cells > 1) return;
+    cluster.run(2 * this.#options.timing.electionMs);
+    this.#cornered = !coreIsMajority(cluster, core);
+    if (this.#cornered) return;
     this.#recoveryMs = new LivenessChecker(cluster, core, this.#workload).check();
   }
 
@@ -201,6 +207,7 @@ export class Simulation {
         retries: this.#workload.retries,
         faults: this.#faultFigures(),
         cells: this.#cells,
+        cornered: this.#cornered ? 1 : 0,
         recoveryMs: this.#recoveryMs,
       },
     };
