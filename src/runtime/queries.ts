@@ -9,8 +9,6 @@ import { listRuns, runSummary, runView } from './views.ts';
 
 export const RUNS_LISTED_MAX = 10_000;
 
-export type QueryName = 'runs' | 'run' | 'resolve' | 'counts';
-
 /** @param leader this node's leader side if it leads: it knows the sessions best. */
 export function answerQuery(state: CellState, leader: Leader | undefined, query: string, argument: Json): Json | SkeinError {
   switch (query) {

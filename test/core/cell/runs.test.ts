@@ -1,7 +1,7 @@
 /** The life of a run: Submit, retries, failure of branches, Cancel, summary, Retire, Close. */
 import { strict as assert } from 'node:assert';
 import test from 'node:test';
-import { findRun, overdueClaims, runsNewestFirst } from '../../../src/core/cell/accessors.ts';
+import { findRun, runsNewestFirst } from '../../../src/core/cell/accessors.ts';
 import { apply } from '../../../src/core/cell/cell.ts';
 import { retirable } from '../../../src/core/cell/finish.ts';
 import { learnedDurationMs } from '../../../src/core/cell/learned.ts';
@@ -238,16 +238,6 @@ test('durations of successes are learned per pipeline and module, as an average'
   for (let i = 0; i < limits.LEARNED_PIPELINES_MAX; i++) cell.submit([module0], undefined, `other-${i}`);
   assert.equal(learnedDurationMs(cell.state, 'p', 'm'), undefined, 'the oldest pipeline is forgotten');
   assert.equal(cell.state.learned.size, limits.LEARNED_PIPELINES_MAX);
-});
-
-test('claims that outlived their timeout are found', () => {
-  const cell = new TestCell();
-  const session = cell.open('a');
-  const run = cell.submit([module('a', [], { timeoutMs: 1_000 }), module('b')]);
-  const fence = cell.claim(run, 0, session);
-  cell.claim(run, 1, session);
-  assert.deepEqual(overdueClaims(cell.state, cell.now + 1_500, 500), []);
-  assert.deepEqual(overdueClaims(cell.state, cell.now + 1_501, 500), [{ run, module: 0, fence }]);
 });
 
 test('runs are listed newest first, and found by id, short id or unique prefix', () => {

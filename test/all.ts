@@ -1,0 +1,52 @@
+/**
+ * `npm test`: types, lint, unused code, build, unit tests, end-to-end tests; then one line that says how it went. Every
+ * step is run even if an earlier one failed, since one look should show everything; without a build there is nothing to
+ * test end to end.
+ */
+import { spawn } from 'node:child_process';
+
+const steps = ['types', 'lint', 'knip', 'build', 'unit', 'e2e'] as const;
+type Step = (typeof steps)[number];
+
+interface Outcome {
+  readonly step: Step;
+  readonly failed: boolean;
+  readonly seconds: number;
+  /** Tests that passed, failed and were left out, by node:test's own count. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+function run(step: Step): Promise<Outcome> {
+  const began = performance.now();
+  const child = spawn('npm', ['run', '--silent', '--if-present', step], { stdio: ['ignore', 'pipe', 'inherit'], shell: process.platform === 'win32' });
+  let end = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    process.stdout.write(chunk);
+    end = (end + chunk.toString()).slice(-1_000_000);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ step, failed: code !== 0, seconds: (performance.now() - began) / 1000, counts: countsIn(end) }));
+  });
+}
+
+function countsIn(output: string): Map<string, number> {
+  return new Map(Array.from(output.matchAll(/^(?:ℹ|#) (pass|fail|skipped) (\d+)$/gm), ([, name = '', count]) => [name, Number(count)]));
+}
+
+function describe({ step, failed, seconds, counts }: Outcome): string {
+  const passed = counts.get('pass');
+  const skipped = counts.get('skipped') ?? 0;
+  const tests = passed === undefined ? '' : ` ${passed} passed${failed ? `, ${counts.get('fail') ?? 0} failed` : ''}${skipped === 0 ? '' : `, ${skipped} skipped`}`;
+  return `${step}${failed ? ' FAILED' : ''}${tests} (${seconds.toFixed(0)} s)`;
+}
+
+const outcomes: Outcome[] = [];
+for (const step of steps) {
+  if (step === 'e2e' && outcomes.some((outcome) => outcome.step === 'build' && outcome.failed)) continue;
+  process.stdout.write(`── ${step}\n`);
+  outcomes.push(await run(step));
+}
+const failed = outcomes.some((outcome) => outcome.failed);
+process.stdout.write(`\n${failed ? 'FAILED' : 'All passed'}: ${outcomes.map(describe).join(' · ')}\n`);
+process.exitCode = failed ? 1 : 0;
