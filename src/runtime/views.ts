@@ -90,7 +90,8 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
     nodeId: module.nodeId,
     attempt: module.attempt,
     losses: module.losses,
-    fence: module.fence,
+    // Of the execution that counts, which need not be the last one that was claimed.
+    fence: module.acceptedFence !== 0 ? module.acceptedFence : module.fence,
     startedAt: module.startedAt,
     durationMs: outcome?.durationMs ?? 0,
     values: outcome?.values ?? {},
