@@ -25,6 +25,7 @@ const clock: Clock = {
     return { cancel: () => clearTimeout(timer) };
   },
   defer: (callback) => queueMicrotask(callback),
+  settle: (callback: () => void) => void setImmediate(callback),
 };
 
 function entries(first: number, count: number): Entry[] {

@@ -11,6 +11,7 @@ export function realClock(): Clock {
     setTimer,
     // A microtask runs before the event loop takes the next event, which is what `defer` promises.
     defer: (callback) => queueMicrotask(callback),
+    settle: (callback) => void setImmediate(callback),
   };
 }
 

@@ -8,6 +8,11 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void): Timer;
   /** Calls `callback` after the present event, before any other one: used to batch what one event caused. */
   defer(callback: () => void): void;
+  /**
+   * Calls `callback` when the present turn is over: after all that was deferred, at the same time as far as clocks
+   * show. For work that is better done once for everything that a turn caused, such as sending.
+   */
+  settle(callback: () => void): void;
 }
 
 export interface Timer {

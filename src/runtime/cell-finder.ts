@@ -150,7 +150,9 @@ export class CellFinder {
     this.followLeader();
   }
 
+  /** What is being founded is adopted first, and then gives way like any younger cell: two cells at once would mix. */
   #maybeJoin(): void {
+    if (this.#parts().host.founding) return;
     const best = this.#parts().discovery.bestCell('');
     if (best !== undefined && !this.#stopping) this.#join(best);
   }

@@ -9,12 +9,13 @@ import type { Config, Entry } from '../core/raft/types.ts';
 import { isSkeinError } from '../errors.ts';
 import { encodeCommand } from '../protocol/command-codec.ts';
 import type { BulkMessage, Contact, LeaderHint } from '../protocol/messages.ts';
-import { encodeRaft, type RaftEnvelope } from '../protocol/raft-codec.ts';
+import type { RaftEnvelope } from '../protocol/raft-codec.ts';
 import { Autopilot } from './autopilot.ts';
 import type { NodeContext } from './context.ts';
 import type { KnownNode } from './discovery.ts';
 import { Leader } from './leader.ts';
 import { Links } from './links.ts';
+import { RaftMail } from './raft-mail.ts';
 import { Replica } from './replica.ts';
 import { restoreImage } from './snapshot-image.ts';
 import { SnapshotReceiver, SnapshotSender } from './snapshot-transfer.ts';
@@ -49,6 +50,7 @@ export class CellHost {
   #damaged: Damage | undefined;
   /** Files are being written or removed that must be whole before anything else happens here. */
   #busy = false;
+  #founding = false;
 
   constructor(context: NodeContext, hooks: CellHostHooks) {
     this.#context = context;
@@ -79,6 +81,11 @@ export class CellHost {
 
   get busy(): boolean {
     return this.#busy;
+  }
+
+  /** The files of a new cell are being written: it will be adopted in a moment. */
+  get founding(): boolean {
+    return this.#founding;
   }
 
   /** '' while this disk may not hold a log. */
@@ -145,6 +152,7 @@ export class CellHost {
     const { cellId } = this.#identity;
     const member = this.member;
     if (cellId === '' || member === '') return;
+    const mail = new RaftMail(this.#context, cellId, member);
     const log = new LogStore({ disk: ports.disk, clock: ports.clock, recovered, fatal: (error) => ports.fatal(error) });
     let replica: Replica;
     try {
@@ -155,7 +163,7 @@ export class CellHost {
         log,
         recovered,
         hooks: {
-          send: (to, message) => this.#send({ cell: cellId, from: member, to, message }),
+          send: (to, message) => mail.send(to, message),
           applied: (index, events) => this.#applied(index, events),
           replaced: () => this.#hooks.applied(0, []),
           role: (role) => this.#role(role),
@@ -179,6 +187,7 @@ export class CellHost {
     const { random, clock, disk } = this.#context.ports;
     if (this.#busy || this.#replica !== undefined || this.member === '') return;
     this.#busy = true;
+    this.#founding = true;
     const cell = hex(random.bytes(16)) as CellId;
     const self = this.member;
     this.#setIdentity({ storageId: this.#identity.storageId, cellId: cell }, () => {
@@ -188,6 +197,7 @@ export class CellHost {
       const log = new LogStore({ disk, clock, recovered: recoverLog(disk), fatal: (error) => this.#context.ports.fatal(error) });
       log.persist({ hard: { term: 1, votedFor: self }, entries: [genesis] }, () => {
         this.#busy = false;
+        this.#founding = false;
         this.#context.note('info', 'cell-founded', `nobody answered: founded cell ${cell.slice(0, 8)}`, { cell });
         this.#open(recoverLog(disk));
         this.#hooks.adopted(cell);
@@ -256,10 +266,6 @@ export class CellHost {
   }
 
   // ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #send(envelope: RaftEnvelope): void {
-    this.#context.ports.transport.send(nodeOfMember(envelope.to), 'raft', encodeRaft(envelope));
-  }
 
   raft(from: NodeId, envelope: RaftEnvelope): void {
     if (nodeOfMember(envelope.from) !== from || envelope.to !== this.member) return; // another disk of this node, or a liar

@@ -50,6 +50,12 @@ export class NodeContext {
     });
   }
 
+  settle(callback: () => void): void {
+    this.ports.clock.settle(() => {
+      if (!this.#stopped) callback();
+    });
+  }
+
   /** A timer that dies with the node. */
   after(delayMs: number, callback: () => void): Timer {
     const timer = this.ports.clock.setTimer(delayMs, () => {

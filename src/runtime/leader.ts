@@ -3,6 +3,7 @@
  * from the moment its Noop is applied until it steps down; everything it knows beyond the log is soft.
  */
 import type { LogIndex, NodeId, SessionId } from '../core/lib/ids.ts';
+import { retirable } from '../core/cell/finish.ts';
 import type { CellState } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
@@ -16,6 +17,8 @@ import { ResultIntake } from './result-intake.ts';
 
 /** Claims in one ClaimBatch entry: about 12 bytes each, far below the entry limit. */
 const CLAIMS_PER_ENTRY = 2048;
+const RETIRE_EVERY_MS = 10_000;
+const RETIRED_PER_ENTRY = 1000;
 
 export interface LeaderHooks {
   /** Voters and where to reach them, for workers that lose this leader. */
@@ -33,6 +36,7 @@ export class Leader {
   readonly #deadlines = new ClaimDeadlines();
   #planning = false;
   #wakeAt = Infinity;
+  #retireAt = 0;
   readonly #results: ResultIntake;
   #stopped = false;
   readonly #opening = new Map<NodeId, { readonly bootId: string; readonly ids: number[] }>();
@@ -289,6 +293,15 @@ export class Leader {
     const late = this.#deadlines.due(this.#state, stamp);
     if (late.length > 0) this.#replica.propose({ type: 'release', now: stamp, claims: late, reason: 'timeout' });
     if (stamp >= this.#wakeAt) this.#planSoon();
+    this.#maybeRetire(stamp);
+  }
+
+  /** Finished runs that are too old or too many go, so that the state stays small. */
+  #maybeRetire(stamp: number): void {
+    if (stamp < this.#retireAt) return;
+    this.#retireAt = stamp + RETIRE_EVERY_MS;
+    const runs = retirable(this.#state, stamp);
+    if (runs.length > 0) this.#replica.propose({ type: 'retire', now: stamp, runs: runs.slice(0, RETIRED_PER_ENTRY) });
   }
 
   /** Keepalives come slower in a big cell, so sessions live longer (PROTOCOL §4). */

@@ -1,6 +1,7 @@
 /** The promise face of a node (api.ts) over the callbacks of the runtime. */
 import type { NodeId, RunId, RunNumber } from '../core/lib/ids.ts';
 import { nodeOfMember } from '../core/lib/ids.ts';
+import { uuidV7 } from '../core/lib/uuid-v7.ts';
 import { majorityOf } from '../core/raft/quorum.ts';
 import type { Json, RunPhase, RunSpec } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
@@ -8,7 +9,6 @@ import type { ClusterStatus, NodeApi, NodeView, ReadOptions, RunEvent, RunSummar
 import type { GatewayDone } from './gateway.ts';
 import type { NodeRuntime } from './node-runtime.ts';
 import { nodeViews } from './node-views.ts';
-import { newRequestKey } from './request-key.ts';
 
 interface Resolved {
   readonly number: RunNumber;
@@ -25,7 +25,7 @@ export class RuntimeNodeApi implements NodeApi {
 
   async submit(spec: RunSpec, options: { readonly requestKey?: string; readonly signal?: AbortSignal } = {}): Promise<SubmitAnswer> {
     const { clock, random } = this.#runtime.context.ports;
-    const requestKey = options.requestKey ?? newRequestKey(clock.wall(), random.bytes(10));
+    const requestKey = options.requestKey ?? uuidV7(clock.wall(), random.bytes(10));
     const answer = await promise<{ runId: RunId; duplicate: boolean }>(options.signal, (done) => this.#runtime.submit(spec, requestKey, done));
     return { runId: answer.runId, requestKey, duplicate: answer.duplicate };
   }

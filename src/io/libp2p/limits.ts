@@ -66,6 +66,8 @@ export const REDIAL_TIMEOUT_MS = 500;
 /** A stream that was lost while its connection lives is opened again after this. */
 export const STREAM_REOPEN_MS = 100;
 /** Silent peers: libp2p pings this often and closes the connection when no answer comes. */
+/** Own addresses are asked of the system this seldom. */
+export const ADDRESSES_KEPT_MS = 2000;
 export const PING_INTERVAL_MS = 5000;
 export const PING_TIMEOUT_MS = 5000;
 export const PING_TIMEOUT_MS_MAX = 10_000;

@@ -17,7 +17,7 @@ import { Connector, type DialResult } from './connect.ts';
 import { Dialer } from './dialer.ts';
 import { Discovery } from './discovery.ts';
 import { Gossip } from './gossip.ts';
-import { CONFIRM_TIMEOUT_MS, KNOWN_PEERS_MAX, STREAMS_PER_CHANNEL_MAX, WIRE_VERSION } from './limits.ts';
+import { ADDRESSES_KEPT_MS, CONFIRM_TIMEOUT_MS, KNOWN_PEERS_MAX, STREAMS_PER_CHANNEL_MAX, WIRE_VERSION } from './limits.ts';
 import { channels, protocolOf } from './link.ts';
 import { startLibp2p, type ListenOptions, type SkeinLibp2p } from './node.ts';
 import { Notes } from './notes.ts';
@@ -98,6 +98,8 @@ class TransportOnLibp2p implements Libp2pTransport {
   /** Peers learned before `start`. */
   readonly #early = new Map<NodeId, readonly string[]>();
   #stopped: Promise<void> | undefined;
+  #addresses: string[] = [];
+  #addressesUntil = -Infinity;
 
   constructor(init: Libp2pTransportInit, node: SkeinLibp2p, port: number, admit: (inbound: (channel: Channel, ...stream: InboundStream) => void) => void) {
     this.#init = init;
@@ -178,7 +180,13 @@ class TransportOnLibp2p implements Libp2pTransport {
   }
 
   addresses(): string[] {
-    return this.#node.getMultiaddrs().map(String);
+    // libp2p asks the system for its interfaces each time, which costs more than all else a keepalive does.
+    const now = this.#init.clock.now();
+    if (now >= this.#addressesUntil) {
+      this.#addresses = this.#node.getMultiaddrs().map(String);
+      this.#addressesUntil = now + ADDRESSES_KEPT_MS;
+    }
+    return this.#addresses;
   }
 
   addressesOf(peer: NodeId): string[] {

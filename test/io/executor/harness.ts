@@ -20,6 +20,7 @@ export const realClock: Clock = {
     return { cancel: () => clearTimeout(timer) };
   },
   defer: (callback) => queueMicrotask(callback),
+  settle: (callback) => void setImmediate(callback),
 };
 
 export interface ExecutionOptions extends Partial<Omit<Execution, 'spec'>> {

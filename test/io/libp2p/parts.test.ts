@@ -146,7 +146,7 @@ test('a cluster name makes a valid DNS label', () => {
 test('the same warning about the same peer is given once in a while, about another at once', () => {
   const given: Note[] = [];
   let now = 0;
-  const notes = new Notes({ notify: (note) => given.push(note) }, { now: () => now, wall: () => 0, setTimer: () => ({ cancel() {} }), defer() {} });
+  const notes = new Notes({ notify: (note) => given.push(note) }, { now: () => now, wall: () => 0, setTimer: () => ({ cancel() {} }), defer() {}, settle() {} });
   notes.warn('key-mismatch', 'a', 'one');
   notes.warn('key-mismatch', 'a', 'two');
   notes.warn('key-mismatch', 'b', 'three');
