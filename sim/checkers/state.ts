@@ -4,7 +4,7 @@ import type { CellId, LogIndex } from '../../src/core/lib/ids.ts';
 import type { Applied, Checker, NodeView, Report } from './checker.ts';
 
 /** Every so many entries the state is hashed: it costs much more than all other checks together. */
-const HASH_EVERY = 64;
+const HASH_EVERY = 256;
 
 export class StateChecker implements Checker {
   readonly #report: Report;
