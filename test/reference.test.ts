@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
+import { runInNewContext } from 'node:vm';
 import { exitCodeOf, exitCodes } from '../src/cli/exit-codes.ts';
 import { hintOf } from '../src/error-hints.ts';
 import { errorCodes, SkeinError, type ErrorCode } from '../src/errors.ts';
@@ -63,6 +64,30 @@ test('limits.md lists every limit', async () => {
   }
   checkTable('limits.md', 'limits', `\n${parts.join('\n\n')}\n`);
 });
+
+test('limits.md lists the bounds that stand beside their code', () => {
+  const files = globSync('src/{core,io,protocol,runtime}/**/*.ts', { cwd: root.pathname }).filter((file) => !file.endsWith('limits.ts')).toSorted();
+  const rows = files.flatMap((file) => boundsOf(readFileSync(new URL(file, root), 'utf8')).map(([name, value, meaning]) => [`\`${name}\``, value, file, meaning]));
+  assert.ok(rows.length >= 40);
+  for (const [name, value = '', file] of rows) assert.match(value, /^\d+$/, `${name} in ${file} is a number that can be read without running the file`);
+  checkTable('limits.md', 'bounds', tableOf(['limit', 'value', 'in', 'of what'], rows));
+});
+
+/** Constants named …_MAX with their value and the comment right above them. */
+function boundsOf(source: string): string[][] {
+  const found = source.matchAll(/(?:\/\*\*((?:[^*]|\*(?!\/))*)\*\/\n)?(?:export )?const ([A-Z][A-Z0-9_]*_MAX(?:_MS)?) = ([^;]+);/g);
+  return Array.from(found, ({ 1: comment = '', 2: name = '', 3: value = '', index }) => {
+    // The comment at the top speaks of the whole file.
+    const meaning = index === 0 ? '' : comment.replaceAll(/\n\s*\*/g, ' ').replaceAll(/\s+/g, ' ').trim();
+    return [name, product(value), meaning];
+  });
+}
+
+/** `4 * 1024 * 1024`, `2 ** 31 - 1`: nothing but numbers and signs is worked out. */
+function product(text: string): string {
+  const plain = text.replaceAll('_', '');
+  return /^[\d\s*+.-]+$/.test(plain) ? String(runInNewContext(plain)) : text;
+}
 
 /** Each exported constant in the order of the file, with the comment right above it. */
 function commentsOf(source: string): Map<string, string> {
