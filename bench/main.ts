@@ -1,0 +1,43 @@
+/**
+ * `npm run bench [-- NAME…] [--full]`: measures and prints figures for people, then one line of JSON for each bench.
+ * Without names all of them run small, in about two minutes; `--full` takes the sizes that docs/performance.md quotes.
+ */
+import { parseArgs } from 'node:util';
+import { loadavg, cpus, totalmem } from 'node:os';
+import { describeFailover, measureFailover } from './failover.bench.ts';
+import { describeLatency, measureLatency } from './latency.bench.ts';
+import { describeThroughput, measureThroughput } from './throughput.bench.ts';
+
+interface Bench {
+  readonly name: string;
+  readonly run: (full: boolean) => Promise<{ readonly text: string; readonly figures: unknown }>;
+}
+
+function bench<F>(name: string, measure: (full: boolean) => Promise<F>, describe: (figures: F) => string): Bench {
+  return {
+    name,
+    run: async (full) => {
+      const figures = await measure(full);
+      return { text: describe(figures), figures };
+    },
+  };
+}
+
+const benches: readonly Bench[] = [
+  bench('throughput', (full) => measureThroughput(full ? 10_000 : 2000, full ? 5 : 2), describeThroughput),
+  bench('latency', (full) => measureLatency(full ? 500 : 60), describeLatency),
+  bench('failover', (full) => measureFailover(full ? 20 : 2), describeFailover),
+];
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { full: { type: 'boolean', default: false } } });
+const unknown = positionals.filter((name) => !benches.some((candidate) => candidate.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(`unknown bench ${unknown.join(', ')}: choose of ${benches.map(({ name }) => name).join(', ')}\n`);
+  process.exit(2);
+}
+process.stdout.write(`${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node.js ${process.versions.node}, load ${loadavg()[0]?.toFixed(2)}\n`);
+for (const { name, run } of benches) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const { text, figures } = await run(values.full);
+  process.stdout.write(`${text}\n${JSON.stringify({ bench: name, figures })}\n`);
+}
