@@ -1,0 +1,24 @@
+/** Founding and joining at the worst moment (PROTOCOL §7). */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { timingProfiles } from '../../src/options/timing.ts';
+import { Cluster } from '../../sim/cluster.ts';
+import { WIRED } from '../../sim/network-options.ts';
+
+test('a node that hears of a cell while it writes its own one is never in both', () => {
+  const lines: string[] = [];
+  const cluster = new Cluster({ seed: 'founding', nodes: 2, network: WIRED, timing: timingProfiles.default, diskMeanMs: 300, slots: 1, print: (line) => lines.push(line) });
+  const [first, second] = cluster.nodes;
+  assert.ok(first !== undefined && second !== undefined);
+  cluster.bootNode(first);
+  assert.ok(cluster.runUntil(() => cluster.leader() === first, 60_000));
+  cluster.network.cut(first.id, second.id);
+  cluster.network.cut(second.id, first.id);
+  cluster.bootNode(second);
+  assert.ok(cluster.runUntil(() => second.disk.list().some((name) => name.startsWith('log-')), 60_000, 1), 'it founds');
+  assert.equal(second.runtime?.cell, '');
+  cluster.network.healAll();
+  assert.ok(cluster.runUntil(() => second.runtime?.cell === first.runtime?.cell && second.runtime?.worker.sessionId !== 0 && second.runtime?.host.isMember === true, 60_000));
+  const changes = lines.filter((line) => line.includes('n2')).flatMap((line) => /cell-(?:founded|joining|closing|abandoned)/.exec(line) ?? []);
+  assert.deepEqual(changes, ['cell-founded', 'cell-closing', 'cell-joining']);
+});
