@@ -88,11 +88,6 @@ export class CellHost {
     return this.#founding;
   }
 
-  /** The files of a new cell are being written: it will be adopted in a moment. */
-  get founding(): boolean {
-    return this.#founding;
-  }
-
   /** '' while this disk may not hold a log. */
   get member(): MemberId | '' {
     const { storageId } = this.#identity;
