@@ -49,4 +49,6 @@ for (const step of steps) {
 }
 const failed = outcomes.some((outcome) => outcome.failed);
 process.stdout.write(`\n${failed ? 'FAILED' : 'All passed'}: ${outcomes.map(describe).join(' · ')}\n`);
+const total = (name: string): number => outcomes.reduce((sum, outcome) => sum + (outcome.counts.get(name) ?? 0), 0);
+process.stdout.write(`${total('pass')} passed, ${total('fail')} failed, ${total('skipped')} skipped\n`);
 process.exitCode = failed ? 1 : 0;
