@@ -5,6 +5,7 @@ import { uuidV7 } from '../core/lib/uuid-v7.ts';
 import { majorityOf } from '../core/raft/quorum.ts';
 import type { Json, RunPhase, RunSpec } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
+import { advice } from './advice.ts';
 import type { ClusterStatus, NodeApi, NodeView, ReadOptions, RunEvent, RunSummary, RunView, SubmitAnswer } from './api.ts';
 import type { GatewayDone } from './gateway.ts';
 import type { NodeRuntime } from './node-runtime.ts';
@@ -142,7 +143,7 @@ export class RuntimeNodeApi implements NodeApi {
       standbys,
       quorum,
       lossesTolerated: spare,
-      advice: advice(phase, voters.length, live, standbys.filter((standby) => standby.alive).length, replica?.oneCopy ?? false),
+      advice: advice(phase, voters.length, live, standbys.filter((standby) => standby.alive).length, replica?.oneCopy),
       commitIndex: replica?.raft.commitIndex ?? 0,
       appliedIndex: replica?.appliedIndex ?? 0,
       nodes: nodes.filter((node) => node.state !== 'dead').length,
@@ -150,19 +151,6 @@ export class RuntimeNodeApi implements NodeApi {
       runs: { live: replica === undefined ? 0 : replica.state.runs.size - replica.state.finished.size, finished: replica?.state.finished.size ?? 0 },
     };
   }
-}
-
-function advice(phase: ClusterStatus['node']['phase'], voters: number, live: number, standbys: number, oneCopy: boolean): string {
-  if (phase === 'seeking') return 'looking for other nodes';
-  if (phase === 'damaged') return 'the log on this disk is damaged: it does not vote and waits to see its cell alive';
-  if (phase === 'stalled') return 'the majority of the voters is out of reach: nothing can be recorded until they return';
-  if (voters === 0) return 'this node works without a log';
-  if (voters === 1) {
-    if (standbys === 0) return 'one machine: losing it stops the queue until it is back';
-    return oneCopy ? 'one copy: the standby is catching up' : 'two copies: the log is on both machines, but only one of them leads';
-  }
-  if (live < voters) return `${voters - live} of ${voters} voters is gone; it is replaced or dropped when it stays away`;
-  return `any ${voters - majorityOf(voters)} of ${voters} voters may be lost`;
 }
 
 export function isFinalPhase(phase: string): boolean {

@@ -216,9 +216,9 @@ export class Replica {
     return { meta: { index: this.#appliedIndex, term, config: this.raft.committedConfig }, sections: this.#image.encode(this.state) };
   }
 
-  /** With one voter: no standby has everything (`status` says "one copy"). */
-  get oneCopy(): boolean {
-    return this.#gate.oneCopy;
+  /** With one voter: no standby has everything (`status` says "one copy"). Only the leader knows. */
+  get oneCopy(): boolean | undefined {
+    return this.leads ? this.#gate.oneCopy : undefined;
   }
 
   /** Nothing of this replica is on its way to the disk: after `stop`, its files may be removed. */
