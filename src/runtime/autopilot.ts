@@ -67,6 +67,7 @@ export class Autopilot {
     if (!this.#replica.mayPlan() || this.#everybodyLeaves()) return;
     if (raft.configChangePending && raft.config.outgoing.length === 0) return;
     const now = this.#context.now();
+    this.#welcomeBack();
     const { electionMs, voterDeadMs, memberForgottenMs } = this.#context.timing;
     const decision = nextMembershipStep({
       self: this.#replica.self,
@@ -84,6 +85,11 @@ export class Autopilot {
     this.#context.note('info', 'membership', decision.why, { ...decision });
     if (decision.type === 'transfer') this.#replica.transfer(decision.target);
     else this.#replica.changeConfig(decision.voters, decision.standbys, decision.removed);
+  }
+
+  /** A node that left and has a new session since is there again, and to stay. */
+  #welcomeBack(): void {
+    for (const node of this.#leaving) if (this.#leader.sessions.ofNode(node)?.leaving === false) this.#leaving.delete(node);
   }
 
   /** Everybody with a session that could hold the log, and those of the configuration that answer without one. */
