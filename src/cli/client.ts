@@ -16,8 +16,10 @@ export interface ClientInit {
   readonly endpoints: () => readonly Endpoint[];
   /** Sent over TCP only; a socket needs none. @default '' */
   readonly token?: string;
-  /** One try. @default 15 s */
+  /** One try to read. @default 15 s */
   readonly requestMs?: number;
+  /** One try to write: longer than a node looks for a leader (30 s), whose own words say more than our silence. @default 35 s */
+  readonly writeMs?: number;
   /** How long a node that answers "no leader now" is asked again. @default 10 s */
   readonly patienceMs?: number;
   /** How long an event stream looks for a node before it gives up. @default 30 s */
@@ -31,6 +33,7 @@ export interface Call {
 }
 
 const REQUEST_MS = 15_000;
+const WRITE_MS = 35_000;
 const PATIENCE_MS = 10_000;
 const RECONNECT_MS = 30_000;
 /** Streams send a comment every 15 s; a longer silence means that the node is gone. */
@@ -143,7 +146,8 @@ export class Client {
       endpoint.url === undefined
         ? httpRequest({ ...options, path, socketPath: endpoint.socketPath, host: 'localhost', agent: false }, resolve)
         : (endpoint.url.protocol === 'https:' ? httpsRequest : httpRequest)(new URL(endpoint.url.pathname.replace(/\/$/, '') + path, endpoint.url), { ...options, agent: false }, resolve);
-    request.setTimeout(this.#init.requestMs ?? REQUEST_MS, () => request.destroy(new Error('no answer in time')));
+    const patience = method === 'GET' ? (this.#init.requestMs ?? REQUEST_MS) : (this.#init.writeMs ?? WRITE_MS);
+    request.setTimeout(patience, () => request.destroy(new Error('no answer in time')));
     request.on('error', reject);
     request.end(body);
     return promise;

@@ -52,6 +52,13 @@ test('"no leader now" is asked again until there is one, or patience ends', asyn
   await assert.rejects(new Client({ endpoints: () => [never], patienceMs: 10 }).get('/x'), (error) => isSkeinError(error, 'NO_QUORUM') && error.message === 'NO_QUORUM here');
 });
 
+test('a write waits for the word of a node that looks for a leader, longer than a read', async (t) => {
+  const slow = await serve(t, (request, response) => void setTimeout(() => problem('NO_QUORUM', 503)(request, response), 100));
+  const client = new Client({ endpoints: () => [slow], requestMs: 20, patienceMs: 0 });
+  await assert.rejects(client.get('/x'), (error) => isSkeinError(error, 'API_UNREACHABLE'));
+  await assert.rejects(client.post('/x'), (error) => isSkeinError(error, 'NO_QUORUM'));
+});
+
 test('refusals are final: asked once', async (t) => {
   let asked = 0;
   const refusing = await serve(t, (request, response) => {
