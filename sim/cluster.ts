@@ -7,7 +7,7 @@ import type { Capabilities } from '../src/core/cell/types.ts';
 import { isSkeinError } from '../src/errors.ts';
 import type { Clock } from '../src/ports/clock.ts';
 import type { Note } from '../src/ports/observer.ts';
-import type { Timing } from '../src/runtime/init.ts';
+import type { StorageTuning, Timing } from '../src/runtime/init.ts';
 import { NodeRuntime } from '../src/runtime/node-runtime.ts';
 import { Checkers } from './checkers/index.ts';
 import type { Invariant } from './checkers/checker.ts';
@@ -32,6 +32,7 @@ export interface ClusterInit {
   readonly diskMeanMs: number;
   /** Cpu slots of each node. */
   readonly slots: number;
+  readonly storage?: StorageTuning;
   readonly mutants?: ReadonlySet<string>;
   /** Each line of the timeline as it happens. */
   readonly print?: (line: string) => void;
@@ -59,6 +60,8 @@ export class Cluster {
   violation: Violation | undefined;
   readonly unsynced = { kept: 0, torn: 0, lost: 0 };
   boots = 0;
+  /** On the bulk channel: pieces of snapshots and their answers. */
+  snapshotMessages = 0;
   readonly #byId: ReadonlyMap<NodeId, SimNode>;
 
   constructor(init: ClusterInit) {
@@ -71,6 +74,7 @@ export class Cluster {
     this.checkers = new Checkers((invariant, message) => this.report(invariant, message), this.ledger, (id) => this.#byId.get(id));
     this.network.onSend = (from, _to, channel, bytes) => {
       if (channel === 'raft') this.checkers.sent(from, bytes);
+      if (channel === 'bulk') this.snapshotMessages += 1;
     };
     this.kernel.onCrash = (process, error) => this.#threw(process, error);
   }
@@ -128,6 +132,7 @@ export class Cluster {
       vote: true,
       timing: this.init.timing,
       probe: this.checkers.probe,
+      ...(this.init.storage === undefined ? {} : { storage: this.init.storage }),
       ...(this.init.mutants === undefined ? {} : { mutants: this.init.mutants }),
     });
     node.incarnation = { process, runtime, transport, executor };

@@ -1,6 +1,6 @@
 /** Everything that a seed decides, drawn at the start and printed before anything happens. */
 import { timingProfiles, type ProfileName } from '../src/options/timing.ts';
-import type { Timing } from '../src/runtime/init.ts';
+import type { StorageTuning, Timing } from '../src/runtime/init.ts';
 import { drawFaults, NO_FAULTS, type FaultMix } from './faults.ts';
 import { PIPELINE_MIX } from './pipelines.ts';
 import { Prng } from './prng.ts';
@@ -24,6 +24,8 @@ export interface SimOptions {
   readonly profile: ProfileName;
   readonly timing: Timing;
   readonly slots: number;
+  /** Much smaller than in production, so that snapshots and new segments are common. */
+  readonly storage: StorageTuning;
   readonly faults: FaultMix;
   readonly workload: WorkloadMix;
 }
@@ -45,6 +47,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
     profile,
     timing: timingProfiles[profile],
     slots,
+    storage: drawStorage(random.fork('storage')),
     faults: faults === false ? NO_FAULTS : drawFaults(random.fork('faults')),
     workload: {
       submitEveryMs: Math.max(random.pick([200, 1000, 3000]), (MODULES_MEAN * (durationMeanMs + OVERHEAD_MS)) / slots),
@@ -56,10 +59,14 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
   };
 }
 
+function drawStorage(random: Prng): StorageTuning {
+  return { snapshotEntries: random.pick([20, 100, 1000]), tailEntriesMax: random.pick([0, 10, 1024]), segmentBytes: random.pick([2000, 50_000, 16_000_000]) };
+}
+
 /** One line of `key=value`, only what differs from a quiet cluster. */
 export function describeOptions(options: SimOptions): string {
-  const { faults, workload, seed, nodes, profile, slots, faultMs } = options;
-  const parts = [`seed=${seed}`, `nodes=${nodes}`, `minutes=${faultMs / 60_000}`, `profile=${profile}`, `slots=${slots}`];
+  const { faults, workload, seed, nodes, profile, slots, storage, faultMs } = options;
+  const parts = [`seed=${seed}`, `nodes=${nodes}`, `minutes=${faultMs / 60_000}`, `profile=${profile}`, `slots=${slots}`, ...Object.entries(storage).map(([name, value]) => `${name}=${value}`)];
   parts.push(`submitEveryMs=${Math.round(workload.submitEveryMs)}`, `cancelRate=${workload.cancelRate}`, `durationMeanMs=${workload.pipelines.durationMeanMs}`);
   const quiet: Readonly<Record<string, unknown>> = { ...NO_FAULTS.network, ...NO_FAULTS };
   for (const [name, value] of Object.entries({ ...faults.network, ...faults })) {

@@ -22,6 +22,7 @@ export interface SimFigures {
   readonly bytes: number;
   readonly elections: number;
   readonly configChanges: number;
+  readonly snapshotMessages: number;
   readonly runs: number;
   readonly claims: number;
   readonly claimsAgain: number;
@@ -69,7 +70,7 @@ export class Simulation {
   #cornered = false;
 
   constructor(args: SimArguments, options: SimOptions) {
-    const { seed, nodes, timing, slots, faults, workload } = options;
+    const { seed, nodes, timing, slots, storage, faults, workload } = options;
     const { print, mutants } = args;
     this.#options = options;
     this.#cluster = new Cluster({
@@ -77,6 +78,7 @@ export class Simulation {
       nodes,
       timing,
       slots,
+      storage,
       network: { ...WIRED, delayMinMs: faults.network.delayMinMs },
       diskMeanMs: faults.diskMeanMs,
       ...(mutants === undefined ? {} : { mutants }),
@@ -199,6 +201,7 @@ export class Simulation {
         bytes: network.figures.bytes,
         elections: checkers.elections.elections,
         configChanges: checkers.membership.changes,
+        snapshotMessages: cluster.snapshotMessages,
         runs: this.#workload.answered,
         claims: checkers.claims.claims,
         claimsAgain: checkers.claims.claimsAgain,

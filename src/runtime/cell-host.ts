@@ -148,12 +148,11 @@ export class CellHost {
   }
 
   #open(recovered: Recovered): void {
-    const { ports } = this.#context;
     const { cellId } = this.#identity;
     const member = this.member;
     if (cellId === '' || member === '') return;
     const mail = new RaftMail(this.#context, cellId, member);
-    const log = new LogStore({ disk: ports.disk, clock: ports.clock, recovered, fatal: (error) => ports.fatal(error) });
+    const log = this.#store(recovered);
     let replica: Replica;
     try {
       replica = new Replica({
@@ -182,6 +181,12 @@ export class CellHost {
     this.#receiver = new SnapshotReceiver(this.#context, cellId, member);
   }
 
+  #store(recovered: Recovered): LogStore {
+    const { ports, init } = this.#context;
+    const segmentBytes = init.storage?.segmentBytes;
+    return new LogStore({ disk: ports.disk, clock: ports.clock, recovered, fatal: (error) => ports.fatal(error), ...(segmentBytes === undefined ? {} : { segmentBytes }) });
+  }
+
   /** Founds a cell with this node as its only voter: writes Genesis, then starts as if recovered from it. */
   found(): void {
     const { random, clock, disk } = this.#context.ports;
@@ -194,7 +199,7 @@ export class CellHost {
       const config: Config = { voters: [self], outgoing: [], standbys: [], removed: [] };
       const data = encodeCommand({ type: 'genesis', cellId: cell, clusterName: this.#context.init.clusterName, createdAt: clock.wall(), founder: this.#context.self });
       const genesis: Entry = { index: 1, term: 1, kind: 'genesis', config, data };
-      const log = new LogStore({ disk, clock, recovered: recoverLog(disk), fatal: (error) => this.#context.ports.fatal(error) });
+      const log = this.#store(recoverLog(disk));
       log.persist({ hard: { term: 1, votedFor: self }, entries: [genesis] }, () => {
         this.#busy = false;
         this.#founding = false;

@@ -57,8 +57,20 @@ export interface NodeRuntimeInit {
   readonly timing: Timing;
   /** Observation points for the simulator's checkers; absent in production. */
   readonly probe?: Probe;
+  /** Small in the simulator, so that what is rare happens often; absent in production. */
+  readonly storage?: StorageTuning;
   /** Test-only switches (PROTOCOL §9, mutants). */
   readonly mutants?: ReadonlySet<string>;
+}
+
+/** Each has a default where it is used. */
+export interface StorageTuning {
+  /** Committed entries between two snapshots. */
+  readonly snapshotEntries?: number;
+  /** Entries kept before a snapshot for followers that are a little behind. */
+  readonly tailEntriesMax?: number;
+  /** Size at which a new log segment is begun. */
+  readonly segmentBytes?: number;
 }
 
 /** Called synchronously at the moments that invariants speak of. Must not change anything. */

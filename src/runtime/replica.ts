@@ -94,7 +94,7 @@ export class Replica {
     this.#hooks = init.hooks;
     this.state = restoreImage(recovered.snapshot?.sections);
     const { heartbeatMs, electionMs, plannerLeaseMs } = context.timing;
-    const { mutants } = context.init;
+    const { mutants, storage } = context.init;
     this.raft = new Raft({
       self: init.self,
       timing: { heartbeatMs, electionMs, plannerLeaseMs },
@@ -103,6 +103,7 @@ export class Replica {
       hard: recovered.hard,
       snapshot: recovered.snapshot?.meta ?? { index: 0, term: 0, config: { voters: [], outgoing: [], standbys: [], removed: [] } },
       entries: recovered.entries,
+      ...(storage?.tailEntriesMax === undefined ? {} : { tailEntriesMax: storage.tailEntriesMax }),
       ...(mutants === undefined ? {} : { mutants }),
     });
     this.#appliedIndex = this.raft.snapshot.index;
@@ -385,7 +386,7 @@ export class Replica {
   #maybeSnapshot(): void {
     const entries = this.#appliedIndex - this.raft.snapshot.index;
     if (this.#snapshotUnderWay || this.#stopped) return;
-    if (entries < SNAPSHOT_ENTRIES && this.#logBytesSinceSnapshot < SNAPSHOT_LOG_BYTES) return;
+    if (entries < (this.#context.init.storage?.snapshotEntries ?? SNAPSHOT_ENTRIES) && this.#logBytesSinceSnapshot < SNAPSHOT_LOG_BYTES) return;
     this.#snapshotUnderWay = true;
     this.#logBytesSinceSnapshot = 0;
     const { meta, sections } = this.capture();

@@ -17,12 +17,14 @@ export class RaftLog {
   /** Entry before `#entries[0]`: at or before the snapshot, so always committed. */
   #baseIndex: LogIndex;
   #baseTerm: Term;
+  readonly #tailEntriesMax: number;
   #entries: Entry[] = [];
   #snapshot: SnapshotMeta;
   /** Rising by index; the first one is the configuration of the snapshot (or the empty one at 0). */
   #configs: ConfigAt[];
 
-  constructor(snapshot: SnapshotMeta, entries: readonly Entry[]) {
+  constructor(snapshot: SnapshotMeta, entries: readonly Entry[], tailEntriesMax = COMPACTED_TAIL_ENTRIES_MAX) {
+    this.#tailEntriesMax = tailEntriesMax;
     this.#snapshot = snapshot;
     this.#baseIndex = snapshot.index;
     this.#baseTerm = snapshot.term;
@@ -131,7 +133,7 @@ export class RaftLog {
     this.#snapshot = meta;
     let base = meta.index;
     let bytes = 0;
-    while (base > this.#baseIndex && meta.index - base < COMPACTED_TAIL_ENTRIES_MAX) {
+    while (base > this.#baseIndex && meta.index - base < this.#tailEntriesMax) {
       bytes += entryBytes(this.entry(base)!);
       if (bytes > COMPACTED_TAIL_BYTES_MAX) break;
       base -= 1;

@@ -91,7 +91,7 @@ export class Core {
     this.random = init.random;
     this.#mutants = init.mutants ?? new Set();
     this.now = init.now;
-    this.log = new RaftLog(init.snapshot, init.entries);
+    this.log = new RaftLog(init.snapshot, init.entries, init.tailEntriesMax);
     this.outbox = new Outbox(this.log.lastIndex, this.#mutants);
     this.term = init.hard.term;
     this.votedFor = init.hard.votedFor;

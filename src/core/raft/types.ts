@@ -157,6 +157,8 @@ export interface RaftInit {
   readonly snapshot: SnapshotMeta;
   /** Log after the snapshot, contiguous. */
   readonly entries: readonly Entry[];
+  /** Entries kept before a snapshot for slow followers. @default COMPACTED_TAIL_ENTRIES_MAX */
+  readonly tailEntriesMax?: number;
   /** Test-only: rules switched off to prove that the checkers notice (PROTOCOL §9, mutants). */
   readonly mutants?: ReadonlySet<string>;
 }
