@@ -110,6 +110,7 @@ export class Cluster {
   bootNode(node: SimNode): void {
     if (node.incarnation !== undefined) throw new Error(`${node.name} is already up`);
     node.boot += 1;
+    node.earlierExecutor?.killOrphans();
     this.boots += 1;
     const random = this.random.fork(`node/${node.index}/${node.boot}`);
     const process = new Process(this.kernel, node.name, this.#clockShape(node));
@@ -150,6 +151,7 @@ export class Cluster {
     incarnation.process.kill();
     this.network.down(node.id, kind);
     incarnation.executor.nodeDied(kind);
+    node.earlierExecutor = incarnation.executor;
     const { kept, torn, lost } = node.disk.crash({ kind });
     this.unsynced.kept += kept;
     this.unsynced.torn += torn;

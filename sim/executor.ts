@@ -118,6 +118,11 @@ export class SimExecutor implements Executor {
     }
   }
 
+  /** The next start of the node: its supervisor kills what an earlier one left before the node takes any work. */
+  killOrphans(): void {
+    for (const running of this.#running.values()) this.#end(running, 'killed', false);
+  }
+
   #finish(running: Running, ok: boolean): void {
     const { spec, needs } = running.execution;
     if (!this.#end(running, 'finished', ok)) return;

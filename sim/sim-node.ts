@@ -30,6 +30,8 @@ export class SimNode implements NodeView {
   /** Called when this node writes or syncs next. */
   onDiskWrite: (() => void) | undefined;
   incarnation: Incarnation | undefined;
+  /** Of the incarnation before: its modules may live a moment longer than it did. */
+  earlierExecutor: SimExecutor | undefined;
 
   constructor(id: NodeId, name: string, index: number, disk: SimDisk, onSynced: (log: SyncedLog) => void) {
     this.id = id;
