@@ -199,7 +199,7 @@ export class CellFinder {
 
   /** Leaves the present cell behind, with its files, for another one or for a new search. */
   #goOver(to: CellId | ''): void {
-    this.#parts().host.forget(() => {
+    this.#parts().host.renewStorage(() => {
       this.adopt('');
       const sighting = to === '' ? undefined : this.#parts().discovery.leaderOf(to);
       if (sighting === undefined) this.#maybeJoin();

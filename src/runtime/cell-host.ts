@@ -51,6 +51,7 @@ export class CellHost {
   /** Files are being written or removed that must be whole before anything else happens here. */
   #busy = false;
   #founding = false;
+  #diskStalled = false;
 
   constructor(context: NodeContext, hooks: CellHostHooks) {
     this.#context = context;
@@ -235,22 +236,18 @@ export class CellHost {
     else wipeStorage(disk, this.#guard, write);
   }
 
-  /** Drops the log of the present cell: this disk is a new, empty member from now on. */
-  forget(done: () => void): void {
-    this.stop();
-    this.#replica = undefined;
-    this.#sender = undefined;
-    this.#receiver = undefined;
-    this.renewStorage(done);
-  }
-
-  /** A new storage id on an empty disk. */
+  /**
+   * Drops the log of the present cell, if there is one, with all its files: this disk is a new, empty member from now
+   * on. While files are being written for another reason nothing happens, and whoever asked will ask again.
+   */
   renewStorage(done: () => void): void {
     if (this.#busy) return;
     this.#busy = true;
     this.stop();
     const before = this.#replica;
     this.#replica = undefined;
+    this.#sender = undefined;
+    this.#receiver = undefined;
     const { disk, random } = this.#context.ports;
     const wipe = (): void => {
       wipeStorage(disk, this.#guard, () => {
@@ -367,10 +364,14 @@ export class CellHost {
   tick(): void {
     const replica = this.#replica;
     if (replica === undefined) return;
-    if (replica.diskStalled()) {
-      this.#context.note('error', 'disk-stalled', `a write has not been synced for over ${this.#context.timing.diskStallMs} ms: this node does not lead`);
+    const stalled = replica.diskStalled();
+    if (stalled) {
+      if (!this.#diskStalled) this.#context.note('error', 'disk-stalled', `a write has not been synced for over ${this.#context.timing.diskStallMs} ms: this node does not lead`);
       replica.stepDown('disk stalled');
+    } else if (this.#diskStalled) {
+      replica.resume();
     }
+    this.#diskStalled = stalled;
   }
 
   suspended(): void {

@@ -12,7 +12,8 @@ import { Assigner } from './assigner.ts';
 import { ClaimDeadlines } from './claim-deadlines.ts';
 import type { NodeContext } from './context.ts';
 import { LeaderSessions, type SoftSession } from './leader-sessions.ts';
-import type { ProposalDone, Replica } from './replica.ts';
+import type { ProposalDone } from './proposals.ts';
+import type { Replica } from './replica.ts';
 import { ResultIntake } from './result-intake.ts';
 
 /** Claims in one ClaimBatch entry: about 12 bytes each, far below the entry limit. */

@@ -6,14 +6,16 @@
 import { assert } from '../core/lib/assert.ts';
 import type { CellId, LogIndex, MemberId, Term } from '../core/lib/ids.ts';
 import { apply, skip, type CellState } from '../core/cell/cell.ts';
-import type { CellEvent, Command, Reply } from '../core/cell/types.ts';
+import type { CellEvent, Command } from '../core/cell/types.ts';
 import { Raft } from '../core/raft/raft.ts';
 import type { Config, Entry, LinkState, RaftEffect, RaftInput, RaftMessage, Role, SnapshotMeta } from '../core/raft/types.ts';
 import type { Timer } from '../ports/clock.ts';
 import { decodeCommand, encodeCommand } from '../protocol/command-codec.ts';
+import { ENTRY_DATA_BYTES_MAX } from '../protocol/limits.ts';
 import { AckGate } from './ack-gate.ts';
 import type { NodeContext } from './context.ts';
 import { LogClock } from './log-clock.ts';
+import { Proposals, type ProposalDone } from './proposals.ts';
 import { SnapshotImage, restoreImage } from './snapshot-image.ts';
 import type { LogStore } from './storage/log-store.ts';
 import type { Recovered } from './storage/recover.ts';
@@ -21,11 +23,6 @@ import type { Recovered } from './storage/recover.ts';
 /** What lies between two snapshots at most: committed entries, bytes of log. */
 const SNAPSHOT_ENTRIES = 20_000;
 const SNAPSHOT_LOG_BYTES = 32 * 1024 * 1024;
-/** Commands waiting to be appended or committed on the leader. */
-const PROPOSALS_MAX = 50_000;
-
-/** `undefined`: this node does not lead (any more); whether the command is in the log is unknown. */
-export type ProposalDone = (answer: { readonly reply: Reply; readonly index: LogIndex } | undefined) => void;
 
 export interface ReplicaHooks {
   send(to: MemberId, message: RaftMessage): void;
@@ -47,13 +44,6 @@ export interface ReplicaInit {
   readonly hooks: ReplicaHooks;
 }
 
-interface Proposal {
-  readonly command: Command;
-  readonly data: Uint8Array;
-  readonly done: ProposalDone | undefined;
-  term: Term;
-}
-
 export class Replica {
   readonly raft: Raft;
   readonly self: MemberId;
@@ -66,11 +56,7 @@ export class Replica {
   readonly #image: SnapshotImage;
   readonly #logClock: LogClock;
   #appliedIndex: LogIndex;
-  /** Proposed in this turn, not yet appended. */
-  #queue: Proposal[] = [];
-  #appending: Proposal[] = [];
-  /** Appended, not yet applied, by index. */
-  readonly #pending = new Map<LogIndex, Proposal>();
+  readonly #proposals = new Proposals();
   readonly #reads = new Map<number, (index: LogIndex | undefined) => void>();
   #readId = 0;
   /** What the disk held at the start is durable. */
@@ -146,6 +132,11 @@ export class Replica {
     this.#step({ type: 'stepDown', now: this.#context.now(), reason });
   }
 
+  /** The reason to step down is over. */
+  resume(): void {
+    this.#step({ type: 'resume', now: this.#context.now() });
+  }
+
   transfer(target: MemberId): void {
     this.#step({ type: 'transfer', now: this.#context.now(), target });
   }
@@ -182,21 +173,25 @@ export class Replica {
 
   /** Appends a command together with all others of this turn. Leader only; otherwise `done(undefined)`. */
   propose(command: Command, done?: ProposalDone): void {
-    if (!this.leads || this.#stopped || this.#pending.size + this.#queue.length >= PROPOSALS_MAX) {
+    if (!this.leads || this.#stopped || this.#proposals.full) {
       if (done !== undefined) this.#context.defer(() => done(undefined));
       return;
     }
-    this.#queue.push({ command, data: encodeCommand(command), done, term: 0 });
-    if (this.#queue.length === 1) this.#context.defer(() => this.#flush());
+    const data = encodeCommand(command);
+    if (data.length > ENTRY_DATA_BYTES_MAX) {
+      // The core would refuse all commands of this turn for the sake of one.
+      const message = `a ${command.type} of ${data.length} bytes does not fit into a log entry of ${ENTRY_DATA_BYTES_MAX}`;
+      this.#context.note('error', 'command-too-large', message, { command: command.type });
+      if (done !== undefined) this.#context.defer(() => done({ reply: { type: 'error', code: 'REQUEST_TOO_LARGE', message }, index: 0 }));
+    } else if (this.#proposals.add(command, data, done)) {
+      this.#context.defer(() => this.#flush());
+    }
   }
 
   #flush(): void {
     if (this.#stopped) return;
-    const batch = this.#queue;
-    this.#queue = [];
-    this.#appending = batch;
-    this.#step({ type: 'propose', now: this.#context.now(), commands: batch.map((proposal) => proposal.data) });
-    for (const refused of this.#appending.splice(0)) refused.done?.(undefined);
+    this.#step({ type: 'propose', now: this.#context.now(), commands: this.#proposals.take() });
+    this.#proposals.refused();
   }
 
   /** Calls back with the index that a linearizable read must see applied; by then it is. Leader only. */
@@ -253,7 +248,7 @@ export class Replica {
       case 'commit':
         return this.#apply(effect.index);
       case 'appended':
-        return this.#appended(effect.first, effect.term);
+        return this.#proposals.appended(effect.first, effect.term);
       case 'refused':
         return; // #flush sees what was not appended
       case 'readReady':
@@ -276,7 +271,7 @@ export class Replica {
 
   #persist(effect: Extract<RaftEffect, { type: 'persist' }>): void {
     if (effect.snapshot !== undefined) this.#adopt(effect.snapshot);
-    if (effect.truncateAfter !== undefined) this.#failAfter(effect.truncateAfter);
+    if (effect.truncateAfter !== undefined) this.#proposals.failAfter(effect.truncateAfter);
     for (const entry of effect.entries) this.#logBytesSinceSnapshot += entry.data.length + 16;
     this.#log.persist(effect, () => {
       if (this.#stopped) return;
@@ -295,14 +290,6 @@ export class Replica {
     this.#hooks.replaced();
   }
 
-  #appended(first: LogIndex, term: Term): void {
-    for (const [offset, proposal] of this.#appending.entries()) {
-      proposal.term = term;
-      this.#pending.set(first + offset, proposal);
-    }
-    this.#appending = [];
-  }
-
   #apply(upTo: LogIndex): void {
     while (this.#appliedIndex < upTo && !this.#stopped) {
       const index = this.#appliedIndex + 1;
@@ -316,8 +303,7 @@ export class Replica {
 
   #applyEntry(entry: Entry): void {
     const { index } = entry;
-    const pending = this.#pending.get(index);
-    if (pending !== undefined) this.#pending.delete(index);
+    const pending = this.#proposals.applied(index);
     const mine = pending !== undefined && pending.term === entry.term;
     const probe = this.#context.init.probe;
     if (entry.kind === 'noop' || entry.kind === 'config') {
@@ -352,21 +338,11 @@ export class Replica {
 
   /** Nobody may be told "recorded" by a leader that lost its office: the entries may survive or not. */
   #failAll(): void {
-    const proposals = [...this.#queue.splice(0), ...this.#pending.values()];
-    this.#pending.clear();
     this.#gate.clear();
-    for (const proposal of proposals) proposal.done?.(undefined);
+    this.#proposals.failAll();
     const reads = [...this.#reads.values()];
     this.#reads.clear();
     for (const done of reads) done(undefined);
-  }
-
-  #failAfter(index: LogIndex): void {
-    for (const [at, proposal] of this.#pending) {
-      if (at <= index) continue;
-      this.#pending.delete(at);
-      proposal.done?.(undefined);
-    }
   }
 
   // ── Timer and snapshots ────────────────────────────────────────────────────────────────────────────────────────
