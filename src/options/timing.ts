@@ -42,21 +42,24 @@ export const timingProfiles: Readonly<Record<ProfileName, Timing>> = {
     stalledMs: 30_000,
     seekMs: 3000,
   },
-  /** Several nodes on one machine in a test: everything in fractions of a second. Not for real networks. */
+  /**
+   * Several nodes on one machine in a test: everything about half a second, which is as quick as two busy cores allow
+   * before a process that had to wait for its turn looks like one that was suspended. Not for real networks.
+   */
   test: {
-    heartbeatMs: 20,
-    electionMs: 150,
-    plannerLeaseMs: 135,
-    keepaliveMs: 100,
-    sessionTtlMs: 1000,
-    selfFenceMs: 800,
-    socketGraceMs: 300,
-    voterDeadMs: 1500,
+    heartbeatMs: 50,
+    electionMs: 500,
+    plannerLeaseMs: 450,
+    keepaliveMs: 250,
+    sessionTtlMs: 2000,
+    selfFenceMs: 1600,
+    socketGraceMs: 500,
+    voterDeadMs: 2500,
     memberForgottenMs: 60_000,
-    stalledMs: 3000,
-    beaconMs: 200,
-    seekMs: 300,
-    seekStepMs: 300,
+    stalledMs: 4000,
+    beaconMs: 300,
+    seekMs: 500,
+    seekStepMs: 500,
     diskStallMs: 1000,
   },
 };
