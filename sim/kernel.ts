@@ -5,15 +5,29 @@
  * A `Process` is one incarnation of a node. Events owned by it never fire after it died (a crash is that simple), and
  * are held while it is paused, as with SIGSTOP: time goes on and everything arrives at once when it resumes.
  */
+import { Heap } from '../src/core/lib/heap.ts';
 import type { Clock, Timer } from '../src/ports/clock.ts';
-import { EventHeap, type Scheduled } from './heap.ts';
 import { TraceHash } from './trace.ts';
 
 /** More than this many deferred calls after one event means that they feed each other for ever. */
 export const DEFERRED_PER_EVENT_MAX = 100_000;
 
+/** One thing that will happen. */
+export interface Scheduled {
+  /** Virtual ms. */
+  time: number;
+  sequence: number;
+  /** Undefined once cancelled; it is then skipped when its turn comes. */
+  fire: (() => void) | undefined;
+}
+
 interface KernelEvent extends Scheduled, Timer {
   readonly owner: Process | undefined;
+}
+
+/** By virtual time, then in the order of scheduling. */
+function before(a: Scheduled, b: Scheduled): boolean {
+  return a.time < b.time || (a.time === b.time && a.sequence < b.sequence);
 }
 
 export class Kernel {
@@ -27,7 +41,7 @@ export class Kernel {
   #sequence = 0;
   #turn = 0;
   #stopped = false;
-  readonly #heap = new EventHeap<KernelEvent>();
+  readonly #heap = new Heap<KernelEvent>(before);
   #deferred: { owner: Process | undefined; callback: () => void }[] = [];
   #settling: { owner: Process | undefined; callback: () => void }[] = [];
 

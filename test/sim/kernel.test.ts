@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as fc from 'fast-check';
-import { EventHeap, type Scheduled } from '../../sim/heap.ts';
 import { Kernel, Process } from '../../sim/kernel.ts';
 import { Prng } from '../../sim/prng.ts';
 
-test('the heap gives events in the order of time, then of scheduling', () => {
+test('events fire in the order of time, then of scheduling', () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 20 })), (times) => {
-      const heap = new EventHeap<Scheduled>();
-      times.forEach((time, sequence) => heap.push({ time, sequence, fire: undefined }));
-      const popped = times.map(() => heap.pop() as Scheduled).map(({ time, sequence }) => [time, sequence]);
-      const expected = times.map((time, sequence) => [time, sequence]).sort((a, b) => (a[0] as number) - (b[0] as number) || (a[1] as number) - (b[1] as number));
-      assert.deepEqual(popped, expected);
-      assert.equal(heap.pop(), undefined);
+      const kernel = new Kernel();
+      const fired: [number, number][] = [];
+      times.forEach((time, sequence) => kernel.at(time, undefined, () => fired.push([time, sequence])));
+      kernel.run(20);
+      const expected = times.map((time, sequence): [number, number] => [time, sequence]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+      assert.deepEqual(fired, expected);
     }),
   );
 });
