@@ -24,6 +24,8 @@ export interface CliOptions {
   readonly stdin?: string;
   readonly tty?: boolean;
   readonly startNode?: StartNode;
+  /** Wall clock. @default a minute after the fake node's start */
+  readonly now?: () => number;
 }
 
 /** A command line that is running. */
@@ -83,7 +85,7 @@ export class TestBed {
       })(),
       env: { ...this.env, ...options.env },
       cwd: this.home,
-      now: () => FAKE_START + 60_000,
+      now: options.now ?? (() => FAKE_START + 60_000),
       onSignal: (signal, listener) => {
         const set = listeners.get(signal) ?? new Set();
         listeners.set(signal, set.add(listener));

@@ -1,0 +1,140 @@
+/**
+ * Goal: whoever types what the pages show gets what they promise. Every line of an `sh` block is run, against a cluster of
+ * one node; RUN and NODE stand for a run and a node. Lines for `skein` or `node dist/node.js` go to the command line in
+ * this process, which saves a start of Node.js for each.
+ */
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { StartNode } from '../../src/io/running-node.ts';
+import type { NodeOptions } from '../../src/options.ts';
+import { compileRun } from '../../src/pipeline/compile.ts';
+import { loadPipeline } from '../../src/pipeline/load.ts';
+import { TestBed } from '../cli/harness.ts';
+import { shell, startNode, type Said } from './support/cluster-of-one.ts';
+import { commandsOf, pages, repository, type ShellCommand } from './support/pages.ts';
+
+/** Shown, but not run here. That a named npm script exists is checked in pages.test.ts. */
+const notRun: readonly (readonly [RegExp, string])[] = [
+  [/^npm ci\b/, 'installs packages; continuous integration runs it'],
+  [/^npm (?:test|run (?:types|lint|knip|build|unit|e2e))\b/, 'runs this very test, or is a step of npm test'],
+  [/^npm run (?:demo|bench|sim)\b/, 'takes minutes, and is run on purpose'],
+  [/^node --test /, 'runs as a part of the unit tests'],
+  [/^node test\/reference\.test\.ts --rewrite$/, 'writes into the source tree'],
+  [/^docker /, 'needs a container engine'],
+  [/^sudo /, 'changes the machine'],
+  [/^nc /, 'another program, and an address that stands for the reader’s own'],
+];
+
+const program = /^(?:skein|node dist\/node\.js)(?: |$)/;
+
+/** What follows the program's name, or undefined for another program. */
+function argumentsOf(text: string): readonly string[] | undefined {
+  if (!program.test(text)) return undefined;
+  const words = text.replace(program, '').split(/\s+/).filter((word) => word !== '');
+  return words.map((word) => (word.startsWith('examples/') ? path.join(repository, word) : word));
+}
+
+function isStart(text: string): boolean {
+  const args = argumentsOf(text);
+  return args !== undefined && (args[0] === undefined || args[0].startsWith('-'));
+}
+
+/** Each command once, however many pages show it. */
+function distinct(commands: readonly ShellCommand[]): ShellCommand[] {
+  const seen = new Set<string>();
+  return commands.filter(({ text }) => {
+    const same = text.replace(program, 'skein ');
+    return seen.has(same) ? false : seen.add(same);
+  });
+}
+
+const shown = pages.flatMap(commandsOf);
+const commands = distinct(shown).filter(({ text }) => notRun.every(([pattern]) => !pattern.test(text)));
+
+test('there are commands to run, and each exception is still needed', () => {
+  assert.ok(commands.length > 20, `${commands.length}`);
+  for (const [pattern, reason] of notRun.filter(([, why]) => !why.includes('container'))) assert.ok(shown.some(({ text }) => pattern.test(text)), `${pattern} (${reason}) fits nothing any more`);
+});
+
+test('lines that start a node: their options are taken', async (t) => {
+  const starts = commands.filter(({ text }) => isStart(text));
+  assert.ok(starts.length >= 4);
+  const bed = new TestBed(t);
+  for (const { text, page, line } of starts) {
+    const asked: NodeOptions[] = [];
+    const startOnly: StartNode = (options) => {
+      asked.push(options);
+      return Promise.reject(new Error('enough'));
+    };
+    const { stderr } = await bed.run(argumentsOf(text) ?? [], { startNode: startOnly });
+    assert.equal(asked.length, 1, `${page}:${line}: ${text}: ${stderr}`);
+  }
+});
+
+test('lines that talk to a node succeed', async (t) => {
+  const bed = new TestBed(t);
+  const node = await startNode(t, bed.env);
+  const hasCurl = (await shell('command -v curl', bed.env)).code === 0;
+  let runId = '';
+  const perform = async (text: string): Promise<Said> => {
+    const real = text.replaceAll(/\bRUN\b/g, runId).replaceAll(/\bNODE\b/g, node.name);
+    const args = argumentsOf(real);
+    if (args !== undefined) {
+      const { code, stdout, stderr } = await bed.run(args, { now: Date.now });
+      runId = /\/runs\/(\S+)/.exec(stdout)?.[1] ?? runId;
+      return { code, output: stdout + stderr };
+    }
+    const local = real.replaceAll('127.0.0.1:8080', `127.0.0.1:${node.httpPort}`).replaceAll('~/.local/share', bed.env['XDG_DATA_HOME'] ?? '');
+    return shell(local.replace(/^curl /, 'curl --fail -s '), bed.env);
+  };
+  for (const { text, page, line } of commands.filter((command) => !isStart(command.text))) {
+    await t.test(`${page}:${line}: ${text}`, { skip: text.startsWith('curl') && !hasCurl ? 'there is no curl here' : false }, async () => {
+      const { code, output } = await perform(text);
+      assert.equal(code, 0, output);
+      assert.notEqual(output.trim(), '');
+    });
+  }
+  assert.equal(await node.stop(), 0);
+});
+
+test('the pipelines on the pages load and compile', async () => {
+  // docs/pipelines.md has a test of its own, which also compares what is printed.
+  const pipelines = pages.filter(({ file }) => file !== 'docs/pipelines.md').flatMap(({ blocks }) => blocks.filter(({ language, text }) => language === 'yaml' && /^modules:/m.test(text)));
+  assert.ok(pipelines.length > 0);
+  for (const { text } of pipelines) await compileRun(await loadPipeline({ text }), {});
+});
+
+test('the programs on the README run', async (t) => {
+  const programs = pages.find(({ file }) => file === 'README.md')?.blocks.filter(({ language }) => language === 'ts') ?? [];
+  assert.ok(programs.length > 0);
+  for (const { text } of programs) assert.match(await runProgram(t, text), /^succeeded .*hello flock/m);
+});
+
+/** As a reader would: a file beside a `node_modules` that has `skein`. Runs in this process. */
+async function runProgram(t: TestContext, text: string): Promise<string> {
+  const { home, env } = new TestBed(t);
+  const folder = path.join(home, 'project');
+  const library = path.join(folder, 'node_modules/skein');
+  await mkdir(library, { recursive: true });
+  await writeFile(path.join(library, 'package.json'), '{ "name": "skein", "type": "module", "exports": "./index.js" }');
+  await writeFile(path.join(library, 'index.js'), `export * from '${pathToFileURL(path.join(repository, 'src/index.ts')).href}';\n`);
+  await writeFile(path.join(folder, 'package.json'), '{ "type": "module" }');
+  await writeFile(path.join(folder, 'program.ts'), text.replace('createNode({', 'createNode({ mdns: false, p2pPort: { port: 0, fixed: true }, httpPort: { port: 0, fixed: true },'));
+  Object.assign(process.env, env);
+  const log = t.mock.method(console, 'log', () => undefined);
+  await import(pathToFileURL(path.join(folder, 'program.ts')).href);
+  return log.mock.calls.map((call) => call.arguments.map((argument: unknown) => (typeof argument === 'string' ? argument : JSON.stringify(argument))).join(' ')).join('\n');
+}
+
+test('the demo on the README is one that really ran', async () => {
+  const readme = await readFile(path.join(repository, 'README.md'), 'utf8');
+  const shown = /```text\n([^]*?Nothing lost, nothing twice\.)\n```/.exec(readme)?.[1] ?? '';
+  const source = (await Promise.all(['demo.ts', 'count.ts'].map((file) => readFile(path.join(repository, 'examples/demo', file), 'utf8')))).join('\n');
+  // Each label of the summary is one that the program prints.
+  const labels = Array.from(shown.matchAll(/^ {3}([A-Z][a-z ]+?) {2,}\S/gm), ([, label = '']) => label);
+  assert.ok(labels.length >= 9);
+  for (const label of labels) assert.ok(source.includes(`'${label}'`), `the demo does not print "${label}"`);
+});
