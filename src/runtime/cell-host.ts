@@ -337,7 +337,9 @@ export class CellHost {
 
   #hint(): LeaderHint {
     const { self, ports } = this.#context;
-    return { cell: this.#replica?.cell ?? '', node: self, addresses: ports.transport.addresses().slice(0, 16) };
+    const cell = this.#replica?.cell ?? '';
+    if (this.#replica?.leads !== true) return { cell, node: '', addresses: [] };
+    return { cell, node: self, addresses: ports.transport.addresses().slice(0, 16) };
   }
 
   // ── Links, time ────────────────────────────────────────────────────────────────────────────────────────────────

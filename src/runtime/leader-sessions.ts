@@ -79,6 +79,19 @@ export class LeaderSessions {
     this.flaps.set(node, (this.flaps.get(node) ?? 0) + 1);
   }
 
+  /** For so long nobody could be heard here. */
+  excuse(ms: number): void {
+    for (const session of this.#sessions.values()) {
+      session.lastHeardAt += ms;
+      if (session.downSince !== undefined) session.downSince += ms;
+    }
+  }
+
+  /** A run that has ended needs its specification nowhere. */
+  forgetRun(run: RunNumber): void {
+    for (const session of this.#sessions.values()) session.specs.delete(run);
+  }
+
   get(id: SessionId): SoftSession | undefined {
     return this.#sessions.get(id);
   }

@@ -4,7 +4,7 @@
  */
 import type { LogIndex, NodeId, SessionId } from '../core/lib/ids.ts';
 import { retirable } from '../core/cell/finish.ts';
-import type { CellState } from '../core/cell/state.ts';
+import { moduleAt, type CellState } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
@@ -15,6 +15,7 @@ import { LeaderSessions, type SoftSession } from './leader-sessions.ts';
 import type { ProposalDone } from './proposals.ts';
 import type { Replica } from './replica.ts';
 import { ResultIntake } from './result-intake.ts';
+import { SessionOpenings } from './session-openings.ts';
 
 /** Claims in one ClaimBatch entry: about 12 bytes each, far below the entry limit. */
 const CLAIMS_PER_ENTRY = 2048;
@@ -40,7 +41,9 @@ export class Leader {
   #retireAt = 0;
   readonly #results: ResultIntake;
   #stopped = false;
-  readonly #opening = new Map<NodeId, { readonly bootId: string; readonly ids: number[] }>();
+  readonly #openings: SessionOpenings;
+  readonly #expiring = new Set<SessionId>();
+  #tickedAt: number;
   readonly #tickTimer: { cancel(): void };
 
   constructor(context: NodeContext, replica: Replica, hooks: LeaderHooks) {
@@ -49,6 +52,8 @@ export class Leader {
     this.#hooks = hooks;
     this.#assigner = new Assigner(context, replica.cell);
     this.#results = new ResultIntake(context, replica);
+    this.#openings = new SessionOpenings({ context, replica, sessions: this.sessions, hint: () => hooks.hint(), heard: (session, addresses) => this.#heard(session, addresses) });
+    this.#tickedAt = context.now();
     this.sessions.reset(replica.state, context.now());
     this.#planner.rebuild(replica.state);
     this.#deadlines.rebuild(replica.state);
@@ -67,7 +72,7 @@ export class Leader {
     return this.#replica.state;
   }
 
-  /** Sessions whose holder is not connected are tried at once: a refused dial starts the short grace, not the TTL. */
+  /** Who is not connected to a new leader (all nodes dial each other) gets the short grace of a lost connection, not the TTL. */
   #probe(session: SoftSession): void {
     const { transport } = this.#context.ports;
     if (session.node === this.#context.self || transport.isConnected(session.node)) return;
@@ -95,12 +100,20 @@ export class Leader {
       case 'module':
         if (event.phase === 'claimed') this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
         return;
-      case 'runSubmitted':
       case 'runFinal':
+        this.sessions.forgetRun(event.run);
+        return;
+      case 'runSubmitted':
       case 'runRetired':
       case 'nodeDrain':
       case 'closed':
     }
+  }
+
+  /** Was this very fence given to another node? */
+  #isOfAnother(from: NodeId, { run, module, fence }: RunningClaim): boolean {
+    const record = moduleAt(this.#state, run, module);
+    return record !== undefined && record.finishedAt === 0 && record.fence === fence && record.nodeId !== from;
   }
 
   #tellStop(id: SessionId, fences: readonly number[], reason: StopReason): void {
@@ -114,7 +127,7 @@ export class Leader {
   receive(from: NodeId, message: WorkMessage): void {
     switch (message.type) {
       case 'sessionOpen':
-        this.#sessionOpen(from, message);
+        this.#openings.receive(from, message);
         return;
       case 'keepalive':
         this.#keepalive(from, message);
@@ -123,6 +136,10 @@ export class Leader {
         this.#declined(from, message);
         return;
       case 'results':
+        if (message.items.some((item) => this.#isOfAnother(from, item))) {
+          this.#context.note('error', 'message-dropped', `${from} sent a result of a claim that another node has`, { from });
+          return;
+        }
         this.#results.add(message.items, (verdicts) => {
           this.#context.sendWork(from, { type: 'resultsReply', id: message.id, verdicts, hint: this.#hooks.hint() });
         });
@@ -130,42 +147,6 @@ export class Leader {
       default:
         this.#context.note('warn', 'message-dropped', `a ${message.type} message from ${from} is not for a leader`, { from });
     }
-  }
-
-  #sessionOpen(from: NodeId, message: Extract<WorkMessage, { type: 'sessionOpen' }>): void {
-    const answer = (session: SessionId, error: string): void => {
-      this.#context.sendWork(from, { type: 'sessionReply', id: message.id, session, error, hint: this.#hooks.hint() });
-    };
-    if (message.member !== '' && this.#replica.config.removed.includes(message.member)) {
-      answer(0, 'MEMBER_REMOVED');
-      return;
-    }
-    const present = this.sessions.ofNode(from);
-    const record = present === undefined ? undefined : this.#state.sessions.get(present.id);
-    if (present !== undefined && record !== undefined && record.bootId === message.bootId && record.member === message.member) {
-      this.#heard(present, message.addresses);
-      answer(present.id, '');
-      return;
-    }
-    const opening = this.#opening.get(from);
-    if (opening !== undefined && opening.bootId === message.bootId) {
-      opening.ids.push(message.id);
-      return;
-    }
-    this.#opening.set(from, { bootId: message.bootId, ids: [] });
-    const { member, bootId, name, capabilities, running } = message;
-    const command: Command = { type: 'sessionOpen', now: this.#replica.stamp(), node: from, member, bootId, name, capabilities, running };
-    this.#replica.propose(command, (result) => {
-      this.#opening.delete(from);
-      const reply = result?.reply;
-      if (reply?.type !== 'session') {
-        answer(0, reply?.type === 'error' ? reply.code : '');
-        return;
-      }
-      const session = this.sessions.get(reply.session);
-      if (session !== undefined) this.#heard(session, message.addresses);
-      answer(reply.session, '');
-    });
   }
 
   #heard(session: SoftSession, addresses?: readonly string[]): void {
@@ -207,6 +188,8 @@ export class Leader {
       if (record.claims.has(fence)) continue;
       const current = this.#state.runs.get(run)?.modules[module];
       if (current === undefined || current.finishedAt !== 0) stop.push(fence);
+      // The work of a lost claim may still count, but an effectful module must not be executed twice at a time.
+      else if (current.run.spec.modules[module]?.effectful === true) stop.push(fence);
     }
     const before = this.#context.now() - this.#context.timing.keepaliveMs / 2;
     for (const [fence, sentAt] of session.assigned) if (!record.claims.has(fence) || (sentAt < before && reported.has(fence))) session.assigned.delete(fence);
@@ -222,6 +205,10 @@ export class Leader {
     if (session === undefined) return;
     const record = this.#state.sessions.get(session.id);
     const claims = message.claims.filter((claim) => record?.claims.has(claim.fence));
+    // It waits for what is not its own any more.
+    if (message.needSpec && claims.length < message.claims.length) {
+      this.#tellStop(session.id, message.claims.filter((claim) => !claims.includes(claim)).map(({ fence }) => fence), 'released');
+    }
     if (claims.length === 0) return;
     if (message.needSpec) {
       for (const claim of claims) {
@@ -283,16 +270,20 @@ export class Leader {
   // ── Time ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #tick(): void {
-    if (!this.#replica.mayPlan()) return;
     const now = this.#context.now();
+    // What they said while this process did not run has not been read yet: its own silence is not theirs.
+    const late = now - this.#tickedAt - this.#context.timing.keepaliveMs;
+    if (late > 0) this.sessions.excuse(late);
+    this.#tickedAt = now;
+    if (!this.#replica.mayPlan()) return;
     const { sessionTtlMs, socketGraceMs } = this.#context.timing;
     for (const session of this.sessions.all()) {
       if (now - session.lastHeardAt > this.#ttl(sessionTtlMs)) this.#expire(session, 'silent');
       else if (session.downSince !== undefined && !session.released && now - session.downSince > socketGraceMs) this.#releaseOf(session);
     }
     const stamp = this.#replica.stamp();
-    const late = this.#deadlines.due(this.#state, stamp);
-    if (late.length > 0) this.#replica.propose({ type: 'release', now: stamp, claims: late, reason: 'timeout' });
+    const overdue = this.#deadlines.due(this.#state, stamp);
+    if (overdue.length > 0) this.#replica.propose({ type: 'release', now: stamp, claims: overdue, reason: 'timeout' });
     if (stamp >= this.#wakeAt) this.#planSoon();
     this.#maybeRetire(stamp);
   }
@@ -309,8 +300,6 @@ export class Leader {
   #ttl(baseMs: number): number {
     return Math.max(baseMs, 5 * (this.sessions.size / 250) * 1000);
   }
-
-  readonly #expiring = new Set<SessionId>();
 
   #expire(session: SoftSession, reason: 'silent' | 'socket' | 'left'): void {
     if (this.#expiring.has(session.id)) return;
@@ -363,5 +352,4 @@ export class Leader {
   stamp(): number {
     return this.#replica.stamp();
   }
-
 }

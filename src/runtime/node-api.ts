@@ -82,13 +82,14 @@ export class RuntimeNodeApi implements NodeApi {
     const { number, final, summary } = await this.#resolve(run, signal === undefined ? {} : { signal });
     if (!final) {
       await new Promise<void>((resolve, reject) => {
-        const end = this.#runtime.watches.watch(number, 0, (event) => {
+        // The past may be told before `watch` returns, the end of the run among it.
+        const stop = this.#runtime.watches.watch(number, 0, (event) => {
           if (event.type !== 'run' || !isFinalPhase(event.phase)) return;
-          end();
+          this.#runtime.context.defer(() => stop());
           resolve();
         });
         signal?.addEventListener('abort', () => {
-          end();
+          stop();
           reject(abortError(signal));
         });
       });

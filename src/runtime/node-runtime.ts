@@ -67,6 +67,7 @@ export class NodeRuntime {
       hinted: (hint) => finder.hinted(hint),
       contacts: (contacts) => finder.contacts(contacts),
       member: () => this.host.memberToOffer,
+      checkSuspended: () => this.#suspend.check(),
       refused: (code) => finder.refused(code),
     });
     this.#gateway = new Gateway(this.context, {

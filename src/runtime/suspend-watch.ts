@@ -22,10 +22,11 @@ export class SuspendWatch {
     const { clock } = this.#context.ports;
     this.#lastNow = clock.now();
     this.#lastWall = clock.wall();
-    this.#context.every(() => INTERVAL_MS, () => this.#check());
+    this.#context.every(() => INTERVAL_MS, () => this.check());
   }
 
-  #check(): void {
+  /** Also for whoever is about to rely on a lease, since events that waited may come before the timer. */
+  check(): void {
     const { clock } = this.#context.ports;
     const now = clock.now();
     const wall = clock.wall();

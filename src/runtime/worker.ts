@@ -10,6 +10,10 @@ import type { NodeContext } from './context.ts';
 import { ResultOutbox } from './result-outbox.ts';
 import { SpecCache } from './spec-cache.ts';
 
+/** Own addresses told to the leader. */
+const ADDRESSES_MAX = 16;
+/** Keepalives whose answer is still told apart. */
+const KEEPALIVES_REMEMBERED_MAX = 64;
 /** Fences remembered after their end, so that a doubled Assign never executes twice. */
 const FENCES_REMEMBERED_MAX = 20_000;
 
@@ -32,6 +36,8 @@ export interface WorkerHooks {
   contacts(contacts: ReadonlyArray<{ readonly node: NodeId; readonly addresses: readonly string[] }>): void;
   /** Member id to open the session with, '' for a node that stores no log, undefined while that is not settled. */
   member(): MemberId | '' | undefined;
+  /** Calls `suspended` if this process has slept and nobody has noticed yet. */
+  checkSuspended(): void;
   /** The leader does not take us: `code` says why. */
   refused(code: string): void;
 }
@@ -56,8 +62,10 @@ export class Worker {
   #refusedAt = -Infinity;
   #requestId = 0;
   #sequence = 0;
-  #sentAt = new Map<number, number>();
-  #lastAckedSentAt = 0;
+  /** Keepalives on their way: when and to whom. */
+  readonly #sent = new Map<number, { readonly at: number; readonly to: NodeId }>();
+  /** Send time of the newest message by which the leader knows that this session lives. */
+  #lastAckedSentAt = -Infinity;
   #cpuUsed = 0;
   #stopping = false;
   #load = 0;
@@ -72,11 +80,6 @@ export class Worker {
 
   get sessionId(): SessionId {
     return this.#session.state === 'open' ? this.#session.id : 0;
-  }
-
-  /** Leader's last word to this session, monotonic ms. */
-  get lastAckedAt(): number {
-    return this.#lastAckedSentAt;
   }
 
   get slotsUsed(): number {
@@ -138,17 +141,21 @@ export class Worker {
     for (const [fence, { effectful }] of this.#running) {
       if (effectful) this.#context.ports.executor.cancel(fence, 'now', 'MODULE_FENCED');
     }
+    // Answers to what was said before are worth nothing now, and what was assigned before may be given away: the session
+    // is asked for anew, and until then nothing is begun.
     this.#lastAckedSentAt = -Infinity;
+    this.#sent.clear();
+    if (!this.#stopping) this.#session = { state: 'none' };
     this.#keepalive();
   }
 
   receive(from: NodeId, message: WorkMessage): void {
     switch (message.type) {
       case 'sessionReply':
-        this.#sessionReply(message);
+        this.#sessionReply(from, message);
         return;
       case 'keepaliveReply':
-        this.#keepaliveReply(message);
+        this.#keepaliveReply(from, message);
         return;
       case 'runSpec':
         if (message.cell !== this.#cell) return;
@@ -156,7 +163,8 @@ export class Worker {
         this.#startWaiting(message.run);
         return;
       case 'assign':
-        if (message.cell === this.#cell) for (const item of message.items) this.#assigned(item);
+        // For an earlier session: what it held has been given to others, or is listed again by the leader of this one.
+        if (message.cell === this.#cell && message.session === this.sessionId) for (const item of message.items) this.#assigned(item);
         return;
       case 'stop':
         if (message.cell === this.#cell) for (const fence of message.fences) this.#stop(fence, message.reason === 'timeout');
@@ -180,8 +188,8 @@ export class Worker {
     }
     const now = this.#context.now();
     this.#sequence += 1;
-    this.#sentAt.set(this.#sequence, now);
-    if (this.#sentAt.size > 64) this.#sentAt.delete(this.#sequence - 64);
+    this.#sent.set(this.#sequence, { at: now, to: this.#leader });
+    if (this.#sent.size > KEEPALIVES_REMEMBERED_MAX) this.#sent.delete(this.#sequence - KEEPALIVES_REMEMBERED_MAX);
     const running = this.#claims();
     const slots = this.#stopping ? 0 : this.#context.init.capabilities.slots;
     const cell = this.#cell;
@@ -199,6 +207,8 @@ export class Worker {
     if (this.#cell === '' || this.#leader === '' || this.#stopping || member === undefined) return;
     if (this.#session.state === 'opening' && this.#session.target === this.#leader && now - this.#session.since < this.#context.timing.electionMs) return;
     this.#member = member;
+    // Not begun, and a new session need not be the one to begin it: whoever gets the claim then is told so.
+    this.#waitingForSpec.clear();
     const id = ++this.#requestId;
     this.#session = { state: 'opening', id, since: now, target: this.#leader };
     const { name, version, capabilities } = this.#context.init;
@@ -211,13 +221,14 @@ export class Worker {
       name,
       version,
       capabilities,
-      addresses: this.#context.ports.transport.addresses(),
+      addresses: this.#context.ports.transport.addresses().slice(0, ADDRESSES_MAX),
       running: this.#claims(),
     });
   }
 
-  #sessionReply(message: Extract<WorkMessage, { type: 'sessionReply' }>): void {
-    if (this.#session.state !== 'opening' || message.id !== this.#session.id) return;
+  #sessionReply(from: NodeId, message: Extract<WorkMessage, { type: 'sessionReply' }>): void {
+    if (this.#session.state !== 'opening' || message.id !== this.#session.id || from !== this.#session.target) return;
+    const { since } = this.#session;
     if (message.session === 0) {
       this.#session = { state: 'none' };
       this.#refusedAt = this.#context.now();
@@ -227,12 +238,15 @@ export class Worker {
     }
     this.#context.note('info', 'session-opened', `session ${message.session} with ${this.#leader}`, { session: message.session });
     this.#session = { state: 'open', id: message.session };
+    this.#acked(since);
     this.#keepalive();
     this.#results.resend();
   }
 
-  #keepaliveReply(message: Extract<WorkMessage, { type: 'keepaliveReply' }>): void {
+  #keepaliveReply(from: NodeId, message: Extract<WorkMessage, { type: 'keepaliveReply' }>): void {
     if (this.#session.state !== 'open' || message.session !== this.#session.id || message.cell !== this.#cell) return;
+    const sent = this.#sent.get(message.sequence);
+    if (sent === undefined || sent.to !== from) return;
     this.#leaderAnswered = true;
     this.#hooks.contacts(message.contacts);
     if (!message.known) {
@@ -240,12 +254,14 @@ export class Worker {
       this.#open();
       return;
     }
-    const sentAt = this.#sentAt.get(message.sequence);
-    if (sentAt !== undefined && sentAt > this.#lastAckedSentAt) {
-      this.#lastAckedSentAt = sentAt;
-      this.#context.ports.executor.setFenceDeadline(sentAt + this.#context.timing.selfFenceMs);
-    }
+    this.#acked(sent.at);
     for (const fence of message.stop) this.#stop(fence, false);
+  }
+
+  #acked(sentAt: number): void {
+    if (sentAt <= this.#lastAckedSentAt) return;
+    this.#lastAckedSentAt = sentAt;
+    this.#context.ports.executor.setFenceDeadline(sentAt + this.#context.timing.selfFenceMs);
   }
 
   #forgetCell(): void {
@@ -296,6 +312,7 @@ export class Worker {
       this.#decline([claimOf(item)], false);
       return;
     }
+    if (module.effectful) this.#hooks.checkSuspended();
     // An effectful module may only begin while the leader's word is fresh enough to be killed in time.
     if (module.effectful && this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs) {
       this.#decline([claimOf(item)], false);
