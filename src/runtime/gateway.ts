@@ -38,9 +38,11 @@ interface Attempt {
   /** Returns false when nobody can be asked now. */
   send(id: number, node: NodeId, cell: CellId): boolean;
   /** Handles an answer; true = finished. */
-  answered(message: WorkMessage): boolean;
+  answered(from: NodeId, message: WorkMessage): boolean;
   fail(error: SkeinError): void;
   readonly deadline: number;
+  /** Whom it was sent to so far: nobody else can answer. */
+  readonly asked: Set<NodeId>;
   node: NodeId | '';
   sentAt: number;
 }
@@ -51,6 +53,7 @@ export class Gateway {
   readonly #attempts = new Map<number, Attempt>();
   readonly #assembler = new Assembler(SPEC_BYTES_MAX);
   #id = 0;
+  #stopped = false;
 
   constructor(context: NodeContext, hooks: GatewayHooks) {
     this.#context = context;
@@ -101,7 +104,7 @@ export class Gateway {
         }
         return true;
       },
-      answered: (message) => {
+      answered: (_from, message) => {
         if (message.type !== 'forwardReply') return false;
         this.#hooks.hinted(message.hint);
         if (message.reply === null) return false;
@@ -127,7 +130,7 @@ export class Gateway {
         });
         return true;
       },
-      answered: (message) => {
+      answered: (from, message) => {
         if (message.type !== 'readReply') return false;
         this.#hooks.hinted(message.hint);
         if (message.code === 'NO_LEADER') return false;
@@ -135,9 +138,9 @@ export class Gateway {
           done(new SkeinError(message.code as ErrorCode, message.message));
           return true;
         }
-        const whole = assembler.add('', message.part, message.parts, message.bytes);
+        const whole = assembler.add(from, message.part, message.parts, message.bytes);
         if (whole === undefined) return false;
-        done(undefined, JSON.parse(new TextDecoder().decode(whole)) as Json);
+        done(undefined, jsonOf(whole));
         return true;
       },
       fail: (error) => done(error),
@@ -146,13 +149,17 @@ export class Gateway {
 
   // ── Attempts ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #begin(attempt: Omit<Attempt, 'node' | 'sentAt'>): void {
+  #begin(attempt: Omit<Attempt, 'node' | 'asked' | 'sentAt'>): void {
+    if (this.#stopped) {
+      attempt.fail(stopping());
+      return;
+    }
     if (this.#attempts.size >= REQUESTS_MAX) {
       attempt.fail(new SkeinError('LIMIT_EXCEEDED', `${REQUESTS_MAX} requests are under way on this node`));
       return;
     }
     const id = ++this.#id;
-    const whole: Attempt = { ...attempt, node: '', sentAt: -Infinity };
+    const whole: Attempt = { ...attempt, node: '', asked: new Set(), sentAt: -Infinity };
     this.#attempts.set(id, whole);
     this.#try(id, whole);
   }
@@ -163,6 +170,7 @@ export class Gateway {
     if (cell === '' || node === '') return;
     attempt.sentAt = this.#context.now();
     attempt.node = node;
+    attempt.asked.add(node);
     if (!attempt.send(id, node, cell)) attempt.node = '';
   }
 
@@ -189,10 +197,10 @@ export class Gateway {
     return new SkeinError('NO_LEADER', 'no leader answered in time; whether the request was recorded is unknown until it is retried with the same request key');
   }
 
-  answered(message: Extract<WorkMessage, { type: 'forwardReply' | 'readReply' }>): void {
+  answered(from: NodeId, message: Extract<WorkMessage, { type: 'forwardReply' | 'readReply' }>): void {
     const attempt = this.#attempts.get(message.id);
-    if (attempt === undefined) return;
-    if (attempt.answered(message)) this.#attempts.delete(message.id);
+    if (attempt === undefined || !attempt.asked.has(from)) return;
+    if (attempt.answered(from, message)) this.#attempts.delete(message.id);
     else if (message.type === 'forwardReply' || message.code === 'NO_LEADER') attempt.node = '';
   }
 
@@ -241,8 +249,8 @@ export class Gateway {
   }
 
   stop(): void {
-    const error = new SkeinError('NODE_STOPPING', 'the node stops');
-    for (const attempt of this.#attempts.values()) attempt.fail(error);
+    this.#stopped = true;
+    for (const attempt of this.#attempts.values()) attempt.fail(stopping());
     this.#attempts.clear();
   }
 }
@@ -263,6 +271,19 @@ function commandsOf(request: ClientRequest, bytes: Uint8Array, now: number): Com
         return { type: 'submitPart', now, requestKey, part, parts, bytes: bytes.subarray(part * SUBMIT_PART_BYTES, (part + 1) * SUBMIT_PART_BYTES) };
       });
     }
+  }
+}
+
+function stopping(): SkeinError {
+  return new SkeinError('NODE_STOPPING', 'the node stops');
+}
+
+/** @throws SkeinError FRAME_INVALID */
+function jsonOf(bytes: Uint8Array): Json {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as Json;
+  } catch (error) {
+    throw new SkeinError('FRAME_INVALID', `the answer to a read is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -166,7 +166,7 @@ export class NodeRuntime {
   /** Local when this node holds the log and `strong` is false; else from the leader. */
   read(query: string, argument: Json, strong: boolean, done: GatewayDone<Json>): void {
     const { replica } = this;
-    if (!strong && replica !== undefined && replica.state.cellId !== '') {
+    if (!strong && replica !== undefined && replica.state.cellId !== '' && !this.context.stopped) {
       const answer = answerQuery(replica.state, this.host.leader, query, argument);
       this.context.defer(() => (answer instanceof SkeinError ? done(answer) : done(undefined, answer)));
       return;
@@ -232,11 +232,12 @@ export class NodeRuntime {
         else this.context.sendWork(from, { type: 'forwardReply', id: message.id, reply: null, hint: this.leaderHint() });
         return;
       case 'read':
-        this.#gateway.asked(from, message);
+        if (message.cell === this.cell) this.#gateway.asked(from, message);
+        else this.context.sendWork(from, { type: 'readReply', id: message.id, code: 'NO_LEADER', message: '', part: 0, parts: 1, bytes: new Uint8Array(0), hint: this.leaderHint() });
         return;
       case 'forwardReply':
       case 'readReply':
-        this.#gateway.answered(message);
+        this.#gateway.answered(from, message);
         return;
       case 'leave':
       case 'leaveReply':

@@ -13,6 +13,7 @@ export const RUNS_LISTED_MAX = 10_000;
 export function answerQuery(state: CellState, leader: Leader | undefined, query: string, argument: Json): Json | SkeinError {
   switch (query) {
     case 'runs': {
+      if (argument === null || typeof argument !== 'object') return new SkeinError('REQUEST_INVALID', 'runs are asked for with a limit and a phase');
       const { limit, phase } = argument as { limit?: number; phase?: RunPhase | '' };
       const bound = typeof limit === 'number' && limit > 0 ? Math.min(limit, RUNS_LISTED_MAX) : RUNS_LISTED_MAX;
       return plain(listRuns(state, { limit: bound, ...(phase === undefined || phase === '' ? {} : { phase }) }));
