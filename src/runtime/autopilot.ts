@@ -41,42 +41,67 @@ export class Autopilot {
     this.#context.note('error', 'member-evicted', `${member} is evicted: ${reason}`, { member, reason });
   }
 
-  /** @returns whether this node is out of the configuration and its session has ended. */
+  /** @returns whether this node may go: it is out of the configuration, and its session has ended. */
   release(node: NodeId): boolean {
-    const session = this.#leader.sessions.ofNode(node);
+    const { sessions } = this.#leader;
+    const session = sessions.ofNode(node);
     if (session !== undefined) session.leaving = true;
     if (!this.#leaving.has(node)) {
       this.#leaving.add(node);
       this.#tick();
     }
-    if (this.#everybodyLeaves()) return true;
-    const inConfig = [...this.#configured()].some((member) => nodeOfMember(member) === node);
-    if (inConfig || this.#replica.raft.configChangePending) return false;
+    if (this.#replica.raft.configChangePending) return false;
+    if (this.#closing()) return this.#releaseAll(node);
+    if ([...this.#configured()].some((member) => nodeOfMember(member) === node)) return false;
+    // What it still holds is handed back by this, not lost.
     this.#leader.endSession(node);
     return session === undefined;
   }
 
   /** The whole cluster is being shut down: the log stays where it is. */
-  #everybodyLeaves(): boolean {
-    for (const session of this.#leader.sessions.all()) if (!session.leaving && session.downSince === undefined) return false;
+  #closing(): boolean {
+    for (const session of this.#leader.sessions.all()) if (session.downSince === undefined && !session.leaving && !this.#leaves(session.node)) return false;
     return true;
+  }
+
+  /**
+   * Nobody goes while somebody still has something to finish, since that takes a majority to record. Then all sessions
+   * end, and the leader goes last: the others need it to be let go.
+   */
+  #releaseAll(node: NodeId): boolean {
+    const { self, ports } = this.#context;
+    const present = [...this.#leader.sessions.all()].filter((session) => session.downSince === undefined);
+    if (present.some((session) => !session.leaving)) return false;
+    for (const session of present) this.#leader.endSession(session.node);
+    if (present.length > 0) return false;
+    if (node !== self) return true;
+    for (const other of this.#leaving) if (other !== self && ports.transport.isConnected(other)) return false;
+    return true;
+  }
+
+  /** It asked for it, or its beacons say so: a leader that was just elected has not been asked yet. */
+  #leaves(node: NodeId): boolean {
+    return this.#leaving.has(node) || this.#knownNode(node)?.beacon.stopping === true;
   }
 
   #tick(): void {
     const { raft } = this.#replica;
-    if (!this.#replica.mayPlan() || this.#everybodyLeaves()) return;
+    if (!this.#replica.mayPlan()) return;
+    // A change that was begun is finished first, or nobody could lead what is left on the disks.
+    if (this.#closing() && raft.config.outgoing.length === 0) return;
     if (raft.configChangePending && raft.config.outgoing.length === 0) return;
     const now = this.#context.now();
     this.#welcomeBack();
     const { electionMs, voterDeadMs, memberForgottenMs } = this.#context.timing;
+    const members = this.#members(now);
     const decision = nextMembershipStep({
       self: this.#replica.self,
       config: raft.config,
       lastIndex: raft.lastIndex,
       progress: raft.progress(),
-      members: this.#members(now),
+      members,
       deadMs: this.#dead(now),
-      leaving: this.#membersOf(this.#leaving),
+      leaving: this.#leavingMembers(members),
       alarmed: this.#evicted,
       now,
       options: { electionMs, voterDeadMs, memberForgottenMs },
@@ -144,8 +169,10 @@ export class Autopilot {
     return dead;
   }
 
-  #membersOf(nodes: ReadonlySet<NodeId>): Set<MemberId> {
-    return new Set([...this.#configured()].filter((member) => nodes.has(nodeOfMember(member))));
+  /** Also those that have their seat no more: they must not be given one again while they are on their way out. */
+  #leavingMembers(members: readonly AutopilotMember[]): Set<MemberId> {
+    const all = [...this.#configured(), ...members.map(({ member }) => member)];
+    return new Set(all.filter((member) => this.#leaves(nodeOfMember(member))));
   }
 }
 

@@ -168,8 +168,9 @@ export class CellFinder {
   /** Two founders: a cell in which nothing was ever submitted gives way to a senior one (PROTOCOL §7). */
   #maybeClose(other: CellSighting): void {
     const { leader, replica } = this.#parts().host;
-    if (leader === undefined || replica === undefined || this.#closing || replica.state.established || !replica.mayPlan()) return;
-    const { createdAt, established } = replica.state;
+    const state = replica?.state;
+    if (leader === undefined || replica === undefined || state === undefined || this.#closing || state.established || state.closedFor !== '' || !replica.mayPlan()) return;
+    const { createdAt, established } = state;
     if (!isSenior(other, { id: replica.cell, createdAt, established })) return;
     this.#closing = true;
     this.#context.note('info', 'cell-closing', `cell ${replica.cell.slice(0, 8)} has no runs and gives way to ${other.id.slice(0, 8)}`, { senior: other.id });

@@ -15,7 +15,7 @@ const HAND_BACK_MS = 8000;
 /** How long the cell may take to let this node go. */
 const DEPART_MS = 10_000;
 const POLL_MS = 50;
-const ASK_EVERY_MS = 250;
+const ASK_EVERY_MS = 100;
 
 export interface LeaverParts {
   readonly host: CellHost;
@@ -56,7 +56,7 @@ export class Leaver {
         if (worker.idle || at >= handBackAt + HAND_BACK_MS) departAt = at + DEPART_MS;
         else return;
       }
-      if (this.#gone || at >= departAt || this.#alone()) {
+      if (this.#gone || at >= departAt || this.#parts.target().cell === '') {
         timer.cancel();
         done();
         return;
@@ -65,16 +65,6 @@ export class Leaver {
       lastAsked = at;
       this.#ask();
     });
-  }
-
-  /** Nobody else is there to take over: the log stays on this disk. */
-  #alone(): boolean {
-    const { cell, node } = this.#parts.target();
-    if (cell === '') return true;
-    const { leader } = this.#parts.host;
-    if (leader === undefined || node !== this.#context.self) return false;
-    for (const session of leader.sessions.all()) if (session.node !== this.#context.self && !session.leaving && session.downSince === undefined) return false;
-    return true;
   }
 
   #ask(): void {

@@ -167,12 +167,17 @@ class View {
   }
 }
 
-/** Inside the joint phase a leader that is not part of what follows gives way to somebody who is. */
+/**
+ * Inside the joint phase a leader that is not part of what follows gives way to somebody who is: to one who wants to
+ * leave as well if there is no other, since only the next leader can end the change.
+ */
 function handOver(view: View): AutopilotStep | undefined {
   const { config, self } = view.input;
-  const alive = config.voters.filter((id) => view.isAlive(id) && !view.mustGo(id));
-  const caughtUp = alive.filter((id) => view.isCaughtUp(id));
-  const [target] = view.pick(caughtUp.length > 0 ? caughtUp : alive, 1, []);
+  const alive = config.voters.filter((id) => view.isAlive(id));
+  const staying = alive.filter((id) => !view.mustGo(id));
+  const candidates = staying.length > 0 ? staying : alive;
+  const caughtUp = candidates.filter((id) => view.isCaughtUp(id));
+  const [target] = view.pick(caughtUp.length > 0 ? caughtUp : candidates, 1, []);
   return target === undefined ? undefined : { type: 'transfer', target, why: `${self} is not among the next voters` };
 }
 

@@ -133,6 +133,8 @@ test('a leader that leaves proposes voters without itself and without the dead, 
   assert.equal(step({ live: 'AB', voters: 'B', outgoing: 'A', leaving: 'A' }), '→B');
   assert.equal(step({ live: 'ABC', voters: 'BC', outgoing: 'ABC', behind: 'B' }), '→C', 'to who has the whole log');
   assert.equal(step({ live: 'AC', voters: 'BCD', outgoing: 'ABC' }), '→C', 'to the living');
+  assert.equal(step({ live: 'ABC', voters: 'BC', outgoing: 'ABC', leaving: 'AB' }), '→C', 'to who stays');
+  assert.equal(step({ live: 'AB', voters: 'B', outgoing: 'AB', leaving: 'AB' }), '→B', 'to one who leaves too, if there is no other: the change has to end');
   assert.equal(step({ live: 'AB', voters: 'AB', outgoing: 'A' }), '-', 'the core finishes this one');
 });
 
