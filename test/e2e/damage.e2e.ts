@@ -32,7 +32,8 @@ scenario('a log damaged in the middle', { size: 3 }, async (cluster, step) => {
   damage(victim.dataDir);
 
   await step('alone, its node says so, does not vote and founds nothing', async () => {
-    const alone = await cluster.launch(victim.name, { bootstrap: [] });
+    // Elsewhere, where the others do not look for it.
+    const alone = await cluster.launch(victim.name, { bootstrap: [], args: ['--p2p-port', '0'] });
     const told = await until('it says so', () => alone.event('log-damaged'));
     assert.equal(told.level, 'error');
     assert.match(String(told.msg), /damaged at byte \d+ .*does not vote/);

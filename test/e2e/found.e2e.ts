@@ -28,6 +28,7 @@ scenario('two cells that were founded apart become one when they meet', {}, asyn
   const { cellId } = await cluster.ready();
   assert.equal(elder.event('cell-founded')?.['cell'], cellId, 'the elder cell remains');
   assert.notEqual(younger.event('cell-founded')?.['cell'], cellId);
+  assert.equal(younger.lines.filter((line) => line.event === 'cell-closing').length, 1, 'it gives way once');
   const runId = await cluster.submit(younger, layers(cluster.ledger, 2, 2, 0.05));
   await cluster.final(runId, elder);
   await cluster.check();

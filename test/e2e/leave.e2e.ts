@@ -1,107 +1,131 @@
-/** Nodes that go in good order, and nodes that are given no more work. */
+/** Nodes that are given no more work, and nodes that go in good order, until nobody is left. */
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NodeJson } from '../../src/io/http/views.ts';
+import type { NodeListJson, RunJson } from '../../src/io/http/views.ts';
 import { runCli } from './support/cli.ts';
+import type { Cluster } from './support/cluster.ts';
 import { readLedger } from './support/ledger.ts';
-import { layers, waitingFor, type Work } from './support/pipelines.ts';
+import { layers, waitingFor } from './support/pipelines.ts';
 import { markedProcesses } from './support/processes.ts';
 import { scenario } from './support/scenario.ts';
 import type { TestNode } from './support/test-node.ts';
 import { until } from './support/until.ts';
 
-/** Told to go, it ends with exit code 0 and leaves nothing behind. */
-async function leaves(node: TestNode): Promise<void> {
-  node.kill('SIGTERM');
+/** A run whose modules wait, on every node of the cluster, until they are let go. */
+class HeldRun {
+  readonly #cluster: Cluster;
+  readonly #gate: string;
+  runId = '';
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#gate = join(cluster.root, 'gate');
+    rmSync(this.#gate, { force: true });
+  }
+
+  async begin(): Promise<void> {
+    const { alive, ledger } = this.#cluster;
+    const modules = Object.fromEntries(alive.flatMap(({ name }) => [`${name}a`, `${name}b`]).map((name) => [name, { run: waitingFor(this.#gate) }]));
+    this.runId = await this.#cluster.submit(alive[0]!, { ledger, name: 'held', modules });
+    await until('every node executes something', () => alive.every((node) => this.executions(node).length > 0));
+  }
+
+  executions(node: TestNode): unknown[] {
+    return readLedger(this.#cluster.ledger).filter((execution) => execution.runId === this.runId && execution.node === node.name);
+  }
+
+  async end(contact: TestNode): Promise<RunJson> {
+    writeFileSync(this.#gate, '');
+    return this.#cluster.final(this.runId, contact);
+  }
+}
+
+async function ended(node: TestNode): Promise<void> {
   await until(`${node.name} ends`, () => node.ended !== undefined);
   assert.deepEqual(node.ended, { code: 0, signal: null });
   assert.deepEqual(markedProcesses(node.mark), [], 'nothing of it is left');
 }
 
-scenario('SIGTERM to each node in turn in the middle of a run', { size: 3 }, async (cluster) => {
-  const runId = await cluster.submit(cluster.node('n2'), layers(cluster.ledger, 4, 10, 0.1));
-  await cluster.middle(runId, cluster.node('n2'));
-  await leaves(await cluster.leader());
-  await cluster.ready();
-  await leaves(await cluster.leader());
-  const last = cluster.alive[0]!;
-  await cluster.ready();
-  assert.equal((await last.status()).leader, last.name, 'the last one leads itself');
-  const run = await cluster.final(runId);
-  assert.equal(run.moduleList.filter((module) => module.losses > 0).length, 0, 'no module was lost: each was finished where it ran');
-  await cluster.check();
-  // The last one keeps the log; started again, it still knows the run and takes the others back.
-  await leaves(last);
-  for (const name of ['n0', 'n1', 'n2']) await cluster.launch(name);
-  await cluster.ready();
-  await cluster.check();
-});
+const losses = (run: RunJson): number => run.moduleList.reduce((sum, module) => sum + module.losses, 0);
 
-scenario('SIGTERM while a module runs, drain', { size: 3 }, async (cluster, step) => {
-  const go = join(cluster.root, 'go');
-  const hold = (name: string): Work => ({ ledger: cluster.ledger, name, modules: { hold: { run: waitingFor(go) } } });
-  const executing = async (runId: string): Promise<TestNode> => {
-    const execution = await until('the module runs', () => readLedger(cluster.ledger).findLast((other) => other.runId === runId));
-    return cluster.node(execution.node);
-  };
-
-  await step('once: it finishes what it executes', async () => {
-    const runId = await cluster.submit(cluster.node('n0'), hold('finish'));
-    const node = await executing(runId);
-    node.kill('SIGTERM');
-    await until('it says that it goes', () => node.event('node-draining'));
-    // It executes nothing new while it waits for its module.
-    const [contact] = cluster.others(node);
-    const next = await cluster.submit(contact!, layers(cluster.ledger, 4, 1, 0.05));
-    await cluster.final(next, contact);
-    assert.ok(node.alive);
-    assert.ok(readLedger(cluster.ledger).every((execution) => execution.runId !== next || execution.node !== node.name));
-    writeFileSync(go, '');
-    await until(`${node.name} ends`, () => node.ended !== undefined);
-    assert.equal(node.ended?.code, 0);
-    const run = await cluster.final(runId, contact);
-    assert.equal(run.moduleList[0]!.losses, 0);
-    await cluster.check();
-    await cluster.launch(node.name);
-    await cluster.ready();
-  });
-
-  await step('twice: it hands it back, and another node executes it', async () => {
-    rmSync(go);
-    const runId = await cluster.submit(cluster.node('n0'), hold('hand back'));
-    const node = await executing(runId);
-    node.kill('SIGTERM');
-    await until('it says that it goes', () => node.event('node-draining'));
-    node.kill('SIGTERM');
-    await until(`${node.name} ends`, () => node.ended !== undefined);
-    assert.deepEqual(markedProcesses(node.mark), []);
-    await until('another one executes it', () => readLedger(cluster.ledger).some((execution) => execution.runId === runId && execution.node !== node.name));
-    writeFileSync(go, '');
-    await cluster.final(runId);
-    await cluster.check();
-    await cluster.launch(node.name);
-    await cluster.ready();
-  });
+scenario('going in good order', { size: 3 }, async (cluster, step) => {
+  const workersOf = (runId: string): string[] => readLedger(cluster.ledger).filter((execution) => execution.runId === runId).map((execution) => execution.node);
 
   await step('a drained node finishes and gets nothing new until it is undrained', async () => {
     const leader = await cluster.leader();
     const [drained, contact] = cluster.others(leader);
+    const held = new HeldRun(cluster);
+    await held.begin();
     const cli = await runCli(cluster, ['node', 'drain', drained!.name, '--data-dir', contact!.dataDir]);
     assert.equal(cli.code, 0, cli.stderr);
+    await held.end(contact!);
     const runId = await cluster.submit(contact!, layers(cluster.ledger, 6, 2, 0.05));
     await cluster.final(runId, contact);
-    const names = (): string[] => readLedger(cluster.ledger).filter((execution) => execution.runId === runId).map((execution) => execution.node);
-    assert.ok(!names().includes(drained!.name));
-    const { nodes } = await contact!.get<{ nodes: NodeJson[] }>('/api/v1/nodes');
+    assert.ok(!workersOf(runId).includes(drained!.name));
+    const { nodes } = await contact!.get<NodeListJson>('/api/v1/nodes');
     assert.equal(nodes.find((node) => node.name === drained!.name)?.state, 'draining');
     const back = await runCli(cluster, ['node', 'undrain', drained!.name, '--data-dir', leader.dataDir]);
     assert.equal(back.code, 0, back.stderr);
     await until('it is given modules again', async () => {
       const again = await cluster.submit(contact!, layers(cluster.ledger, 6, 1, 0.05));
       await cluster.final(again, contact);
-      return readLedger(cluster.ledger).some((execution) => execution.runId === again && execution.node === drained!.name);
+      return workersOf(again).includes(drained!.name);
     });
+    await cluster.check();
+  });
+
+  await step('SIGTERM to a worker: it finishes what it executes, takes nothing new, goes, and may come back', async () => {
+    const leader = await cluster.leader();
+    const [node] = cluster.others(leader);
+    const held = new HeldRun(cluster);
+    await held.begin();
+    node!.kill('SIGTERM');
+    await until('it says that it goes', () => node!.event('node-draining'));
+    const before = held.executions(node!).length;
+    await until('the others know', async () => (await leader.get<NodeListJson>('/api/v1/nodes')).nodes.some((other) => other.name === node!.name && other.state !== 'alive'));
+    assert.ok(node!.alive, 'it waits for its modules');
+    const run = await held.end(leader);
+    await ended(node!);
+    assert.equal(losses(run), 0);
+    assert.equal(held.executions(node!).length, before);
+    await cluster.launch(node!.name);
+    await cluster.ready();
+    await cluster.check();
+  });
+
+  await step('SIGTERM twice to the leader: it hands back what it executes, and another one leads and executes it', async () => {
+    const leader = await cluster.leader();
+    const held = new HeldRun(cluster);
+    await held.begin();
+    leader.kill('SIGTERM');
+    await until('it says that it goes', () => leader.event('node-draining'));
+    leader.kill('SIGTERM');
+    await ended(leader);
+    const run = await held.end(cluster.alive[0]!);
+    assert.equal(losses(run), 0, 'handed back is not lost');
+    await cluster.ready();
+    await cluster.check();
+  });
+
+  await step('SIGTERM to the leader of two, then to the last one, in the middle of a run', async () => {
+    const runId = await cluster.submit(cluster.alive[0]!, layers(cluster.ledger, 4, 8, 0.1));
+    await cluster.middle(runId);
+    const leader = await cluster.leader();
+    leader.kill('SIGTERM');
+    await ended(leader);
+    const [last] = cluster.alive;
+    await cluster.ready();
+    assert.equal((await last!.status()).leader, last!.name, 'the last one leads itself');
+    assert.equal(losses(await cluster.final(runId)), 0);
+    await cluster.check();
+    const open = await cluster.submit(last!, layers(cluster.ledger, 4, 4, 0.1));
+    await cluster.middle(open);
+    last!.kill('SIGTERM');
+    await ended(last!);
+    // It kept the log: started again, it knows the run and ends it.
+    await cluster.launch(last!.name);
+    assert.equal(losses(await cluster.final(open)), 0);
     await cluster.check();
   });
 });
