@@ -28,25 +28,32 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/^nc /, 'another program, and an address that stands for the reader’s own'],
 ];
 
-const program = /^(?:skein|node dist\/node\.js)(?: |$)/;
+const program = /^((?:[A-Z_]+=\S+ )*)(?:skein|node dist\/node\.js)(?: |$)/;
 
-/** What follows the program's name, or undefined for another program. */
-function argumentsOf(text: string): readonly string[] | undefined {
-  if (!program.test(text)) return undefined;
-  const words = text.replace(program, '').split(/\s+/).filter((word) => word !== '');
-  return words.map((word) => (word.startsWith('examples/') ? path.join(repository, word) : word));
+interface Call {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What follows the program's name, and the variables before it; undefined for another program. */
+function callOf(text: string): Call | undefined {
+  const found = program.exec(text);
+  if (found === null) return undefined;
+  const words = (part: string): string[] => part.split(/\s+/).filter((word) => word !== '');
+  const env = Object.fromEntries(words(found[1] ?? '').map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]));
+  return { args: words(text.slice(found[0].length)).map((word) => (word.startsWith('examples/') ? path.join(repository, word) : word)), env };
 }
 
 function isStart(text: string): boolean {
-  const args = argumentsOf(text);
-  return args !== undefined && (args[0] === undefined || args[0].startsWith('-'));
+  const call = callOf(text);
+  return call !== undefined && (call.args[0] === undefined || call.args[0].startsWith('-'));
 }
 
 /** Each command once, however many pages show it. */
 function distinct(commands: readonly ShellCommand[]): ShellCommand[] {
   const seen = new Set<string>();
   return commands.filter(({ text }) => {
-    const same = text.replace(program, 'skein ');
+    const same = text.replace(program, '$1skein ');
     return seen.has(same) ? false : seen.add(same);
   });
 }
@@ -69,7 +76,7 @@ test('lines that start a node: their options are taken', async (t) => {
       asked.push(options);
       return Promise.reject(new Error('enough'));
     };
-    const { stderr } = await bed.run(argumentsOf(text) ?? [], { startNode: startOnly });
+    const { stderr } = await bed.run(callOf(text)?.args ?? [], { startNode: startOnly });
     assert.equal(asked.length, 1, `${page}:${line}: ${text}: ${stderr}`);
   }
 });
@@ -80,14 +87,14 @@ test('lines that talk to a node succeed', async (t) => {
   const hasCurl = (await shell('command -v curl', bed.env)).code === 0;
   let runId = '';
   const perform = async (text: string): Promise<Said> => {
-    const real = text.replaceAll(/\bRUN\b/g, runId).replaceAll(/\bNODE\b/g, node.name);
-    const args = argumentsOf(real);
-    if (args !== undefined) {
-      const { code, stdout, stderr } = await bed.run(args, { now: Date.now });
+    const real = text.replaceAll(/\bRUN\b/g, runId).replaceAll(/\bNODE\b/g, node.name).replaceAll('127.0.0.1:8080', `127.0.0.1:${node.httpPort}`);
+    const call = callOf(real);
+    if (call !== undefined) {
+      const { code, stdout, stderr } = await bed.run(call.args, { now: Date.now, env: call.env });
       runId = /\/runs\/(\S+)/.exec(stdout)?.[1] ?? runId;
       return { code, output: stdout + stderr };
     }
-    const local = real.replaceAll('127.0.0.1:8080', `127.0.0.1:${node.httpPort}`).replaceAll('~/.local/share', bed.env['XDG_DATA_HOME'] ?? '');
+    const local = real.replaceAll('~/.local/share', bed.env['XDG_DATA_HOME'] ?? '');
     return shell(local.replace(/^curl /, 'curl --fail -s '), bed.env);
   };
   for (const { text, page, line } of commands.filter((command) => !isStart(command.text))) {
