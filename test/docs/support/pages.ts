@@ -33,7 +33,7 @@ function readPage(file: string): Page {
   const prose: string[] = [];
   let open: { readonly language: string; readonly line: number; readonly lines: string[] } | undefined;
   for (const [index, line] of readFileSync(path.join(repository, file), 'utf8').split('\n').entries()) {
-    const fence = /^```(\S*)/.exec(line);
+    const fence = /^\s*```(\S*)/.exec(line);
     if (fence !== null && open === undefined) open = { language: fence[1] ?? '', line: index + 1, lines: [] };
     else if (fence !== null && open !== undefined) {
       blocks.push({ language: open.language, line: open.line, text: open.lines.join('\n') });
