@@ -101,6 +101,7 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
     vote: options.vote,
     timing: options.timing,
   });
+  opened.push(() => runtime.stop());
   const api = new RuntimeNodeApi(runtime);
   const listen = { token: options.httpToken, allowedHosts: [name], host: options.httpHost, port: options.httpPort, socket: { server: dataDir.server } };
   const http = extras.http === false ? undefined : await listenHttp({ api, observer, compile: compileText, version: VERSION, ...listen });
@@ -114,8 +115,8 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
   const load = setInterval(observe, LOAD_EVERY_MS);
   load.unref();
   const parts: Parts = { runtime, transport, executor, http, dataDir, load };
-  const stop = stopper(parts, exit.resolve);
-  void exit.promise.then(() => closeAll(parts));
+  const closed = exit.promise.then(() => closeAll(parts));
+  const stop = stopper(parts, exit.resolve, closed);
   return {
     api,
     nodeId,
@@ -145,20 +146,15 @@ interface Parts {
   readonly load: NodeJS.Timeout;
 }
 
-function stopper(parts: Parts, exited: (exit: NodeExit) => void): (mode: StopMode) => Promise<void> {
+/** @param closed when the node has ended, for whatever reason: a stop asked for during or after that has nothing to add. */
+function stopper(parts: Parts, exited: (exit: NodeExit) => void, closed: Promise<void>): (mode: StopMode) => Promise<void> {
   let asked: StopMode | undefined;
-  const ended = Promise.withResolvers<void>();
   return async (mode) => {
     if (asked === undefined || (asked === 'drain' && mode === 'now')) {
       asked = mode;
-      parts.runtime.leave(mode === 'now', () => {
-        void closeAll(parts).then(() => {
-          ended.resolve();
-          exited({ code: 0 });
-        });
-      });
+      parts.runtime.leave(mode === 'now', () => void closeAll(parts).then(() => exited({ code: 0 })));
     }
-    await ended.promise;
+    await closed;
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { CellId, LogIndex, MemberId, NodeId } from '../core/lib/ids.ts';
 import { memberId, nodeOfMember } from '../core/lib/ids.ts';
+import type { CellState } from '../core/cell/state.ts';
 import type { CellEvent } from '../core/cell/types.ts';
 import type { Config, Entry } from '../core/raft/types.ts';
 import { isSkeinError } from '../errors.ts';
@@ -28,6 +29,8 @@ const QUIET_POLL_MS = 10;
 
 export interface CellHostHooks {
   applied(index: LogIndex, events: readonly CellEvent[]): void;
+  /** The state came as a whole, from the disk or from a leader, without the events that made it. */
+  replaced(state: CellState): void;
   role(): void;
   /** This node founded the cell. */
   adopted(cell: CellId): void;
@@ -52,6 +55,7 @@ export class CellHost {
   #busy = false;
   #founding = false;
   #diskStalled = false;
+  #leaderHeardAt = -Infinity;
 
   constructor(context: NodeContext, hooks: CellHostHooks) {
     this.#context = context;
@@ -112,6 +116,11 @@ export class CellHost {
     return this.#replica?.raft.hearsLeader(this.#context.now()) ?? false;
   }
 
+  /** How long ago this member last heard a leader, itself included. */
+  get leaderSilentMs(): number {
+    return this.#context.now() - this.#leaderHeardAt;
+  }
+
   // ── Start and end ──────────────────────────────────────────────────────────────────────────────────────────────
 
   recover(): void {
@@ -165,7 +174,7 @@ export class CellHost {
         hooks: {
           send: (to, message) => mail.send(to, message),
           applied: (index, events) => this.#applied(index, events),
-          replaced: () => this.#hooks.applied(0, []),
+          replaced: (state) => this.#hooks.replaced(state),
           role: (role) => this.#role(role),
           redial: (peer) => this.#links.redial(peer),
           sendSnapshot: (to) => this.#sender?.send(to),
@@ -178,6 +187,7 @@ export class CellHost {
       return;
     }
     this.#replica = replica;
+    this.#hooks.replaced(replica.state);
     this.#sender = new SnapshotSender(this.#context, replica);
     this.#receiver = new SnapshotReceiver(this.#context, cellId, member);
   }
@@ -366,6 +376,7 @@ export class CellHost {
   tick(): void {
     const replica = this.#replica;
     if (replica === undefined) return;
+    if (this.hearsLeader()) this.#leaderHeardAt = this.#context.now();
     const stalled = replica.diskStalled();
     if (stalled) {
       if (!this.#diskStalled) this.#context.note('error', 'disk-stalled', `a write has not been synced for over ${this.#context.timing.diskStallMs} ms: this node does not lead`);

@@ -16,6 +16,7 @@ export class NodeContext {
   receiveWork: (from: NodeId, message: WorkMessage) => void = () => {};
   #stopped = false;
   readonly #timers = new Set<Timer>();
+  readonly #onStop = new Set<() => void>();
 
   constructor(init: NodeRuntimeInit) {
     this.init = init;
@@ -58,6 +59,7 @@ export class NodeContext {
 
   /** A timer that dies with the node. */
   after(delayMs: number, callback: () => void): Timer {
+    if (this.#stopped) return { cancel: () => undefined };
     const timer = this.ports.clock.setTimer(delayMs, () => {
       this.#timers.delete(timer);
       if (!this.#stopped) callback();
@@ -90,9 +92,18 @@ export class NodeContext {
     };
   }
 
+  /** Calls back once when the node stops, for whoever waits for what will not happen any more. @returns takes it back. */
+  onStop(callback: () => void): () => void {
+    this.#onStop.add(callback);
+    return () => this.#onStop.delete(callback);
+  }
+
   stop(): void {
     this.#stopped = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+    const callbacks = [...this.#onStop];
+    this.#onStop.clear();
+    for (const callback of callbacks) callback();
   }
 }

@@ -3,7 +3,7 @@
  * the same event the same sequence and a watcher may go on at another node.
  */
 import type { LogIndex, RunNumber } from '../core/lib/ids.ts';
-import type { CellState } from '../core/cell/state.ts';
+import type { CellState, RunRecord } from '../core/cell/state.ts';
 import type { CellEvent } from '../core/cell/types.ts';
 import type { RunEvent } from './api.ts';
 import { nodeName, shownPhase } from './views.ts';
@@ -18,6 +18,8 @@ export type FeedListener = (event: RunEvent) => void;
 interface Watcher {
   readonly run: RunNumber;
   readonly listener: FeedListener;
+  /** Sequence up to which it knows everything. */
+  last: number;
 }
 
 interface Kept {
@@ -27,26 +29,30 @@ interface Kept {
 
 export class EventFeed {
   #kept: Kept[] = [];
+  /** All that happened after this sequence is kept. */
+  #whole = 0;
   readonly #watchers = new Set<Watcher>();
-
-  /** Newest sequence given out. */
-  #newest = 0;
-
-  get newest(): number {
-    return this.#newest;
-  }
 
   push(index: LogIndex, events: readonly CellEvent[], state: CellState): void {
     for (const [position, event] of events.entries()) {
       if (event.type !== 'module' && event.type !== 'runSubmitted' && event.type !== 'runFinal') continue;
       const kept = { sequence: index * EVENTS_PER_ENTRY + position, event };
-      this.#newest = kept.sequence;
       this.#kept.push(kept);
       for (const watcher of this.#watchers) {
-        if (watcher.run === 0 || watcher.run === event.run) this.#give(watcher, kept, state);
+        if ((watcher.run === 0 || watcher.run === event.run) && kept.sequence > watcher.last) this.#give(watcher, kept, state);
       }
     }
-    if (this.#kept.length > 2 * EVENTS_MAX) this.#kept = this.#kept.slice(-EVENTS_MAX);
+    if (this.#kept.length > 2 * EVENTS_MAX) {
+      const dropped = this.#kept.splice(0, this.#kept.length - EVENTS_MAX);
+      this.#whole = dropped.at(-1)!.sequence;
+    }
+  }
+
+  /** The state came as a whole, from the disk or from a leader: single events are known from here on only. */
+  reset(state: CellState): void {
+    this.#kept = [];
+    this.#whole = newestSequence(state);
+    for (const watcher of Array.from(this.#watchers)) if (watcher.last < this.#whole) this.#presentState(watcher, state);
   }
 
   /**
@@ -55,34 +61,29 @@ export class EventFeed {
    * @returns ends the subscription.
    */
   watch(run: RunNumber, after: number | undefined, state: CellState, listener: FeedListener): () => void {
-    const watcher: Watcher = { run, listener };
-    if (after !== undefined) {
-      const oldest = this.#kept[0]?.sequence ?? Infinity;
-      if (after < oldest) this.#presentState(watcher, state);
-      else for (const kept of this.#kept) if (kept.sequence > after && (run === 0 || kept.event.run === run)) this.#give(watcher, kept, state);
-    }
+    const watcher: Watcher = { run, listener, last: after ?? newestSequence(state) };
     this.#watchers.add(watcher);
+    if (watcher.last < this.#whole) this.#presentState(watcher, state);
+    else if (after !== undefined) for (const kept of this.#kept) if (kept.sequence > after && (run === 0 || kept.event.run === run)) this.#give(watcher, kept, state);
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Some of what is asked for is gone: the present state takes its place, as events of one and the same sequence. */
+  /**
+   * Some of what is asked for is gone: the present state takes its place. Only the last of these events moves the
+   * watcher on, so that one who loses the connection half-way is told all of it again.
+   */
   #presentState(watcher: Watcher, state: CellState): void {
     const runs = watcher.run === 0 ? [...state.runs.values()] : [state.runs.get(watcher.run)];
-    for (const run of runs) {
-      if (run === undefined) continue;
-      const base = { runId: run.runId, run: run.number };
-      const give = (event: Kept['event']): void => this.#give(watcher, { sequence: this.#newest, event }, state);
-      give({ type: 'runSubmitted', ...base, at: run.submittedAt });
-      for (const module of run.modules) {
-        if (module.phase === 'waiting') continue;
-        const at = module.finishedAt !== 0 ? module.finishedAt : module.startedAt;
-        give({ type: 'module', ...base, module: module.index, phase: module.phase, fence: module.fence, session: module.session, attempt: module.attempt, at, note: module.note });
-      }
-      if (run.finishedAt !== 0) give({ type: 'runFinal', ...base, phase: run.phase, at: run.finishedAt });
-    }
+    const events = runs.flatMap((run) => (run === undefined ? [] : eventsOf(run)));
+    const before = watcher.last;
+    for (const event of events.slice(0, -1)) this.#give(watcher, { sequence: before, event }, state);
+    const last = events.at(-1);
+    watcher.last = newestSequence(state);
+    if (last !== undefined) this.#give(watcher, { sequence: watcher.last, event: last }, state);
   }
 
   #give(watcher: Watcher, kept: Kept, state: CellState): void {
+    watcher.last = kept.sequence;
     watcher.listener(runEvent(kept.sequence, kept.event, state));
   }
 }
@@ -107,4 +108,22 @@ function runEvent(sequence: number, event: Kept['event'], state: CellState): Run
     durationMs: record?.outcome?.durationMs ?? 0,
     note: event.note,
   };
+}
+
+/** The last sequence that the entries applied so far can have given: all further events come after it. */
+export function newestSequence(state: CellState): number {
+  return state.appliedIndex === 0 ? 0 : (state.appliedIndex + 1) * EVENTS_PER_ENTRY - 1;
+}
+
+/** What a run looks like now, as events. */
+function eventsOf(run: RunRecord): Array<Kept['event']> {
+  const base = { runId: run.runId, run: run.number };
+  const events: Array<Kept['event']> = [{ type: 'runSubmitted', ...base, at: run.submittedAt }];
+  for (const module of run.modules) {
+    if (module.phase === 'waiting') continue;
+    const at = module.finishedAt !== 0 ? module.finishedAt : module.startedAt;
+    events.push({ type: 'module', ...base, module: module.index, phase: module.phase, fence: module.fence, session: module.session, attempt: module.attempt, at, note: module.note });
+  }
+  if (run.finishedAt !== 0) events.push({ type: 'runFinal', ...base, phase: run.phase, at: run.finishedAt });
+  return events;
 }

@@ -28,6 +28,8 @@ export class Leaver {
   readonly #context: NodeContext;
   readonly #parts: LeaverParts;
   #asked = 0;
+  /** Whom it was last asked: nobody else can let this node go. */
+  #askedNode: NodeId | '' = '';
   #gone = false;
   #handedBack = false;
 
@@ -71,12 +73,13 @@ export class Leaver {
     const { cell, node } = this.#parts.target();
     if (cell === '' || node === '') return;
     this.#asked += 1;
+    this.#askedNode = node;
     this.#context.sendWork(node, { type: 'leave', id: this.#asked, cell, node: this.#context.self, session: this.#parts.session() });
   }
 
   receive(from: NodeId, message: Extract<WorkMessage, { type: 'leave' | 'leaveReply' }>): void {
     if (message.type === 'leaveReply') {
-      if (message.done) this.#gone = true;
+      if (message.done && from === this.#askedNode) this.#gone = true;
       return;
     }
     if (message.node !== from) return;

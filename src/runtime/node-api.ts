@@ -4,12 +4,15 @@ import { nodeOfMember } from '../core/lib/ids.ts';
 import { uuidV7 } from '../core/lib/uuid-v7.ts';
 import { majorityOf } from '../core/raft/quorum.ts';
 import type { Json, RunPhase, RunSpec } from '../core/cell/types.ts';
-import { SkeinError } from '../errors.ts';
+import { isSkeinError, SkeinError } from '../errors.ts';
+import { TEXT_LENGTH_MAX } from '../protocol/limits.ts';
 import { advice } from './advice.ts';
 import type { ClusterStatus, NodeApi, NodeView, ReadOptions, RunEvent, RunSummary, RunView, SubmitAnswer } from './api.ts';
-import type { GatewayDone } from './gateway.ts';
 import type { NodeRuntime } from './node-runtime.ts';
 import { nodeViews } from './node-views.ts';
+
+/** Before a run that is to be watched is asked for again. */
+const RETRY_MS = 1000;
 
 interface Resolved {
   readonly number: RunNumber;
@@ -34,8 +37,15 @@ export class RuntimeNodeApi implements NodeApi {
   async cancel(run: string, reason = ''): Promise<RunSummary> {
     const { number, final, summary } = await this.#resolve(run);
     if (final) throw new SkeinError('RUN_FINAL', `run ${summary.shortId} has already ${summary.phase}`, { runId: summary.runId });
-    await promise<void>(undefined, (done) => this.#runtime.cancelRun(number, reason, done));
-    return (await this.#resolve(summary.runId, { consistency: 'strong' })).summary;
+    let late: SkeinError | undefined;
+    await promise<void>(undefined, (done) => this.#runtime.cancelRun(number, reason.slice(0, TEXT_LENGTH_MAX), done)).catch((error: unknown) => {
+      if (!isSkeinError(error, 'RUN_FINAL')) throw error;
+      late = error;
+    });
+    const { summary: now } = await this.#resolve(summary.runId, { consistency: 'strong' });
+    // A first try whose answer was lost with its leader has cancelled the run: the second then finds it final.
+    if (late !== undefined && now.phase !== 'cancelled') throw late;
+    return now;
   }
 
   async runs(options: ReadOptions & { readonly limit?: number; readonly phase?: RunPhase } = {}): Promise<RunSummary[]> {
@@ -66,12 +76,17 @@ export class RuntimeNodeApi implements NodeApi {
     if (run === '') return this.#runtime.watches.watch(0, afterSequence, listener);
     let end: (() => void) | undefined;
     let ended = false;
-    void this.#resolve(run).then(
-      ({ number }) => {
-        if (!ended) end = this.#runtime.watches.watch(number, afterSequence, listener);
-      },
-      () => undefined,
-    );
+    const begin = (): void => {
+      if (ended || this.#runtime.context.stopped) return;
+      this.#resolve(run).then(
+        ({ number }) => {
+          if (!ended) end = this.#runtime.watches.watch(number, afterSequence, listener);
+        },
+        // Nobody could be asked: that passes. A run that nobody knows has no events.
+        (error: unknown) => void (isSkeinError(error, 'RUN_NOT_FOUND') || this.#runtime.context.after(RETRY_MS, begin)),
+      );
+    };
+    begin();
     return () => {
       ended = true;
       end?.();
@@ -80,21 +95,28 @@ export class RuntimeNodeApi implements NodeApi {
 
   async wait(run: string, signal?: AbortSignal): Promise<RunView> {
     const { number, final, summary } = await this.#resolve(run, signal === undefined ? {} : { signal });
-    if (!final) {
-      await new Promise<void>((resolve, reject) => {
-        // The past may be told before `watch` returns, the end of the run among it.
-        const stop = this.#runtime.watches.watch(number, 0, (event) => {
-          if (event.type !== 'run' || !isFinalPhase(event.phase)) return;
-          this.#runtime.context.defer(() => stop());
-          resolve();
-        });
-        signal?.addEventListener('abort', () => {
-          stop();
-          reject(abortError(signal));
-        });
-      });
-    }
+    if (!final) await this.#final(number, signal);
     return await this.run(summary.runId);
+  }
+
+  #final(run: RunNumber, signal: AbortSignal | undefined): Promise<void> {
+    const { watches, context } = this.#runtime;
+    return promise<void>(signal, (done) => {
+      const ends: (() => void)[] = [];
+      const finish = (error?: SkeinError | Error): void => {
+        for (const end of ends.splice(0)) end();
+        done(error);
+      };
+      const aborted = (): void => finish(new Error('aborted'));
+      ends.push(
+        watches.watch(run, 0, (event) => {
+          if (event.type === 'run' && isFinalPhase(event.phase)) finish();
+        }),
+        context.onStop(() => finish(new SkeinError('NODE_STOPPING', 'the node stops'))),
+      );
+      signal?.addEventListener('abort', aborted);
+      ends.push(() => signal?.removeEventListener('abort', aborted));
+    });
   }
 
   async drain(node: string, on: boolean): Promise<void> {
@@ -120,7 +142,7 @@ export class RuntimeNodeApi implements NodeApi {
   }
 
   status(): ClusterStatus {
-    const { context, replica, phase } = this.#runtime;
+    const { context, current: replica, phase } = this.#runtime;
     const nodes = this.nodes();
     const nameOf = (id: NodeId): string => nodes.find((node) => node.nodeId === id)?.name ?? id.slice(-8);
     const alive = (id: NodeId): boolean => nodes.some((node) => node.nodeId === id && node.state !== 'dead' && node.state !== 'suspect');
@@ -162,11 +184,13 @@ function abortError(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new Error('aborted');
 }
 
-function promise<T>(signal: AbortSignal | undefined, begin: (done: GatewayDone<T>) => void): Promise<T> {
+function promise<T>(signal: AbortSignal | undefined, begin: (done: (error?: Error, value?: T) => void) => void): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     signal?.throwIfAborted();
-    signal?.addEventListener('abort', () => reject(abortError(signal)), { once: true });
+    const aborted = (): void => reject(abortError(signal!));
+    signal?.addEventListener('abort', aborted, { once: true });
     begin((error, value) => {
+      signal?.removeEventListener('abort', aborted);
       if (error !== undefined) reject(error);
       else resolve(value as T);
     });

@@ -2,7 +2,7 @@
  * One node: finds others, belongs to one cell at a time, works for it, holds its log when asked to, leads it when elected.
  * The same class runs in production and in the simulator.
  */
-import type { CellId, MemberId, NodeId, RunId, RunNumber } from '../core/lib/ids.ts';
+import type { CellId, NodeId, RunId, RunNumber } from '../core/lib/ids.ts';
 import type { CellEvent, Json, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import type { Channel } from '../ports/transport.ts';
@@ -57,6 +57,7 @@ export class NodeRuntime {
     });
     this.host = new CellHost(this.context, {
       applied: (index, events) => this.#applied(index, events),
+      replaced: (state) => this.feed.reset(state),
       role: () => finder.followLeader(),
       adopted: (cell) => finder.adopt(cell),
       knownNode: (node) => this.discovery.node(node),
@@ -79,7 +80,7 @@ export class NodeRuntime {
       answer: (query, argument, strong, done) => this.#answer(query, argument, strong, done),
     });
     this.#watchServer = new WatchServer(this.context, this.feed, () => this.replica?.state);
-    this.watches = new WatchClient(this.context, { target: () => finder.target(), local: () => (this.replica === undefined ? undefined : { feed: this.feed, state: this.replica.state }) });
+    this.watches = new WatchClient(this.context, { target: () => finder.target(), local: () => (this.current === undefined ? undefined : { feed: this.feed, state: this.current.state }) });
     this.#leaver = new Leaver(this.context, { target: () => finder.target(), host: this.host, worker: this.worker, session: () => this.worker.sessionId });
     this.#suspend = new SuspendWatch(this.context, () => this.#suspended());
   }
@@ -94,7 +95,7 @@ export class NodeRuntime {
     transport.start({
       message: (from, channel, bytes) => this.#message(from, channel, bytes),
       peerUp: (peer, bootId) => this.#peerUp(peer, bootId),
-      peerDown: (peer) => this.host.peerDown(peer),
+      peerDown: (peer) => this.#peerDown(peer),
       gossip: (from, bytes) => this.discovery.receive(from, bytes),
     });
     this.host.start();
@@ -125,6 +126,19 @@ export class NodeRuntime {
 
   get replica(): Replica | undefined {
     return this.host.replica;
+  }
+
+  /**
+   * The own copy of the state, for reads that may be a little behind. Not that of a member that was left out of the
+   * configuration while it was away: the cell is led, its leader is connected, and it sends nothing here any more.
+   */
+  get current(): Replica | undefined {
+    const { replica } = this;
+    if (replica === undefined || replica.state.cellId === '') return undefined;
+    const { node } = this.#finder.target();
+    const { transport } = this.context.ports;
+    const leftOut = this.host.leaderSilentMs > 3 * this.context.timing.electionMs && node !== '' && node !== this.context.self && transport.isConnected(node);
+    return leftOut ? undefined : replica;
   }
 
   /** Cell that this node works for; '' while it seeks. */
@@ -165,8 +179,8 @@ export class NodeRuntime {
 
   /** Local when this node holds the log and `strong` is false; else from the leader. */
   read(query: string, argument: Json, strong: boolean, done: GatewayDone<Json>): void {
-    const { replica } = this;
-    if (!strong && replica !== undefined && replica.state.cellId !== '' && !this.context.stopped) {
+    const replica = strong || this.context.stopped ? undefined : this.current;
+    if (replica !== undefined) {
       const answer = answerQuery(replica.state, this.host.leader, query, argument);
       this.context.defer(() => (answer instanceof SkeinError ? done(answer) : done(undefined, answer)));
       return;
@@ -247,7 +261,7 @@ export class NodeRuntime {
         this.#watchServer.receive(from, message);
         return;
       case 'watchEvents':
-        this.watches.receive(message);
+        this.watches.receive(from, message);
     }
   }
 
@@ -265,6 +279,12 @@ export class NodeRuntime {
   #peerUp(peer: NodeId, bootId: string): void {
     this.discovery.greet(peer);
     this.host.peerUp(peer, bootId);
+  }
+
+  #peerDown(peer: NodeId): void {
+    this.host.peerDown(peer);
+    this.watches.peerDown(peer);
+    this.#watchServer.peerDown(peer);
   }
 
   #applied(index: number, events: readonly CellEvent[]): void {
@@ -291,10 +311,5 @@ export class NodeRuntime {
   #specOf(run: RunNumber): { readonly runId: RunId; readonly spec: RunSpec } | undefined {
     const record = this.replica?.state.runs.get(run);
     return record === undefined || record.summary ? undefined : { runId: record.runId, spec: record.spec };
-  }
-
-  /** Members as the checkers and `status` want them. */
-  get memberId(): MemberId | '' {
-    return this.host.member;
   }
 }

@@ -28,7 +28,7 @@ export interface ReplicaHooks {
   send(to: MemberId, message: RaftMessage): void;
   applied(index: LogIndex, events: readonly CellEvent[]): void;
   /** The whole state was replaced by a leader's snapshot. */
-  replaced(): void;
+  replaced(state: CellState): void;
   role(role: Role, term: Term, leader: MemberId | ''): void;
   redial(peer: MemberId): void;
   sendSnapshot(to: MemberId): void;
@@ -287,7 +287,7 @@ export class Replica {
     this.state = arrived.state;
     this.#appliedIndex = meta.index;
     this.#logBytesSinceSnapshot = 0;
-    this.#hooks.replaced();
+    this.#hooks.replaced(arrived.state);
   }
 
   #apply(upTo: LogIndex): void {

@@ -5,7 +5,7 @@ import type { Json } from '../core/cell/types.ts';
 import type { WorkMessage } from '../protocol/messages.ts';
 import type { RunEvent } from './api.ts';
 import type { NodeContext } from './context.ts';
-import type { EventFeed, FeedListener } from './event-feed.ts';
+import { newestSequence, type EventFeed, type FeedListener } from './event-feed.ts';
 
 const RENEW_MS = 5000;
 const EXPIRE_MS = 30_000;
@@ -14,9 +14,13 @@ const SERVED_MAX = 1000;
 const EVENTS_PER_MESSAGE = 200;
 
 interface Served {
-  readonly end: () => void;
+  end: () => void;
   renewedAt: number;
-  queue: RunEvent[];
+  readonly queue: RunEvent[];
+  /** Sequence after which it began, the last one sent, and the last one sent before the last renewal. */
+  readonly began: number;
+  sent: number;
+  renewed: number;
 }
 
 /** On a node with a log: serves the watches of nodes without one. */
@@ -35,22 +39,46 @@ export class WatchServer {
 
   receive(from: NodeId, message: Extract<WorkMessage, { type: 'watch' }>): void {
     const key = `${from} ${message.id}`;
-    const present = this.#served.get(key);
-    if (present !== undefined) {
-      present.renewedAt = this.#context.now();
-      return;
-    }
     const state = this.#state();
-    if (state === undefined || state.cellId !== message.cell || this.#served.size >= SERVED_MAX) {
+    const present = this.#served.get(key);
+    if (state === undefined || state.cellId !== message.cell || (present === undefined && this.#served.size >= SERVED_MAX)) {
+      this.#end(key);
       this.#context.sendWork(from, { type: 'watchEvents', id: message.id, events: [], gone: true });
       return;
     }
-    const served: Served = { end: () => end(), renewedAt: this.#context.now(), queue: [] };
+    if (present === undefined) {
+      this.#serve(from, message.id, key, message.run, message.after, state);
+      return;
+    }
+    const reached = message.after < 0 ? present.began : message.after;
+    if (reached < present.renewed) {
+      // What was sent a whole period ago has not arrived: a connection was lost with it.
+      this.#end(key);
+      this.#serve(from, message.id, key, message.run, reached, state);
+      return;
+    }
+    present.renewedAt = this.#context.now();
+    present.renewed = present.sent;
+  }
+
+  #serve(from: NodeId, id: number, key: string, run: RunNumber, after: number, state: CellState): void {
+    const began = after < 0 ? newestSequence(state) : after;
+    const served: Served = { end: () => undefined, renewedAt: this.#context.now(), queue: [], began, sent: began, renewed: began };
     this.#served.set(key, served);
-    const end = this.#feed.watch(message.run, message.after < 0 ? undefined : message.after, state, (event) => {
-      served.queue.push(event);
-      if (served.queue.length === 1) this.#context.defer(() => this.#flush(from, message.id, key));
+    served.end = this.#feed.watch(run, began, state, (event) => {
+      served.sent = event.sequence;
+      if (served.queue.push(event) === 1) this.#context.defer(() => this.#flush(from, id, key));
     });
+  }
+
+  #end(key: string): void {
+    this.#served.get(key)?.end();
+    this.#served.delete(key);
+  }
+
+  /** Nobody is there to be told; whoever comes back asks again. */
+  peerDown(peer: NodeId): void {
+    for (const key of this.#served.keys()) if (key.startsWith(`${peer} `)) this.#end(key);
   }
 
   #flush(to: NodeId, id: number, key: string): void {
@@ -59,8 +87,7 @@ export class WatchServer {
     while (served.queue.length > 0) {
       const events = served.queue.splice(0, EVENTS_PER_MESSAGE);
       if (this.#context.sendWork(to, { type: 'watchEvents', id, events: events as unknown as Json[], gone: false })) continue;
-      served.end();
-      this.#served.delete(key);
+      this.#end(key);
       return;
     }
   }
@@ -68,15 +95,14 @@ export class WatchServer {
   #expire(): void {
     const before = this.#context.now() - EXPIRE_MS;
     for (const [key, served] of this.#served) {
-      if (served.renewedAt >= before) continue;
-      served.end();
-      this.#served.delete(key);
+      if (served.renewedAt < before) this.#end(key);
     }
   }
 }
 
 export interface WatchClientParts {
   target(): { readonly cell: CellId | ''; readonly node: NodeId | '' };
+  /** The own feed, while it is up to date. */
   local(): { readonly feed: EventFeed; readonly state: CellState } | undefined;
 }
 
@@ -96,6 +122,8 @@ export class WatchClient {
   readonly #parts: WatchClientParts;
   readonly #subscriptions = new Map<number, Subscription>();
   #id = 0;
+  /** Told at the end of the turn: a listener must not find the node in the middle of applying an entry. */
+  #due: { readonly subscription: Subscription; readonly event: RunEvent }[] = [];
 
   constructor(context: NodeContext, parts: WatchClientParts) {
     this.#context = context;
@@ -119,6 +147,8 @@ export class WatchClient {
     if (local !== undefined && local.state.cellId !== '') {
       if (subscription.source === 'local') return;
       subscription.source = 'local';
+      // From now on means from the first moment on, also when another node takes over.
+      subscription.last ??= newestSequence(local.state);
       subscription.endLocal = local.feed.watch(subscription.run, subscription.last, local.state, (event) => this.#give(subscription, event));
       return;
     }
@@ -145,17 +175,29 @@ export class WatchClient {
   }
 
   #give(subscription: Subscription, event: RunEvent): void {
+    if (event.sequence < (subscription.last ?? 0)) return;
     subscription.last = event.sequence;
-    subscription.listener(event);
+    if (this.#due.push({ subscription, event }) === 1) this.#context.defer(() => this.#tell());
+  }
+
+  #tell(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const { subscription, event } of due) if (this.#subscriptions.get(subscription.id) === subscription) subscription.listener(event);
+  }
+
+  /** What was on its way is lost: ask again, from the last event that came. */
+  peerDown(peer: NodeId): void {
+    for (const subscription of this.#subscriptions.values()) if (subscription.source === peer) subscription.source = '';
   }
 
   #renew(): void {
     for (const subscription of Array.from(this.#subscriptions.values())) this.#attach(subscription);
   }
 
-  receive(message: Extract<WorkMessage, { type: 'watchEvents' }>): void {
+  receive(from: NodeId, message: Extract<WorkMessage, { type: 'watchEvents' }>): void {
     const subscription = this.#subscriptions.get(message.id);
-    if (subscription === undefined) return;
+    if (subscription === undefined || subscription.source !== from) return;
     if (message.gone) subscription.source = '';
     for (const event of message.events) this.#give(subscription, event as unknown as RunEvent);
   }
