@@ -3,48 +3,47 @@
  * accepted run has ended and the full count is right (support/evidence.ts).
  */
 import assert from 'node:assert/strict';
-import type { RunJson } from '../../src/io/http/views.ts';
 import type { Cluster } from './support/cluster.ts';
+import { HeldRun, lossesOf } from './support/held-run.ts';
 import { overlaps, readLedger } from './support/ledger.ts';
 import { layers, ticking, type Work } from './support/pipelines.ts';
 import { scenario } from './support/scenario.ts';
 import type { TestNode } from './support/test-node.ts';
 import { until } from './support/until.ts';
 
-/** Ends what `choose` says in the middle of a run that was submitted through a node that stays. */
-async function killInTheMiddle(cluster: Cluster, choose: (leader: TestNode, others: readonly TestNode[]) => readonly TestNode[]): Promise<{ runId: string; killed: readonly TestNode[] }> {
+type Choose = (leader: TestNode, others: readonly TestNode[]) => readonly TestNode[];
+
+/** Kills whom `choose` names in the middle of a run that was submitted through a node that stays. All held modules. */
+async function killInTheMiddle(cluster: Cluster, choose: Choose): Promise<{ run: HeldRun; killed: readonly TestNode[]; contact: TestNode }> {
   const leader = await cluster.leader();
   const killed = choose(leader, cluster.others(leader));
   const [contact] = cluster.others(...killed);
-  const runId = await cluster.submit(contact!, layers(cluster.ledger, 6, 5, 0.1));
-  await cluster.middle(runId, contact);
+  const run = await HeldRun.begin(cluster, contact!);
   await cluster.kill(...killed);
-  return { runId, killed };
+  run.open();
+  return { run, killed, contact: contact! };
 }
-
-const lost = (run: RunJson): number => run.moduleList.filter((module) => module.losses > 0).length;
 
 scenario('five nodes', { size: 5 }, async (cluster, step) => {
   await step('the leader and a worker are killed at once: the others go on without them', async () => {
-    const { runId } = await killInTheMiddle(cluster, (leader, others) => [leader, others[0]!]);
-    const run = await cluster.final(runId);
-    assert.ok(lost(run) > 0, 'they held modules when they were killed');
+    const { run, contact } = await killInTheMiddle(cluster, (leader, others) => [leader, others[0]!]);
+    assert.ok(lossesOf(await run.end(contact)) > 0, 'what they held was executed by others');
     await cluster.check();
     await cluster.ready(cluster.alive, 3);
   });
 
   await step('a worker is killed: its modules go to others', async () => {
-    const { runId, killed } = await killInTheMiddle(cluster, (_leader, others) => [others[0]!]);
-    assert.ok(lost(await cluster.final(runId)) > 0);
+    const { run, killed, contact } = await killInTheMiddle(cluster, (_leader, others) => [others[0]!]);
+    assert.ok(lossesOf(await run.end(contact)) > 0);
     await cluster.launch(killed[0]!.name);
     await cluster.check();
     await cluster.ready();
   });
 
   await step('leader and worker of three are killed: the third waits for one of them and loses nothing', async () => {
-    const { runId, killed } = await killInTheMiddle(cluster, (leader, others) => [leader, others[0]!]);
+    const { run, killed, contact } = await killInTheMiddle(cluster, (leader, others) => [leader, others[0]!]);
     await cluster.launch(killed[1]!.name);
-    await cluster.final(runId);
+    assert.ok(lossesOf(await run.end(contact)) > 0);
     await cluster.launch(killed[0]!.name);
     await cluster.ready();
     await cluster.check();
@@ -96,7 +95,7 @@ scenario('a leader that executes effectful modules', { size: 3 }, async (cluster
       return found.name === leader.name ? undefined : found;
     });
     const run = await cluster.final(runId, next);
-    assert.ok(lost(run) > 0, 'what the stopped node held was given to others');
+    assert.ok(lossesOf(run) > 0, 'what the stopped node held was given to others');
     leader.kill('SIGCONT');
     await cluster.ready();
     await cluster.check();
@@ -122,7 +121,7 @@ scenario('a leader that executes effectful modules', { size: 3 }, async (cluster
   await step('is killed: another one leads on, and nothing ran twice at once', async () => {
     const { leader, runId } = await leaderAtWork(cluster);
     await cluster.kill(leader);
-    assert.ok(lost(await cluster.final(runId)) > 0);
+    assert.ok(lossesOf(await cluster.final(runId)) > 0);
     assert.notEqual((await cluster.leader()).name, leader.name);
     await cluster.check();
     assert.deepEqual(overlaps(readLedger(cluster.ledger)), []);

@@ -1,45 +1,14 @@
 /** Nodes that are given no more work, and nodes that go in good order, until nobody is left. */
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { NodeListJson, RunJson } from '../../src/io/http/views.ts';
+import type { NodeListJson } from '../../src/io/http/views.ts';
 import { runCli } from './support/cli.ts';
-import type { Cluster } from './support/cluster.ts';
+import { HeldRun, lossesOf } from './support/held-run.ts';
 import { readLedger } from './support/ledger.ts';
-import { layers, waitingFor } from './support/pipelines.ts';
+import { layers } from './support/pipelines.ts';
 import { markedProcesses } from './support/processes.ts';
 import { scenario } from './support/scenario.ts';
 import type { TestNode } from './support/test-node.ts';
 import { until } from './support/until.ts';
-
-/** A run whose modules wait, on every node of the cluster, until they are let go. */
-class HeldRun {
-  readonly #cluster: Cluster;
-  readonly #gate: string;
-  runId = '';
-
-  constructor(cluster: Cluster) {
-    this.#cluster = cluster;
-    this.#gate = join(cluster.root, 'gate');
-    rmSync(this.#gate, { force: true });
-  }
-
-  async begin(): Promise<void> {
-    const { alive, ledger } = this.#cluster;
-    const modules = Object.fromEntries(alive.flatMap(({ name }) => [`${name}a`, `${name}b`]).map((name) => [name, { run: waitingFor(this.#gate) }]));
-    this.runId = await this.#cluster.submit(alive[0]!, { ledger, name: 'held', modules });
-    await until('every node executes something', () => alive.every((node) => this.executions(node).length > 0));
-  }
-
-  executions(node: TestNode): unknown[] {
-    return readLedger(this.#cluster.ledger).filter((execution) => execution.runId === this.runId && execution.node === node.name);
-  }
-
-  async end(contact: TestNode): Promise<RunJson> {
-    writeFileSync(this.#gate, '');
-    return this.#cluster.final(this.runId, contact);
-  }
-}
 
 async function ended(node: TestNode): Promise<void> {
   await until(`${node.name} ends`, () => node.ended !== undefined);
@@ -47,16 +16,13 @@ async function ended(node: TestNode): Promise<void> {
   assert.deepEqual(markedProcesses(node.mark), [], 'nothing of it is left');
 }
 
-const losses = (run: RunJson): number => run.moduleList.reduce((sum, module) => sum + module.losses, 0);
-
 scenario('going in good order', { size: 3 }, async (cluster, step) => {
   const workersOf = (runId: string): string[] => readLedger(cluster.ledger).filter((execution) => execution.runId === runId).map((execution) => execution.node);
 
   await step('a drained node finishes and gets nothing new until it is undrained', async () => {
     const leader = await cluster.leader();
     const [drained, contact] = cluster.others(leader);
-    const held = new HeldRun(cluster);
-    await held.begin();
+    const held = await HeldRun.begin(cluster, leader);
     const cli = await runCli(cluster, ['node', 'drain', drained!.name, '--data-dir', contact!.dataDir]);
     assert.equal(cli.code, 0, cli.stderr);
     await held.end(contact!);
@@ -78,8 +44,7 @@ scenario('going in good order', { size: 3 }, async (cluster, step) => {
   await step('SIGTERM to a worker: it finishes what it executes, takes nothing new, goes, and may come back', async () => {
     const leader = await cluster.leader();
     const [node] = cluster.others(leader);
-    const held = new HeldRun(cluster);
-    await held.begin();
+    const held = await HeldRun.begin(cluster, leader);
     node!.kill('SIGTERM');
     await until('it says that it goes', () => node!.event('node-draining'));
     const before = held.executions(node!).length;
@@ -87,7 +52,7 @@ scenario('going in good order', { size: 3 }, async (cluster, step) => {
     assert.ok(node!.alive, 'it waits for its modules');
     const run = await held.end(leader);
     await ended(node!);
-    assert.equal(losses(run), 0);
+    assert.equal(lossesOf(run), 0);
     assert.equal(held.executions(node!).length, before);
     await cluster.launch(node!.name);
     await cluster.ready();
@@ -96,14 +61,13 @@ scenario('going in good order', { size: 3 }, async (cluster, step) => {
 
   await step('SIGTERM twice to the leader: it hands back what it executes, and another one leads and executes it', async () => {
     const leader = await cluster.leader();
-    const held = new HeldRun(cluster);
-    await held.begin();
+    const held = await HeldRun.begin(cluster, leader);
     leader.kill('SIGTERM');
     await until('it says that it goes', () => leader.event('node-draining'));
     leader.kill('SIGTERM');
     await ended(leader);
     const run = await held.end(cluster.alive[0]!);
-    assert.equal(losses(run), 0, 'handed back is not lost');
+    assert.equal(lossesOf(run), 0, 'handed back is not lost');
     await cluster.ready();
     await cluster.check();
   });
@@ -117,7 +81,7 @@ scenario('going in good order', { size: 3 }, async (cluster, step) => {
     const [last] = cluster.alive;
     await cluster.ready();
     assert.equal((await last!.status()).leader, last!.name, 'the last one leads itself');
-    assert.equal(losses(await cluster.final(runId)), 0);
+    assert.equal(lossesOf(await cluster.final(runId)), 0);
     await cluster.check();
     const open = await cluster.submit(last!, layers(cluster.ledger, 4, 4, 0.1));
     await cluster.middle(open);
@@ -125,7 +89,7 @@ scenario('going in good order', { size: 3 }, async (cluster, step) => {
     await ended(last!);
     // It kept the log: started again, it knows the run and ends it.
     await cluster.launch(last!.name);
-    assert.equal(losses(await cluster.final(open)), 0);
+    assert.equal(lossesOf(await cluster.final(open)), 0);
     await cluster.check();
   });
 });

@@ -73,6 +73,11 @@ export class Cluster {
     return join(this.root, 'data', 'skein', name.replace(/^n/, ''));
   }
 
+  /** Cpu slots of each node. */
+  get slots(): number {
+    return this.#options.slots ?? 2;
+  }
+
   /** Variables under which the CLI finds these nodes. */
   get env(): Record<string, string> {
     return { XDG_CONFIG_HOME: join(this.root, 'config'), XDG_DATA_HOME: join(this.root, 'data') };
@@ -83,8 +88,8 @@ export class Cluster {
     const port = await this.port(name);
     const others = [...this.#ports].filter(([other]) => other !== name).map(([, other]) => `127.0.0.1:${other}`);
     const bootstrap = (options.bootstrap ?? others).flatMap((address) => ['--bootstrap', address]);
-    const { profile = 'test', slots = 2 } = this.#options;
-    const own = ['--name', name, '--data-dir', this.dataDir(name), '--p2p-port', String(port), '--http-port', '0', '--no-mdns', '--profile', profile, '--slots', String(slots)];
+    const { profile = 'test' } = this.#options;
+    const own = ['--name', name, '--data-dir', this.dataDir(name), '--p2p-port', String(port), '--http-port', '0', '--no-mdns', '--profile', profile, '--slots', String(this.slots)];
     this.#starts += 1;
     const mark = `${this.mark}/${name}.${this.#starts}`;
     const before = this.#nodes.get(name);

@@ -1,5 +1,5 @@
 /** A test with a cluster of its own: started before, ended after, its story told when something fails. */
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { skip } from './processes.ts';
 
@@ -13,7 +13,7 @@ export interface ScenarioOptions extends ClusterOptions {
 /** A part with a name of its own. What comes after a part that failed does not run: the cluster is in no known state. */
 export type Step = (name: string, body: () => Promise<void>) => Promise<void>;
 
-export function scenario(name: string, options: ScenarioOptions, body: (cluster: Cluster, step: Step) => Promise<void>): void {
+export function scenario(name: string, options: ScenarioOptions, body: (cluster: Cluster, step: Step, t: TestContext) => Promise<void>): void {
   test(name, { skip, timeout: TIMEOUT_MS }, async (t) => {
     const cluster = new Cluster(options);
     const step: Step = async (part, run) => {
@@ -30,7 +30,7 @@ export function scenario(name: string, options: ScenarioOptions, body: (cluster:
     };
     try {
       if (options.size !== undefined) await cluster.start(options.size);
-      await body(cluster, step);
+      await body(cluster, step, t);
     } catch (error) {
       process.stderr.write(`${name}:\n${cluster.story()}\n`);
       throw error;
