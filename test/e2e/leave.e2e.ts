@@ -47,13 +47,13 @@ scenario('going in good order', { size: 3 }, async (cluster, step) => {
     const held = await HeldRun.begin(cluster, leader);
     node!.kill('SIGTERM');
     await until('it says that it goes', () => node!.event('node-draining'));
-    const before = held.executions(node!).length;
+    const before = held.executions(node).length;
     await until('the others know', async () => (await leader.get<NodeListJson>('/api/v1/nodes')).nodes.some((other) => other.name === node!.name && other.state !== 'alive'));
     assert.ok(node!.alive, 'it waits for its modules');
     const run = await held.end(leader);
     await ended(node!);
     assert.equal(lossesOf(run), 0);
-    assert.equal(held.executions(node!).length, before);
+    assert.equal(held.executions(node).length, before);
     await cluster.launch(node!.name);
     await cluster.ready();
     await cluster.check();
