@@ -2,24 +2,44 @@
 import type { CellId, Fence, RunNumber } from '../core/lib/ids.ts';
 import { inputsHashOf } from '../core/cell/inputs.ts';
 import type { CellState, ModuleRecord } from '../core/cell/state.ts';
+import type { RunSpec } from '../core/cell/types.ts';
+import { jsonText, utf8Length } from '../core/lib/json-text.ts';
 import { encodeSpec } from '../protocol/spec-codec.ts';
 import type { AssignItem } from '../protocol/messages.ts';
 import type { NodeContext } from './context.ts';
 import type { SoftSession } from './leader-sessions.ts';
 
 const SPEC_SLICE_BYTES = 1024 * 1024;
-/** Claims in one message; inputs of one are at most some MB, so a message with bigger ones is cut earlier. */
+/** Claims in one message, and inputs together unless there is a larger one. */
 const ITEMS_PER_MESSAGE_MAX = 256;
-const INPUT_TEXT_PER_MESSAGE = 512 * 1024;
+const INPUT_BYTES_PER_MESSAGE = 512 * 1024;
+/** Inputs of one claim, as JSON text in UTF-8: with all else it must fit into one message. */
+const INPUT_BYTES_MAX = 3 * 1024 * 1024;
+
+interface Assignment {
+  readonly item: AssignItem;
+  readonly inputBytes: number;
+}
+
+export interface AssignerInit {
+  readonly context: NodeContext;
+  readonly cell: CellId;
+  /** No node can be sent this claim: it has to fail. */
+  refused(item: AssignItem, reason: string): void;
+}
 
 export class Assigner {
   readonly #context: NodeContext;
   readonly #cell: CellId;
-  readonly #queues = new Map<SoftSession, AssignItem[]>();
+  readonly #init: AssignerInit;
+  readonly #queues = new Map<SoftSession, Assignment[]>();
+  /** The specification that was sent last: all workers get it at about the same time. */
+  #encoded: { readonly spec: RunSpec; readonly bytes: Uint8Array } | undefined;
 
-  constructor(context: NodeContext, cell: CellId) {
-    this.#context = context;
-    this.#cell = cell;
+  constructor(init: AssignerInit) {
+    this.#init = init;
+    this.#context = init.context;
+    this.#cell = init.cell;
   }
 
   assign(state: CellState, session: SoftSession, module: ModuleRecord, fence: Fence): void {
@@ -36,14 +56,21 @@ export class Assigner {
       inputsHash: inputsHashOf(state, run.number, module.index),
       needs,
     };
+    const inputBytes = bytesOf(needs);
+    if (inputBytes > INPUT_BYTES_MAX) {
+      this.#init.refused(item, `the outputs of its needs have ${inputBytes} bytes together, at most ${INPUT_BYTES_MAX} can be handed to one module`);
+      return;
+    }
     if (this.#queues.size === 0) this.#context.defer(() => this.#flush());
     const queue = this.#queues.get(session);
-    if (queue === undefined) this.#queues.set(session, [item]);
-    else queue.push(item);
+    if (queue === undefined) this.#queues.set(session, [{ item, inputBytes }]);
+    else queue.push({ item, inputBytes });
   }
 
   #sendSpec(session: SoftSession, run: RunNumber, module: ModuleRecord): boolean {
-    const bytes = encodeSpec(module.run.spec);
+    const { spec } = module.run;
+    if (this.#encoded?.spec !== spec) this.#encoded = { spec, bytes: encodeSpec(spec) };
+    const { bytes } = this.#encoded;
     for (let offset = 0; offset < bytes.length; offset += SPEC_SLICE_BYTES) {
       const slice = bytes.subarray(offset, offset + SPEC_SLICE_BYTES);
       const sent = this.#context.sendWork(session.node, { type: 'runSpec', cell: this.#cell, run, runId: module.run.runId, offset, total: bytes.length, bytes: slice });
@@ -54,21 +81,27 @@ export class Assigner {
   }
 
   #flush(): void {
-    for (const [session, items] of this.#queues) {
-      let batch: AssignItem[] = [];
-      let text = 0;
+    for (const [session, assignments] of this.#queues) {
+      let items: AssignItem[] = [];
+      let bytes = 0;
       const send = (): void => {
-        if (batch.length > 0) this.#context.sendWork(session.node, { type: 'assign', cell: this.#cell, session: session.id, items: batch });
-        batch = [];
-        text = 0;
+        if (items.length > 0) this.#context.sendWork(session.node, { type: 'assign', cell: this.#cell, session: session.id, items });
+        items = [];
+        bytes = 0;
       };
-      for (const item of items) {
-        batch.push(item);
-        for (const values of item.needs) for (const key in values) text += 64 + JSON.stringify(values[key]).length;
-        if (batch.length >= ITEMS_PER_MESSAGE_MAX || text >= INPUT_TEXT_PER_MESSAGE) send();
+      for (const { item, inputBytes } of assignments) {
+        if (items.length >= ITEMS_PER_MESSAGE_MAX || bytes + inputBytes > INPUT_BYTES_PER_MESSAGE) send();
+        items.push(item);
+        bytes += inputBytes;
       }
       send();
     }
     this.#queues.clear();
   }
+}
+
+function bytesOf(needs: AssignItem['needs']): number {
+  let bytes = 0;
+  for (const values of needs) for (const key in values) bytes += utf8Length(key) + utf8Length(jsonText(values[key]!));
+  return bytes;
 }

@@ -33,6 +33,7 @@ export class Discovery {
   readonly #nodes = new Map<NodeId, KnownNode>();
   #sequence = 0;
   #announced = '';
+  #tooLarge = false;
 
   constructor(context: NodeContext, hooks: DiscoveryHooks) {
     this.#context = context;
@@ -56,7 +57,8 @@ export class Discovery {
   }
 
   publish(): void {
-    this.#context.ports.transport.publish(this.#encode());
+    const beacon = this.#encode();
+    if (beacon !== undefined) this.#context.ports.transport.publish(beacon);
   }
 
   /** Publishes at once when what others act on (cell, leader, stopping) is not what the last beacon said. */
@@ -69,14 +71,29 @@ export class Discovery {
   }
 
   greet(peer: NodeId): void {
-    this.#context.sendWork(peer, { type: 'beacon', beacon: this.#encode() });
+    const beacon = this.#encode();
+    if (beacon !== undefined) this.#context.sendWork(peer, { type: 'beacon', beacon });
   }
 
-  #encode(): Uint8Array {
+  /** With few addresses if it gets too large otherwise; undefined if it cannot be made to fit, which is told once. */
+  #encode(): Uint8Array | undefined {
+    this.#sequence += 1;
+    for (const addressesMax of [16, 2]) {
+      try {
+        return encodeBeacon(this.#beacon(addressesMax));
+      } catch (error) {
+        if (!isSkeinError(error, 'FRAME_INVALID')) throw error;
+        if (addressesMax === 2 && !this.#tooLarge) this.#context.note('error', 'beacon-too-large', `${error.message}: others cannot find this node; give it fewer labels and tools`);
+        this.#tooLarge ||= addressesMax === 2;
+      }
+    }
+    return undefined;
+  }
+
+  #beacon(addressesMax: number): Beacon {
     const { init, self, bootId, ports } = this.#context;
     const { cell, stopping, load, slotsUsed } = this.#hooks.self();
-    this.#sequence += 1;
-    return encodeBeacon({
+    return {
       clusterName: init.clusterName,
       node: self,
       bootId,
@@ -87,10 +104,10 @@ export class Discovery {
       capabilities: init.capabilities,
       load,
       slotsUsed,
-      addresses: ports.transport.addresses().slice(0, 16),
+      addresses: ports.transport.addresses().slice(0, addressesMax),
       stopping,
-      cell,
-    });
+      cell: cell === null ? null : { ...cell, leaderAddresses: cell.leaderAddresses.slice(0, addressesMax) },
+    };
   }
 
   /** @param from the connection or gossip author it came by; a beacon speaks for its own node only. */

@@ -4,6 +4,7 @@
  */
 import type { LogIndex, NodeId, SessionId } from '../core/lib/ids.ts';
 import { retirable } from '../core/cell/finish.ts';
+import { ownFailure } from '../core/cell/outcome.ts';
 import { moduleAt, type CellState } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
@@ -50,8 +51,12 @@ export class Leader {
     this.#context = context;
     this.#replica = replica;
     this.#hooks = hooks;
-    this.#assigner = new Assigner(context, replica.cell);
     this.#results = new ResultIntake(context, replica);
+    this.#assigner = new Assigner({
+      context,
+      cell: replica.cell,
+      refused: (item, reason) => this.#results.add([{ ...item, outcome: ownFailure('LIMIT_EXCEEDED', reason) }], () => undefined),
+    });
     this.#openings = new SessionOpenings({ context, replica, sessions: this.sessions, hint: () => hooks.hint(), heard: (session, addresses) => this.#heard(session, addresses) });
     this.#tickedAt = context.now();
     this.sessions.reset(replica.state, context.now());

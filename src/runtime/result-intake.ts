@@ -63,7 +63,7 @@ function inBatches(queue: readonly Queued[]): Queued[][] {
   let items = 0;
   let text = 0;
   for (const queued of queue) {
-    const length = queued.items.reduce((sum, item) => sum + textOf(item), 0);
+    const length = queued.items.reduce((sum, item) => sum + sizeOf(item), 0);
     if (batch.length > 0 && (items + queued.items.length > ITEMS_PER_ENTRY || text + length > TEXT_PER_ENTRY)) {
       batches.push(batch);
       batch = [];
@@ -78,10 +78,13 @@ function inBatches(queue: readonly Queued[]): Queued[][] {
   return batches;
 }
 
-/** Upper estimate of the encoded size of what varies in a result: a UTF-16 unit takes at most three bytes. */
-export function textOf(item: ResultItem): number {
+/** Encoded size of a result without text: numbers, an inputs hash, the heads of lists. */
+const ITEM_BYTES = 128;
+
+/** Upper estimate of the encoded size of a result: a UTF-16 unit takes at most three bytes. */
+export function sizeOf(item: ResultItem): number {
   const { values, tail, error } = item.outcome;
-  let length = 64 + 3 * tail.length + (error === null ? 0 : 3 * error.message.length);
+  let length = ITEM_BYTES + 3 * tail.length + (error === null ? 0 : 3 * (error.code.length + error.message.length));
   for (const key in values) length += 3 * (key.length + JSON.stringify(values[key]).length);
   return length;
 }

@@ -5,7 +5,7 @@
 import type { Fence } from '../core/lib/ids.ts';
 import type { ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
 import type { NodeContext } from './context.ts';
-import { textOf } from './result-intake.ts';
+import { sizeOf } from './result-intake.ts';
 
 /** Items in one message, and a bound on their text: the leader puts a whole message into one log entry. */
 const ITEMS_PER_MESSAGE_MAX = 512;
@@ -88,7 +88,7 @@ export class ResultOutbox {
     let text = 0;
     let count = 0;
     for (const item of this.#fresh) {
-      text += textOf(item);
+      text += sizeOf(item);
       if (count > 0 && (count >= ITEMS_PER_MESSAGE_MAX || text > TEXT_PER_MESSAGE)) break;
       count += 1;
     }

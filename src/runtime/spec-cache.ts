@@ -6,6 +6,8 @@ import { decodeSpec } from '../protocol/spec-codec.ts';
 
 /** Runs whose specification is kept; the least recently used goes first. The leader sends it again when asked. */
 const SPECS_MAX = 256;
+/** Specifications that are on their way at once; each may be as large as its first slice says. */
+const UNFINISHED_MAX = 8;
 
 interface Partial {
   readonly runId: RunId;
@@ -29,7 +31,11 @@ export class SpecCache {
   /** Slices come in order; one that does not continue the last is dropped, and the worker asks again. */
   add(run: RunNumber, runId: RunId, offset: number, total: number, slice: Uint8Array): void {
     if (this.#specs.has(run) || total > SPEC_BYTES_MAX || offset + slice.length > total) return;
-    if (offset === 0) this.#partial.set(run, { runId, bytes: new Uint8Array(total), received: 0 });
+    if (offset === 0) {
+      this.#partial.delete(run);
+      this.#partial.set(run, { runId, bytes: new Uint8Array(total), received: 0 });
+      trim(this.#partial, UNFINISHED_MAX);
+    }
     const partial = this.#partial.get(run);
     if (partial === undefined || partial.received !== offset || partial.bytes.length !== total) return;
     partial.bytes.set(slice, offset);
@@ -37,8 +43,7 @@ export class SpecCache {
     if (partial.received < total) return;
     this.#partial.delete(run);
     this.#specs.set(run, { runId: partial.runId, spec: decodeSpec(partial.bytes) });
-    trim(this.#specs);
-    trim(this.#partial);
+    trim(this.#specs, SPECS_MAX);
   }
 
   clear(): void {
@@ -47,9 +52,9 @@ export class SpecCache {
   }
 }
 
-function trim(map: Map<RunNumber, unknown>): void {
+function trim(map: Map<RunNumber, unknown>, max: number): void {
   for (const key of map.keys()) {
-    if (map.size <= SPECS_MAX) return;
+    if (map.size <= max) return;
     map.delete(key);
   }
 }
