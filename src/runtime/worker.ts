@@ -164,7 +164,8 @@ export class Worker {
         return;
       case 'assign':
         // For an earlier session: what it held has been given to others, or is listed again by the leader of this one.
-        if (message.cell === this.#cell && message.session === this.sessionId) for (const item of message.items) this.#assigned(item);
+        if (message.cell !== this.#cell || this.#session.state !== 'open' || message.session !== this.#session.id) return;
+        for (const item of message.items) this.#assigned(item);
         return;
       case 'stop':
         if (message.cell === this.#cell) for (const fence of message.fences) this.#stop(fence, message.reason === 'timeout');

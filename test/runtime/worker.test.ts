@@ -1,0 +1,220 @@
+/** Goal: a worker begins only what is its own now, each claim once, and an effectful module only under a fresh word of the leader. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { nodeId, type Fence, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
+import type { Outcome, RunSpec } from '../../src/core/cell/types.ts';
+import type { Execution, Executor } from '../../src/ports/executor.ts';
+import type { AssignItem, LeaderHint, WorkMessage } from '../../src/protocol/messages.ts';
+import { encodeSpec } from '../../src/protocol/spec-codec.ts';
+import { Worker } from '../../src/runtime/worker.ts';
+import { cellName, failed, module, spec, succeeded } from '../core/cell/cells.ts';
+import { FakeContext } from './fake-context.ts';
+
+const leader = nodeId('leader');
+const hint: LeaderHint = { cell: cellName, node: leader, addresses: [] };
+const RUN = 5;
+const runId = 'run-5' as RunId;
+
+class FakeExecutor implements Executor {
+  readonly started = new Map<Fence, { readonly execution: Execution; readonly done: (outcome: Outcome) => void }>();
+  readonly cancelled: string[] = [];
+  deadline = -Infinity;
+
+  start(execution: Execution, done: (outcome: Outcome) => void): void {
+    assert.ok(!this.started.has(execution.fence), 'a fence is executed once');
+    this.started.set(execution.fence, { execution, done });
+  }
+
+  cancel(fence: Fence, mode: string, code: string): void {
+    this.cancelled.push(`${fence} ${mode} ${code}`);
+  }
+
+  setFenceDeadline(monotonicMs: number): void {
+    this.deadline = monotonicMs;
+  }
+
+  running(): Fence[] {
+    return [...this.started.keys()];
+  }
+
+  stop(done: () => void): void {
+    done();
+  }
+}
+
+class Fixture {
+  readonly executor = new FakeExecutor();
+  readonly fake = new FakeContext({ executor: this.executor });
+  readonly spec: RunSpec = spec([module('plain'), module('effect', [], { effectful: true })]);
+  /** Whether this node holds the log. */
+  known = true;
+  readonly worker: Worker;
+
+  constructor() {
+    this.fake.connected.add(leader);
+    this.worker = new Worker(this.fake.context, {
+      specOf: () => (this.known ? { runId, spec: this.spec } : undefined),
+      hinted: () => undefined,
+      contacts: () => undefined,
+      member: () => '',
+      checkSuspended: () => undefined,
+      refused: () => undefined,
+    });
+    this.worker.follow(cellName, leader);
+  }
+
+  take<T extends WorkMessage['type']>(type: T): Extract<WorkMessage, { type: T }>[] {
+    this.fake.pass();
+    return this.fake.takeWork().flatMap(({ message }) => (message.type === type ? [message as Extract<WorkMessage, { type: T }>] : []));
+  }
+
+  receive(message: WorkMessage, from: NodeId = leader): void {
+    this.fake.process.run(() => this.worker.receive(from, message));
+  }
+
+  open(session = 7): void {
+    const [request] = this.take('sessionOpen').slice(-1);
+    assert.ok(request);
+    this.receive({ type: 'sessionReply', id: request.id, session, error: '', hint });
+    assert.equal(this.worker.sessionId, session);
+  }
+
+  assign(fence: Fence, index: number, session = 7): void {
+    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [] };
+    this.receive({ type: 'assign', cell: cellName, session, items: [item] });
+  }
+
+  /** The leader answers the newest keepalive. */
+  ack(more: { readonly known?: boolean; readonly stop?: Fence[]; readonly from?: NodeId } = {}): void {
+    const [keepalive] = this.take('keepalive').slice(-1);
+    assert.ok(keepalive);
+    const { known = true, stop = [], from = leader } = more;
+    this.receive({ type: 'keepaliveReply', cell: cellName, session: keepalive.session, sequence: keepalive.sequence, known, stop, contacts: [] }, from);
+  }
+
+  runSpec(): void {
+    const bytes = encodeSpec(this.spec);
+    this.receive({ type: 'runSpec', cell: cellName, run: RUN, runId, offset: 0, total: bytes.length, bytes });
+  }
+
+  get started(): Fence[] {
+    return this.executor.running();
+  }
+}
+
+test('nothing is begun before a session is open, nor for another session or cell', () => {
+  const fixture = new Fixture();
+  fixture.assign(1, 0, 0);
+  fixture.assign(2, 0);
+  fixture.open();
+  fixture.assign(3, 0, 6);
+  fixture.receive({ type: 'assign', cell: 'other' as typeof cellName, session: 7, items: [] });
+  assert.deepEqual(fixture.started, []);
+  fixture.assign(4, 0);
+  fixture.assign(4, 0);
+  assert.deepEqual(fixture.started, [4]);
+});
+
+test('a session counts only when the node that was asked has answered', () => {
+  const fixture = new Fixture();
+  const [request] = fixture.take('sessionOpen');
+  fixture.receive({ type: 'sessionReply', id: request!.id, session: 9, error: '', hint }, nodeId('stranger'));
+  assert.equal(fixture.worker.sessionId, 0);
+});
+
+test('an effectful module begins under a word of the leader that is younger than the fence time', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  const { selfFenceMs } = fixture.fake.context.timing;
+  assert.equal(fixture.executor.deadline, fixture.fake.context.now() + selfFenceMs, 'opening a session is such a word');
+  fixture.assign(1, 1);
+  assert.deepEqual(fixture.started, [1]);
+  fixture.fake.pass(selfFenceMs + 1);
+  fixture.assign(2, 1);
+  assert.deepEqual(fixture.started, [1]);
+  assert.deepEqual(fixture.take('decline').flatMap(({ claims }) => claims.map(({ fence }) => fence)), [2]);
+  fixture.fake.pass(1000);
+  fixture.ack({ from: nodeId('stranger') });
+  fixture.assign(3, 1);
+  assert.deepEqual(fixture.started, [1], 'another node cannot say it');
+  fixture.fake.pass(1000);
+  fixture.ack();
+  fixture.assign(4, 1);
+  assert.deepEqual(fixture.started, [1, 4]);
+});
+
+test('after a suspend nothing of before counts: effectful modules are killed, old acks ignored, the session asked for anew', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(1, 0);
+  fixture.assign(2, 1);
+  fixture.fake.pass(1000);
+  const [keepalive] = fixture.take('keepalive').slice(-1);
+  fixture.fake.process.run(() => fixture.worker.suspended());
+  assert.deepEqual(fixture.executor.cancelled, ['2 now MODULE_FENCED']);
+  fixture.receive({ type: 'keepaliveReply', cell: cellName, session: 7, sequence: keepalive!.sequence, known: true, stop: [], contacts: [] });
+  fixture.assign(3, 1);
+  assert.deepEqual(fixture.started, [1, 2]);
+  fixture.open();
+  fixture.assign(3, 1);
+  assert.deepEqual(fixture.started, [1, 2, 3]);
+});
+
+test('a claim that waits for its specification is begun when that comes, and given up with its session', () => {
+  const fixture = new Fixture();
+  fixture.known = false;
+  fixture.open();
+  fixture.assign(1, 0);
+  assert.deepEqual(fixture.take('decline').map(({ needSpec }) => needSpec), [true]);
+  fixture.runSpec();
+  assert.deepEqual(fixture.started, [1]);
+  const other = new Fixture();
+  other.known = false;
+  other.open();
+  other.assign(1, 1);
+  other.fake.pass(1000);
+  other.ack({ known: false });
+  assert.deepEqual(other.take('sessionOpen').map(({ running }) => running), [[]]);
+  other.receive({ type: 'sessionReply', id: 2, session: 8, error: '', hint });
+  other.runSpec();
+  assert.deepEqual(other.started, [], 'somebody else may have it now');
+});
+
+test('what runs goes along into the next session, and a result is kept until it is recorded', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(1, 0);
+  fixture.assign(2, 0);
+  fixture.fake.process.run(() => fixture.executor.started.get(1)!.done(succeeded()));
+  const [results] = fixture.take('results');
+  fixture.fake.pass(1000);
+  fixture.ack({ known: false });
+  const [open] = fixture.take('sessionOpen');
+  assert.deepEqual(open?.running.map(({ fence }) => fence).sort(), [1, 2]);
+  fixture.receive({ type: 'resultsReply', id: results!.id, verdicts: ['accepted'], hint });
+  fixture.assign(1, 0);
+  assert.deepEqual(fixture.started, [1, 2]);
+});
+
+test('a module that its node stopped is handed back and not begun again under that fence', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(1, 0);
+  fixture.fake.process.run(() => fixture.executor.started.get(1)!.done(failed('NODE_STOPPING')));
+  assert.deepEqual(fixture.take('decline').flatMap(({ claims }) => claims.map(({ fence }) => fence)), [1]);
+  fixture.assign(1, 0);
+  assert.deepEqual(fixture.take('decline').flatMap(({ claims }) => claims.map(({ fence }) => fence)), [1]);
+  assert.ok(fixture.worker.idle);
+});
+
+test('another cell is another life: what ran is killed and its results go nowhere', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(1, 0);
+  fixture.fake.process.run(() => fixture.worker.follow('other' as typeof cellName, leader));
+  assert.deepEqual(fixture.executor.cancelled, ['1 now MODULE_CANCELLED']);
+  fixture.fake.process.run(() => fixture.executor.started.get(1)!.done(succeeded()));
+  fixture.fake.pass(3000);
+  assert.deepEqual(fixture.take('results'), []);
+  assert.ok(fixture.worker.idle);
+});
