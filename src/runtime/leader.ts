@@ -168,6 +168,8 @@ export class Leader {
     // Not acked without the planner lease: the worker must not think that somebody watches over it (PROTOCOL §4).
     if (!this.#replica.mayPlan()) return;
     const session = this.sessions.get(message.session);
+    // Given up already: an ack would let it go on with effectful modules that are about to be given to others.
+    if (session !== undefined && this.#expiring.has(session.id)) return;
     const known = session !== undefined && session.node === from;
     const stop = known ? this.#reconcile(session, message.running) : [];
     if (known) {
