@@ -148,9 +148,11 @@ export class Logs {
     const known = this.#tracks.get(node.id);
     const { snapshot } = replica.raft;
     const current = known?.cell === replica.cell && known.boot === node.boot;
-    // A log that was reset to a leader's snapshot starts anew behind it.
-    if (current && (snapshot.index <= known.lastIndex || snapshot.index === known.base)) return known;
     const basePrefix = history.prefixAt(snapshot.index);
+    // A log that was reset to a leader's snapshot starts anew behind it: what stood there before, not committed here, may
+    // have been something else.
+    const reset = current && snapshot.index > known.commitIndex && known.prefixAt(snapshot.index) !== basePrefix;
+    if (current && !reset && (snapshot.index <= known.lastIndex || snapshot.index === known.base)) return known;
     if (basePrefix === undefined) this.#report('S3', `${node.name} has a snapshot up to ${snapshot.index}, but only ${history.commitIndex} entries were ever committed`);
     const track = new LogTrack(replica.cell, node.boot, snapshot.index, basePrefix ?? EMPTY_PREFIX);
     track.commitIndex = snapshot.index;
