@@ -11,6 +11,8 @@ import type { Leader } from './leader.ts';
 import type { Replica } from './replica.ts';
 
 const INTERVAL_MS = 250;
+/** A leader that was just elected does not hand over: on machines that are all too slow the office would wander. */
+const OFFICE_MS_MIN = 30_000;
 
 export class Autopilot {
   readonly #context: NodeContext;
@@ -39,6 +41,18 @@ export class Autopilot {
   alarm(member: MemberId, reason: string): void {
     this.#evicted.add(member);
     this.#context.note('error', 'member-evicted', `${member} is evicted: ${reason}`, { member, reason });
+  }
+
+  /** This node is too slow to lead: another voter that keeps up may do it. */
+  handOver(): void {
+    const now = this.#context.now();
+    const { raft } = this.#replica;
+    if (now - this.#startedAt < OFFICE_MS_MIN || raft.configChangePending) return;
+    const able = raft.progress().filter(({ member, lastAckedSentAt }) => raft.config.voters.includes(member) && !this.#evicted.has(member) && now - lastAckedSentAt < this.#context.timing.electionMs);
+    const [best] = able.sort((a, b) => b.matchIndex - a.matchIndex);
+    if (best === undefined) return;
+    this.#context.note('warn', 'leader-lagging', `this node has been too slow for seconds: ${best.member} is asked to lead`, { target: best.member });
+    this.#replica.transfer(best.member);
   }
 
   /** @returns whether this node may go: it is out of the configuration, and its session has ended. */

@@ -82,7 +82,7 @@ export class NodeRuntime {
     this.#watchServer = new WatchServer(this.context, this.feed, () => this.replica?.state);
     this.watches = new WatchClient(this.context, { target: () => finder.target(), local: () => (this.current === undefined ? undefined : { feed: this.feed, state: this.current.state }) });
     this.#leaver = new Leaver(this.context, { target: () => finder.target(), host: this.host, worker: this.worker, session: () => this.worker.sessionId });
-    this.#suspend = new SuspendWatch(this.context, () => this.#suspended());
+    this.#suspend = new SuspendWatch(this.context, { suspended: () => this.#suspended(), lagging: () => this.host.autopilot?.handOver() });
   }
 
   // ── Life ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import type { RaftMessage } from '../../src/core/raft/types.ts';
 import { decodeRaft } from '../../src/protocol/raft-codec.ts';
 import { encodeSpec } from '../../src/protocol/spec-codec.ts';
 import { Assembler } from '../../src/runtime/assembler.ts';
+import { LoopLag } from '../../src/runtime/loop-lag.ts';
 import { LogClock } from '../../src/runtime/log-clock.ts';
 import { Proposals, PROPOSALS_MAX } from '../../src/runtime/proposals.ts';
 import { RaftMail } from '../../src/runtime/raft-mail.ts';
@@ -88,7 +89,7 @@ test('LogClock: later of wall clock and last stamp, then on by the monotonic clo
 test('SuspendWatch: a late turn and a jump of the wall clock, each told once; ordinary time is not', () => {
   const fake = new FakeContext();
   let suspended = 0;
-  new SuspendWatch(fake.context, () => (suspended += 1)).start();
+  new SuspendWatch(fake.context, { suspended: () => void (suspended += 1), lagging: () => undefined }).start();
   fake.pass(10_000);
   assert.equal(suspended, 0);
   fake.process.pause();
@@ -102,7 +103,7 @@ test('SuspendWatch: a late turn and a jump of the wall clock, each told once; or
 test('SuspendWatch: whoever asks first learns of a sleep, and the timer does not repeat it', () => {
   const fake = new FakeContext();
   let suspended = 0;
-  const watch = new SuspendWatch(fake.context, () => (suspended += 1));
+  const watch = new SuspendWatch(fake.context, { suspended: () => void (suspended += 1), lagging: () => undefined });
   watch.start();
   fake.pass(1000);
   const { clock } = fake.context.ports;
@@ -112,6 +113,20 @@ test('SuspendWatch: whoever asks first learns of a sleep, and the timer does not
   assert.equal(suspended, 1);
   fake.pass(1000);
   assert.equal(suspended, 1);
+});
+
+test('LoopLag: late turns for five seconds, told once; a single one, or a second without, is not', () => {
+  const lag = new LoopLag(333);
+  const told: number[] = [];
+  const turn = (now: number, lateMs: number): void => {
+    if (lag.turn(now, lateMs)) told.push(now);
+  };
+  turn(0, 5000);
+  for (let now = 2000; now <= 6900; now += 500) turn(now, 400);
+  for (let now = 8000; now <= 12_000; now += 500) turn(now, 400);
+  assert.deepEqual(told, []);
+  for (let now = 12_100; now <= 17_900; now += 300) turn(now, now % 900 === 0 ? 50 : 400);
+  assert.deepEqual(told, [13_000]);
 });
 
 test('RaftMail: the messages of a turn leave when it is over, without those that a later one covers', () => {
