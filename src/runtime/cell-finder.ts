@@ -95,8 +95,9 @@ export class CellFinder {
       const known = discovery.leaderOf(this.#cell);
       return { id: this.#cell, createdAt: known?.createdAt ?? 0, established: known?.established ?? true, term: 0, leader: '', leaderAddresses: [] };
     }
-    const { createdAt, established } = replica.state;
-    const { node, addresses } = host.hearsLeader() ? this.leaderHint() : { node: '' as const, addresses: [] };
+    const { createdAt, established, closedFor } = replica.state;
+    // A cell that has given way takes nobody any more, so it invites nobody.
+    const { node, addresses } = host.hearsLeader() && closedFor === '' ? this.leaderHint() : { node: '' as const, addresses: [] };
     return { id: this.#cell, createdAt, established, term: replica.raft.term, leader: node, leaderAddresses: addresses };
   }
 
@@ -182,6 +183,7 @@ export class CellFinder {
   /** Close is committed. The leader stays a moment, so that its followers learn of it. */
   closed(senior: CellId): void {
     const closed = this.#cell;
+    this.#parts().discovery.publishIfChanged();
     const delay = this.#parts().host.leader === undefined ? 0 : 5 * this.#context.timing.heartbeatMs;
     this.#context.after(delay, () => {
       if (this.#cell === closed) this.#goOver(senior);

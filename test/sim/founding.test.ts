@@ -22,3 +22,22 @@ test('a node that hears of a cell while it writes its own one is never in both',
   const changes = lines.filter((line) => line.includes('n2')).flatMap((line) => /cell-(?:founded|joining|closing|abandoned)/.exec(line) ?? []);
   assert.deepEqual(changes, ['cell-founded', 'cell-closing', 'cell-joining']);
 });
+
+test('nobody is invited into a cell that has given way', () => {
+  const cluster = new Cluster({ seed: 'closed', nodes: 2, network: WIRED, timing: timingProfiles.default, diskMeanMs: 0.2, slots: 1 });
+  const [first, second] = cluster.nodes;
+  assert.ok(first !== undefined && second !== undefined);
+  cluster.bootNode(first);
+  assert.ok(cluster.runUntil(() => cluster.leader() === first, 60_000));
+  cluster.network.cut(first.id, second.id);
+  cluster.network.cut(second.id, first.id);
+  cluster.bootNode(second);
+  assert.ok(cluster.runUntil(() => second.replica?.raft.role === 'leader', 60_000));
+  const junior = second.runtime?.cell;
+  cluster.network.healAll();
+  assert.ok(cluster.runUntil(() => second.replica?.state.closedFor !== '', 60_000, 1));
+  cluster.run(100);
+  assert.equal(second.runtime?.cell, junior, 'it stays a moment');
+  assert.equal(first.runtime?.discovery.node(second.id)?.beacon.cell?.leader, '');
+  assert.ok(cluster.runUntil(() => second.runtime?.cell === first.runtime?.cell, 60_000));
+});
