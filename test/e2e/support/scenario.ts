@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { skip } from './processes.ts';
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 
 export interface ScenarioOptions extends ClusterOptions {
   /** Nodes that run from the start. @default 0 */
