@@ -9,7 +9,8 @@ import { decodeWork } from '../../src/protocol/work-codec.ts';
 import { NodeContext } from '../../src/runtime/context.ts';
 import type { Timing } from '../../src/runtime/init.ts';
 import { Kernel, Process } from '../../sim/kernel.ts';
-import { SimDisk } from '../../sim/disk.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Disk } from '../../src/ports/disk.ts';
 import { capabilities } from '../core/cell/cells.ts';
 
 export interface Sent {
@@ -26,14 +27,14 @@ export class FakeContext {
   readonly connected = new Set<NodeId>();
   readonly context: NodeContext;
 
-  constructor(init: { readonly self?: string; readonly executor?: Executor; readonly timing?: Partial<Timing>; readonly disk?: SimDisk } = {}) {
+  constructor(init: { readonly self?: string; readonly executor?: Executor; readonly timing?: Partial<Timing>; readonly disk?: (clock: Clock) => Disk } = {}) {
     this.process = new Process(this.kernel, 'self');
     const { process } = this;
     this.context = new NodeContext({
       ports: {
         clock: process,
         random: { float: () => 0.5, bytes: (length) => new Uint8Array(length).fill(7) },
-        disk: init.disk ?? (undefined as never),
+        disk: init.disk?.(process) ?? (undefined as never),
         transport: this.#transport(nodeId(init.self ?? 'self')),
         executor: init.executor ?? (undefined as never),
         observer: { notify: (note) => void this.notes.push(note) },
