@@ -57,7 +57,14 @@ export class Leader {
       cell: replica.cell,
       refused: (item, reason) => this.#results.add([{ ...item, outcome: ownFailure('LIMIT_EXCEEDED', reason) }], () => undefined),
     });
-    this.#openings = new SessionOpenings({ context, replica, sessions: this.sessions, hint: () => hooks.hint(), heard: (session, addresses) => this.#heard(session, addresses) });
+    this.#openings = new SessionOpenings({
+      context,
+      replica,
+      sessions: this.sessions,
+      hint: () => hooks.hint(),
+      givenUp: (session) => this.#expiring.has(session.id),
+      heard: (session, addresses) => this.#heard(session, addresses),
+    });
     this.#tickedAt = context.now();
     this.sessions.reset(replica.state, context.now());
     this.#planner.rebuild(replica.state);

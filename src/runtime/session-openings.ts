@@ -20,6 +20,8 @@ export interface SessionOpeningsInit {
   readonly replica: Replica;
   readonly sessions: LeaderSessions;
   hint(): LeaderHint;
+  /** Its end is on its way into the log. */
+  givenUp(session: SoftSession): boolean;
   /** The node lives, and can be reached there. */
   heard(session: SoftSession, addresses: readonly string[]): void;
 }
@@ -45,8 +47,8 @@ export class SessionOpenings {
     const present = sessions.ofNode(from);
     const record = present === undefined ? undefined : replica.state.sessions.get(present.id);
     if (present === undefined || record === undefined || record.bootId !== bootId || record.member !== member) return false;
-    // To the worker this is as good as an acked keepalive, so it has the same condition.
-    if (!replica.mayPlan()) return true;
+    // To the worker this is as good as an acked keepalive, so it has the same conditions.
+    if (!replica.mayPlan() || this.#init.givenUp(present)) return true;
     // What was assigned before may have come while the worker did not know of its session: the next keepalive tells.
     present.assigned.clear();
     this.#init.heard(present, addresses);

@@ -35,12 +35,15 @@ class Fixture {
 }
 
 test('a log is removed only when its last write has ended, and nothing of it is found afterwards', () => {
-  const { fake, host, disk } = new Fixture();
+  const fixture = new Fixture();
+  const { fake, host, disk } = fixture;
+  fixture.fault = ({ type }) => (type === 'write' ? { type: 'delay', delayMs: 500 } : undefined);
   const before = host.member;
   let failed = false;
   host.replica!.propose({ type: 'cancel', now: 1, run: 1, reason: '' }, (answer) => (failed = answer === undefined));
   fake.pass(0.1);
   assert.ok(disk.pending > 0, 'the write is under way');
+  fixture.fault = () => undefined;
   let renewed = false;
   host.renewStorage(() => (renewed = true));
   assert.ok(failed, 'who waits is told at once');

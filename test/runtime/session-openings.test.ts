@@ -20,6 +20,7 @@ class Fixture {
   readonly proposed: { readonly command: Command; readonly done: ProposalDone }[] = [];
   removed: MemberId[] = [];
   mayPlan = true;
+  givenUp = false;
   readonly openings: SessionOpenings;
 
   constructor() {
@@ -31,7 +32,7 @@ class Fixture {
       config: { removed: this.removed },
       propose: (command: Command, done: ProposalDone) => this.proposed.push({ command, done }),
     };
-    this.openings = new SessionOpenings({ context: this.fake.context, replica: replica as unknown as Replica, sessions: this.sessions, hint: () => ({ cell: cellName, node: '', addresses: [] }), heard: () => undefined });
+    this.openings = new SessionOpenings({ context: this.fake.context, replica: replica as unknown as Replica, sessions: this.sessions, hint: () => ({ cell: cellName, node: '', addresses: [] }), givenUp: () => this.givenUp, heard: () => undefined });
   }
 
   ask(id: number, more: { readonly member?: MemberId | ''; readonly bootId?: string; readonly from?: NodeId } = {}): void {
@@ -88,12 +89,16 @@ test('no session in the name of another node, nor for a member that was removed'
   assert.equal(fixture.proposed.length, 0);
 });
 
-test('without the planner lease an open session is not confirmed: nobody may be watching over it', () => {
+test('without the planner lease, or while it is being given up, an open session is not confirmed: nobody watches over it', () => {
   const fixture = new Fixture();
   fixture.ask(1);
   fixture.commit(0);
-  fixture.mayPlan = false;
   assert.equal(fixture.answers.length, 1);
+  fixture.mayPlan = false;
   fixture.ask(2);
+  fixture.mayPlan = true;
+  fixture.givenUp = true;
+  fixture.ask(3);
   assert.deepEqual(fixture.answers, []);
+  assert.equal(fixture.proposed.length, 1);
 });
