@@ -96,7 +96,9 @@ export class RuntimeNodeApi implements NodeApi {
   async wait(run: string, signal?: AbortSignal): Promise<RunView> {
     const { number, final, summary } = await this.#resolve(run, signal === undefined ? {} : { signal });
     if (!final) await this.#final(number, signal);
-    return await this.run(summary.runId);
+    const view = await this.run(summary.runId);
+    // The leader may have told of the end before this node's own copy knows it.
+    return isFinalPhase(view.phase) ? view : await this.run(summary.runId, { consistency: 'strong' });
   }
 
   #final(run: RunNumber, signal: AbortSignal | undefined): Promise<void> {
