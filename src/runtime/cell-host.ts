@@ -299,7 +299,7 @@ export class CellHost {
     const arrived = this.#receiver?.receive(from, message, replica.appliedIndex);
     if (arrived === undefined) return;
     try {
-      const state = restoreImage(arrived.sections);
+      const state = restoreImage(arrived.sections, this.#context.init.mutants);
       replica.installSnapshot(message.from, message.term, arrived.meta, arrived.sections, state);
     } catch (error) {
       if (!isSkeinError(error, 'LOG_DAMAGED')) throw error;

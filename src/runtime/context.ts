@@ -1,10 +1,12 @@
 /** What every part of a node shares: identity, ports, and the way to say something to another node. */
 import type { NodeId } from '../core/lib/ids.ts';
+import type { CellMutant } from '../core/cell/mutants.ts';
 import type { NoteLevel } from '../ports/observer.ts';
 import type { Timer } from '../ports/clock.ts';
 import type { WorkMessage } from '../protocol/messages.ts';
 import { encodeWork } from '../protocol/work-codec.ts';
 import type { NodePorts, NodeRuntimeInit, Timing } from './init.ts';
+import type { RuntimeMutant } from './mutants.ts';
 
 export class NodeContext {
   readonly init: NodeRuntimeInit;
@@ -32,6 +34,11 @@ export class NodeContext {
 
   now(): number {
     return this.ports.clock.now();
+  }
+
+  /** Test-only: is this rule switched off? */
+  mutant(name: RuntimeMutant | CellMutant): boolean {
+    return this.init.mutants?.has(name) === true;
   }
 
   note(level: NoteLevel, event: string, message: string, data?: Record<string, unknown>): void {

@@ -312,11 +312,12 @@ export class Leader {
 
   /** Keepalives come slower in a big cell, so sessions live longer (PROTOCOL §4). */
   #ttl(baseMs: number): number {
-    return Math.max(baseMs, 5 * (this.sessions.size / 250) * 1000);
+    const ttlMs = Math.max(baseMs, 5 * (this.sessions.size / 250) * 1000);
+    return this.#context.mutant('session-expires-early') ? ttlMs / 2 : ttlMs;
   }
 
   #expire(session: SoftSession, reason: 'silent' | 'socket' | 'left'): void {
-    if (this.#expiring.has(session.id)) return;
+    if (this.#expiring.has(session.id) || this.#context.mutant('session-never-expires')) return;
     this.#expiring.add(session.id);
     this.#replica.propose({ type: 'sessionExpire', now: this.#replica.stamp(), session: session.id, reason }, () => this.#expiring.delete(session.id));
   }
@@ -329,7 +330,7 @@ export class Leader {
     if (record === undefined) return;
     const claims: RunningClaim[] = [];
     for (const [fence, module] of record.claims) {
-      if (module.run.spec.modules[module.index]?.effectful === false) claims.push({ run: module.run.number, module: module.index, fence });
+      if (module.run.spec.modules[module.index]?.effectful === false || this.#context.mutant('effectful-released-early')) claims.push({ run: module.run.number, module: module.index, fence });
     }
     if (claims.length > 0) this.#replica.propose({ type: 'release', now: this.#replica.stamp(), claims, reason: 'lost' });
   }

@@ -2,7 +2,8 @@
  * Commands that this leader wants in the log and who waits for them: first collected over one turn, then appended under an
  * index, at last applied there or failed. Everybody who waits is told exactly once.
  */
-import type { LogIndex, Term } from '../core/lib/ids.ts';
+import type { CellId, LogIndex, Term } from '../core/lib/ids.ts';
+import { runIdOf } from '../core/cell/run-id.ts';
 import type { Command, Reply } from '../core/cell/types.ts';
 
 /** Commands waiting to be appended or committed. */
@@ -48,6 +49,17 @@ export class Proposals {
       this.#pending.set(first + offset, proposal);
     }
     this.#appending = [];
+  }
+
+  /** Only for a mutant: clients of runs that are not committed yet are told that they are recorded. */
+  answerEarly(cell: CellId, acknowledged: (index: LogIndex) => void): void {
+    for (const [index, proposal] of this.#pending) {
+      const { command, done } = proposal;
+      if (command.type !== 'submit' || done === undefined) continue;
+      this.#pending.set(index, { ...proposal, done: undefined });
+      acknowledged(index);
+      done({ reply: { type: 'run', run: index, runId: runIdOf(cell, index), duplicate: false }, index });
+    }
   }
 
   /** Tells those whose commands were taken but not appended. */

@@ -78,9 +78,9 @@ export class Replica {
     this.cell = init.cell;
     this.#log = init.log;
     this.#hooks = init.hooks;
-    this.state = restoreImage(recovered.snapshot?.sections);
     const { heartbeatMs, electionMs, plannerLeaseMs } = context.timing;
     const { mutants, storage } = context.init;
+    this.state = restoreImage(recovered.snapshot?.sections, mutants);
     this.raft = new Raft({
       self: init.self,
       timing: { heartbeatMs, electionMs, plannerLeaseMs },
@@ -248,7 +248,9 @@ export class Replica {
       case 'commit':
         return this.#apply(effect.index);
       case 'appended':
-        return this.#proposals.appended(effect.first, effect.term);
+        this.#proposals.appended(effect.first, effect.term);
+        if (this.#context.mutant('ack-before-commit')) this.#answerEarly(effect.term);
+        return;
       case 'refused':
         return; // #flush sees what was not appended
       case 'readReady':
@@ -267,6 +269,11 @@ export class Replica {
       case 'alarm':
         return this.#hooks.alarm(effect.member, effect.reason);
     }
+  }
+
+  #answerEarly(term: Term): void {
+    const { init, self } = this.#context;
+    this.#proposals.answerEarly(this.cell, (index) => init.probe?.acknowledged?.(self, this.cell, index, term));
   }
 
   #persist(effect: Extract<RaftEffect, { type: 'persist' }>): void {

@@ -39,14 +39,15 @@ export class SnapshotImage {
   }
 }
 
-/** The state that these sections hold; an empty cell for none. @throws SkeinError LOG_DAMAGED */
-export function restoreImage(sections: readonly Uint8Array[] | undefined): CellState {
+/** The state that these sections hold; an empty cell for none. @param mutants test-only. @throws SkeinError LOG_DAMAGED */
+export function restoreImage(sections: readonly Uint8Array[] | undefined, mutants?: ReadonlySet<string>): CellState {
   const header = sections?.[0];
-  if (sections === undefined || header === undefined) return createCell(cellHooks);
+  const hooks = mutants === undefined ? cellHooks : { ...cellHooks, mutants };
+  if (sections === undefined || header === undefined) return createCell(hooks);
   const runs: Plain[] = [];
   try {
     for (const section of sections.slice(1)) runs.push(decodePlain(section));
-    return fromSections(decodePlain(header), runs, cellHooks);
+    return fromSections(decodePlain(header), runs, hooks);
   } catch (error) {
     if (isSkeinError(error, 'FRAME_INVALID')) throw new SkeinError('LOG_DAMAGED', `a snapshot section cannot be read: ${error.message}`, {}, { cause: error });
     throw error;

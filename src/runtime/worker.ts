@@ -262,7 +262,7 @@ export class Worker {
   #acked(sentAt: number): void {
     if (sentAt <= this.#lastAckedSentAt) return;
     this.#lastAckedSentAt = sentAt;
-    this.#context.ports.executor.setFenceDeadline(sentAt + this.#context.timing.selfFenceMs);
+    if (!this.#context.mutant('no-self-fence')) this.#context.ports.executor.setFenceDeadline(sentAt + this.#context.timing.selfFenceMs);
   }
 
   #forgetCell(): void {
@@ -315,7 +315,7 @@ export class Worker {
     }
     if (module.effectful) this.#hooks.checkSuspended();
     // An effectful module may only begin while the leader's word is fresh enough to be killed in time.
-    if (module.effectful && this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs) {
+    if (module.effectful && this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs && !this.#context.mutant('late-start')) {
       this.#decline([claimOf(item)], false);
       return;
     }

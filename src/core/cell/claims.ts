@@ -5,6 +5,7 @@ import { declineClaim, failAttempt, loseClaim, returnClaim } from './attempts.ts
 import { moduleEvent } from './finish.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
 import { fits, totalMilliCpu, type Requirement } from './matching.ts';
+import { cellMutant } from './mutants.ts';
 import { dropClaim, editModule, editRun, setClaim } from './mutate.ts';
 import { ownFailure } from './outcome.ts';
 import { refuse, type Applied } from './reply.ts';
@@ -28,7 +29,7 @@ export function claimProblem(state: CellState, module: ModuleRecord | undefined,
   if (module === undefined) return 'unknown module';
   if (session === undefined) return 'unknown session';
   if (module.phase !== 'ready') return `the module is ${module.phase}`;
-  if (module.waitingOn !== 0) return 'needs are not done';
+  if (module.waitingOn !== 0 && !cellMutant(state, 'claim-before-needs')) return 'needs are not done';
   if (module.notBefore > state.now) return 'waits for its retry';
   if (state.drained.has(session.nodeId)) return 'the node is draining';
   const { requirement } = module;
@@ -86,7 +87,7 @@ export function release(state: CellState, command: Extract<Command, { type: 'rel
 function releaseOne(state: CellState, module: ModuleRecord, reason: Extract<Command, { type: 'release' }>['reason'], events: CellEvent[]): void {
   const { effectful, timeoutMs } = module.run.spec.modules[module.index]!;
   // The node may still be executing it behind a dead socket; only the end of its session proves that it stopped.
-  if (reason === 'lost' && effectful) return;
+  if (reason === 'lost' && effectful && !cellMutant(state, 'effectful-released-early')) return;
   const { fence } = module;
   const session = dropClaim(state, module);
   switch (reason) {

@@ -3,6 +3,7 @@ import { assert } from '../lib/assert.ts';
 import { jsonText, utf8Length } from '../lib/json-text.ts';
 import type { RunNumber } from '../lib/ids.ts';
 import { FINISHED_AGE_MAX_MS, FINISHED_BYTES_MAX, FINISHED_MODULES_MAX, FINISHED_RUNS_MAX, REASON_LENGTH_MAX, SUMMARY_TAILS_LENGTH_MAX, SUMMARY_VALUES_BYTES_MAX } from './limits.ts';
+import { cellMutant } from './mutants.ts';
 import { clip, dropClaim, editModule, editRun, setPhase } from './mutate.ts';
 import { summarySpec } from './run-record.ts';
 import { countOf, isFinal, isRunFinal, openModules, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
@@ -44,7 +45,7 @@ function releaseChildren(state: CellState, parent: ModuleRecord, events: CellEve
     const child = modules[childList[c]!]!;
     const writable = editModule(state, child);
     writable.waitingOn--;
-    if (child.waitingOn > 0 || child.phase !== 'waiting') continue;
+    if ((child.waitingOn > 0 && !cellMutant(state, 'claim-before-needs')) || child.phase !== 'waiting') continue;
     setPhase(state, child, 'ready', '');
     events.push(moduleEvent(state, child));
   }

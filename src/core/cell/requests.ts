@@ -15,6 +15,7 @@ import {
   UNFINISHED_BYTES_MAX,
   UNFINISHED_SUBMITS_MAX,
 } from './limits.ts';
+import { cellMutant } from './mutants.ts';
 import { refuse } from './reply.ts';
 import { isRunFinal, type CellState } from './state.ts';
 import type { Command, Reply } from './types.ts';
@@ -25,7 +26,7 @@ export function answerForKey(state: CellState, key: string): Reply | undefined {
     return refuse('REQUEST_INVALID', `a request key has 1 to ${REQUEST_KEY_LENGTH_MAX} characters`);
   }
   const entry = state.requests.get(key);
-  if (entry !== undefined) return { type: 'run', run: entry.run, runId: entry.runId, duplicate: true };
+  if (entry !== undefined && !cellMutant(state, 'dedupe-off')) return { type: 'run', run: entry.run, runId: entry.runId, duplicate: true };
   const madeAt = uuidV7Time(key);
   if (madeAt !== undefined && madeAt < Math.max(state.requestHorizon, state.now - REQUEST_KEY_AGE_MAX_MS)) {
     return refuse('KEY_EXPIRED', 'this request key is older than the table of request keys goes back');

@@ -4,6 +4,7 @@ import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type MemberId, type NodeId 
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import { valuesBytes } from './finish.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
+import { cellMutant } from './mutants.ts';
 import { runIdOf } from './run-id.ts';
 import { newRun } from './run-record.ts';
 import { specProblem } from './run-spec.ts';
@@ -60,7 +61,8 @@ function readHeader(state: CellState, reader: PlainReader): number {
   for (const item of each(reader.list(), 'request')) {
     const key = item.text();
     const run = item.count();
-    state.requests.set(key, { run, runId: runIdOf(state.cellId, run), at: item.count() });
+    const at = item.count();
+    if (!cellMutant(state, 'dedupe-not-restored')) state.requests.set(key, { run, runId: runIdOf(state.cellId, run), at });
   }
   state.requestHorizon = reader.count();
   readUnfinished(state, reader.list());

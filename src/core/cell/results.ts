@@ -7,6 +7,7 @@ import { endModule, maybeEndRun } from './finish.ts';
 import { inputsHashOfModule } from './inputs.ts';
 import { learnDuration } from './learned.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
+import { cellMutant } from './mutants.ts';
 import { dropClaim, editModule, setOutcome } from './mutate.ts';
 import { keptOutcome, type KeptOutcome } from './outcome.ts';
 import { refuse, type Applied } from './reply.ts';
@@ -26,18 +27,26 @@ export function results(state: CellState, command: Extract<Command, { type: 'res
 }
 
 function result(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
-  if (isFinal(module.phase)) return 'duplicate';
+  if (isFinal(module.phase)) return recordAgain(state, module, item) ? 'accepted' : 'duplicate';
   if (item.generation !== module.generation) return 'stale';
-  if (item.fence !== 0 && item.fence === module.fence) return underLastFence(state, module, item, jitter, events);
+  if ((item.fence !== 0 && item.fence === module.fence) || cellMutant(state, 'stale-fence-accepted')) return underLastFence(state, module, item, jitter, events);
   return underEarlierFence(state, module, item, events);
+}
+
+/** Only for a mutant: what is final stays as it was recorded first. */
+function recordAgain(state: CellState, module: ModuleRecord, item: ResultItem): boolean {
+  if (!cellMutant(state, 'result-recorded-twice')) return false;
+  setOutcome(state, module, item.outcome, 0);
+  return true;
 }
 
 /** The last fence is accepted whatever became of its session, effectful or not: nobody else executed it since. */
 function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
-  if (!item.outcome.ok && item.fence === module.countedFence) return 'duplicate';
+  const counted = item.fence === module.countedFence && !cellMutant(state, 'failure-counted-twice');
+  if (!item.outcome.ok && counted) return 'duplicate';
   const kept = keptOutcome(module.run, item.outcome);
   // An execution already counted as failed (the leader's own timeout) may turn out well, but does not fail twice.
-  if (!kept.outcome.ok && item.fence === module.countedFence) return 'duplicate';
+  if (!kept.outcome.ok && counted) return 'duplicate';
   dropClaim(state, module);
   if (kept.outcome.ok) {
     takeBackLoss(state, module);
@@ -70,7 +79,8 @@ function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: 
  */
 function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultItem, events: CellEvent[]): ResultVerdict {
   const claim = module.earlier.find((earlier) => earlier.fence === item.fence);
-  if (claim === undefined || !item.outcome.ok || module.run.spec.modules[module.index]!.effectful) return 'stale';
+  const once = module.run.spec.modules[module.index]!.effectful && !cellMutant(state, 'effectful-late-result');
+  if (claim === undefined || !item.outcome.ok || once) return 'stale';
   if (item.inputsHash !== inputsHashOfModule(state, module)) return 'stale';
   const kept = keptOutcome(module.run, item.outcome);
   if (!kept.outcome.ok) return 'stale';

@@ -12,6 +12,8 @@ import type { Capabilities, ModulePhase, Outcome, RunPhase, RunSpec } from './ty
 export interface CellHooks {
   /** Decodes an assembled Submit. Must not throw; undefined = not a RunSpec. */
   readonly decodeSubmit: (bytes: Uint8Array) => RunSpec | undefined;
+  /** Test-only: rules switched off (`mutants.ts`). */
+  readonly mutants?: ReadonlySet<string>;
 }
 
 /** A claim of the same module that was issued before the last one and whose execution may still deliver. */

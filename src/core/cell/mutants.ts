@@ -1,0 +1,22 @@
+/**
+ * Test-only switches of the reducer, one per rule of PROTOCOL §6: each breaks it in the way its sentence says, and the
+ * simulator must notice (`npm run sim:mutants`). They come in with the hooks, so a cell without them pays one comparison.
+ */
+import type { CellState } from './state.ts';
+
+export const cellMutants = [
+  { name: 'stale-fence-accepted', rule: '§6 fence', breaks: 'A result counts under whatever fence it comes, also one that was never issued for that module or is not the last.' },
+  { name: 'effectful-late-result', rule: '§6 effectful', breaks: 'A late result of an effectful module is taken under an earlier fence, though another execution has begun since.' },
+  { name: 'effectful-released-early', rule: '§6 effectful', breaks: 'An effectful module goes to another node when the connection of its node closes, not when the session ends.' },
+  { name: 'result-recorded-twice', rule: '§6 once', breaks: 'A second result of a module that is final is recorded over the first one.' },
+  { name: 'failure-counted-twice', rule: '§6 once', breaks: 'The same failed execution, reported twice, counts as two attempts.' },
+  { name: 'dedupe-off', rule: '§6 request keys', breaks: 'The table of request keys is not looked at: a retry makes a second run.' },
+  { name: 'dedupe-not-restored', rule: '§6 request keys', breaks: 'A restored snapshot comes without the table of request keys.' },
+  { name: 'claim-before-needs', rule: 'planner readiness', breaks: 'A module is ready as soon as one of its needs is done.' },
+] as const;
+
+export type CellMutant = (typeof cellMutants)[number]['name'];
+
+export function cellMutant(state: CellState, name: CellMutant): boolean {
+  return state.hooks.mutants?.has(name) === true;
+}

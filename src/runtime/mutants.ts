@@ -1,0 +1,13 @@
+/**
+ * Test-only switches of the runtime: each breaks one promise in the way its sentence says, and the simulator must notice
+ * (`npm run sim:mutants`). Absent in production, where each costs one comparison on a path that is about to do much more.
+ */
+export const runtimeMutants = [
+  { name: 'ack-before-commit', rule: 'fsync, client', breaks: 'A client is told that its run is recorded when the entry is appended, not when it is committed and applied.' },
+  { name: 'no-self-fence', rule: '§4 supervisor', breaks: 'The supervisor is never given a deadline: a worker that nobody hears goes on with effectful modules.' },
+  { name: 'late-start', rule: '§4 supervisor', breaks: 'An effectful module is begun although the fence deadline has passed.' },
+  { name: 'session-never-expires', rule: '§4 sessions', breaks: 'The leader never gives up a session: what a dead node held waits for ever.' },
+  { name: 'session-expires-early', rule: '§4 sessions', breaks: 'The leader gives up a session before its worker has fenced itself.' },
+] as const;
+
+export type RuntimeMutant = (typeof runtimeMutants)[number]['name'];
