@@ -4,7 +4,8 @@
  */
 import type { NodeId } from '../src/core/lib/ids.ts';
 import type { Channel } from '../src/ports/transport.ts';
-import { CHANNEL_QUEUE_BYTES_MAX } from './network-options.ts';
+import { CHANNEL_QUEUE_BYTES_MAX, RETRANSMIT_MAX_MS, RETRANSMIT_MIN_MS } from './network-options.ts';
+import type { NetworkPath } from './network-path.ts';
 import type { Network } from './network.ts';
 import type { SimTransport } from './transport.ts';
 
@@ -19,6 +20,10 @@ interface Lane {
   readonly channel: Channel;
   /** Frame that the present turn still adds to. */
   open: Frame | undefined;
+  /** Left the process and found the path full, oldest first. */
+  readonly backlog: Frame[];
+  /** Times that the oldest of them was sent again. */
+  retries: number;
   /** Virtual time at which the last byte sent so far leaves. */
   busyUntil: number;
   /** Arrival of the last frame in order: the next one never comes before it. */
@@ -36,6 +41,7 @@ export class End {
   open = true;
   other!: End;
   readonly #network: Network;
+  readonly #path: NetworkPath;
   readonly #lanes: Record<Channel, Lane>;
 
   constructor(network: Network, owner: SimTransport, peer: SimTransport) {
@@ -43,6 +49,7 @@ export class End {
     this.owner = owner;
     this.peer = peer.self;
     this.peerBootId = peer.bootId;
+    this.#path = network.path(owner.host, peer.host);
     this.#lanes = { raft: lane('raft'), work: lane('work'), bulk: lane('bulk') };
   }
 
@@ -76,7 +83,7 @@ export class End {
 
   #dispatch(lane: Lane, frame: Frame): void {
     const network = this.#network;
-    const { kernel, options, random, figures } = network;
+    const { options, random, figures } = network;
     const nasty = options.nastyChannels.includes(lane.channel);
     lane.open = undefined;
     figures.frames += 1;
@@ -90,27 +97,68 @@ export class End {
       lane.queuedBytes -= frame.bytes;
       return;
     }
+    lane.backlog.push(frame);
+    if (lane.backlog.length === 1) this.#pump(lane);
+  }
+
+  /** Puts on the path what has room there, oldest first. */
+  #pump(lane: Lane): void {
+    const { kernel, options, figures } = this.#network;
+    for (let frame = lane.backlog[0]; frame !== undefined; frame = lane.backlog[0]) {
+      if (!this.#path.enter(options.pathCapacity)) {
+        figures.overflows += 1;
+        if (options.overflow === 'drop' && options.nastyChannels.includes(lane.channel)) {
+          lane.backlog.shift();
+          lane.queuedBytes -= frame.bytes;
+          continue;
+        }
+        const again = (): void => {
+          if (!this.open) lane.backlog.length = 0;
+          this.#pump(lane);
+        };
+        if (options.overflow === 'wait') this.#path.wait(again);
+        else kernel.after(Math.min(RETRANSMIT_MIN_MS * 2 ** lane.retries, RETRANSMIT_MAX_MS), undefined, again);
+        lane.retries += 1;
+        return;
+      }
+      lane.retries = 0;
+      lane.backlog.shift();
+      this.#transmit(lane, frame);
+    }
+  }
+
+  #transmit(lane: Lane, frame: Frame): void {
+    const network = this.#network;
+    const { kernel, options, random, figures } = network;
+    const nasty = options.nastyChannels.includes(lane.channel);
+    if (random.chance(options.clogRate)) {
+      figures.clogs += 1;
+      this.#path.clog(kernel.now, random.exponential(options.clogMeanMs));
+    }
     const delay = network.drawDelay();
     if (nasty && random.chance(options.duplicateRate)) {
       figures.duplicated += 1;
       kernel.after(delay + random.exponential(options.reorderMeanMs), undefined, () => this.#deliver(lane, frame));
     }
     lane.busyUntil = Math.max(lane.busyUntil, kernel.now) + frame.bytes / options.bytesPerMs;
+    const soonest = Math.max(lane.busyUntil + delay, this.#path.cloggedUntil);
     if (nasty && random.chance(options.reorderRate)) {
       figures.reordered += 1;
-      kernel.at(lane.busyUntil + delay + random.exponential(options.reorderMeanMs), undefined, () => this.#arrive(lane, frame));
+      kernel.at(soonest + random.exponential(options.reorderMeanMs), undefined, () => this.#arrive(lane, frame));
       return;
     }
-    let arrival = Math.max(lane.lastArrival, lane.busyUntil + delay);
+    let arrival = Math.max(lane.lastArrival, soonest);
     if (random.chance(options.stallRate)) {
       figures.stalls += 1;
       arrival += random.exponential(options.stallMeanMs);
     }
     lane.lastArrival = arrival;
+    network.latestArrival = Math.max(network.latestArrival, arrival);
     kernel.at(arrival, undefined, () => this.#arrive(lane, frame));
   }
 
   #arrive(lane: Lane, frame: Frame): void {
+    this.#path.leave();
     if (lane.stalled.length > 0 || this.#isCut()) {
       lane.stalled.push(frame);
       this.#network.figures.stalledByCut += 1;
@@ -160,7 +208,7 @@ export class End {
 }
 
 function lane(channel: Channel): Lane {
-  return { channel, open: undefined, busyUntil: 0, lastArrival: 0, stalled: [], queuedBytes: 0 };
+  return { channel, open: undefined, backlog: [], retries: 0, busyUntil: 0, lastArrival: 0, stalled: [], queuedBytes: 0 };
 }
 
 export function connect(network: Network, a: SimTransport, b: SimTransport): [End, End] {

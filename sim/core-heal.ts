@@ -7,7 +7,7 @@ import { nodeOfMember } from '../src/core/lib/ids.ts';
 import type { Config } from '../src/core/raft/types.ts';
 import type { CellHistory } from './checkers/logs.ts';
 import type { Cluster } from './cluster.ts';
-import { bothWays } from './injector.ts';
+import { bothWays } from './partitions.ts';
 import type { Prng } from './prng.ts';
 import type { SimNode } from './sim-node.ts';
 

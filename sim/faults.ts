@@ -4,9 +4,8 @@
  */
 import type { Channel } from '../src/ports/transport.ts';
 import { WIRED, type NetworkOptions } from './network-options.ts';
+import { PARTITION_SHAPES, type PartitionShape } from './partitions.ts';
 import type { Prng } from './prng.ts';
-
-export type PartitionShape = 'halves' | 'isolate' | 'pair' | 'oneWayPair' | 'deaf' | 'mute';
 
 export interface FaultMix {
   readonly network: NetworkOptions;
@@ -40,17 +39,15 @@ export const NO_FAULTS: FaultMix = {
   diskMeanMs: 0.2,
 };
 
-const SHAPES: readonly PartitionShape[] = ['halves', 'isolate', 'pair', 'oneWayPair', 'deaf', 'mute'];
-
 export function drawFaults(random: Prng): FaultMix {
   const network = drawNetwork(random.fork('network'));
   const [partitions, crashes, pauses] = [random.chance(0.75), random.chance(0.75), random.chance(0.5)];
-  const shapes = SHAPES.filter(() => random.chance(0.5));
+  const shapes = PARTITION_SHAPES.filter(() => random.chance(0.4));
   return {
     network,
     partitionEveryMs: partitions ? random.between(4000, 25_000) : 0,
     partitionMeanMs: random.between(500, 9000),
-    partitionShapes: shapes.length > 0 ? shapes : SHAPES,
+    partitionShapes: shapes.length > 0 ? shapes : PARTITION_SHAPES,
     crashEveryMs: crashes ? random.between(4000, 25_000) : 0,
     downMeanMs: random.between(200, 8000),
     powerLossRate: random.pick([0, 0.5, 1]),
@@ -63,6 +60,7 @@ export function drawFaults(random: Prng): FaultMix {
 
 function drawNetwork(random: Prng): NetworkOptions {
   const on = (): boolean => random.chance(0.5);
+  const narrow = random.fork('narrow');
   const nasty: readonly Channel[] = random.pick<readonly Channel[]>([[], ['raft'], ['raft', 'bulk']]);
   return {
     ...WIRED,
@@ -71,6 +69,11 @@ function drawNetwork(random: Prng): NetworkOptions {
     resetRate: on() ? random.between(0, 0.002) : 0,
     stallRate: on() ? random.between(0, 0.005) : 0,
     stallMeanMs: random.between(100, 2000),
+    // Most of the range is small: a clog of 2 % lets next to nothing through.
+    clogRate: narrow.chance(0.4) ? 10 ** narrow.between(-4, Math.log10(0.02)) : 0,
+    clogMeanMs: narrow.between(100, 3000),
+    pathCapacity: narrow.chance(0.4) ? narrow.int(2, 20) : Infinity,
+    overflow: narrow.pick(['wait', 'drop']),
     nastyChannels: nasty,
     lossRate: on() ? random.between(0, 0.3) : 0,
     duplicateRate: on() ? random.between(0, 0.3) : 0,

@@ -13,6 +13,16 @@ export interface NetworkOptions {
   /** Probability per frame that the link stalls: this and all later frames of the channel come late together. */
   readonly stallRate: number;
   readonly stallMeanMs: number;
+  /** Probability per frame that the whole path to the other host clogs, for all channels, at most 5 s. */
+  readonly clogRate: number;
+  readonly clogMeanMs: number;
+  /** Frames on their way at once from one host to another. Infinity = any number. */
+  readonly pathCapacity: number;
+  /**
+   * What happens to a frame that finds its path full. `wait`: it stands in the queue of the sender. `drop`: it is sent
+   * again after a while, as TCP does, and whatever comes after it on its channel waits; on a nasty channel it is lost.
+   */
+  readonly overflow: 'wait' | 'drop';
   /** Channels on which single frames are lost, doubled and overtaken, though the connection lives. */
   readonly nastyChannels: readonly Channel[];
   readonly lossRate: number;
@@ -42,6 +52,10 @@ export const WIRED: NetworkOptions = {
   resetRate: 0,
   stallRate: 0,
   stallMeanMs: 500,
+  clogRate: 0,
+  clogMeanMs: 1000,
+  pathCapacity: Infinity,
+  overflow: 'wait',
   nastyChannels: [],
   lossRate: 0,
   duplicateRate: 0,
@@ -59,6 +73,9 @@ export const WIRED: NetworkOptions = {
 
 /** Bytes one channel of one connection may hold; further messages are refused, as the real transport does. */
 export const CHANNEL_QUEUE_BYTES_MAX = 8 * 1024 * 1024;
+/** First pause before a dropped frame is sent again; doubled each time, as TCP does. */
+export const RETRANSMIT_MIN_MS = 200;
+export const RETRANSMIT_MAX_MS = 3200;
 /** Peers that each node passes a beacon on to. */
 export const GOSSIP_FANOUT = 6;
 /** Hops after which a beacon is dropped. */

@@ -7,6 +7,7 @@ import type { Channel } from '../src/ports/transport.ts';
 import { connect, type End } from './connection.ts';
 import type { Kernel, Process } from './kernel.ts';
 import type { NetworkOptions } from './network-options.ts';
+import { NetworkPath } from './network-path.ts';
 import type { Prng } from './prng.ts';
 import { SimTransport } from './transport.ts';
 
@@ -36,6 +37,9 @@ export interface NetworkFigures {
   reordered: number;
   resets: number;
   stalls: number;
+  clogs: number;
+  /** Times that a frame found its path full. */
+  overflows: number;
   /** Frames that waited at a cut. */
   stalledByCut: number;
 }
@@ -49,13 +53,16 @@ const HOSTS_MAX = 65_536;
 export class Network {
   readonly kernel: Kernel;
   readonly random: Prng;
-  readonly figures: NetworkFigures = { frames: 0, messages: 0, bytes: 0, beacons: 0, lost: 0, duplicated: 0, reordered: 0, resets: 0, stalls: 0, stalledByCut: 0 };
+  readonly figures: NetworkFigures = { frames: 0, messages: 0, bytes: 0, beacons: 0, lost: 0, duplicated: 0, reordered: 0, resets: 0, stalls: 0, clogs: 0, overflows: 0, stalledByCut: 0 };
   readonly hosts: Host[] = [];
   /** May be replaced while the simulation runs: calm after the faults, for example. */
   options: NetworkOptions;
   onSend: SendHook | undefined;
+  /** Virtual ms at which the last frame arrives of all that are under way: calm comes after it. */
+  latestArrival = 0;
   readonly #byId = new Map<NodeId, Host>();
   readonly #blocked = new Set<number>();
+  readonly #paths = new Map<number, NetworkPath>();
   /** All connections that at least one side believes in, by unordered pair of hosts. */
   readonly #ends = new Map<number, Set<End>>();
 
@@ -127,6 +134,13 @@ export class Network {
     return this.#blocked.size > 0 && this.#blocked.has(pathKey(from, to));
   }
 
+  path(from: Host, to: Host): NetworkPath {
+    const key = pathKey(from, to);
+    let path = this.#paths.get(key);
+    if (path === undefined) this.#paths.set(key, (path = new NetworkPath()));
+    return path;
+  }
+
   get cuts(): number {
     return this.#blocked.size;
   }
@@ -148,7 +162,12 @@ export class Network {
       unanswered();
       return;
     }
-    this.kernel.after(this.drawDelay() + this.drawDelay(), undefined, () => {
+    const delayMs = this.drawDelay() + this.drawDelay() + this.#cloggedMs(from.host, to) + this.#cloggedMs(to, from.host);
+    if (delayMs > this.options.dialTimeoutMs) {
+      unanswered();
+      return;
+    }
+    this.kernel.after(delayMs, undefined, () => {
       const target = to.transport;
       if (!this.#answers(from, to)) unanswered();
       else if (target?.listening !== true) done({ outcome: 'refused' });
@@ -170,6 +189,10 @@ export class Network {
 
   #answers(from: SimTransport, to: Host): boolean {
     return this.canReach(from.host, to) && to.transport?.process.paused !== true && !from.process.paused;
+  }
+
+  #cloggedMs(from: Host, to: Host): number {
+    return Math.max(0, (this.#paths.get(pathKey(from, to))?.cloggedUntil ?? 0) - this.kernel.now);
   }
 
   #join(a: SimTransport, b: SimTransport): void {

@@ -1,6 +1,6 @@
 /** What must not happen: elections in a quiet cluster (L8), or because one link breaks (L10). */
 import type { NodeId } from '../../src/core/lib/ids.ts';
-import { bothWays, type Path } from '../injector.ts';
+import { bothWays, type Path } from '../partitions.ts';
 import { leaderOf, steadyCluster, type SteadyInit } from './steady.ts';
 
 export interface Changes {

@@ -222,3 +222,62 @@ test('a full channel refuses, and an unknown peer too', () => {
   assert.equal(transport.queued(b, 'bulk'), 8 * 1024 * 1024);
   assert.equal(lab.send(a, b, 'other channels go on'), true);
 });
+
+for (const overflow of ['wait', 'drop'] as const) {
+  test(`a narrow path carries few frames at once; in order and in the end all (${overflow})`, () => {
+    const lab = settled({ delayMinMs: 10, delayJitterMs: 5, pathCapacity: 3, overflow });
+    const sent = Array.from({ length: 40 }, (_, i) => String(i));
+    for (const [i, text] of sent.entries()) {
+      lab.send(a, b, text, i % 2 === 0 ? 'raft' : 'bulk');
+      lab.run(0.5);
+    }
+    lab.send(c, b, 'another path');
+    lab.run(20);
+    const early = lab.take(b);
+    assert.ok(early.includes('raft c another path'));
+    assert.ok(early.length < 15, `${early.length} arrived at once`);
+    lab.run(120_000);
+    const all = [...early, ...lab.take(b)].filter((line) => line.includes(' a '));
+    for (const channel of ['raft', 'bulk'] as const) {
+      const expected = sent.filter((_, i) => (i % 2 === 0) === (channel === 'raft')).map((text) => `${channel} a ${text}`);
+      assert.deepEqual(all.filter((line) => line.startsWith(channel)), expected);
+    }
+    assert.ok(lab.network.figures.overflows > 10);
+  });
+}
+
+test('on a nasty channel a full path loses what exceeds it', () => {
+  const lab = settled({ delayMinMs: 10, pathCapacity: 2, overflow: 'drop', nastyChannels: ['raft'] });
+  for (let i = 0; i < 20; i += 1) {
+    lab.send(a, b, String(i));
+    lab.run(0.5);
+  }
+  lab.run(60_000);
+  assert.ok(lab.take(b).length < 10);
+  assert.equal(lab.peer(a).transport.queued(b, 'raft'), 0);
+});
+
+test('a path that was narrow and is wide again delivers what waited', () => {
+  const lab = settled({ delayMinMs: 50, pathCapacity: 2 });
+  for (let i = 0; i < 10; i += 1) {
+    lab.send(a, b, String(i));
+    lab.run(1);
+  }
+  lab.network.options = { ...lab.network.options, pathCapacity: Infinity };
+  lab.run(1000);
+  assert.equal(lab.take(b).length, 10);
+});
+
+test('a clogged path holds up every channel in its direction, at most 5 s', () => {
+  const lab = settled({ clogRate: 1, clogMeanMs: 1e9 });
+  lab.send(a, b, 'first');
+  lab.run(1);
+  lab.network.options = { ...lab.network.options, clogRate: 0 };
+  lab.send(a, b, 'second', 'work');
+  lab.send(b, a, 'against');
+  lab.run(4900);
+  assert.deepEqual([lab.take(a), lab.take(b)], [['raft b against'], []]);
+  lab.run(200);
+  assert.deepEqual(lab.take(b).sort(), ['raft a first', 'work a second']);
+  assert.equal(lab.network.figures.clogs, 1);
+});
