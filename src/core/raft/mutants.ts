@@ -35,6 +35,9 @@ export const raftMutants = [
   { name: 'promote-unsynced', rule: '§5', breaks: 'A member becomes voter without having caught up.' },
   { name: 'vote-without-log-check', rule: 'Raft §5.4.1', breaks: 'A vote is granted to a candidate whose log is behind.' },
   { name: 'snapshot-drops-acked-tail', rule: 'Raft §7', breaks: 'A snapshot that the log already contains still resets it, so acknowledged entries after it are lost.' },
+  { name: 'read-unconfirmed', rule: 'ReadIndex', breaks: 'ReadIndex is answered without asking a majority, so a leader that was deposed and does not know answers with the past.' },
+  { name: 'lease-forever', rule: 'planner lease', breaks: 'The planner lease lasts as long as the office, whoever answers.' },
+  { name: 'window-unbounded', rule: 'S26', breaks: 'A follower that answers nothing is sent more and more, and the leader remembers all of it.' },
 ] as const;
 
 export type RaftMutant = (typeof raftMutants)[number]['name'];

@@ -44,6 +44,14 @@ export class Progress {
     this.nextIndex = nextIndex;
   }
 
+  get inflightAppends(): number {
+    return this.#inflight.length;
+  }
+
+  get inflightBytes(): number {
+    return this.#inflightBytes;
+  }
+
   get windowFull(): boolean {
     return this.#inflight.length >= INFLIGHT_APPENDS_MAX || this.#inflightBytes >= INFLIGHT_BYTES_MAX;
   }

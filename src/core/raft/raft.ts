@@ -15,7 +15,7 @@ import { onReadIndex, settleReads } from './read-index.ts';
 import { onAppendReply, replicate } from './replication.ts';
 import { Core } from './state.ts';
 import { expireTransfer, maybeHandOver, onTransfer } from './transfer.ts';
-import type { Config, Entry, FollowerProgress, RaftEffect, RaftInit, RaftInput, RaftMessage, Role, SnapshotMeta } from './types.ts';
+import type { Config, Entry, FollowerProgress, RaftEffect, RaftInit, RaftInput, RaftLoad, RaftMessage, Role, SnapshotMeta } from './types.ts';
 
 export class Raft {
   readonly #core: Core;
@@ -133,6 +133,27 @@ export class Raft {
   /** Whether a live leader is known, itself included: within E of its last word. */
   hearsLeader(now: number): boolean {
     return this.#core.hearsLeader(now);
+  }
+
+  /** For whoever checks the bounds; nothing depends on it. */
+  get load(): RaftLoad {
+    const { state, log, heldPreVotes, links } = this.#core;
+    const leading = state.role === 'leader' ? state : undefined;
+    let inflightAppends = 0;
+    let inflightBytes = 0;
+    for (const progress of leading?.progress.values() ?? []) {
+      inflightAppends = Math.max(inflightAppends, progress.inflightAppends);
+      inflightBytes = Math.max(inflightBytes, progress.inflightBytes);
+    }
+    return {
+      uncommittedBytes: leading?.uncommittedBytes ?? 0,
+      inflightAppends,
+      inflightBytes,
+      reads: leading?.reads.length ?? 0,
+      heldPreVotes: heldPreVotes.size,
+      brokenLinks: links.size,
+      tailEntries: log.snapshot.index - log.firstIndex + 1,
+    };
   }
 
   /** One per follower and standby while leading, else empty. */

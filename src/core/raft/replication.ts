@@ -34,7 +34,7 @@ function replicateTo(core: Core, leading: Leading, progress: Progress, ask: bool
   let batch = shared;
   const limit = lastIndexFor(core, progress);
   let sent = false;
-  while (hasRoom(progress, limit)) {
+  while (hasRoom(core, progress, limit)) {
     if (core.log.termAt(progress.nextIndex - 1) === undefined) {
       askForSnapshot(core, progress);
       break;
@@ -61,9 +61,9 @@ function lastIndexFor(core: Core, { member, leaves }: Progress): LogIndex {
 }
 
 /** Whether an Append with entries (or, in probe, any first one) may leave now. */
-function hasRoom(progress: Progress, limit: LogIndex): boolean {
+function hasRoom(core: Core, progress: Progress, limit: LogIndex): boolean {
   if (progress.state === 'probe') return !progress.probeSent;
-  return progress.state === 'replicate' && progress.nextIndex <= limit && !progress.windowFull;
+  return progress.state === 'replicate' && progress.nextIndex <= limit && (!progress.windowFull || core.mutant('window-unbounded'));
 }
 
 function takeBatch(core: Core, from: LogIndex, limit: LogIndex): Batch {

@@ -144,6 +144,20 @@ export type RaftEffect =
   /** This member's disk seems rolled back or cloned (PROTOCOL §5): evict it. */
   | { readonly type: 'alarm'; readonly member: MemberId; readonly reason: string };
 
+/** What this member holds in memory beside the log itself; each has a bound in `limits.ts` (PROTOCOL S26). */
+export interface RaftLoad {
+  /** Appended by this leader and not committed. */
+  readonly uncommittedBytes: number;
+  /** Of the follower with the fullest window. */
+  readonly inflightAppends: number;
+  readonly inflightBytes: number;
+  readonly reads: number;
+  readonly heldPreVotes: number;
+  readonly brokenLinks: number;
+  /** Entries kept before the snapshot. */
+  readonly tailEntries: number;
+}
+
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 
 export interface RaftInit {

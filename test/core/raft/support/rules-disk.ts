@@ -1,5 +1,6 @@
 /** Checks of the fsync rules (PROTOCOL §1) and of membership, reads, snapshots and replication (§5 and Raft itself). */
 import assert from 'node:assert/strict';
+import { INFLIGHT_APPENDS_MAX } from '../../../../src/core/raft/limits.ts';
 import type { RaftEffect, RaftMessage, SnapshotMeta } from '../../../../src/core/raft/types.ts';
 import { Cell, ids, messages, ofType, TIMING } from './cell.ts';
 import { led, type Rule } from './rules.ts';
@@ -263,6 +264,26 @@ const logs: Rule[] = [
       assert.deepEqual(ofType(cell.step('A', { type: 'stepDown', reason: 'test' }), 'readFailed'), [{ type: 'readFailed', id: 6 }]);
       const alone = led('A', mutants);
       assert.equal(ofType(alone.step('A', { type: 'readIndex', id: 1 }), 'readReady').length, 1);
+    },
+  },
+  {
+    rule: 'planner lease',
+    name: 'a leader that nobody answers plans no more once the lease is over',
+    check(mutants) {
+      const cell = led('ABC', mutants);
+      assert.ok(cell.raft('A').mayPlan(cell.now));
+      cell.isolate('A');
+      cell.advance(TIMING.plannerLeaseMs);
+      assert.deepEqual([cell.raft('A').role, cell.raft('A').mayPlan(cell.now)], ['leader', false]);
+    },
+  },
+  {
+    rule: 'S26',
+    name: 'a follower that answers nothing is sent no more than its window',
+    check(mutants) {
+      const cell = led('ABC', mutants);
+      for (let i = 0; i < 2 * INFLIGHT_APPENDS_MAX; i += 1) cell.propose('A', 'x');
+      assert.equal(cell.raft('A').load.inflightAppends, INFLIGHT_APPENDS_MAX);
     },
   },
 ];
