@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../ports/clock.ts';
 
 /** Longest delay of one Node timer; longer ones are chained. */
 const NODE_TIMER_MS_MAX = 2 ** 31 - 1;
+/** Settling that causes settling without end gives way to other events after so many rounds. */
+const SETTLE_ROUNDS_MAX = 8;
 
 export function realClock(): Clock {
   return {
@@ -11,7 +13,28 @@ export function realClock(): Clock {
     setTimer,
     // A microtask runs before the event loop takes the next event, which is what `defer` promises.
     defer: (callback) => queueMicrotask(callback),
-    settle: (callback) => void setImmediate(callback),
+    settle: settler(),
+  };
+}
+
+/** What settling causes to be settled is still of the same turn: it runs at once, not a whole turn of the loop later. */
+function settler(): Clock['settle'] {
+  let waiting: Array<() => void> = [];
+  let planned = false;
+  const run = (): void => {
+    for (let round = 0; round < SETTLE_ROUNDS_MAX && waiting.length > 0; round += 1) {
+      const callbacks = waiting;
+      waiting = [];
+      for (const callback of callbacks) callback();
+    }
+    planned = waiting.length > 0;
+    if (planned) setImmediate(run);
+  };
+  return (callback) => {
+    waiting.push(callback);
+    if (planned) return;
+    planned = true;
+    setImmediate(run);
   };
 }
 

@@ -173,7 +173,10 @@ export class CellHost {
         recovered,
         hooks: {
           send: (to, message) => mail.send(to, message),
-          applied: (index, events) => this.#applied(index, events),
+          applied: (index, events) => {
+            mail.committed(events);
+            this.#applied(index, events);
+          },
           replaced: (state) => this.#hooks.replaced(state),
           role: (role) => this.#role(role),
           redial: (peer) => this.#links.redial(peer),
@@ -395,4 +398,3 @@ export class CellHost {
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
-

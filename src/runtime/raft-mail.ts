@@ -1,19 +1,28 @@
 /**
  * Raft messages of one turn, sent together when it is over. What a later one of them covers never leaves: a commit that
- * was followed by the next entries in the same turn costs no message and no answer of its own.
+ * was followed by the next entries in the same turn costs no message and no answer of its own, and one whose next entries
+ * are to be expected waits a moment for them.
  */
+import type { CellEvent } from '../core/cell/types.ts';
 import type { CellId, MemberId } from '../core/lib/ids.ts';
 import { nodeOfMember } from '../core/lib/ids.ts';
 import { coalesce } from '../core/raft/coalesce.ts';
 import type { RaftMessage } from '../core/raft/types.ts';
 import { encodeRaft } from '../protocol/raft-codec.ts';
+import type { Timer } from '../ports/clock.ts';
 import type { NodeContext } from './context.ts';
+
+/** How long news without entries wait for entries to travel with. Far below a heartbeat interval. */
+const LINGER_MS = 1;
 
 export class RaftMail {
   readonly #context: NodeContext;
   readonly #cell: CellId;
   readonly #self: MemberId;
   #queues = new Map<MemberId, RaftMessage[]>();
+  #planned = false;
+  #lingers: boolean | undefined;
+  #timer: Timer | undefined;
 
   constructor(context: NodeContext, cell: CellId, self: MemberId) {
     this.#context = context;
@@ -22,13 +31,30 @@ export class RaftMail {
   }
 
   send(to: MemberId, message: RaftMessage): void {
-    if (this.#queues.size === 0) this.#context.settle(() => this.#flush());
     const queue = this.#queues.get(to);
     if (queue === undefined) this.#queues.set(to, [message]);
     else queue.push(message);
+    if (this.#planned) return;
+    this.#planned = true;
+    this.#context.settle(() => this.#settled());
+  }
+
+  /** Called for each entry that this turn commits. One whose news cannot wait decides for all. */
+  committed(events: readonly CellEvent[]): void {
+    this.#lingers = this.#lingers !== false && onlyClaims(events);
+  }
+
+  #settled(): void {
+    this.#planned = false;
+    const lingers = this.#lingers === true && [...this.#queues.values()].every((queue) => queue.every(isBare));
+    this.#lingers = undefined;
+    if (!lingers) this.#flush();
+    else this.#timer ??= this.#context.after(LINGER_MS, () => this.#flush());
   }
 
   #flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
     const queues = this.#queues;
     this.#queues = new Map();
     for (const [to, messages] of queues) {
@@ -38,4 +64,13 @@ export class RaftMail {
       }
     }
   }
+}
+
+function isBare(message: RaftMessage): boolean {
+  return message.type === 'append' && message.entries.length === 0;
+}
+
+/** Results follow claims soon, and workers hear of their claims from the leader: followers need not know at once. */
+function onlyClaims(events: readonly CellEvent[]): boolean {
+  return events.length > 0 && events.every((event) => event.type === 'module' && event.phase === 'claimed');
 }

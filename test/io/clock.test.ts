@@ -47,3 +47,26 @@ test('wall time is wall time, randomness is in range', () => {
   assert.equal(random.bytes(16).byteLength, 16);
   assert.notDeepEqual(random.bytes(16), random.bytes(16));
 });
+
+test('what settling settles is done in the same turn, and settling without end lets other events through', async () => {
+  const clock = realClock();
+  const order: string[] = [];
+  let rounds = 0;
+  const again = (): void => {
+    rounds += 1;
+    if (!order.includes('next event')) clock.settle(again);
+  };
+  await new Promise<void>((resolve) => {
+    setImmediate(() => {
+      clock.settle(() => {
+        order.push('settled');
+        clock.settle(() => order.push('settled after it'));
+        clock.settle(again);
+        setImmediate(() => (order.push('next event'), resolve()));
+      });
+      clock.defer(() => order.push('deferred'));
+    });
+  });
+  assert.deepEqual(order, ['deferred', 'settled', 'settled after it', 'next event']);
+  assert.ok(rounds > 1);
+});

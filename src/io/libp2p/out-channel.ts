@@ -33,7 +33,7 @@ export abstract class OutChannel {
   #state: 'idle' | 'opening' | 'open' | 'closed' = 'idle';
   #failures = 0;
   #reopen: Timer | undefined;
-  #flush: NodeJS.Immediate | undefined;
+  #flushPlanned = false;
 
   constructor(init: OutChannelInit) {
     this.#init = init;
@@ -48,8 +48,11 @@ export abstract class OutChannel {
   /** @returns false when the queue is full or the channel closed: the message is dropped. */
   send(message: Uint8Array): boolean {
     if (this.#state === 'closed' || !this.queue.push(message)) return false;
-    if (this.#state === 'open') this.#flush ??= setImmediate(this.#flushNow);
-    else this.open();
+    if (this.#state !== 'open') this.open();
+    else if (!this.#flushPlanned) {
+      this.#flushPlanned = true;
+      this.#init.clock.settle(this.#flushNow);
+    }
     return true;
   }
 
@@ -69,7 +72,6 @@ export abstract class OutChannel {
     if (this.#state === 'open') this.flush();
     this.#state = 'closed';
     this.#reopen?.cancel();
-    clearImmediate(this.#flush);
     this.queue.clear();
     this.unwritten = nothing;
     this.ended();
@@ -90,7 +92,7 @@ export abstract class OutChannel {
   protected abstract ended(): void;
 
   readonly #flushNow = (): void => {
-    this.#flush = undefined;
+    this.#flushPlanned = false;
     if (this.#state === 'open') this.flush();
   };
 
