@@ -31,16 +31,16 @@ export class EventFeed {
   #kept: Kept[] = [];
   /** All that happened after this sequence is kept. */
   #whole = 0;
-  readonly #watchers = new Set<Watcher>();
+  /** By run; 0 = those of all. */
+  readonly #watchers = new Map<RunNumber, Set<Watcher>>();
 
   push(index: LogIndex, events: readonly CellEvent[], state: CellState): void {
     for (const [position, event] of events.entries()) {
       if (event.type !== 'module' && event.type !== 'runSubmitted' && event.type !== 'runFinal') continue;
       const kept = { sequence: index * EVENTS_PER_ENTRY + position, event };
       this.#kept.push(kept);
-      for (const watcher of this.#watchers) {
-        if ((watcher.run === 0 || watcher.run === event.run) && kept.sequence > watcher.last) this.#give(watcher, kept, state);
-      }
+      this.#tell(this.#watchers.get(0), kept, state);
+      this.#tell(this.#watchers.get(event.run), kept, state);
     }
     if (this.#kept.length > 2 * EVENTS_MAX) {
       const dropped = this.#kept.splice(0, this.#kept.length - EVENTS_MAX);
@@ -52,7 +52,8 @@ export class EventFeed {
   reset(state: CellState): void {
     this.#kept = [];
     this.#whole = newestSequence(state);
-    for (const watcher of Array.from(this.#watchers)) if (watcher.last < this.#whole) this.#presentState(watcher, state);
+    const watchers = [...this.#watchers.values()].flatMap((ofRun) => [...ofRun]);
+    for (const watcher of watchers) if (watcher.last < this.#whole) this.#presentState(watcher, state);
   }
 
   /**
@@ -61,11 +62,37 @@ export class EventFeed {
    * @returns ends the subscription.
    */
   watch(run: RunNumber, after: number | undefined, state: CellState, listener: FeedListener): () => void {
-    const watcher: Watcher = { run, listener, last: after ?? newestSequence(state) };
-    this.#watchers.add(watcher);
-    if (watcher.last < this.#whole) this.#presentState(watcher, state);
-    else if (after !== undefined) for (const kept of this.#kept) if (kept.sequence > after && (run === 0 || kept.event.run === run)) this.#give(watcher, kept, state);
-    return () => this.#watchers.delete(watcher);
+    // A run's number is the index of its Submit: nothing about it came before.
+    const from = after === undefined ? newestSequence(state) : Math.max(after, run * EVENTS_PER_ENTRY - 1);
+    const watcher: Watcher = { run, listener, last: from };
+    const ofRun = this.#watchers.get(run) ?? new Set();
+    this.#watchers.set(run, ofRun.add(watcher));
+    if (from < this.#whole) this.#presentState(watcher, state);
+    else {
+      for (let position = this.#positionAfter(from); position < this.#kept.length; position += 1) {
+        const kept = this.#kept[position]!;
+        if (run === 0 || kept.event.run === run) this.#give(watcher, kept, state);
+      }
+    }
+    return () => {
+      ofRun.delete(watcher);
+      if (ofRun.size === 0 && this.#watchers.get(run) === ofRun) this.#watchers.delete(run);
+    };
+  }
+
+  #tell(watchers: Set<Watcher> | undefined, kept: Kept, state: CellState): void {
+    for (const watcher of watchers ?? []) if (kept.sequence > watcher.last) this.#give(watcher, kept, state);
+  }
+
+  /** Where the kept events after a sequence begin. */
+  #positionAfter(sequence: number): number {
+    let [low, high] = [0, this.#kept.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#kept[middle]!.sequence > sequence) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /**
