@@ -9,6 +9,7 @@ import type { Clock } from '../src/ports/clock.ts';
 import type { Note } from '../src/ports/observer.ts';
 import type { StorageTuning, Timing } from '../src/runtime/init.ts';
 import { NodeRuntime } from '../src/runtime/node-runtime.ts';
+import { ClockRecord } from './checkers/clocks.ts';
 import { Checkers } from './checkers/index.ts';
 import type { Invariant } from './checkers/checker.ts';
 import { SimDisk, type SimDiskInit } from './disk.ts';
@@ -52,6 +53,7 @@ export class Cluster {
   readonly random: Prng;
   readonly network: Network;
   readonly ledger = new Ledger();
+  readonly clocks = new ClockRecord();
   readonly checkers: Checkers;
   readonly trace: Trace;
   readonly nodes: readonly SimNode[];
@@ -71,7 +73,12 @@ export class Cluster {
     this.network = new Network(this.kernel, init.network, this.random.fork('network'));
     this.nodes = Array.from({ length: init.nodes }, (_, index) => this.#makeNode(index));
     this.#byId = new Map(this.nodes.map((node) => [node.id, node]));
-    this.checkers = new Checkers((invariant, message) => this.report(invariant, message), this.ledger, (id) => this.#byId.get(id));
+    this.checkers = new Checkers((invariant, message) => this.report(invariant, message), this.ledger, (id) => this.#byId.get(id), {
+      now: () => this.kernel.now,
+      electionMs: init.timing.electionMs,
+      marginMs: init.timing.sessionTtlMs - init.timing.selfFenceMs,
+      clocks: this.clocks,
+    });
     this.network.onSend = (from, _to, channel, bytes) => {
       if (channel === 'raft') this.checkers.sent(from, bytes);
       if (channel === 'bulk') this.snapshotMessages += 1;

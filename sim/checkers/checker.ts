@@ -5,7 +5,7 @@
 import type { CellState } from '../../src/core/cell/state.ts';
 import type { CellEvent, Command, Reply } from '../../src/core/cell/types.ts';
 import type { CellId, LogIndex, MemberId, NodeId, SessionId, Term } from '../../src/core/lib/ids.ts';
-import type { Config, Entry, Role, SnapshotMeta } from '../../src/core/raft/types.ts';
+import type { Config, Entry, RaftLoad, Role, SnapshotMeta } from '../../src/core/raft/types.ts';
 import type { RaftEnvelope } from '../../src/protocol/raft-codec.ts';
 import type { SyncedLog } from '../synced-log.ts';
 
@@ -16,6 +16,7 @@ export interface RaftView {
   readonly lastIndex: LogIndex;
   readonly snapshot: SnapshotMeta;
   readonly config: Config;
+  readonly load: RaftLoad;
   entry(index: LogIndex): Entry | undefined;
 }
 
@@ -25,6 +26,8 @@ export interface ReplicaView {
   readonly raft: RaftView;
   readonly appliedIndex: LogIndex;
   readonly state: CellState;
+  /** Holds the planner lease at this moment. */
+  mayPlan(): boolean;
 }
 
 export interface NodeView {
@@ -62,6 +65,8 @@ export interface Checker {
   started?(node: NodeView, session: SessionId, fence: number): void;
   /** A vote, or an answer on the Raft channel, was handed to the network. */
   raftSent?(node: NodeView, envelope: RaftEnvelope): void;
+  readAsked?(node: NodeView, cell: CellId, id: number): void;
+  readEnded?(node: NodeView, cell: CellId, id: number, index: LogIndex | undefined): void;
   /** The process is about to be gone; its disk still is as it was. */
   crashed?(node: NodeView): void;
 }

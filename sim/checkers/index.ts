@@ -7,36 +7,59 @@ import type { Probe } from '../../src/runtime/init.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Applied, Checker, NodeView, Report } from './checker.ts';
 import { ClaimChecker } from './claims.ts';
+import type { Conditions } from './clocks.ts';
 import { ElectionChecker } from './election.ts';
+import { LeaseChecker } from './leases.ts';
+import { LimitChecker } from './limits.ts';
 import { LogChecker } from './log.ts';
 import { Logs } from './logs.ts';
 import { MembershipChecker } from './membership.ts';
+import { QuorumChecker } from './quorums.ts';
+import { ReadChecker } from './reads.ts';
 import { RequestChecker } from './requests.ts';
+import { StabilityChecker } from './stability.ts';
 import { StateChecker } from './state.ts';
 import { SyncChecker } from './sync.ts';
+import { TimingChecker } from './timing.ts';
 
 export class Checkers {
   readonly logs: Logs;
   readonly elections: ElectionChecker;
   readonly membership: MembershipChecker;
+  readonly quorums: QuorumChecker;
+  readonly leases: LeaseChecker;
   readonly claims: ClaimChecker;
   readonly requests: RequestChecker;
   readonly states: StateChecker;
-  readonly #all: readonly Checker[];
+  readonly limits: LimitChecker;
+  readonly stability: StabilityChecker;
+  readonly timing: TimingChecker;
+  readonly #all: Checker[];
   readonly #nodeOf: (id: NodeId) => NodeView | undefined;
   readonly #applied = new Map<CellId, number>();
 
-  constructor(report: Report, ledger: Ledger, nodeOf: (id: NodeId) => NodeView | undefined) {
+  constructor(report: Report, ledger: Ledger, nodeOf: (id: NodeId) => NodeView | undefined, conditions: Conditions) {
     this.#nodeOf = nodeOf;
     this.logs = new Logs(report);
     this.elections = new ElectionChecker(report);
     this.membership = new MembershipChecker(report, this.logs, this.elections);
-    this.claims = new ClaimChecker(report, ledger);
+    this.claims = new ClaimChecker(report, ledger, conditions);
+    this.leases = new LeaseChecker(report, conditions);
+    this.quorums = new QuorumChecker(report, this.logs, nodeOf);
+    this.limits = new LimitChecker(report);
     this.requests = new RequestChecker(report);
     this.states = new StateChecker(report);
     const sync = new SyncChecker(report, this.logs, nodeOf);
     // Elections first: who leads is known before what the leader commits is judged.
-    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, sync, this.claims, this.requests, this.states];
+    const reads = new ReadChecker(report, this.logs);
+    this.stability = new StabilityChecker(report, this.logs);
+    this.timing = new TimingChecker(report, () => conditions.now());
+    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, this.quorums, sync, this.leases, this.claims, this.requests, reads, this.states, this.limits, this.stability, this.timing];
+  }
+
+  /** Looks on as the checkers do, after them. */
+  watch(watcher: Checker): void {
+    this.#all.push(watcher);
   }
 
   readonly probe: Probe = {
@@ -47,14 +70,16 @@ export class Checkers {
         this.logs.stepped(node);
         for (const checker of this.#all) checker.acknowledged?.(node, cell, index, term);
       }),
+    readAsked: (id, cell, read) => this.#with(id, (node) => this.#each((checker) => checker.readAsked?.(node, cell, read))),
+    readEnded: (id, cell, read, index) => this.#with(id, (node) => this.#each((checker) => checker.readEnded?.(node, cell, read, index))),
     started: (id, session, fence) => this.#with(id, (node) => this.#each((checker) => checker.started?.(node, session, fence))),
   };
 
   /** A message on the Raft channel was handed to the network. */
   sent(id: NodeId, bytes: Uint8Array): void {
-    // The first byte opens the array, the second is the kind: everything but a vote or an answer is of no interest.
+    // The first byte opens the array, the second is the kind: Appends, and what hands over, are of no interest.
     const kind = bytes[1];
-    if (kind !== 1 && kind !== 2 && kind !== 3 && kind !== 5) return;
+    if (kind === undefined || kind > 5 || kind === 4) return;
     const envelope = decodeRaft(bytes);
     this.#with(id, (node) => {
       node.synced(envelope.cell);

@@ -1,7 +1,7 @@
-/** Configurations: S9, S10 and S11. */
+/** Configurations: S9 and S11. (S10 is judged in quorums.ts.) */
 import { membersOf } from '../../src/core/raft/config.ts';
 import type { CellId, MemberId } from '../../src/core/lib/ids.ts';
-import type { Config, Entry } from '../../src/core/raft/types.ts';
+import type { Entry } from '../../src/core/raft/types.ts';
 import type { Checker, NodeView, ReplicaView, Report } from './checker.ts';
 import type { ElectionChecker } from './election.ts';
 import type { CellHistory, CommittedEntry, LogListener, Logs, LogTrack } from './logs.ts';
@@ -32,7 +32,6 @@ export class MembershipChecker implements Checker, LogListener {
     }
     // S9: none before the Noop of its term. Only its proposer is asked, at the moment it appends.
     if (replica.raft.role === 'leader' && replica.raft.term === entry.term) this.#afterNoop(node, track, entry, history);
-    this.#intersects(node, config, history);
   }
 
   #afterNoop(node: NodeView, track: LogTrack, entry: Entry, history: CellHistory): void {
@@ -43,17 +42,6 @@ export class MembershipChecker implements Checker, LogListener {
     }
     if (track.base < history.commitIndex && history.committedAt(track.base)?.entry.term === entry.term) return;
     this.#report('S9', `${node.name} appends configuration ${entry.index} before the Noop of term ${entry.term} is committed`);
-  }
-
-  /** S10: quorums of a configuration and of the one that it replaces meet. */
-  #intersects(node: NodeView, config: Config, history: CellHistory): void {
-    const before = history.committed.at(-1)?.config;
-    if (before === undefined) return;
-    for (const [quorumA, quorumB] of pairsOfQuorums(before, config)) {
-      if (quorumA.some((member) => quorumB.includes(member))) continue;
-      this.#report('S10', `${node.name}: quorum ${quorumA.join()} of the configuration in force does not meet quorum ${quorumB.join()} of the next`);
-      return;
-    }
   }
 
   committed(_node: NodeView, _replica: ReplicaView, { entry }: CommittedEntry, history: CellHistory): void {
@@ -91,20 +79,4 @@ export class MembershipChecker implements Checker, LogListener {
     if (replica.raft.term < before.term) this.#report('S11', `${replica.self} returns in term ${replica.raft.term} and had synced term ${before.term}`);
     if (replica.raft.lastIndex < before.lastIndex && replica.raft.term === before.term) this.#report('S11', `${replica.self} returns with ${replica.raft.lastIndex} entries and had synced ${before.lastIndex}`);
   }
-}
-
-function* pairsOfQuorums(a: Config, b: Config): Generator<[MemberId[], MemberId[]]> {
-  for (const quorumA of quorums(a)) for (const quorumB of quorums(b)) yield [quorumA, quorumB];
-}
-
-/** Minimal sets that can elect and commit. */
-function quorums(config: Config): MemberId[][] {
-  const of = (voters: readonly MemberId[]): MemberId[][] => combinations(voters, Math.floor(voters.length / 2) + 1);
-  if (config.outgoing.length === 0) return of(config.voters);
-  return of(config.voters).flatMap((left) => of(config.outgoing).map((right) => [...left, ...right]));
-}
-
-function combinations<T>(list: readonly T[], size: number): T[][] {
-  if (size === 0) return [[]];
-  return list.flatMap((item, at) => combinations(list.slice(at + 1), size - 1).map((rest) => [item, ...rest]));
 }

@@ -81,6 +81,10 @@ export interface Probe {
   stepped?(node: NodeId): void;
   /** A client, a worker or a peer was told that this command is recorded at `index`. */
   acknowledged?(node: NodeId, cell: CellId, index: number, term: number): void;
+  /** The leader was asked for a read index; `id` counts on one replica. */
+  readAsked?(node: NodeId, cell: CellId, id: number): void;
+  /** It was confirmed at `index`, or failed. */
+  readEnded?(node: NodeId, cell: CellId, id: number, index: number | undefined): void;
   /** The worker side starts to execute. */
   started?(node: NodeId, session: SessionId, fence: number): void;
 }

@@ -202,6 +202,7 @@ export class Replica {
     }
     const id = ++this.#readId;
     this.#reads.set(id, done);
+    this.#context.init.probe?.readAsked?.(this.#context.self, this.cell, id);
     this.#step({ type: 'readIndex', now: this.#context.now(), id });
   }
 
@@ -256,8 +257,10 @@ export class Replica {
       case 'readReady':
       case 'readFailed': {
         const done = this.#reads.get(effect.id);
+        const index = effect.type === 'readReady' ? effect.index : undefined;
         this.#reads.delete(effect.id);
-        done?.(effect.type === 'readReady' ? effect.index : undefined);
+        this.#context.init.probe?.readEnded?.(this.#context.self, this.cell, effect.id, index);
+        done?.(index);
         return;
       }
       case 'sendSnapshot':

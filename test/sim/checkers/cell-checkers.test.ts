@@ -10,7 +10,7 @@ import { RequestChecker } from '../../../sim/checkers/requests.ts';
 import { StateChecker } from '../../../sim/checkers/state.ts';
 import type { Applied } from '../../../sim/checkers/checker.ts';
 import { Ledger } from '../../../sim/ledger.ts';
-import { CELL, entry, FakeNode, Reports } from './fakes.ts';
+import { CELL, entry, FakeNode, FakeWorld, Reports } from './fakes.ts';
 
 const RUN = 'run1-cell' as RunId;
 const F1 = fenceOf(10, 0);
@@ -19,7 +19,8 @@ const F2 = fenceOf(20, 0);
 class Story {
   readonly reports = new Reports();
   readonly ledger = new Ledger();
-  readonly claims = new ClaimChecker(this.reports.report, this.ledger);
+  readonly world = new FakeWorld();
+  readonly claims = new ClaimChecker(this.reports.report, this.ledger, this.world);
   readonly node = new FakeNode('a');
   #index = 1;
 
@@ -96,6 +97,15 @@ test('S18: final is not final, or a result is recorded twice', () => {
   twice.reports.none();
   twice.result(F1, true);
   twice.reports.only('S18');
+  const failure = new Story();
+  failure.module('claimed', F1, 1);
+  failure.result(F1, false);
+  failure.module('ready', F1);
+  failure.module('claimed', F2, 1);
+  failure.result(F2, false);
+  failure.reports.none();
+  failure.result(F2, false);
+  failure.reports.only('S18');
   const run = new Story();
   run.event({ type: 'runFinal', run: 5, runId: RUN, phase: 'failed', at: 0 });
   run.reports.none();
@@ -149,6 +159,43 @@ test('S20: an effectful module is executed twice at once', () => {
   story.ledger.open({ ...execution, node: nodeId('b'), fence: fenceOf(30, 0) });
   story.reports.only('S20');
   assert.equal(second.end, 'running');
+});
+
+test('S20: what clocks that differ and machines that sleep do is counted, not reported', () => {
+  const execution = { node: nodeId('a'), runId: RUN, module: 0, name: 'm', fence: F1, generation: 0, attempt: 1, effectful: true, startedAt: 9000 };
+  const story = (change: (world: FakeWorld) => void): Story => {
+    const overlapping = new Story();
+    change(overlapping.world);
+    overlapping.ledger.open(execution);
+    overlapping.ledger.open({ ...execution, node: nodeId('b'), fence: F2, startedAt: 10_000 });
+    return overlapping;
+  };
+  const excused = [
+    story(({ clocks }) => clocks.rateChanged(nodeId('a'), 0.85, 0)),
+    story(({ clocks }) => clocks.rateChanged(nodeId('b'), 1.15, 9500)),
+    story(({ clocks }) => clocks.fellAsleep(nodeId('a'), 8000)),
+    story(({ clocks }) => {
+      clocks.fellAsleep(nodeId('a'), 8000);
+      clocks.wokeUp(nodeId('a'), 9500);
+    }),
+  ];
+  for (const { reports, claims } of excused) {
+    reports.none();
+    assert.equal(claims.overlapsExcused, 1);
+  }
+  story(({ clocks }) => clocks.rateChanged(nodeId('a'), 0.95, 0)).reports.only('S20');
+  story(({ clocks }) => {
+    clocks.rateChanged(nodeId('a'), 0.5, 0);
+    clocks.rateChanged(nodeId('a'), 1, 5000);
+  }).reports.only('S20');
+  story(({ clocks }) => {
+    clocks.fellAsleep(nodeId('a'), 9200);
+    clocks.wokeUp(nodeId('a'), 9700);
+  }).reports.only('S20');
+  story(({ clocks }) => {
+    clocks.fellAsleep(nodeId('a'), 1000);
+    clocks.wokeUp(nodeId('a'), 8000);
+  }).reports.only('S20');
 });
 
 test('S22: a claim after the run was cancelled', () => {

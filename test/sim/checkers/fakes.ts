@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { createCell, type CellState } from '../../../src/core/cell/state.ts';
 import { cellId, memberId, nodeId, type CellId, type MemberId, type NodeId } from '../../../src/core/lib/ids.ts';
-import type { Config, Entry, EntryKind, HardState, Role, SnapshotMeta } from '../../../src/core/raft/types.ts';
-import type { NodeView, RaftView, Report } from '../../../sim/checkers/checker.ts';
+import type { Config, Entry, EntryKind, HardState, RaftLoad, Role, SnapshotMeta } from '../../../src/core/raft/types.ts';
+import { ClockRecord, type Conditions } from '../../../sim/checkers/clocks.ts';
+import type { NodeView, RaftView, ReplicaView, Report } from '../../../sim/checkers/checker.ts';
 import type { SyncedLog } from '../../../sim/synced-log.ts';
 
 export const CELL = cellId('c'.repeat(32));
@@ -28,6 +29,7 @@ export class FakeRaft implements RaftView {
   commitIndex = 0;
   snapshot = NO_SNAPSHOT;
   log: Entry[] = [];
+  load: RaftLoad = { uncommittedBytes: 0, inflightAppends: 0, inflightBytes: 0, reads: 0, heldPreVotes: 0, brokenLinks: 0, tailEntries: 0 };
 
   get lastIndex(): number {
     return this.snapshot.index + this.log.length;
@@ -54,7 +56,11 @@ export class FakeDisk {
   }
 
   holds(index: number, term: number): boolean {
-    return this.entries[index - 1]?.term === term;
+    return this.termAt(index) === term;
+  }
+
+  termAt(index: number): number {
+    return this.entries[index - 1]?.term ?? 0;
   }
 }
 
@@ -66,6 +72,10 @@ export class FakeNode implements NodeView {
   readonly disk = new FakeDisk();
   state: CellState = createCell({ decodeSubmit: () => assert.fail('nothing is submitted in parts here') });
   appliedIndex = 0;
+  /** The process runs. */
+  up = true;
+  /** Holds the planner lease. */
+  lease = false;
 
   constructor(name: string) {
     this.name = name;
@@ -73,12 +83,25 @@ export class FakeNode implements NodeView {
     this.disk.member = member(name);
   }
 
-  get replica(): { cell: CellId; self: MemberId; raft: FakeRaft; appliedIndex: number; state: CellState } {
-    return { cell: CELL, self: member(this.name), raft: this.raft, appliedIndex: this.appliedIndex, state: this.state };
+  get replica(): (ReplicaView & { raft: FakeRaft }) | undefined {
+    if (!this.up) return undefined;
+    return { cell: CELL, self: member(this.name), raft: this.raft, appliedIndex: this.appliedIndex, state: this.state, mayPlan: () => this.lease };
   }
 
   synced(): SyncedLog {
     return this.disk as unknown as SyncedLog;
+  }
+}
+
+/** The world at a time set by hand, with the timing of the default profile. */
+export class FakeWorld implements Conditions {
+  at = 10_000;
+  readonly electionMs = 1000;
+  readonly marginMs = 1000;
+  readonly clocks = new ClockRecord();
+
+  now(): number {
+    return this.at;
   }
 }
 

@@ -210,16 +210,6 @@ test('S9: a configuration before the Noop, a second one on top, a bad size, a pr
   }
 });
 
-test('S10: a change without a joint phase lets two quorums miss each other', () => {
-  const { reports, logs, a } = membership();
-  a.raft.log = [genesis, entry(2, 1, 'noop')];
-  a.raft.commitIndex = 2;
-  logs.stepped(a);
-  a.raft.log = [...a.raft.log, entry(3, 1, 'config', '', config(['a', 'd', 'e']))];
-  logs.stepped(a);
-  reports.only('S10');
-});
-
 test('S11: a removed member returns, or a member comes back with less than it had synced', () => {
   const gone = membership();
   const steps = [config(['a', 'b', 'd'], ['a', 'b', 'c'], ['c']), config(['a', 'b', 'd'], [], ['c']), config(['a', 'b', 'c'], ['a', 'b', 'd'], ['c']), config(['a', 'b', 'c'], [], ['c'])];
