@@ -82,7 +82,7 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
   opened.push(() => transport.stop());
   const executor = createExecutor({ workDir: join(dataDir.path, 'work'), nodeName: name, nodeId, observer, clock, registered, evaluate: evaluateEnv, maxPooled: pooledMax(options.slots) });
   opened.push(() => new Promise<void>((resolve) => executor.stop(resolve)));
-  executor.warmUp();
+  await executor.warmUp();
   const logDir = join(dataDir.path, 'log');
   mkdirSync(logDir, { recursive: true, mode: 0o700 });
   const exit = Promise.withResolvers<NodeExit>();

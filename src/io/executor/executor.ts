@@ -60,10 +60,11 @@ export interface ExecutorInit {
 
 export interface ProcessExecutor extends Executor {
   /**
-   * Starts the supervisor now rather than with the first module: it kills and removes what an earlier start of this
-   * node left behind. Never throws.
+   * Kills what an earlier start of this node left running, then starts the supervisor, rather than with the first
+   * module. A node opens no session before this is over: its modules may be executed elsewhere or here from then on,
+   * and an effectful one must not go on beside that (PROTOCOL §4). Never rejects.
    */
-  warmUp(): void;
+  warmUp(): Promise<void>;
   /** Process id of the supervisor, undefined while there is none. */
   readonly supervisorPid: number | undefined;
 }
@@ -120,7 +121,8 @@ class NodeExecutor implements ProcessExecutor {
     return this.#link.pid;
   }
 
-  warmUp(): void {
+  async warmUp(): Promise<void> {
+    await this.#link.clearPast();
     if (!this.#stopped) this.#ensureSupervisor();
   }
 

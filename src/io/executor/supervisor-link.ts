@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,17 @@ export class SupervisorLink {
     return this.#state === 'clearing';
   }
 
+  /** Kills what an earlier process on this work folder left running. Before the first `ensure`. */
+  async clearPast(): Promise<void> {
+    const { workDir, notify } = this.#init;
+    if (!existsSync(workDir)) return;
+    const scope = scopeOf(realpathSync(workDir));
+    const query = { groups: new Set<number>(), owns: (mark: string) => mark.startsWith(`${scope}/`), known: new Map<number, string>() };
+    const clean = await this.#killer.kill(query);
+    if (query.known.size > 0) notify({ level: 'warn', event: 'orphans-killed', message: `killed ${query.known.size} processes that an earlier start of this node left` });
+    if (!clean) notify({ level: 'error', event: 'orphans-alive', message: 'processes that an earlier start of this node left could not be killed' });
+  }
+
   /** Starts the supervisor if there is none. @returns false when there can be none now; `problem` says why. */
   ensure(): boolean {
     if (this.#state === 'running') return true;
@@ -113,7 +124,7 @@ export class SupervisorLink {
   #start(): void {
     mkdirSync(this.#init.workDir, { recursive: true, mode: 0o700 });
     const workDir = realpathSync(this.#init.workDir);
-    this.#scope = createHash('sha256').update(workDir).digest('hex').slice(0, 16);
+    this.#scope = scopeOf(workDir);
     this.#boot = randomBytes(4).toString('hex');
     this.#stderr = '';
     const child = spawn(process.execPath, [supervisorScript], {
@@ -194,4 +205,9 @@ export class SupervisorLink {
     this.#onStopped = [];
     for (const done of waiting) done();
   }
+}
+
+/** Marks the processes of one work folder. */
+function scopeOf(workDir: string): string {
+  return createHash('sha256').update(workDir).digest('hex').slice(0, 16);
 }

@@ -56,12 +56,8 @@ class Supervisor {
     this.#pool = new HostPool(this.#tools);
   }
 
-  /** Kills and removes what an earlier supervisor of this data directory left. */
-  async clearPast(): Promise<void> {
-    const earlier = (mark: string): boolean => mark.startsWith(`${this.#init.scope}/`) && !mark.startsWith(`${this.#init.scope}/${this.#init.boot}-`);
-    const query = { groups: new Set<number>(), owns: earlier, known: new Map<number, string>() };
-    await this.#killer.kill(query);
-    if (query.known.size > 0) this.#note({ level: 'warn', event: 'orphans-killed', message: `killed ${query.known.size} processes that an earlier start of this node left` });
+  /** Removes the files of earlier supervisors of this data directory. The node has killed their processes. */
+  clearPast(): void {
     for (const name of readdirSync(this.#init.workDir)) {
       if (/^s-[0-9a-f]+$/.test(name) && name !== `s-${this.#init.boot}`) rm(join(this.#init.workDir, name), { recursive: true, force: true }).catch(() => {});
     }
@@ -205,7 +201,8 @@ function main(): void {
       return;
     }
     supervisor = new Supervisor(JSON.parse(line.head) as InitHead, writer);
-    void supervisor.clearPast().then(() => writer.send('ready', 0));
+    supervisor.clearPast();
+    writer.send('ready', 0);
   };
   process.on('uncaughtException', (error) => {
     process.stderr.write(`${error.stack ?? String(error)}\n`);

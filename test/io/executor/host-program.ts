@@ -7,7 +7,7 @@ import { bundled, command, realClock } from './harness.ts';
 
 const [workDir = '', deadlineMs = '0', ...scripts] = process.argv.slice(2);
 const executor = createExecutor({ workDir, nodeName: 'node-a', nodeId: 'peer-a', clock: realClock, observer: { notify: () => {} } });
-executor.warmUp();
+await executor.warmUp();
 process.on('SIGUSR2', () => {
   executor.setFenceDeadline(performance.now() + Number(deadlineMs));
   setImmediate(() => process.stdout.write('{}\n'));

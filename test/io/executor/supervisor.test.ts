@@ -140,7 +140,7 @@ test('signals of a terminal and of a service manager do not end the supervisor',
   assert.equal((await running).tail, 'through\n');
 });
 
-test('node and supervisor killed together: the next start on this folder kills what is left', { skip }, async (t) => {
+test('node and supervisor killed together: the next start on this folder kills what is left before it goes on', { skip }, async (t) => {
   const pids = pidFile(t);
   const host = await startHost(t, 0, [`plain:echo $$ >> ${pids}; setsid sleep 1000 & echo $! >> ${pids}; wait`]);
   assert.ok(await until(() => pidsIn(pids).length === 2));
@@ -150,8 +150,8 @@ test('node and supervisor killed together: the next start on this folder kills w
   assert.ok(await until(() => !lives(host.supervisor)));
   assert.ok(pidsIn(pids).every(lives));
   const { executor, notes } = bench(t, { workDir: host.workDir });
-  executor.warmUp();
-  assert.ok(await until(() => notes.some((note) => note.event === 'orphans-killed')));
+  await executor.warmUp();
+  assert.ok(notes.some((note) => note.event === 'orphans-killed'));
   assert.deepEqual(pidsIn(pids).filter(lives), []);
 });
 
