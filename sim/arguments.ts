@@ -1,8 +1,15 @@
-/** The command line of the simulator. Anything that does not fit is an error that quotes it. */
+/** The command line of the simulator. Anything that does not fit is an error that quotes it and says what would. */
+import { cellMutants } from '../src/core/cell/mutants.ts';
 import { raftMutants } from '../src/core/raft/mutants.ts';
+import { suggest } from '../src/pipeline/suggest.ts';
+import { parseDuration } from '../src/pipeline/units.ts';
+import { runtimeMutants } from '../src/runtime/mutants.ts';
+import { readDurations, type Durations } from './own-pipeline/durations.ts';
 
-export const USAGE = `npm run sim -- [options]
+export const USAGE = `npm run sim -- [options]                       random faults, everything checked
+npm run sim -- --pipeline FILE [--at '5s cut a,b|c,d,e']…   your pipeline, your faults
 
+one seed or many
   --seed S             one simulation with this seed (default 1)
   --seeds A..B         one after the other, seeds A to B
   --sweep-minutes M    fresh seeds for M minutes of wall time, the first one being --seed
@@ -10,13 +17,41 @@ export const USAGE = `npm run sim -- [options]
   --minutes M          virtual minutes with faults, before the core is healed (default 1)
   --no-faults          a quiet network and healthy machines
   --mutant NAME        break a rule on purpose, to see that the checkers notice; several: a,b
-  --trace              print the timeline while it happens
-  --lines N            lines of the timeline that a failing seed prints (default 40)
   --keep-going         do not stop at the first failing seed
   --verbose            options and figures of every seed, not only of one
+
+your own pipeline
+  --pipeline FILE      a .yaml, .json or .ts file, or its folder; times count from its submission
+  -p, --param K=V      a parameter of the pipeline; repeatable
+  --duration D         how long modules take that declare no duration: 10s (default 1s); name=10s
+                       sets one, x10 makes declared ones ten times as long
+  --at 'TIME FAULT'    what happens when; repeatable (docs/simulator.md)
+  --script FILE        the same from a file, one line each
+  --slots N            cpu slots of each node (default 2)
+  --limit D            give up after this long without an end, virtual time (default 10m after the last fault)
+
+what you see
+  --trace              the timeline while it happens; --trace=all with Raft chatter
+  --html FILE          a page that replays the run; with many seeds, the first that fails
+  --lines N            lines of the timeline before a violation (default 30)
   --help
 
-exit codes: 0 nothing found, 2 usage, 10 a node crashed, 11 no progress (liveness), 12 something wrong (correctness)`;
+exit codes: 0 nothing found (--pipeline: the run succeeded), 1 the run failed, 2 usage or invalid file, 8 the run did not end,
+            10 a node crashed by itself, 11 no progress (liveness), 12 something wrong (correctness)`;
+
+export type TraceDetail = 'off' | 'on' | 'all';
+
+export interface PipelineArguments {
+  readonly file: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly durations: Durations;
+  /** Lines of the fault script, each with where it comes from. */
+  readonly faults: readonly { readonly source: string; readonly text: string }[];
+  readonly scriptFile: string | undefined;
+  readonly slots: number;
+  /** Virtual ms; undefined = the default. */
+  readonly limitMs: number | undefined;
+}
 
 export interface MainArguments {
   readonly seeds: readonly string[];
@@ -25,54 +60,155 @@ export interface MainArguments {
   readonly minutes: number;
   readonly faults: boolean;
   readonly mutants: readonly string[];
-  readonly trace: boolean;
+  readonly trace: TraceDetail;
+  readonly html: string | undefined;
   readonly lines: number;
   readonly keepGoing: boolean;
   readonly verbose: boolean;
   readonly help: boolean;
+  /** Undefined: random pipelines under random faults. */
+  readonly pipeline: PipelineArguments | undefined;
 }
 
-const VALUED = ['--seed', '--seeds', '--sweep-minutes', '--nodes', '--minutes', '--mutant', '--lines'];
-const FLAGS = ['--no-faults', '--trace', '--keep-going', '--verbose', '--help'];
+/** `words`: everything up to the next option, so that `--at 20s heal` needs no quotes. */
+type Takes = 'nothing' | 'value' | 'optional' | 'words';
+
+interface OptionSpec {
+  readonly takes: Takes;
+  readonly repeatable?: boolean;
+  /** Makes sense with --pipeline only, or without it only. */
+  readonly mode?: 'pipeline' | 'seeds';
+}
+
+/** A new option is one line here, one in USAGE, one in `parseArguments`. */
+const OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  '--seed': { takes: 'value' },
+  '--seeds': { takes: 'value', mode: 'seeds' },
+  '--sweep-minutes': { takes: 'value', mode: 'seeds' },
+  '--nodes': { takes: 'value' },
+  '--minutes': { takes: 'value', mode: 'seeds' },
+  '--no-faults': { takes: 'nothing', mode: 'seeds' },
+  '--mutant': { takes: 'value' },
+  '--keep-going': { takes: 'nothing', mode: 'seeds' },
+  '--verbose': { takes: 'nothing', mode: 'seeds' },
+  '--pipeline': { takes: 'value' },
+  '--param': { takes: 'value', repeatable: true, mode: 'pipeline' },
+  '--duration': { takes: 'value', repeatable: true, mode: 'pipeline' },
+  '--at': { takes: 'words', repeatable: true, mode: 'pipeline' },
+  '--script': { takes: 'value', mode: 'pipeline' },
+  '--slots': { takes: 'value', mode: 'pipeline' },
+  '--limit': { takes: 'value', mode: 'pipeline' },
+  '--trace': { takes: 'optional' },
+  '--html': { takes: 'value' },
+  '--lines': { takes: 'value' },
+  '--help': { takes: 'nothing' },
+};
+const SHORT: Readonly<Record<string, string>> = { '-p': '--param', '-h': '--help' };
+/** Words of other tools for the same thing. */
+const ALIASES: Readonly<Record<string, string>> = { '--file': '--pipeline', '--replay': '--html', '--out': '--html', '--count': '--seeds', '--time': '--minutes', '--mutants': '--mutant', '--fault': '--at', '--timeout': '--limit' };
 const NODES_MAX = 300;
 const MINUTES_MAX = 10_000;
 const SEEDS_MAX = 1_000_000;
+const SLOTS_MAX = 1000;
 
+/** @throws Error with one sentence for people. */
 export function parseArguments(argv: readonly string[]): MainArguments {
-  const given = readFlags(argv);
-  const mutants = given.get('--mutant')?.split(',') ?? [];
-  for (const mutant of mutants) {
-    if (!raftMutants.some(({ name }) => name === mutant)) throw new Error(`--mutant ${mutant}: there is none of this name. Known: ${raftMutants.map(({ name }) => name).join(', ')}`);
-  }
+  const given = readOptions(argv);
+  const one = (name: string): string | undefined => given.get(name)?.[0];
+  const pipeline = readPipeline(given);
+  checkMode(given, pipeline === undefined ? 'seeds' : 'pipeline');
   return {
-    seeds: readSeeds(given.get('--seed'), given.get('--seeds')),
-    sweepMinutes: given.has('--sweep-minutes') ? number('--sweep-minutes', given.get('--sweep-minutes'), 0, MINUTES_MAX) : undefined,
-    nodes: wholeNumber('--nodes', given.get('--nodes') ?? '5', 1, NODES_MAX),
-    minutes: number('--minutes', given.get('--minutes') ?? '1', 0, MINUTES_MAX),
+    seeds: readSeeds(one('--seed'), one('--seeds')),
+    sweepMinutes: given.has('--sweep-minutes') ? number('--sweep-minutes', one('--sweep-minutes'), 0, MINUTES_MAX) : undefined,
+    nodes: wholeNumber('--nodes', one('--nodes') ?? '5', 1, NODES_MAX),
+    minutes: number('--minutes', one('--minutes') ?? '1', 0, MINUTES_MAX),
     faults: !given.has('--no-faults'),
-    mutants,
-    trace: given.has('--trace'),
-    lines: wholeNumber('--lines', given.get('--lines') ?? '40', 0, 400),
+    mutants: readMutants(one('--mutant')),
+    trace: readTrace(one('--trace')),
+    html: one('--html'),
+    lines: wholeNumber('--lines', one('--lines') ?? '30', 0, 400),
     keepGoing: given.has('--keep-going'),
     verbose: given.has('--verbose'),
     help: given.has('--help'),
+    pipeline,
   };
 }
 
-function readFlags(argv: readonly string[]): Map<string, string> {
-  const given = new Map<string, string>();
+function readOptions(argv: readonly string[]): Map<string, string[]> {
+  const given = new Map<string, string[]>();
   for (let i = 0; i < argv.length; i += 1) {
-    const [name = '', inline] = (argv[i] ?? '').split(/=(.*)/s, 2);
-    if (FLAGS.includes(name) && inline === undefined) {
-      given.set(name, '');
-      continue;
+    const argument = argv[i] ?? '';
+    const [head = '', inline] = argument.split(/=(.*)/s, 2);
+    const name = SHORT[head] ?? head;
+    const spec = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
+    if (spec === undefined) throw new Error(unknown(argument, head));
+    if (given.has(name) && spec.repeatable !== true) throw new Error(`${name} is given twice`);
+    let value = inline ?? '';
+    if (spec.takes === 'nothing' && inline !== undefined) throw new Error(`${name} takes no value, found ${JSON.stringify(inline)}`);
+    if (spec.takes === 'value' || spec.takes === 'words') {
+      value = inline ?? argv[(i += 1)] ?? '';
+      if (inline === undefined && (value === '' || value.startsWith('--'))) throw new Error(`${name} needs a value`);
+      while (spec.takes === 'words' && i + 1 < argv.length && !(argv[i + 1] ?? '').startsWith('-')) value += ` ${argv[(i += 1)]}`;
     }
-    if (!VALUED.includes(name)) throw new Error(`unknown argument ${JSON.stringify(argv[i])}`);
-    const value = inline ?? argv[(i += 1)];
-    if (value === undefined || value.startsWith('--')) throw new Error(`${name} needs a value`);
-    given.set(name, value);
+    given.set(name, [...(given.get(name) ?? []), value]);
   }
   return given;
+}
+
+function unknown(argument: string, head: string): string {
+  const near = head.startsWith('-') ? suggest(head, Object.keys(OPTIONS), ALIASES) : suggest(`--${head}`, Object.keys(OPTIONS), ALIASES);
+  return `unknown argument ${JSON.stringify(argument)}${near === undefined ? '' : `, did you mean ${near}?`}`;
+}
+
+function checkMode(given: ReadonlyMap<string, unknown>, mode: 'pipeline' | 'seeds'): void {
+  for (const name of given.keys()) {
+    const wanted = OPTIONS[name]?.mode;
+    if (wanted !== undefined && wanted !== mode) throw new Error(mode === 'seeds' ? `${name} goes with --pipeline FILE only` : `${name} does not go with --pipeline: your own pipeline is run once, with the faults that --at names`);
+  }
+}
+
+function readPipeline(given: ReadonlyMap<string, readonly string[]>): PipelineArguments | undefined {
+  const file = given.get('--pipeline')?.[0];
+  if (file === undefined) return undefined;
+  const limit = given.get('--limit')?.[0];
+  const limitMs = limit === undefined ? undefined : parseDuration(limit);
+  if (limit !== undefined && (limitMs === undefined || limitMs === 0)) throw new Error(`--limit ${limit}: expected a duration, for example 10m`);
+  return {
+    file,
+    params: readParams(given.get('--param') ?? []),
+    durations: readDurations(given.get('--duration') ?? []),
+    faults: (given.get('--at') ?? []).map((text) => ({ source: '--at', text })),
+    scriptFile: given.get('--script')?.[0],
+    slots: wholeNumber('--slots', given.get('--slots')?.[0] ?? '2', 1, SLOTS_MAX),
+    limitMs,
+  };
+}
+
+function readParams(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text): [string, string] => {
+      const equals = text.indexOf('=');
+      if (equals < 1) throw new Error(`-p ${JSON.stringify(text)}: expected name=value`);
+      return [text.slice(0, equals), text.slice(equals + 1)];
+    }),
+  );
+}
+
+function readMutants(text: string | undefined): string[] {
+  const names = [...raftMutants, ...cellMutants, ...runtimeMutants].map(({ name }) => name as string);
+  const given = text?.split(',') ?? [];
+  for (const name of given) {
+    if (names.includes(name)) continue;
+    const near = suggest(name, names);
+    throw new Error(`--mutant ${name}: there is none of this name${near === undefined ? '' : `, did you mean ${near}?`} Known: ${names.join(', ')}`);
+  }
+  return given;
+}
+
+function readTrace(text: string | undefined): TraceDetail {
+  if (text === undefined) return 'off';
+  if (text === '' || text === 'all') return text === '' ? 'on' : 'all';
+  throw new Error(`--trace=${text}: expected --trace or --trace=all`);
 }
 
 function readSeeds(seed: string | undefined, range: string | undefined): string[] {

@@ -62,6 +62,11 @@ export class Ledger {
     if (this.#effects.get(module) === record) this.#effects.delete(module);
   }
 
+  /** Every execution so far. */
+  *records(): Generator<ExecutionRecord> {
+    for (const same of this.#byFence.values()) yield* same;
+  }
+
   /** Executions under this fence; more than one would be a bug of the worker side. */
   under(runId: RunId, module: number, fence: Fence): readonly ExecutionRecord[] {
     return this.#byFence.get(fenceKey(runId, module, fence)) ?? [];

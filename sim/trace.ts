@@ -47,8 +47,10 @@ export interface TraceLine {
   readonly text: string;
 }
 
-/** The timeline: a ring of lines, and every line to `print` when the user asked for `--trace`. */
+/** Cheap: a ring of the lines that the world and the nodes put out, and whoever else wants to see them. */
 export class Trace {
+  /** Called for each line; the timeline listens here when somebody asked for one. */
+  onLine: ((line: TraceLine) => void) | undefined;
   readonly #lines: TraceLine[] = [];
   readonly #print: ((line: string) => void) | undefined;
   #next = 0;
@@ -62,6 +64,7 @@ export class Trace {
     this.#lines[this.#next % TRACE_LINES_MAX] = line;
     this.#next += 1;
     this.#print?.(formatLine(line));
+    this.onLine?.(line);
   }
 
   /** Oldest first. */

@@ -1,0 +1,59 @@
+/** Tells a simulation to people, in the ways that they asked for: lines while it happens, the last lines, a page. */
+import { writeFileSync } from 'node:fs';
+import type { MainArguments } from './arguments.ts';
+import type { Cluster, Violation } from './cluster.ts';
+import { renderPage } from './html/page.ts';
+import { Recording, type PageTitle } from './html/recording.ts';
+import { formatEvent, LastEvents, legend } from './timeline/format.ts';
+import { Timeline } from './timeline/timeline.ts';
+
+type Wishes = Pick<MainArguments, 'trace' | 'html' | 'lines'>;
+
+export class Teller {
+  readonly #wishes: Wishes;
+  readonly #title: PageTitle;
+  readonly #print: (text: string) => void;
+  readonly #last: LastEvents;
+  readonly #colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+  #recording: Recording | undefined;
+
+  constructor(wishes: Wishes, title: PageTitle, print: (text: string) => void) {
+    this.#wishes = wishes;
+    this.#title = title;
+    this.#print = print;
+    this.#last = new LastEvents(wishes.lines);
+  }
+
+  /** Before the simulation begins; or later, with `originMs`, when what came before is of no interest. */
+  attach(cluster: Cluster, originMs = 0): Timeline {
+    const { trace, html } = this.#wishes;
+    const timeline = new Timeline(cluster, originMs);
+    timeline.listen((event) => this.#last.add(event));
+    if (trace !== 'off') {
+      this.#print(legend(cluster.nodes.length));
+      timeline.listen((event) => {
+        if (event.kind !== 'detail' || trace === 'all') this.#print(formatEvent(event, this.#colour));
+      });
+    }
+    if (html !== undefined) this.#recording = new Recording(cluster, timeline);
+    return timeline;
+  }
+
+  printLast(): void {
+    for (const event of this.#last.list()) this.#print(formatEvent(event, this.#colour));
+  }
+
+  printViolation({ invariant, message, time }: Violation): void {
+    this.#print('');
+    this.#print(`✗ violation of ${invariant} at ${(time / 1000).toFixed(4)} s: ${message}`);
+  }
+
+  /** @param summary lines with what came out. */
+  writePage(violation: Violation | undefined, summary: readonly string[]): void {
+    const { html } = this.#wishes;
+    if (html === undefined || this.#recording === undefined) return;
+    const page = renderPage(this.#recording.finish(this.#title, violation, summary));
+    writeFileSync(html, page);
+    this.#print(`page      ${html} (${Math.ceil(page.length / 1024)} KiB)`);
+  }
+}

@@ -1,0 +1,24 @@
+/** The timeline's own words: one event is one thing that a person may want to know, at one virtual time. */
+
+/**
+ * - `fault`: what the world did, to the network or to a node; `heal`: what it mended.
+ * - `leader`: who leads, and from when to when; `members`: who votes.
+ * - `plan`: claims, as the leader planned them; `result`: modules that ended; `run`: runs accepted and ended.
+ * - `client`: what somebody outside asked and was told.
+ * - `note`: what a node says of itself.
+ * - `detail`: Raft and other chatter that only `--trace=all` shows.
+ */
+export type EventKind = 'fault' | 'heal' | 'leader' | 'members' | 'plan' | 'result' | 'run' | 'client' | 'note' | 'detail' | 'violation';
+
+export interface TimelineEvent {
+  /** Virtual ms. */
+  readonly time: number;
+  readonly kind: EventKind;
+  /** A node's name, `world`, `client`, or `checker`. */
+  readonly who: string;
+  readonly text: string;
+  /** One letter per node, see `LEGEND`; '' with too many nodes for a line. */
+  readonly strip: string;
+}
+
+export type Listener = (event: TimelineEvent) => void;
