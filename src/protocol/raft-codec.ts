@@ -37,7 +37,7 @@ function fields(message: RaftMessage): unknown[] {
     case 'appendReply':
       return [message.term, message.ok, message.index, message.hintTerm, message.sentAt, message.round];
     case 'timeoutNow':
-      return [message.term];
+      return [message.term, message.lastIndex, message.lastTerm];
   }
 }
 
@@ -74,6 +74,6 @@ function readMessage(type: RaftMessage['type'], reader: Reader): RaftMessage {
     case 'appendReply':
       return { type, term: reader.int(), ok: reader.boolean(), index: reader.int(), hintTerm: reader.int(), sentAt: reader.number(), round: reader.int() };
     case 'timeoutNow':
-      return { type, term: reader.int() };
+      return { type, term: reader.int(), lastIndex: reader.int(), lastTerm: reader.int() };
   }
 }

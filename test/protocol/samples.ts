@@ -103,7 +103,7 @@ export const raftMessages: RaftMessage[] = [
     round: 2,
   },
   { type: 'appendReply', term: 3, ok: false, index: 9, hintTerm: 2, sentAt: 12.5, round: 2 },
-  { type: 'timeoutNow', term: 3 },
+  { type: 'timeoutNow', term: 3, lastIndex: 9, lastTerm: 2 },
 ];
 
 export const bulkMessages: BulkMessage[] = [

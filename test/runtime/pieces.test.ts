@@ -138,12 +138,12 @@ test('RaftMail: the messages of a turn leave when it is over, without those that
   fake.process.defer(() => {
     mail.send(peer, reply(1));
     mail.send(peer, reply(2));
-    mail.send(peer, { type: 'timeoutNow', term: 1 });
+    mail.send(peer, { type: 'timeoutNow', term: 1, lastIndex: 1, lastTerm: 1 });
     assert.equal(fake.sent.length, 0);
   });
   fake.pass();
   const envelopes = fake.sent.map((sent) => decodeRaft(sent.bytes));
-  assert.deepEqual(envelopes.map(({ message }) => message), [reply(2), { type: 'timeoutNow', term: 1 }]);
+  assert.deepEqual(envelopes.map(({ message }) => message), [reply(2), { type: 'timeoutNow', term: 1, lastIndex: 1, lastTerm: 1 }]);
   assert.deepEqual([envelopes[0]?.cell, envelopes[0]?.from, envelopes[0]?.to], [cellName, self, peer]);
 });
 

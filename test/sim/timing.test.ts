@@ -30,9 +30,8 @@ test('T1: leadership is handed over within two round trips', () => {
   const roundTripMs = 20;
   const network = { delayMinMs: roundTripMs / 2, delayJitterMs: 0.001 };
   for (const seed of seeds.slice(0, 4)) {
-    // Under load the target first has to get and acknowledge what is on its way: half a round trip more than when idle.
-    assert.ok(transferMs({ seed, network }, false).electedMs <= 1.5 * roundTripMs + SYNCS_MS);
-    assert.ok(transferMs({ seed, network }, true).electedMs <= 2.5 * roundTripMs + SYNCS_MS);
+    // Half of one for TimeoutNow, which travels right behind the last entries, and one for the votes.
+    for (const busy of [false, true]) assert.ok(transferMs({ seed, network }, busy).electedMs <= 1.5 * roundTripMs + SYNCS_MS);
   }
 });
 

@@ -149,6 +149,7 @@ export function adoptTerm(core: Core, term: Term): void {
 export function onTimeoutNow(core: Core, from: MemberId, message: Message<'timeoutNow'>): void {
   if (message.term !== core.term || core.state.role !== 'follower' || from !== core.leader) return;
   if (!core.mayCampaign || core.now < core.heldUntil) return;
+  if (core.log.termAt(message.lastIndex) !== message.lastTerm && !core.mutant('transfer-to-laggard')) return;
   campaign(core, true);
 }
 

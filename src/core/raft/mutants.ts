@@ -8,6 +8,7 @@ export const raftMutants = [
   { name: 'prevote-silent', rule: 'rule 1', breaks: 'PreVote is dropped instead of rejected while a leader is heard, so the asker never learns the term.' },
   { name: 'no-term-adoption', rule: 'rule 1', breaks: 'The term in a PreVote rejection is not adopted: a long log with a low term and a short log with a high term block each other for ever.' },
   { name: 'transfer-respects-lease', rule: 'rule 2', breaks: 'Vote with `transfer` is dropped by voters that hear the old leader, so a transfer never completes.' },
+  { name: 'transfer-to-laggard', rule: 'rule 2', breaks: 'The target of a transfer campaigns without the last entries of the leader: an election for nothing, and a new term.' },
   { name: 'transfer-to-standby', rule: 'rule 2', breaks: 'Leadership may be handed to a member without a vote.' },
   { name: 'vote-while-hearing-leader', rule: 'rule 3', breaks: 'Vote is judged although a live leader is heard.' },
   { name: 'no-check-quorum', rule: 'rule 4', breaks: 'A leader without a majority never steps down.' },

@@ -1,4 +1,4 @@
-/** Handing leadership over (rule 2): stop appending, wait until the target has everything, then TimeoutNow. */
+/** Handing leadership over (rule 2): stop appending, send the target all it lacks, and TimeoutNow right behind it. */
 import type { MemberId } from '../lib/ids.ts';
 import type { Core, Leading } from './state.ts';
 
@@ -26,11 +26,16 @@ export function expireTransfer(core: Core, leading: Leading): void {
   if (leading.transfer !== undefined && core.now >= leading.transfer.deadline) leading.transfer = undefined;
 }
 
-/** Tells the target as soon as it has caught up, and again with each heartbeat in case that was lost. */
+/**
+ * Tells the target as soon as everything is on its way to it, and again with each heartbeat in case that was lost. It
+ * campaigns only with the leader's last entry, so nothing is gained by waiting for its word first.
+ */
 export function maybeHandOver(core: Core, leading: Leading, heartbeat: boolean): void {
   const { transfer } = leading;
   if (transfer === undefined || (transfer.told && !heartbeat)) return;
-  if (leading.progress.get(transfer.target)?.matchIndex !== core.log.lastIndex) return;
+  const { log } = core;
+  const progress = leading.progress.get(transfer.target);
+  if (progress?.state !== 'replicate' || progress.nextIndex <= log.lastIndex) return;
   transfer.told = true;
-  core.outbox.send(transfer.target, { type: 'timeoutNow', term: core.term });
+  core.outbox.send(transfer.target, { type: 'timeoutNow', term: core.term, lastIndex: log.lastIndex, lastTerm: log.termAt(log.lastIndex)! });
 }

@@ -72,7 +72,8 @@ export type RaftMessage =
       readonly sentAt: number;
       readonly round: number;
     }
-  | { readonly type: 'timeoutNow'; readonly term: Term };
+  /** Campaign, once your log holds this entry: it may still be on its way to you. */
+  | { readonly type: 'timeoutNow'; readonly term: Term; readonly lastIndex: LogIndex; readonly lastTerm: Term };
 
 export interface RaftTiming {
   /** Heartbeat interval H. @default 100 */

@@ -31,7 +31,7 @@ test('an acknowledgement before one that goes as far goes; a rejection stays', (
 });
 
 test('everything else stays, in order', () => {
-  const vote: RaftMessage = { type: 'timeoutNow', term: 2 };
+  const vote: RaftMessage = { type: 'timeoutNow', term: 2, lastIndex: 1, lastTerm: 1 };
   assert.deepEqual(kept(vote, append(1, 0), vote), [0, 1, 0]);
   assert.deepEqual(kept(), []);
 });

@@ -140,7 +140,7 @@ const nonsense: fc.Arbitrary<RaftMessage> = fc.oneof(
   fc.record({ type: fc.constant('append' as const), term, prevIndex: index, prevTerm: term, entries, commit: index, sentAt: count, round: count }),
   fc.tuple(series, term, term, index).map(([item, of, prevTerm, commit]) => ({ type: 'append' as const, term: of, prevTerm, commit, sentAt: 0, round: 1, ...item })),
   fc.record({ type: fc.constant('appendReply' as const), term, ok: fc.boolean(), index, hintTerm: term, sentAt: count, round: count }),
-  fc.record({ type: fc.constant('timeoutNow' as const), term }),
+  fc.record({ type: fc.constant('timeoutNow' as const), term, lastIndex: index, lastTerm: term }),
 );
 
 test('whatever peers send, a member lives and what it has committed stays', () => {

@@ -34,7 +34,7 @@ export function describeMessage(message: RaftMessage): string {
     case 'appendReply':
       return message.ok ? `appendReply t${message.term} ok ${message.index}` : `appendReply t${message.term} no, perhaps ${message.index}/${message.hintTerm}`;
     case 'timeoutNow':
-      return `timeoutNow t${message.term}`;
+      return `timeoutNow t${message.term} ${message.lastIndex}/${message.lastTerm}`;
     default:
       return unreachable(message);
   }

@@ -29,6 +29,12 @@ export function led(voters: string, mutants: ReadonlySet<string>, standbys = '')
   return cell;
 }
 
+/** Of the leader A. */
+function timeoutNow(cell: Cell): RaftMessage {
+  const { term, lastIndex, lastTerm } = cell.raft('A');
+  return { type: 'timeoutNow', term, lastIndex, lastTerm };
+}
+
 export function preVote(cell: Cell, of: string, change: Partial<Extract<RaftMessage, { readonly type: 'preVote' }>> = {}): RaftMessage {
   const raft = cell.raft(of);
   return { type: 'preVote', term: raft.term + 1, lastIndex: raft.lastIndex, lastTerm: raft.lastTerm, lostLeader: false, ...change };
@@ -100,7 +106,7 @@ const elections: Rule[] = [
     check(mutants) {
       const cell = led('ABC', mutants);
       cell.transfer('A', 'B');
-      const effects = cell.receive('B', 'A', { type: 'timeoutNow', term: cell.raft('A').term });
+      const effects = cell.receive('B', 'A', timeoutNow(cell));
       assert.ok(messages(effects).every((item) => item.message.type === 'vote' && item.message.transfer));
       cell.settle();
       assert.equal(cell.leader, 'B');
@@ -115,7 +121,7 @@ const elections: Rule[] = [
       cell.propose('A', 'x');
       cell.settle();
       assert.ok(cell.raft('A').mayPlan(cell.now));
-      assert.deepEqual(messages(cell.transfer('A', 'B')), []);
+      assert.deepEqual(messages(cell.transfer('A', 'B')).map(({ message }) => message.type), ['timeoutNow']);
       assert.equal(cell.raft('A').transferTarget, 'B');
       assert.equal(cell.raft('A').mayPlan(cell.now), false);
       assert.equal(ofType(cell.propose('A', 'y'), 'refused').length, 1);
@@ -126,11 +132,27 @@ const elections: Rule[] = [
   },
   {
     rule: 'rule 2',
+    name: 'the target of a transfer campaigns only with the last entry of the leader, which may travel just before TimeoutNow',
+    check(mutants) {
+      const cell = led('ABC', mutants);
+      cell.cut('A', 'B');
+      cell.propose('A', 'x');
+      cell.transfer('A', 'B');
+      assert.deepEqual(messages(cell.receive('B', 'A', timeoutNow(cell))), []);
+      assert.equal(cell.raft('B').role, 'follower');
+      cell.heal();
+      cell.advance(2 * TIMING.heartbeatMs);
+      cell.settle();
+      assert.equal(cell.leader, 'B');
+    },
+  },
+  {
+    rule: 'rule 2',
     name: 'leadership goes to voters only',
     check(mutants) {
       const cell = led('ABC', mutants, 'D');
       assert.equal(ofType(cell.transfer('A', 'D'), 'refused').length, 1);
-      assert.deepEqual(cell.receive('D', 'A', { type: 'timeoutNow', term: cell.raft('A').term }), []);
+      assert.deepEqual(cell.receive('D', 'A', timeoutNow(cell)), []);
     },
   },
   {
