@@ -225,7 +225,9 @@ export class Cluster {
   }
 
   #synced(log: SyncedLog): void {
-    if (log.cell !== '' && log.member !== '') this.checkers.elections.synced(log.cell, log.member, log.hard.term, log.hard.votedFor);
+    if (log.cell === '' || log.member === '') return;
+    this.checkers.elections.synced(log.cell, log.member, log.hard.term, log.hard.votedFor);
+    this.checkers.disks.covered(log.cell, log.member, log.lastIndex);
   }
 
   #note(node: SimNode, note: Note): void {

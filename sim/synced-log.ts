@@ -10,6 +10,7 @@ import { decodePayload, FRAME_HEADER_BYTES, payloadIsWhole, readHeader } from '.
 import { readIdentity } from '../src/runtime/storage/identity.ts';
 import { listStorage, segmentFile, type DiskReader, type SegmentFile } from '../src/runtime/storage/names.ts';
 import type { Expected } from '../src/runtime/storage/scan.ts';
+import { decodeSnapshot } from '../src/runtime/storage/snapshot-file.ts';
 import { LogReplay } from '../src/runtime/storage/replay.ts';
 import type { ByteFile } from './byte-file.ts';
 import type { Platter } from './platter.ts';
@@ -23,6 +24,7 @@ export class SyncedLog {
   #member: MemberId | '' = '';
   #cell: CellId | '' = '';
   #snapshotIndex = 0;
+  readonly #snapshots = new WeakMap<ByteFile, { readonly length: number; readonly whole: boolean }>();
   #files = '';
   #segment: { readonly sequence: number; readonly file: ByteFile; offset: number } | undefined;
   #expected: Expected | undefined;
@@ -48,10 +50,15 @@ export class SyncedLog {
   }
 
   get lastIndex(): LogIndex {
-    return Math.max(this.#replay.last.index, this.#snapshotIndex);
+    return this.#connected ? Math.max(this.#replay.last.index, this.#snapshotIndex) : this.#snapshotIndex;
   }
 
-  /** Newest durable snapshot, 0 for none. */
+  /** Does the log begin where the snapshot ends, or before? Otherwise nobody can make a state of it. */
+  get #connected(): boolean {
+    return this.#replay.base.index <= this.#snapshotIndex;
+  }
+
+  /** Newest snapshot that is durable and whole, 0 for none. */
   get snapshotIndex(): LogIndex {
     return this.#snapshotIndex;
   }
@@ -63,7 +70,7 @@ export class SyncedLog {
 
   /** Is this entry, or a snapshot over it, there? */
   holds(index: LogIndex, term: Term): boolean {
-    return index <= this.#snapshotIndex || this.#replay.termAt(index) === term;
+    return index <= this.#snapshotIndex || (this.#connected && this.#replay.termAt(index) === term);
   }
 
   /** @returns whether anything became durable since the last call. */
@@ -87,12 +94,23 @@ export class SyncedLog {
     this.#replay = new LogReplay();
     this.#frames = 0;
     const storage = listStorage(this.#reader);
-    this.#snapshotIndex = storage.snapshots[0]?.index ?? 0;
+    this.#snapshotIndex = storage.snapshots.find(({ file }) => this.#isWhole(file))?.index ?? 0;
     this.#readIdentity();
     const first = firstOfRun(storage.segments);
     this.#expected = first?.sequence === 1 ? { sequence: 1, link: 0 } : undefined;
     this.#segment = undefined;
     this.#open(first?.sequence);
+  }
+
+  /** A name alone is no snapshot: what a power cut would leave of its bytes counts. */
+  #isWhole(name: string): boolean {
+    const file = this.#platter.durable(name);
+    if (file === undefined) return false;
+    const known = this.#snapshots.get(file);
+    if (known !== undefined && (known.whole || known.length === file.length)) return known.whole;
+    const whole = isSnapshot(file.view());
+    this.#snapshots.set(file, { length: file.length, whole });
+    return whole;
   }
 
   #readIdentity(): void {
@@ -132,6 +150,16 @@ export class SyncedLog {
     this.#expected = { sequence: header.sequence + 1, link: header.crc };
     segment.offset += FRAME_HEADER_BYTES + header.length;
     return true;
+  }
+}
+
+function isSnapshot(bytes: Uint8Array): boolean {
+  try {
+    decodeSnapshot(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof SkeinError) return false;
+    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ import type { Cluster } from './cluster.ts';
 import { WALL_EPOCH_MS } from './kernel.ts';
 import { drawPipeline, type PipelineMix } from './pipelines.ts';
 import type { Prng } from './prng.ts';
+import type { SimNode } from './sim-node.ts';
 
 export interface WorkloadMix {
   /** Mean ms between two new runs, of all clients together. */
@@ -56,6 +57,22 @@ export class Workload {
 
   start(): void {
     this.#next();
+  }
+
+  /** One small run, submitted at this node and nowhere else. @returns whether it was answered, to be asked later. */
+  probe(node: SimNode): () => boolean {
+    const { kernel, checkers } = this.#cluster;
+    const key = requestKey(WALL_EPOCH_MS + kernel.now, this.#random);
+    const spec = drawPipeline(this.#random, { ...this.#mix.pipelines, modulesMax: 1, hangRate: 0, durationMeanMs: 20 }, 'probe');
+    let answered = false;
+    node.incarnation?.process.run(() =>
+      node.runtime?.submit(spec, key, (_error, value) => {
+        if (value === undefined) return;
+        answered = true;
+        checkers.requests.answered(key, value.runId);
+      }),
+    );
+    return () => answered;
   }
 
   /** No new runs; requests under way are still tried again until they are answered. */

@@ -1,4 +1,5 @@
 /** Elections: S1 and S6, the votes as they leave the node. */
+import { isVoter } from '../../src/core/raft/config.ts';
 import type { CellId, MemberId, NodeId, Term } from '../../src/core/lib/ids.ts';
 import type { RaftEnvelope } from '../../src/protocol/raft-codec.ts';
 import type { Checker, NodeView, Report } from './checker.ts';
@@ -31,6 +32,8 @@ export class ElectionChecker implements Checker {
     if (this.#leading.get(node.id) === key) return;
     this.#leading.set(node.id, key);
     const other = this.#leaders.get(key);
+    // S10: only voters are electable (rule 9), or quorums of nobody's configuration would count.
+    if (!isVoter(replica.raft.config, replica.self)) this.#report('S10', `${node.name} leads term ${replica.raft.term} without a vote in its own configuration`);
     if (other === undefined) {
       this.elections += 1;
       this.#leaders.set(key, replica.self);

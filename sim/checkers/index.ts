@@ -27,6 +27,7 @@ export class Checkers {
   readonly elections: ElectionChecker;
   readonly membership: MembershipChecker;
   readonly quorums: QuorumChecker;
+  readonly disks: SyncChecker;
   readonly leases: LeaseChecker;
   readonly claims: ClaimChecker;
   readonly requests: RequestChecker;
@@ -42,19 +43,19 @@ export class Checkers {
     this.#nodeOf = nodeOf;
     this.logs = new Logs(report);
     this.elections = new ElectionChecker(report);
-    this.membership = new MembershipChecker(report, this.logs, this.elections);
+    this.membership = new MembershipChecker(report, this.logs, this.elections, nodeOf, conditions);
     this.claims = new ClaimChecker(report, ledger, conditions);
     this.leases = new LeaseChecker(report, conditions);
     this.quorums = new QuorumChecker(report, this.logs, nodeOf);
     this.limits = new LimitChecker(report);
     this.requests = new RequestChecker(report);
     this.states = new StateChecker(report);
-    const sync = new SyncChecker(report, this.logs, nodeOf);
+    this.disks = new SyncChecker(report, this.logs, nodeOf);
     // Elections first: who leads is known before what the leader commits is judged.
     const reads = new ReadChecker(report, this.logs);
     this.stability = new StabilityChecker(report, this.logs);
     this.timing = new TimingChecker(report, () => conditions.now());
-    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, this.quorums, sync, this.leases, this.claims, this.requests, reads, this.states, this.limits, this.stability, this.timing];
+    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, this.quorums, this.disks, this.leases, this.claims, this.requests, reads, this.states, this.limits, this.stability, this.timing];
   }
 
   /** Looks on as the checkers do, after them. */

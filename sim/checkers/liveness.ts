@@ -1,8 +1,10 @@
 /**
- * After the last fault, with a healthy majority core: L1, L2, L3, L6 and L9. Each bound is the page's own plus what the
+ * After the last fault, with a healthy majority core: L1, L2, L3, L4, L6 and L9. Each bound is the page's own plus what the
  * network needs to notice and to dial again.
  */
 import { isRunFinal } from '../../src/core/cell/state.ts';
+import { nodeOfMember, type MemberId } from '../../src/core/lib/ids.ts';
+import { targetVoters } from '../../src/core/raft/autopilot.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Core } from '../core-heal.ts';
 import type { SimNode } from '../sim-node.ts';
@@ -14,6 +16,9 @@ const ALL_DONE_MS = 900_000;
 const IDLE_MS = 20_000;
 /** Without any module coming nearer to its end: longer than any execution, retry or expiry of a session. */
 const STANDSTILL_MS = 45_000;
+const VOTERS_RETURN_MS = 30_000;
+const DEAD_VOTER_MS = 60_000;
+const ANSWER_MS = 5000;
 
 export class LivenessChecker {
   readonly #cluster: Cluster;
@@ -34,7 +39,7 @@ export class LivenessChecker {
   check(): number {
     const { kernel } = this.#cluster;
     const start = kernel.now;
-    if (this.#leaderAppears() && this.#deadSessionsEnd() && this.#leaderStays() && this.#everythingEnds() && this.#workersRest()) this.#replicasAgree();
+    if (this.#leaderAppears() && this.#deadSessionsEnd() && this.#leaderStays() && this.#everythingEnds() && this.#workersRest() && this.#votersReturn(start) && this.#everybodyAnswers()) this.#replicasAgree();
     return kernel.now - start;
   }
 
@@ -90,6 +95,31 @@ export class LivenessChecker {
   #workersRest(): boolean {
     const busy = (): SimNode[] => this.#core.nodes.filter((node) => node.incarnation?.executor.running().length !== 0);
     return this.#cluster.runUntil(() => busy().length === 0, IDLE_MS, 100) || this.#fail('L2', `all runs have ended, but ${busy().map(({ name }) => name).join()} still execute modules`);
+  }
+
+  /**
+   * L4: within 30 s as many voters as the living members allow for, within 60 s no dead one among them. Most of that time
+   * has passed already while the runs ended.
+   */
+  #votersReturn(start: number): boolean {
+    const { kernel } = this.#cluster;
+    const core = new Set(this.#core.nodes.map(({ id }) => id));
+    const voters = (): readonly MemberId[] => this.leader()?.replica?.config.voters ?? [];
+    const living = (): number => voters().filter((member) => core.has(nodeOfMember(member))).length;
+    const wanted = targetVoters(core.size);
+    const within = (ms: number): number => Math.max(0, start + this.#settleMs + ms - kernel.now);
+    const describe = (): string => `${voters().map(nodeOfMember).join()} of which ${living()} are alive`;
+    if (!this.#cluster.runUntil(() => living() >= wanted, within(VOTERS_RETURN_MS), 100)) return this.#fail('L4', `${wanted} voters should be alive after ${VOTERS_RETURN_MS} ms, but the voters are ${describe()}`);
+    const done = (): boolean => voters().length === wanted && living() === wanted;
+    return this.#cluster.runUntil(done, within(DEAD_VOTER_MS), 100) || this.#fail('L4', `a dead voter is still one after ${DEAD_VOTER_MS} ms: ${describe()}`);
+  }
+
+  /** L9: a Submit to any living node is answered within 5 s. */
+  #everybodyAnswers(): boolean {
+    const asked = this.#core.nodes.map((node) => ({ node, answered: this.#workload.probe(node) }));
+    const silent = (): SimNode[] => asked.filter(({ answered }) => !answered()).map(({ node }) => node);
+    const done = this.#cluster.runUntil(() => silent().length === 0, ANSWER_MS, 20);
+    return (done || this.#fail('L9', `a Submit to ${silent().map(({ name }) => name).join()} was not answered within ${ANSWER_MS} ms`)) && this.#everythingEnds() && this.#workersRest();
   }
 
   /** L6: all replicas of the core reach the same index. (S15 compares their states.) */

@@ -1,24 +1,34 @@
 /** Configurations: S9 and S11. (S10 is judged in quorums.ts.) */
 import { membersOf } from '../../src/core/raft/config.ts';
-import type { CellId, MemberId } from '../../src/core/lib/ids.ts';
-import type { Entry } from '../../src/core/raft/types.ts';
+import { nodeOfMember, type CellId, type LogIndex, type MemberId, type NodeId } from '../../src/core/lib/ids.ts';
+import type { Config, Entry } from '../../src/core/raft/types.ts';
 import type { Checker, NodeView, ReplicaView, Report } from './checker.ts';
+import type { Conditions } from './clocks.ts';
 import type { ElectionChecker } from './election.ts';
 import type { CellHistory, CommittedEntry, LogListener, Logs, LogTrack } from './logs.ts';
 
 const SIZES: readonly number[] = [1, 3, 5];
+/** Election timeouts within which a promotee had caught up, and a little for clocks that differ. */
+const CAUGHT_UP_TIMEOUTS = 1.25;
+const COMMITS_KEPT = 1000;
 
 export class MembershipChecker implements Checker, LogListener {
   readonly #report: Report;
   readonly #elections: ElectionChecker;
+  readonly #nodeOf: (id: NodeId) => NodeView | undefined;
+  readonly #conditions: Conditions;
+  /** What was committed when, of the last while. */
+  readonly #commits = new Map<CellId, { readonly at: number; readonly index: LogIndex }[]>();
   readonly #removed = new Map<CellId, Set<MemberId>>();
   /** Durable term and length of each member when its process last ended. */
   readonly #atCrash = new Map<string, { readonly term: number; readonly lastIndex: number; readonly boot: number }>();
   changes = 0;
 
-  constructor(report: Report, logs: Logs, elections: ElectionChecker) {
+  constructor(report: Report, logs: Logs, elections: ElectionChecker, nodeOf: (id: NodeId) => NodeView | undefined, conditions: Conditions) {
     this.#report = report;
     this.#elections = elections;
+    this.#nodeOf = nodeOf;
+    this.#conditions = conditions;
     logs.listen(this);
   }
 
@@ -31,7 +41,9 @@ export class MembershipChecker implements Checker, LogListener {
       if (track.entry(index)?.config !== undefined) this.#report('S9', `${node.name} has two configurations that are not committed, ${index} and ${entry.index}`);
     }
     // S9: none before the Noop of its term. Only its proposer is asked, at the moment it appends.
-    if (replica.raft.role === 'leader' && replica.raft.term === entry.term) this.#afterNoop(node, track, entry, history);
+    if (replica.raft.role !== 'leader' || replica.raft.term !== entry.term) return;
+    this.#afterNoop(node, track, entry, history);
+    this.#promotees(node, config, history);
   }
 
   #afterNoop(node: NodeView, track: LogTrack, entry: Entry, history: CellHistory): void {
@@ -44,7 +56,31 @@ export class MembershipChecker implements Checker, LogListener {
     this.#report('S9', `${node.name} appends configuration ${entry.index} before the Noop of term ${entry.term} is committed`);
   }
 
+  /** S9: nobody becomes a voter who did not hold, synced, what had been committed an election timeout before. */
+  #promotees(node: NodeView, config: Config, history: CellHistory): void {
+    if (config.outgoing.length === 0) return;
+    const before = this.#conditions.now() - CAUGHT_UP_TIMEOUTS * this.#conditions.electionMs;
+    const wanted = this.#commits.get(history.cell)?.findLast(({ at }) => at <= before)?.index ?? 0;
+    for (const member of config.voters) {
+      if (config.outgoing.includes(member)) continue;
+      const synced = this.#nodeOf(nodeOfMember(member))?.synced(history.cell);
+      const held = synced?.member === member ? synced.lastIndex : 0;
+      if (held < wanted) this.#report('S9', `${node.name} makes ${member} a voter, whose disk holds ${held} entries, though ${wanted} were committed some time ago`);
+    }
+  }
+
+  #remember(cell: CellId, index: LogIndex): void {
+    const at = this.#conditions.now();
+    const list = this.#commits.get(cell) ?? [];
+    this.#commits.set(cell, list);
+    if (list.at(-1)?.at === at) list.pop();
+    list.push({ at, index });
+    const old = list.findLastIndex((item) => item.at <= at - CAUGHT_UP_TIMEOUTS * this.#conditions.electionMs);
+    if (old > COMMITS_KEPT) list.splice(0, old);
+  }
+
   committed(_node: NodeView, _replica: ReplicaView, { entry }: CommittedEntry, history: CellHistory): void {
+    this.#remember(history.cell, entry.index);
     const { config } = entry;
     if (config === undefined) return;
     if (entry.kind === 'config') this.changes += 1;

@@ -11,6 +11,7 @@ export class SyncChecker implements Checker, LogListener {
   readonly #report: Report;
   readonly #logs: Logs;
   readonly #nodeOf: (id: NodeId) => NodeView | undefined;
+  readonly #held = new Map<string, LogIndex>();
 
   constructor(report: Report, logs: Logs, nodeOf: (id: NodeId) => NodeView | undefined) {
     this.#report = report;
@@ -47,10 +48,31 @@ export class SyncChecker implements Checker, LogListener {
     if (message.term !== term) return;
     // (b) a vote
     if (message.type === 'voteReply' && message.granted && votedFor !== to) this.#report('S8', `${node.name} grants ${to} its vote in term ${term}, but its disk says ${votedFor === '' ? 'nobody' : votedFor}`);
+    // Rule 10: what is acknowledged is a part of the leader's own log, not merely something that stands here.
+    if (message.type === 'appendReply' && message.ok) this.#agrees(node, to, message.term, message.index);
     // (c) entries, (d) a snapshot in their place
     if (message.type === 'appendReply' && message.ok && message.index > synced.lastIndex) {
       this.#report('S8', `${node.name} (${from}) acknowledges the log up to ${message.index}, but its disk ends at ${synced.lastIndex}`);
     }
+  }
+
+  #agrees(node: NodeView, to: MemberId, term: Term, index: LogIndex): void {
+    const leader = this.#nodeOf(nodeOfMember(to))?.replica;
+    const own = node.replica?.raft;
+    if (leader === undefined || own === undefined || leader.self !== to || leader.cell !== node.replica?.cell) return;
+    if (leader.raft.role !== 'leader' || leader.raft.term !== term || own.term !== term) return;
+    const [here, there] = [own.entry(index)?.term, leader.raft.entry(index)?.term];
+    const differs = here !== undefined && there !== undefined && here !== there;
+    if (differs || index > leader.raft.lastIndex) this.#report('S8', `${node.name} acknowledges the log up to ${index} to ${to}, whose log has something else there`);
+  }
+
+  /** S5: what was committed and on this disk once stays there, by itself or in a snapshot. Called after each sync. */
+  covered(cell: CellId, member: MemberId, lastIndex: LogIndex): void {
+    const key = `${cell} ${member}`;
+    const held = Math.min(lastIndex, this.#logs.history(cell).commitIndex);
+    const before = this.#held.get(key) ?? 0;
+    if (held < before) this.#report('S5', `the disk of ${member} had committed entries up to ${before} and now only has them up to ${held}`);
+    this.#held.set(key, Math.max(held, before));
   }
 
   /** S8, clients: recorded means committed. */

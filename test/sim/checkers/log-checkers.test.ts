@@ -7,7 +7,7 @@ import { LogChecker } from '../../../sim/checkers/log.ts';
 import { Logs } from '../../../sim/checkers/logs.ts';
 import { MembershipChecker } from '../../../sim/checkers/membership.ts';
 import { SyncChecker } from '../../../sim/checkers/sync.ts';
-import { CELL, config, entry, FakeNode, member, Reports } from './fakes.ts';
+import { CELL, config, entry, FakeNode, FakeWorld, member, Reports } from './fakes.ts';
 
 const three = config(['a', 'b', 'c']);
 const genesis = entry(1, 1, 'genesis', 'g', three);
@@ -166,15 +166,17 @@ test('S8: a client is told of an entry that is not committed', () => {
   reports.only('S8');
 });
 
-function membership(): ReturnType<typeof lab> & { checker: MembershipChecker } {
+function membership(): ReturnType<typeof lab> & { checker: MembershipChecker; world: FakeWorld; d: FakeNode } {
   const base = lab();
-  const checker = new MembershipChecker(base.reports.report, base.logs, base.elections);
+  const world = new FakeWorld();
+  const nodes = [base.a, base.b, base.c, new FakeNode('d')];
+  const checker = new MembershipChecker(base.reports.report, base.logs, base.elections, (id) => nodes.find((node) => node.id === id), world);
   base.a.raft.role = 'leader';
   base.a.raft.commitIndex = 1;
   base.elections.stepped(base.a);
   base.logs.stepped(base.a);
   base.reports.none();
-  return { ...base, checker };
+  return { ...base, checker, world, d: nodes[3] as FakeNode };
 }
 
 test('S9: a configuration before the Noop, a second one on top, a bad size, a proposer that is not in it', () => {
@@ -208,6 +210,69 @@ test('S9: a configuration before the Noop, a second one on top, a bad size, a pr
     bad.logs.stepped(bad.a);
     bad.reports.only('S9');
   }
+});
+
+test('S9: who is made a voter holds what was committed an election timeout ago', () => {
+  const joint = config(['a', 'b', 'd'], ['a', 'b', 'c']);
+  const story = (held: number, waitMs: number): Reports => {
+    const { a, d, logs, reports, world } = membership();
+    a.raft.log = [genesis, entry(2, 1, 'noop'), entry(3, 1)];
+    a.raft.commitIndex = 3;
+    logs.stepped(a);
+    world.at += waitMs;
+    d.disk.entries = a.raft.log.slice(0, held);
+    a.raft.log = [...a.raft.log, entry(4, 1, 'config', '', joint)];
+    logs.stepped(a);
+    return reports;
+  };
+  story(3, 5000).none();
+  story(2, 100).none();
+  story(2, 5000).only('S9');
+});
+
+test('S10: a leader without a vote', () => {
+  const { reports, elections, a } = lab();
+  a.raft.role = 'leader';
+  elections.stepped(a);
+  reports.none();
+  const outsider = lab();
+  outsider.a.raft.log = [genesis, entry(2, 1, 'config', '', config(['b', 'c', 'd'], ['b', 'c', 'e']))];
+  outsider.a.raft.role = 'leader';
+  outsider.elections.stepped(outsider.a);
+  outsider.reports.only('S10');
+});
+
+test('S5: committed entries stay on the disk that had them', () => {
+  const { reports, logs, a, b, c } = lab();
+  const checker = new SyncChecker(reports.report, logs, (id) => [a, b, c].find((node) => node.id === id));
+  for (const node of [a, b]) node.disk.entries = [genesis, entry(2, 1)];
+  a.raft.log = [genesis, entry(2, 1)];
+  a.raft.commitIndex = 2;
+  logs.stepped(a);
+  // What is not committed may be cut off again.
+  for (const lastIndex of [1, 5, 2]) checker.covered(CELL, member('a'), lastIndex);
+  reports.none();
+  checker.covered(CELL, member('a'), 1);
+  reports.only('S5');
+});
+
+test('S8: an acknowledgement of entries that the leader does not have', () => {
+  const story = (own: number, leaders: number, term = 2): Reports => {
+    const { reports, logs, a, b, c } = lab();
+    const checker = new SyncChecker(reports.report, logs, (id) => [a, b, c].find((node) => node.id === id));
+    a.raft.log = [genesis, entry(2, own)];
+    a.disk.entries = a.raft.log;
+    a.disk.hard = { term: 2, votedFor: '' };
+    b.raft.log = [genesis, entry(2, leaders)];
+    Object.assign(b.raft, { role: 'leader', term });
+    a.raft.term = 2;
+    checker.raftSent(a, { cell: CELL, from: member('a'), to: member('b'), message: { type: 'appendReply', term: 2, ok: true, index: 2, hintTerm: 0, sentAt: 0, round: 0 } });
+    return reports;
+  };
+  story(2, 2).none();
+  story(1, 2).only('S8');
+  // An answer to a leader that has moved on since says nothing of its log now.
+  story(1, 2, 3).none();
 });
 
 test('S11: a removed member returns, or a member comes back with less than it had synced', () => {
