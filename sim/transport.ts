@@ -115,7 +115,7 @@ export class SimTransport implements Transport {
     for (let hop = 0; hop < GOSSIP_HOPS_MAX && front.length > 0; hop += 1) {
       const next: SimTransport[] = [];
       for (const sender of front) {
-        for (const end of [...sender.#ends.values()].slice(0, GOSSIP_FANOUT)) {
+        for (const end of sender.#gossipEnds()) {
           const target = end.other.owner;
           if (arrival.has(target) || !end.other.open || !this.#network.canReach(sender.host, target.host)) continue;
           sender.host.messagesSent += 1;
@@ -129,6 +129,17 @@ export class SimTransport implements Transport {
     }
     arrival.delete(this);
     for (const [target, delay] of arrival) kernel.after(delay, target.process, () => target.#events?.gossip(this.self, bytes));
+  }
+
+  /**
+   * Whom a beacon is passed on to. Drawn anew each time, as a mesh is that its nodes keep mending: with a fixed choice,
+   * whoever connected last everywhere would never hear a beacon and found a cell of its own.
+   */
+  #gossipEnds(): readonly End[] {
+    const ends = [...this.#ends.values()];
+    if (ends.length <= GOSSIP_FANOUT) return ends;
+    const first = this.#network.random.int(0, ends.length - 1);
+    return Array.from({ length: GOSSIP_FANOUT }, (_, i) => ends[(first + i) % ends.length] as End);
   }
 
   // ── For the network ──────────────────────────────────────────────────────────────────────────────────────────

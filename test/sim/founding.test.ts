@@ -41,3 +41,12 @@ test('nobody is invited into a cell that has given way', () => {
   assert.equal(first.runtime?.discovery.node(second.id)?.beacon.cell?.leader, '');
   assert.ok(cluster.runUntil(() => second.runtime?.cell === first.runtime?.cell, 60_000));
 });
+
+test('twelve nodes that start together become one cell: no beacon passes by the same node every time', () => {
+  for (const seed of ['twelve', 'dozen']) {
+    const cluster = new Cluster({ seed, nodes: 12, network: WIRED, timing: timingProfiles.default, diskMeanMs: 0.2, slots: 1 });
+    for (const node of cluster.nodes) cluster.kernel.after(cluster.random.between(0, 2000), undefined, () => cluster.bootNode(node));
+    const one = (): boolean => cluster.nodes.every((node) => node.runtime?.cell === cluster.nodes[0]?.runtime?.cell && (node.runtime?.worker.sessionId ?? 0) !== 0);
+    assert.ok(cluster.runUntil(one, 30_000, 100), cluster.nodes.map((node) => `${node.name} ${node.runtime?.cell.slice(0, 8)}`).join(', '));
+  }
+});
