@@ -2,7 +2,7 @@
  * What nodes say to each other besides Raft: sessions and work, clients' requests, snapshots, beacons. Requests carry an
  * id that the answer repeats; there is no other state between messages, so a lost one is simply asked again.
  */
-import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId, Term } from '../core/lib/ids.ts';
+import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, SessionId, Term } from '../core/lib/ids.ts';
 import type { Capabilities, Json, Reply, ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
 import type { SnapshotMeta } from '../core/raft/types.ts';
 
@@ -84,8 +84,8 @@ export type WorkMessage =
   | { readonly type: 'forward'; readonly id: number; readonly cell: CellId; readonly request: ClientRequest; readonly part: number; readonly parts: number; readonly bytes: Uint8Array }
   | { readonly type: 'forwardReply'; readonly id: number; readonly reply: Reply | null; readonly hint: LeaderHint }
   | { readonly type: 'read'; readonly id: number; readonly cell: CellId; readonly strong: boolean; readonly query: string; readonly argument: Json }
-  /** JSON answer, in slices. `code` '' = fine, else an error code with its text in `message`. */
-  | { readonly type: 'readReply'; readonly id: number; readonly code: string; readonly message: string; readonly part: number; readonly parts: number; readonly bytes: Uint8Array; readonly hint: LeaderHint }
+  /** JSON answer, in slices, from the state after entry `index`. `code` '' = fine, else an error code with its text in `message`. */
+  | { readonly type: 'readReply'; readonly id: number; readonly index: LogIndex; readonly code: string; readonly message: string; readonly part: number; readonly parts: number; readonly bytes: Uint8Array; readonly hint: LeaderHint }
   /** Ask for events; `after` −1 = from now on. Renewed every few seconds; a subscription ends 30 s after the last. */
   | { readonly type: 'watch'; readonly id: number; readonly cell: CellId; readonly run: RunNumber; readonly after: number }
   /** A node's beacon by the straight way, when a connection opens: gossip takes a second to form its mesh. */

@@ -52,7 +52,7 @@ function fields(m: WorkMessage): unknown[] {
     case 'read':
       return [m.id, m.cell, m.strong, m.query, m.argument];
     case 'readReply':
-      return [m.id, m.code, m.message, m.part, m.parts, m.bytes, hintFields(m.hint)];
+      return [m.id, m.index, m.code, m.message, m.part, m.parts, m.bytes, hintFields(m.hint)];
     case 'watch':
       return [m.id, m.cell, m.run, m.after + 1];
     case 'watchEvents':
@@ -91,7 +91,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Omit<Extrac
   forward: (r) => ({ id: r.int(), cell: r.string() as CellId, request: readRequest(r.sub()), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX) }),
   forwardReply: (r) => ({ id: r.int(), reply: r.maybe(readReply), hint: readHint(r.sub()) }),
   read: (r) => ({ id: r.int(), cell: r.string() as CellId, strong: r.boolean(), query: r.string(), argument: r.json() }),
-  readReply: (r) => ({ id: r.int(), code: r.string(), message: r.text(), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX), hint: readHint(r.sub()) }),
+  readReply: (r) => ({ id: r.int(), index: r.int(), code: r.string(), message: r.text(), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX), hint: readHint(r.sub()) }),
   watch: (r) => ({ id: r.int(), cell: r.string() as CellId, run: r.int(), after: r.int() - 1 }),
   beacon: (r) => ({ beacon: r.bytes(BEACON_BYTES_MAX) }),
   watchEvents: (r) => ({ id: r.int(), events: readJsonList(r), gone: r.boolean() }),

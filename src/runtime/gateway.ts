@@ -2,7 +2,7 @@
  * Clients' requests from any node to whoever leads. A write is retried with the same request key until it is answered or
  * its time is up; then its outcome is unknown and the error says so.
  */
-import type { CellId, NodeId, RunNumber } from '../core/lib/ids.ts';
+import type { CellId, LogIndex, NodeId, RunNumber } from '../core/lib/ids.ts';
 import type { Command, Json, Reply, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError, type ErrorCode } from '../errors.ts';
 import { SPEC_BYTES_MAX, SUBMIT_PART_BYTES } from '../protocol/limits.ts';
@@ -10,6 +10,7 @@ import type { ClientRequest, LeaderHint, WorkMessage } from '../protocol/message
 import { decodeSpec, encodeSpec } from '../protocol/spec-codec.ts';
 import type { NodeContext } from './context.ts';
 import type { Leader } from './leader.ts';
+import type { ReadFloor } from './read-floor.ts';
 import { Assembler } from './assembler.ts';
 
 /** Slice of a forwarded request or of a read's answer. */
@@ -29,16 +30,27 @@ export interface GatewayHooks {
   /** Has this node seen no quorum for so long that it says so? */
   stalled(): boolean;
   /** Answers a read from this node's own state; strong ones only after a ReadIndex. */
-  answer(query: string, argument: Json, strong: boolean, done: (answer: Json | SkeinError | undefined) => void): void;
+  answer(query: string, argument: Json, strong: boolean, done: (answer: ReadAnswer | undefined) => void): void;
+  /** What reads of this node must not fall below. */
+  readonly floor: ReadFloor;
+}
+
+/** From the state after entry `index`. */
+export interface ReadAnswer {
+  readonly index: LogIndex;
+  readonly value: Json | SkeinError;
 }
 
 export type GatewayDone<T> = (error: SkeinError | undefined, value?: T) => void;
 
+/** `again`: that node cannot answer now, so the next round of retries asks once more. `waiting`: for the rest of it. */
+type Progress = 'finished' | 'waiting' | 'again';
+
 interface Attempt {
   /** Returns false when nobody can be asked now. */
   send(id: number, node: NodeId, cell: CellId): boolean;
-  /** Handles an answer; true = finished. */
-  answered(from: NodeId, message: WorkMessage): boolean;
+  /** Handles an answer. */
+  answered(from: NodeId, message: WorkMessage): Progress;
   fail(error: SkeinError): void;
   readonly deadline: number;
   /** Whom it was sent to so far: nobody else can answer. */
@@ -105,43 +117,50 @@ export class Gateway {
         return true;
       },
       answered: (_from, message) => {
-        if (message.type !== 'forwardReply') return false;
+        if (message.type !== 'forwardReply') return 'waiting';
         this.#hooks.hinted(message.hint);
-        if (message.reply === null) return false;
+        if (message.reply === null) return 'again';
         finish(message.reply);
-        return true;
+        return 'finished';
       },
       fail: (error) => done(error),
     });
   }
 
-  /** Asks the leader (strong, or because this node holds no log). */
+  /** Asks the leader (strong, or because this node holds no log that is new enough). */
   read(query: string, argument: Json, strong: boolean, timeoutMs: number, done: GatewayDone<Json>): void {
+    const { floor } = this.#hooks;
     const assembler = new Assembler(SPEC_BYTES_MAX);
+    let asked: CellId | '' = '';
     this.#begin({
       deadline: this.#context.now() + timeoutMs,
       send: (id, node, cell) => {
+        asked = cell;
         if (node !== this.#context.self) return this.#context.sendWork(node, { type: 'read', id, cell, strong, query, argument });
         this.#hooks.answer(query, argument, strong, (answer) => {
-          if (answer === undefined) this.#again(id);
+          if (answer === undefined || answer.index < floor.of(cell)) this.#again(id);
           else if (!this.#attempts.delete(id)) return;
-          else if (answer instanceof SkeinError) done(answer);
-          else done(undefined, answer);
+          else {
+            floor.raise(cell, answer.index);
+            giveRead(answer.value, done);
+          }
         });
         return true;
       },
       answered: (from, message) => {
-        if (message.type !== 'readReply') return false;
+        if (message.type !== 'readReply' || asked === '') return 'waiting';
         this.#hooks.hinted(message.hint);
-        if (message.code === 'NO_LEADER') return false;
+        // A leader that was deposed and does not know it may be behind what this node has shown already.
+        if (message.code === 'NO_LEADER' || message.index < floor.of(asked)) return 'again';
+        floor.raise(asked, message.index);
         if (message.code !== '') {
           done(new SkeinError(message.code as ErrorCode, message.message));
-          return true;
+          return 'finished';
         }
         const whole = assembler.add(from, message.part, message.parts, message.bytes);
-        if (whole === undefined) return false;
+        if (whole === undefined) return 'waiting';
         done(undefined, jsonOf(whole));
-        return true;
+        return 'finished';
       },
       fail: (error) => done(error),
     });
@@ -200,8 +219,9 @@ export class Gateway {
   answered(from: NodeId, message: Extract<WorkMessage, { type: 'forwardReply' | 'readReply' }>): void {
     const attempt = this.#attempts.get(message.id);
     if (attempt === undefined || !attempt.asked.has(from)) return;
-    if (attempt.answered(from, message)) this.#attempts.delete(message.id);
-    else if (message.type === 'forwardReply' || message.code === 'NO_LEADER') attempt.node = '';
+    const progress = attempt.answered(from, message);
+    if (progress === 'finished') this.#attempts.delete(message.id);
+    else if (progress === 'again') attempt.node = '';
   }
 
   // ── The leader's side ──────────────────────────────────────────────────────────────────────────────────────────
@@ -233,13 +253,13 @@ export class Gateway {
 
   asked(from: NodeId, message: Extract<WorkMessage, { type: 'read' }>): void {
     this.#hooks.answer(message.query, message.argument, message.strong, (answer) => {
-      const base = { type: 'readReply', id: message.id, hint: this.#hooks.hint() } as const;
-      if (answer === undefined || answer instanceof SkeinError) {
-        const code = answer?.code ?? 'NO_LEADER';
-        this.#context.sendWork(from, { ...base, code, message: answer?.message ?? '', part: 0, parts: 1, bytes: new Uint8Array(0) });
+      const base = { type: 'readReply', id: message.id, index: answer?.index ?? 0, hint: this.#hooks.hint() } as const;
+      if (answer === undefined || answer.value instanceof SkeinError) {
+        const error = answer?.value as SkeinError | undefined;
+        this.#context.sendWork(from, { ...base, code: error?.code ?? 'NO_LEADER', message: error?.message ?? '', part: 0, parts: 1, bytes: new Uint8Array(0) });
         return;
       }
-      const bytes = new TextEncoder().encode(JSON.stringify(answer));
+      const bytes = new TextEncoder().encode(JSON.stringify(answer.value));
       const parts = Math.max(1, Math.ceil(bytes.length / SLICE_BYTES));
       for (let part = 0; part < parts; part += 1) {
         const slice = bytes.subarray(part * SLICE_BYTES, (part + 1) * SLICE_BYTES);
@@ -272,6 +292,11 @@ function commandsOf(request: ClientRequest, bytes: Uint8Array, now: number): Com
       });
     }
   }
+}
+
+function giveRead(value: Json | SkeinError, done: GatewayDone<Json>): void {
+  if (value instanceof SkeinError) done(value);
+  else done(undefined, value);
 }
 
 function stopping(): SkeinError {

@@ -16,12 +16,13 @@ import { CellHost } from './cell-host.ts';
 import { NodeContext } from './context.ts';
 import { Discovery } from './discovery.ts';
 import { EventFeed } from './event-feed.ts';
-import { Gateway, type GatewayDone } from './gateway.ts';
+import { Gateway, type GatewayDone, type ReadAnswer } from './gateway.ts';
 import type { NodeRuntimeInit } from './init.ts';
 import { Leaver } from './leaver.ts';
 import type { Replica } from './replica.ts';
 import { SuspendWatch } from './suspend-watch.ts';
 import { answerQuery } from './queries.ts';
+import { ReadFloor } from './read-floor.ts';
 import { WatchClient, WatchServer } from './watch.ts';
 import { Worker } from './worker.ts';
 
@@ -37,6 +38,7 @@ export class NodeRuntime {
   readonly feed = new EventFeed();
   readonly watches: WatchClient;
   readonly #watchServer: WatchServer;
+  readonly #floor = new ReadFloor();
   readonly #gateway: Gateway;
   readonly #leaver: Leaver;
   readonly #suspend: SuspendWatch;
@@ -78,6 +80,7 @@ export class NodeRuntime {
       hinted: (hint) => finder.hinted(hint),
       stalled: () => this.phase === 'stalled',
       answer: (query, argument, strong, done) => this.#answer(query, argument, strong, done),
+      floor: this.#floor,
     });
     this.#watchServer = new WatchServer(this.context, this.feed, () => this.replica?.state);
     this.watches = new WatchClient(this.context, { target: () => finder.target(), local: () => (this.current === undefined ? undefined : { feed: this.feed, state: this.current.state }) });
@@ -177,10 +180,14 @@ export class NodeRuntime {
     this.#gateway.drain(node, on, WRITE_TIMEOUT_MS, done);
   }
 
-  /** Local when this node holds the log and `strong` is false; else from the leader. */
+  /**
+   * Local when this node holds the log and `strong` is false; else from the leader. Never from a state before one that this
+   * node has shown already.
+   */
   read(query: string, argument: Json, strong: boolean, done: GatewayDone<Json>): void {
     const replica = strong || this.context.stopped ? undefined : this.current;
-    if (replica !== undefined) {
+    if (replica !== undefined && replica.appliedIndex >= this.#floor.of(replica.cell)) {
+      this.#floor.raise(replica.cell, replica.appliedIndex);
       const answer = answerQuery(replica.state, this.host.leader, query, argument);
       this.context.defer(() => (answer instanceof SkeinError ? done(answer) : done(undefined, answer)));
       return;
@@ -188,17 +195,18 @@ export class NodeRuntime {
     this.#gateway.read(query, argument, strong, READ_TIMEOUT_MS, done);
   }
 
-  #answer(query: string, argument: Json, strong: boolean, done: (answer: Json | SkeinError | undefined) => void): void {
+  #answer(query: string, argument: Json, strong: boolean, done: (answer: ReadAnswer | undefined) => void): void {
     const { replica } = this;
+    const answer = (from: Replica): ReadAnswer => ({ index: from.appliedIndex, value: answerQuery(from.state, this.host.leader, query, argument) });
     if (replica === undefined || replica.state.cellId === '') {
       done(undefined);
       return;
     }
     if (!strong) {
-      done(answerQuery(replica.state, this.host.leader, query, argument));
+      done(answer(replica));
       return;
     }
-    replica.readIndex((index) => done(index === undefined ? undefined : answerQuery(replica.state, this.host.leader, query, argument)));
+    replica.readIndex((index) => done(index === undefined ? undefined : answer(replica)));
   }
 
   // ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,7 +255,7 @@ export class NodeRuntime {
         return;
       case 'read':
         if (message.cell === this.cell) this.#gateway.asked(from, message);
-        else this.context.sendWork(from, { type: 'readReply', id: message.id, code: 'NO_LEADER', message: '', part: 0, parts: 1, bytes: new Uint8Array(0), hint: this.leaderHint() });
+        else this.context.sendWork(from, { type: 'readReply', id: message.id, index: 0, code: 'NO_LEADER', message: '', part: 0, parts: 1, bytes: new Uint8Array(0), hint: this.leaderHint() });
         return;
       case 'forwardReply':
       case 'readReply':

@@ -74,7 +74,7 @@ export const workMessages: WorkMessage[] = [
   { type: 'forwardReply', id: 10, reply: { type: 'claims', fences: [0, 5] }, hint },
   { type: 'forwardReply', id: 10, reply: { type: 'error', code: 'LIMIT_EXCEEDED', message: 'too many' }, hint },
   { type: 'read', id: 11, cell, strong: true, query: 'run', argument: { id: 'x' } },
-  { type: 'readReply', id: 11, code: '', message: '', part: 0, parts: 2, bytes: new Uint8Array([123]), hint },
+  { type: 'readReply', id: 11, index: 40, code: '', message: '', part: 0, parts: 2, bytes: new Uint8Array([123]), hint },
   { type: 'watch', id: 12, cell, run: 0, after: -1 },
   { type: 'watchEvents', id: 12, events: [{ sequence: 1, phase: 'running' }], gone: false },
   { type: 'beacon', beacon: new Uint8Array([1]) },

@@ -1,7 +1,7 @@
 /** Goal: a request finds whoever leads, is asked again until it is answered or its time is up, and takes answers from nobody else. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { nodeId, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
+import { nodeId, type CellId, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
 import type { Command, Json, Reply } from '../../src/core/cell/types.ts';
 import { SkeinError } from '../../src/errors.ts';
 import type { LeaderHint, WorkMessage } from '../../src/protocol/messages.ts';
@@ -9,6 +9,7 @@ import { encodeSpec } from '../../src/protocol/spec-codec.ts';
 import { Gateway } from '../../src/runtime/gateway.ts';
 import type { Leader } from '../../src/runtime/leader.ts';
 import { answerQuery } from '../../src/runtime/queries.ts';
+import { ReadFloor } from '../../src/runtime/read-floor.ts';
 import { cellName, module, spec, TestCell } from '../core/cell/cells.ts';
 import { FakeContext } from './fake-context.ts';
 
@@ -22,6 +23,9 @@ class Fixture {
   stalled = false;
   leader: Leader | undefined;
   answer: Json | SkeinError | undefined;
+  /** Of the state that answers come from. */
+  index = 1;
+  readonly floor = new ReadFloor();
   readonly done: unknown[] = [];
   readonly gateway: Gateway;
 
@@ -33,7 +37,8 @@ class Fixture {
       hint: () => noHint,
       hinted: (hint) => (this.node = hint.node === '' ? this.node : hint.node),
       stalled: () => this.stalled,
-      answer: (_query, _argument, _strong, done) => done(this.answer),
+      answer: (_query, _argument, _strong, done) => done(this.answer === undefined ? undefined : { index: this.index, value: this.answer }),
+      floor: this.floor,
     });
   }
 
@@ -55,7 +60,7 @@ class Fixture {
   }
 
   readReply(from: NodeId, id: number, text: string, part = 0, parts = 1): void {
-    this.gateway.answered(from, { type: 'readReply', id, code: '', message: '', part, parts, bytes: new TextEncoder().encode(text), hint: noHint });
+    this.gateway.answered(from, { type: 'readReply', id, index: this.index, code: '', message: '', part, parts, bytes: new TextEncoder().encode(text), hint: noHint });
   }
 }
 
@@ -144,11 +149,46 @@ test('a read: slices of two nodes do not mix, and an answer that is not JSON is 
   assert.deepEqual(fixture.done, [[1, 2]]);
 });
 
+test('an answer from before what was shown already is none: asked again, also of itself', () => {
+  const fixture = new Fixture();
+  fixture.floor.raise(cellName, 10);
+  fixture.index = 9;
+  fixture.read();
+  const [asked] = fixture.take('read');
+  fixture.readReply(one, asked!.message.id, '[]');
+  assert.deepEqual(fixture.done, []);
+  fixture.fake.pass(100);
+  assert.equal(fixture.take('read').length, 1, 'not only after the time of a try');
+  fixture.index = 12;
+  fixture.readReply(one, asked!.message.id, '[1]');
+  assert.deepEqual(fixture.done, [[1]]);
+  assert.equal(fixture.floor.of(cellName), 12);
+  fixture.node = fixture.fake.context.self;
+  fixture.answer = [2];
+  fixture.index = 11;
+  fixture.read();
+  fixture.fake.pass(100);
+  assert.equal(fixture.done.length, 1);
+  fixture.index = 13;
+  fixture.fake.pass(100);
+  assert.deepEqual(fixture.done, [[1], [2]]);
+});
+
+test('what was shown of one cell says nothing about another', () => {
+  const floor = new ReadFloor();
+  const other = 'other' as CellId;
+  floor.raise(cellName, 10);
+  floor.raise(cellName, 5);
+  assert.deepEqual([floor.of(cellName), floor.of(other), floor.of('')], [10, 0, 0]);
+  floor.raise(other, 3);
+  assert.deepEqual([floor.of(cellName), floor.of(other)], [0, 3]);
+});
+
 test('the leader answers a read in slices, or says that it is none', () => {
   const fixture = new Fixture();
   fixture.answer = 'x'.repeat(1_500_000);
   fixture.gateway.asked(one, { type: 'read', id: 1, cell: cellName, strong: false, query: 'runs', argument: {} });
-  assert.deepEqual(fixture.take('readReply').map(({ message }) => [message.part, message.parts]), [[0, 2], [1, 2]]);
+  assert.deepEqual(fixture.take('readReply').map(({ message }) => [message.index, message.part, message.parts]), [[1, 0, 2], [1, 1, 2]]);
   fixture.answer = undefined;
   fixture.gateway.asked(one, { type: 'read', id: 2, cell: cellName, strong: true, query: 'runs', argument: {} });
   assert.deepEqual(fixture.take('readReply').map(({ message }) => message.code), ['NO_LEADER']);
