@@ -4,7 +4,7 @@ import type { StorageTuning, Timing } from '../src/runtime/init.ts';
 import { drawFaults, NO_FAULTS, type FaultMix } from './faults.ts';
 import { PIPELINE_MIX } from './pipelines.ts';
 import { Prng } from './prng.ts';
-import type { WorkloadMix } from './workload.ts';
+import { CURIOSITY, type WorkloadMix } from './workload.ts';
 
 export interface SimArguments {
   readonly seed: string;
@@ -55,6 +55,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
       answerTimeoutMs: random.pick([1000, 5000]),
       runsMax: 2000,
       pipelines: { ...PIPELINE_MIX, durationMeanMs },
+      curiosity: CURIOSITY,
     },
   };
 }

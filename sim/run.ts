@@ -7,6 +7,7 @@ import { LivenessChecker } from './checkers/liveness.ts';
 import { Cluster, type Violation } from './cluster.ts';
 import { coreIsMajority, healCore, mainHistory } from './core-heal.ts';
 import { FaultInjector } from './injector.ts';
+import type { HistoryVerdict } from './history/check-history.ts';
 import { WIRED } from './network-options.ts';
 import { drawOptions, type SimArguments, type SimOptions } from './options.ts';
 import { Workload } from './workload.ts';
@@ -31,6 +32,10 @@ export interface SimFigures {
   readonly executions: number;
   readonly results: number;
   readonly retries: number;
+  /** Of clients, in the history that was checked for S23; those whose outcome nobody knows; 1 if the check gave up. */
+  readonly operations: number;
+  readonly unknownOutcomes: number;
+  readonly undecided: number;
   readonly faults: Readonly<Record<string, number>>;
   /** Cells that some disk held at the end of the faults; with more than one, no progress is demanded. */
   readonly cells: number;
@@ -70,6 +75,7 @@ export class Simulation {
   #recoveryMs = 0;
   #cells = 1;
   #cornered = false;
+  #history: HistoryVerdict | undefined;
 
   constructor(args: SimArguments, options: SimOptions) {
     const { seed, nodes, timing, slots, storage, faults, workload } = options;
@@ -102,6 +108,7 @@ export class Simulation {
     if (this.#cluster.violation !== undefined) return;
     this.#liveness();
     if (this.#cluster.violation === undefined && this.#cells === 1 && !this.#cornered) this.#final();
+    if (this.#cluster.violation === undefined) this.#history = this.#workload.checkHistory();
   }
 
   #form(): boolean {
@@ -170,6 +177,7 @@ export class Simulation {
     if (replicas.length === 0) this.#fail('L6', 'no replica has applied everything that was committed');
     cluster.checkers.states.compareAll(replicas);
     cluster.checkers.requests.finish(replicas);
+    if (replicas[0]?.replica !== undefined) this.#workload.lookAtAll(replicas[0].replica.state);
     for (const run of replicas[0]?.replica?.state.runs.values() ?? []) {
       const open = run.modules.filter((module) => !isFinal(module.phase));
       if (!isRunFinal(run.phase) || open.length > 0) this.#fail('L2', `run ${run.runId} is ${run.phase} with ${open.length} open modules`);
@@ -210,6 +218,9 @@ export class Simulation {
         executions: ledger.started,
         results: checkers.claims.results,
         retries: this.#workload.retries,
+        operations: this.#history?.operations ?? 0,
+        unknownOutcomes: this.#history?.unknownOutcomes ?? 0,
+        undecided: this.#history?.verdict === 'unknown' ? 1 : 0,
         faults: this.#faultFigures(),
         cells: this.#cells,
         cornered: this.#cornered ? 1 : 0,

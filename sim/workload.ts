@@ -1,11 +1,17 @@
 /**
  * Clients outside the cluster: they submit random pipelines at random nodes, try again elsewhere under the same request
- * key when no answer comes, and cancel some of their runs.
+ * key when no answer comes or when they feel like it, cancel some of their runs, and look at them. Everything that they
+ * ask and are told is a history, which is checked at the end (S23).
  */
+import type { CellState } from '../src/core/cell/state.ts';
 import type { RunSpec } from '../src/core/cell/types.ts';
-import type { RunId, RunNumber } from '../src/core/lib/ids.ts';
-import type { SkeinError } from '../src/errors.ts';
+import { isSkeinError, type SkeinError } from '../src/errors.ts';
+import { answerQuery } from '../src/runtime/queries.ts';
 import type { Cluster } from './cluster.ts';
+import { checkHistory, type HistoryVerdict } from './history/check-history.ts';
+import { Recorder } from './history/recorder.ts';
+import { runSeen, type RunShown } from './history/run-seen.ts';
+import { SimClient, type KnownRun } from './history/sim-client.ts';
 import { WALL_EPOCH_MS } from './kernel.ts';
 import { drawPipeline, type PipelineMix } from './pipelines.ts';
 import type { Prng } from './prng.ts';
@@ -20,12 +26,38 @@ export interface WorkloadMix {
   /** Runs submitted in all. */
   readonly runsMax: number;
   readonly pipelines: PipelineMix;
+  /** What clients do beside submitting and cancelling. @default nothing */
+  readonly curiosity?: CuriosityMix;
 }
 
+export interface CuriosityMix {
+  /** Mean ms between two reads, of all clients together. */
+  readonly readEveryMs: number;
+  /** Share of the reads that are linearizable, at any node; the others are local ones at the client's own node. */
+  readonly strongRate: number;
+  /** Probability that a request is made at two nodes at once. */
+  readonly twiceRate: number;
+  /** Probability that a request which was answered is made once more later. */
+  readonly againRate: number;
+  /** Probability that a client waits for the end of its run. */
+  readonly resultRate: number;
+}
+
+export const CURIOSITY: CuriosityMix = { readEveryMs: 250, strongRate: 0.4, twiceRate: 0.1, againRate: 0.1, resultRate: 0.2 };
+
+const CLIENTS = 6;
 /** Requests under way; a client waits before it makes another one. */
 const OPEN_MAX = 50;
+/** Tries of one cancel. */
+const CANCELS_MAX = 5;
+/** Reads are of one of the newest runs, so that each is looked at often while it moves. */
+const READ_AMONG = 4;
+/** Mean wait before a request is made again, or a run is cancelled. */
+const SECOND_THOUGHT_MS = 1000;
+const RETRY_MS = 200;
 
 interface Request {
+  readonly client: SimClient;
   readonly key: string;
   readonly spec: RunSpec;
   attempt: number;
@@ -36,7 +68,12 @@ export class Workload {
   readonly #cluster: Cluster;
   readonly #mix: WorkloadMix;
   readonly #random: Prng;
+  readonly #curious: Prng;
+  readonly #recorder: Recorder;
+  readonly #clients: readonly SimClient[];
+  readonly #prober: SimClient;
   readonly #open = new Set<Request>();
+  readonly #known: KnownRun[] = [];
   #stopped = false;
   submitted = 0;
   answered = 0;
@@ -49,14 +86,24 @@ export class Workload {
     this.#cluster = cluster;
     this.#mix = mix;
     this.#random = random;
+    this.#curious = random.fork('curious');
+    this.#recorder = new Recorder({ now: () => cluster.kernel.now });
+    this.#clients = Array.from({ length: CLIENTS }, (_, index) => new SimClient(this.#recorder, `c${index + 1}`));
+    this.#prober = new SimClient(this.#recorder, 'prober');
   }
 
   get open(): number {
     return this.#open.size;
   }
 
+  /** What clients asked and were told so far. */
+  get history(): Recorder['events'] {
+    return this.#recorder.events;
+  }
+
   start(): void {
     this.#next();
+    if (this.#mix.curiosity !== undefined) this.#look(this.#mix.curiosity);
   }
 
   /** One small run, submitted at this node and nowhere else. @returns whether it was answered, to be asked later. */
@@ -65,13 +112,12 @@ export class Workload {
     const key = requestKey(WALL_EPOCH_MS + kernel.now, this.#random);
     const spec = drawPipeline(this.#random, { ...this.#mix.pipelines, modulesMax: 1, hangRate: 0, durationMeanMs: 20 }, 'probe');
     let answered = false;
-    node.incarnation?.process.run(() =>
-      node.runtime?.submit(spec, key, (_error, value) => {
-        if (value === undefined) return;
-        answered = true;
-        checkers.requests.answered(key, value.runId);
-      }),
-    );
+    this.#prober.submit(node, spec, key, (_error, value) => {
+      if (value === undefined) return;
+      answered = true;
+      checkers.requests.answered(key, value.runId);
+      this.#known.push(value);
+    });
     return () => answered;
   }
 
@@ -80,8 +126,10 @@ export class Workload {
     this.#stopped = true;
   }
 
+  // ── Submits ────────────────────────────────────────────────────────────────────────────────────────────────────
+
   #next(): void {
-    this.#cluster.kernel.after(this.#random.exponential(this.#mix.submitEveryMs), undefined, () => {
+    this.#after(this.#random.exponential(this.#mix.submitEveryMs), () => {
       if (this.#stopped || this.submitted >= this.#mix.runsMax) return;
       if (this.#open.size < OPEN_MAX) this.#submit();
       this.#next();
@@ -92,40 +140,43 @@ export class Workload {
     this.submitted += 1;
     const spec = drawPipeline(this.#random, this.#mix.pipelines, `pipeline-${this.#random.int(1, 5)}`);
     const key = requestKey(WALL_EPOCH_MS + this.#cluster.kernel.now, this.#random);
-    const request: Request = { key, spec, attempt: 0, answered: false };
+    const request: Request = { client: this.#curious.pick(this.#clients), key, spec, attempt: 0, answered: false };
     this.#open.add(request);
     this.#attempt(request);
+    if (this.#happens('twiceRate')) this.#ask(request, this.#curious);
   }
 
   #attempt(request: Request): void {
     const attempt = (request.attempt += 1);
     if (attempt > 1) this.retries += 1;
-    const { runtime, incarnation } = this.#random.pick(this.#cluster.nodes);
     const again = (delayMs: number): void => {
-      this.#cluster.kernel.after(delayMs, undefined, () => {
+      this.#after(delayMs, () => {
         if (!request.answered && request.attempt === attempt) this.#attempt(request);
       });
     };
-    if (runtime === undefined || incarnation === undefined) {
-      again(200);
-      return;
-    }
-    const answer = (error: SkeinError | undefined, value?: { readonly runId: RunId; readonly run: RunNumber }): void => {
+    const asked = this.#ask(request, this.#random, () => again(RETRY_MS));
+    again(asked ? this.#mix.answerTimeoutMs * this.#random.between(0.8, 1.2) : RETRY_MS);
+  }
+
+  /** @returns false if the node that was picked is down. */
+  #ask(request: Request, random: Prng, failed: () => void = () => {}): boolean {
+    return request.client.submit(random.pick(this.#cluster.nodes), request.spec, request.key, (error, value) => {
+      if (value !== undefined) this.#cluster.checkers.requests.answered(request.key, value.runId);
       if (request.answered) return;
       if (value !== undefined) this.#answered(request, value);
       else if (error !== undefined && isFinalRefusal(error)) this.#refused(request, error);
-      else again(200);
-    };
-    incarnation.process.run(() => runtime.submit(request.spec, request.key, answer));
-    again(this.#mix.answerTimeoutMs * this.#random.between(0.8, 1.2));
+      else failed();
+    });
   }
 
-  #answered(request: Request, { runId, run }: { readonly runId: RunId; readonly run: RunNumber }): void {
+  #answered(request: Request, known: KnownRun): void {
     this.#close(request);
     this.answered += 1;
-    this.#cluster.checkers.requests.answered(request.key, runId);
+    this.#known.push(known);
+    if (this.#happens('againRate')) this.#after(this.#curious.exponential(SECOND_THOUGHT_MS), () => void this.#ask(request, this.#curious));
+    if (this.#happens('resultRate')) request.client.result(this.#homeOf(request.client), known);
     if (!this.#random.chance(this.#mix.cancelRate)) return;
-    this.#cluster.kernel.after(this.#random.exponential(1000), undefined, () => this.#cancel(run));
+    this.#after(this.#random.exponential(SECOND_THOUGHT_MS), () => this.#cancel(request.client, known, 1));
   }
 
   #refused(request: Request, error: SkeinError): void {
@@ -138,12 +189,65 @@ export class Workload {
     this.#open.delete(request);
   }
 
-  /** Once, at one node: a cancel whose outcome is unknown is nobody's promise. */
-  #cancel(run: RunNumber): void {
-    const { runtime, incarnation } = this.#random.pick(this.#cluster.nodes);
-    if (runtime === undefined || incarnation === undefined) return;
+  // ── Cancels and reads ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Until a node says that the run has ended, or the client gives up: then nobody promised anything. */
+  #cancel(client: SimClient, known: KnownRun, attempt: number): void {
     this.cancels += 1;
-    incarnation.process.run(() => runtime.cancelRun(run, 'the client changed its mind', () => {}));
+    let done = false;
+    client.cancel(this.#random.pick(this.#cluster.nodes), known, (error) => {
+      done ||= error === undefined || isFinalRefusal(error);
+    });
+    if (attempt >= CANCELS_MAX) return;
+    this.#after(this.#mix.answerTimeoutMs * this.#random.between(0.8, 1.2), () => {
+      if (!done && !this.#stopped) this.#cancel(client, known, attempt + 1);
+    });
+  }
+
+  #look(mix: CuriosityMix): void {
+    this.#after(this.#curious.exponential(mix.readEveryMs), () => {
+      if (this.#stopped) return;
+      const client = this.#curious.pick(this.#clients);
+      const newest = this.#known.slice(-READ_AMONG);
+      if (newest.length > 0) {
+        const strong = this.#curious.chance(mix.strongRate);
+        client.read(strong ? this.#curious.pick(this.#cluster.nodes) : this.#homeOf(client), this.#curious.pick(newest), strong ? 'strong' : 'local');
+      }
+      this.#look(mix);
+    });
+  }
+
+  /** The node that this client prefers: two neighbours share one. */
+  #homeOf(client: SimClient): SimNode {
+    const { nodes } = this.#cluster;
+    return nodes[Math.floor(this.#clients.indexOf(client) / 2) % nodes.length]!;
+  }
+
+  // ── S23 ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Once the cluster rests: what its state says of each run that a client was told of, as a last linearizable read. */
+  lookAtAll(state: CellState): void {
+    for (const { runId } of this.#known) {
+      const pending = this.#recorder.invoke('last look', { type: 'read', run: runId, consistency: 'strong', session: 'last look' });
+      const answer = answerQuery(state, undefined, 'run', runId);
+      pending.returned(isSkeinError(answer) ? { type: 'unknownRun' } : runSeen(answer as unknown as RunShown));
+    }
+  }
+
+  /** Whether there is an order in which all that the clients were told makes sense. */
+  checkHistory(): HistoryVerdict {
+    const verdict = checkHistory(this.#recorder.events);
+    if (verdict.verdict === 'violation') this.#cluster.report('S23', verdict.problems[0] ?? '');
+    return verdict;
+  }
+
+  #happens(rate: Exclude<keyof CuriosityMix, 'readEveryMs'>): boolean {
+    const { curiosity } = this.#mix;
+    return curiosity !== undefined && this.#curious.chance(curiosity[rate]);
+  }
+
+  #after(delayMs: number, callback: () => void): void {
+    this.#cluster.kernel.after(delayMs, undefined, callback);
   }
 }
 

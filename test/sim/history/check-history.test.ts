@@ -120,6 +120,16 @@ test('a run whose submit is not in the history may be in any state at first, and
   fails(new Story().whole(cancel(), cancelled).whole(strong(), looks('running', '')), /run abcd-cell/);
 });
 
+test('a client that tried in vain for ever does not make the history undecidable', () => {
+  const history = new Story();
+  for (let i = 0; i < 300; i += 1) history.lost(submit());
+  history.whole(submit(), known).whole(strong(), looks('running', ''));
+  for (let i = 0; i < 300; i += 1) history.lost(cancel()).lost(strong());
+  passes(history.whole(strong(), looks('running', '')).whole(strong(), looks('cancelled', 'cancelled 0')));
+  assert.ok(check(history).visited < 100);
+  fails(history.whole(strong(), looks('running', '')), /→ run running/);
+});
+
 test('figures: unknown outcomes are counted, and limits give "unknown"', () => {
   const history = story().lost(cancel()).lost(submit('k9'));
   assert.deepEqual({ ...check(history), visited: 0 }, { verdict: 'ok', problems: [], operations: 3, unknownOutcomes: 2, runs: 1, visited: 0 });
