@@ -14,8 +14,9 @@ import { Checkers } from './checkers/index.ts';
 import type { Invariant } from './checkers/checker.ts';
 import { SimDisk, type SimDiskInit } from './disk.ts';
 import { SimExecutor } from './executor.ts';
-import { EXACT_CLOCK, Kernel, Process, type ClockShape } from './kernel.ts';
+import { Kernel, Process } from './kernel.ts';
 import { Ledger } from './ledger.ts';
+import { EXACT_CLOCK, type ClockShape } from './machine-clock.ts';
 import { Network } from './network.ts';
 import type { NetworkOptions } from './network-options.ts';
 import { Prng } from './prng.ts';
@@ -120,9 +121,11 @@ export class Cluster {
     node.earlierExecutor?.killOrphans();
     this.boots += 1;
     const random = this.random.fork(`node/${node.index}/${node.boot}`);
-    const process = new Process(this.kernel, node.name, this.#clockShape(node));
+    const process = new Process(this.kernel, node.name, this.#clockShape(node), node.clock);
+    const modules = new Process(this.kernel, node.name, this.#clockShape(node), node.clock);
+    process.slowDown(node.turnCostMs);
     const transport = this.network.boot(node.id, process, `boot-${node.boot}`);
-    const executor = new SimExecutor(this.kernel, process, node.id, this.ledger, random.fork('executor'));
+    const executor = new SimExecutor(this.kernel, process, modules, node.id, this.ledger, random.fork('executor'));
     const runtime = new NodeRuntime({
       ports: {
         clock: process,
@@ -143,7 +146,7 @@ export class Cluster {
       ...(this.init.storage === undefined ? {} : { storage: this.init.storage }),
       ...(this.init.mutants === undefined ? {} : { mutants: this.init.mutants }),
     });
-    node.incarnation = { process, runtime, transport, executor };
+    node.incarnation = { process, modules, runtime, transport, executor };
     this.line(node.name, `starts (boot ${node.boot})`);
     process.run(() => runtime.start());
   }
@@ -152,6 +155,7 @@ export class Cluster {
   crashNode(node: SimNode, kind: CrashKind): void {
     const { incarnation } = node;
     if (incarnation === undefined) return;
+    this.#wake(node);
     this.line(node.name, kind === 'power' ? 'loses power' : 'is killed');
     this.checkers.crashed(node);
     node.incarnation = undefined;
@@ -172,10 +176,47 @@ export class Cluster {
     node.incarnation?.process.pause();
   }
 
+  /** Also wakes a machine that sleeps. */
   resumeNode(node: SimNode): void {
     if (node.state !== 'paused') return;
+    this.#wake(node);
     this.line(node.name, 'goes on');
     node.incarnation?.process.resume();
+  }
+
+  /** The machine sleeps: nothing on it runs, its monotonic clock stands still, it acknowledges no packet. */
+  suspendNode(node: SimNode): void {
+    if (node.state !== 'up') return;
+    this.line(node.name, 'falls asleep');
+    node.incarnation?.process.pause();
+    node.incarnation?.modules.pause();
+    node.clock.sleep(this.kernel.now);
+    this.clocks.fellAsleep(node.id, this.kernel.now);
+    this.network.sleep(node.id);
+  }
+
+  #wake(node: SimNode): void {
+    if (!node.clock.asleep) return;
+    node.clock.wake(this.kernel.now);
+    this.clocks.wokeUp(node.id, this.kernel.now);
+    this.network.wake(node.id);
+    node.incarnation?.modules.resume();
+  }
+
+  /** Both clocks of this machine run at another rate from now on. */
+  setClockRate(node: SimNode, rate: number): void {
+    if (node.clock.rate === rate) return;
+    this.line(node.name, `its clocks run at ${rate.toFixed(3)} of the true rate`);
+    node.clock.setRate(this.kernel.now, rate);
+    this.clocks.rateChanged(node.id, rate, this.kernel.now);
+  }
+
+  /** From now on each turn of this node takes so long; 0 = none, as is usual. */
+  slowNode(node: SimNode, turnCostMs: number): void {
+    if (node.turnCostMs === turnCostMs) return;
+    this.line(node.name, turnCostMs === 0 ? 'is fast again' : `is slow: ${turnCostMs.toFixed(1)} ms per turn`);
+    node.turnCostMs = turnCostMs;
+    node.incarnation?.process.slowDown(turnCostMs);
   }
 
   // ── Questions ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,16 +2,21 @@
  * The second half of a run: a healthy majority core, and everybody else broken for ever. Uniform random faults heal by
  * luck; this finds what would wait for ever.
  */
-import type { CellId, NodeId } from '../src/core/lib/ids.ts';
+import type { CellId } from '../src/core/lib/ids.ts';
 import { nodeOfMember } from '../src/core/lib/ids.ts';
 import type { Config } from '../src/core/raft/types.ts';
 import type { CellHistory } from './checkers/logs.ts';
 import type { Cluster } from './cluster.ts';
-import { bothWays } from './partitions.ts';
+import { DRIFT_MAX } from './faults.ts';
+import { bothWays, type Path } from './partitions.ts';
 import type { Prng } from './prng.ts';
 import type { SimNode } from './sim-node.ts';
 
-export type Broken = 'dead' | 'paused' | 'cut' | 'deaf' | 'mute';
+export type Broken = 'dead' | 'paused' | 'asleep' | 'slow' | 'cut' | 'deaf' | 'mute';
+
+const WAYS: readonly Broken[] = ['dead', 'paused', 'asleep', 'slow', 'cut', 'deaf', 'mute'];
+/** Of each turn of a node that is slow for ever. */
+const SLOW_TURN_MS = 30;
 
 export interface Core {
   readonly cell: CellId;
@@ -35,13 +40,16 @@ export function healCore(cluster: Cluster, random: Prng): Core {
     nodes.push(node);
   }
   const broken = new Map<SimNode, Broken>();
-  for (const node of cluster.nodes) if (!nodes.includes(node)) broken.set(node, random.pick<Broken>(['dead', 'paused', 'cut', 'deaf', 'mute']));
+  for (const node of cluster.nodes) if (!nodes.includes(node)) broken.set(node, random.pick(WAYS));
   cluster.line('world', `healthy core: ${nodes.map(({ name }) => name).join(' ')}; ${[...broken].map(([{ name }, how]) => `${name} ${how}`).join(', ')}`);
   cluster.network.healAll();
   for (const [node, how] of broken) breakForEver(cluster, node, how);
   for (const node of nodes) {
     if (node.state === 'down') cluster.bootNode(node);
     cluster.resumeNode(node);
+    cluster.slowNode(node, 0);
+    const { rate } = node.clock;
+    cluster.setClockRate(node, Math.min(1 + DRIFT_MAX, Math.max(1 - DRIFT_MAX, rate)));
   }
   return { cell: history?.cell ?? ('' as CellId), nodes, broken };
 }
@@ -57,12 +65,17 @@ export function coreIsMajority(cluster: Cluster, core: Core): boolean {
 
 function breakForEver(cluster: Cluster, node: SimNode, how: Broken): void {
   const others = cluster.nodes.filter((other) => other !== node).map(({ id }) => id);
-  if (how === 'dead') cluster.crashNode(node, 'power');
-  else if (how === 'paused') cluster.pauseNode(node);
-  else if (node.state === 'down') cluster.bootNode(node);
-  const cuts = how === 'cut' ? bothWays([node.id], others) : others.flatMap((other) => (how === 'deaf' ? [[other, node.id]] : how === 'mute' ? [[node.id, other]] : []) as [NodeId, NodeId][]);
+  if (how === 'dead') {
+    cluster.crashNode(node, 'power');
+    return;
+  }
+  if (node.state === 'down') cluster.bootNode(node);
+  cluster.resumeNode(node);
+  if (how === 'paused') cluster.pauseNode(node);
+  if (how === 'asleep') cluster.suspendNode(node);
+  if (how === 'slow') cluster.slowNode(node, SLOW_TURN_MS);
+  const cuts: readonly Path[] = how === 'cut' ? bothWays([node.id], others) : how === 'deaf' ? others.map((other): Path => [other, node.id]) : how === 'mute' ? others.map((other): Path => [node.id, other]) : [];
   for (const [from, to] of cuts) cluster.network.cut(from, to);
-  if (how !== 'paused') cluster.resumeNode(node);
 }
 
 /** The committed configuration, and each later one that may yet win. */

@@ -32,15 +32,18 @@ interface Running {
 export class SimExecutor implements Executor {
   readonly #kernel: Kernel;
   readonly #process: Process;
+  readonly #modules: Process;
   readonly #node: NodeId;
   readonly #ledger: Ledger;
   readonly #random: Prng;
   readonly #running = new Map<Fence, Running>();
   #deadline: Timer | undefined;
 
-  constructor(kernel: Kernel, process: Process, node: NodeId, ledger: Ledger, random: Prng) {
+  /** @param modules what the machine runs beside the node: not paused with it, but asleep when the machine sleeps. */
+  constructor(kernel: Kernel, process: Process, modules: Process, node: NodeId, ledger: Ledger, random: Prng) {
     this.#kernel = kernel;
     this.#process = process;
+    this.#modules = modules;
     this.#node = node;
     this.#ledger = ledger;
     this.#random = random;
@@ -53,11 +56,11 @@ export class SimExecutor implements Executor {
     const running: Running = { execution, record, done, timer: undefined, timeout: undefined, stopping: '' };
     this.#running.set(fence, running);
     if (spec.action.type !== 'run') throw new Error(`the simulator cannot execute ${spec.action.type}`);
-    if (spec.timeoutMs > 0) running.timeout = this.#kernel.after(spec.timeoutMs, undefined, () => this.cancel(fence, 'grace', 'MODULE_TIMEOUT'));
+    if (spec.timeoutMs > 0) running.timeout = this.#modules.setTimer(spec.timeoutMs, () => this.cancel(fence, 'grace', 'MODULE_TIMEOUT'));
     const { kind, durationMs } = behaviourOf(spec.action.command);
     if (kind === 'hang') return;
     const ok = kind === 'ok' || kind === 'late' || (kind === 'flaky' && attempt > 1);
-    running.timer = this.#kernel.after(durationMs * this.#random.between(0.8, 1.2), undefined, () => this.#finish(running, ok));
+    running.timer = this.#modules.setTimer(durationMs * this.#random.between(0.8, 1.2), () => this.#finish(running, ok));
   }
 
   cancel(fence: Fence, mode: 'grace' | 'now', code: string): void {
@@ -66,7 +69,7 @@ export class SimExecutor implements Executor {
     if (mode === 'now') {
       running.stopping = code;
       running.timer?.cancel();
-      running.timer = this.#kernel.after(0, undefined, () => this.#stopped(running));
+      running.timer = this.#modules.setTimer(0, () => this.#stopped(running));
       return;
     }
     if (running.stopping !== '') return;
@@ -75,7 +78,7 @@ export class SimExecutor implements Executor {
     const delayMs = late ? GRACE_MS : this.#random.exponential(STOP_MEAN_MS);
     // A module that ignores SIGTERM may still finish by itself before the SIGKILL.
     const natural = running.timer;
-    running.timer = this.#kernel.after(Math.min(delayMs, GRACE_MS), undefined, () => {
+    running.timer = this.#modules.setTimer(Math.min(delayMs, GRACE_MS), () => {
       natural?.cancel();
       this.#stopped(running);
     });
@@ -84,7 +87,7 @@ export class SimExecutor implements Executor {
 
   setFenceDeadline(monotonicMs: number): void {
     this.#deadline?.cancel();
-    this.#deadline = this.#kernel.at(this.#process.virtualTimeOf(monotonicMs), undefined, () => {
+    this.#deadline = this.#modules.setTimer(monotonicMs - this.#process.now(), () => {
       for (const running of this.#running.values()) {
         if (!running.execution.spec.effectful) continue;
         running.stopping = 'MODULE_FENCED';

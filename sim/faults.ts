@@ -21,6 +21,19 @@ export interface FaultMix {
   readonly blackoutRate: number;
   readonly pauseEveryMs: number;
   readonly pauseMeanMs: number;
+  /** The machine sleeps: its monotonic clock stands still and nobody answers for it. */
+  readonly suspendEveryMs: number;
+  readonly suspendMeanMs: number;
+  /** Each turn of a slow node takes up to `slowTurnMs`. */
+  readonly slowEveryMs: number;
+  readonly slowMeanMs: number;
+  readonly slowTurnMs: number;
+  /** Each machine's clocks are fast or slow by up to this share. Above `DRIFT_MAX` no promise of S20 holds. */
+  readonly clockDrift: number;
+  /** Each machine's wall clock is wrong by up to this from the start. */
+  readonly clockOffsetMs: number;
+  readonly clockJumpEveryMs: number;
+  readonly clockJumpMaxMs: number;
   /** Duration of one write and sync. */
   readonly diskMeanMs: number;
 }
@@ -36,8 +49,21 @@ export const NO_FAULTS: FaultMix = {
   blackoutRate: 0,
   pauseEveryMs: 0,
   pauseMeanMs: 0,
+  suspendEveryMs: 0,
+  suspendMeanMs: 0,
+  slowEveryMs: 0,
+  slowMeanMs: 0,
+  slowTurnMs: 0,
+  clockDrift: 0,
+  clockOffsetMs: 0,
+  clockJumpEveryMs: 0,
+  clockJumpMaxMs: 0,
   diskMeanMs: 0.2,
 };
+
+/** Any two clocks then run within 10 % of each other (PROTOCOL §9, S20). */
+export const DRIFT_MAX = 0.045;
+const [SECOND_MS, MINUTE_MS, HOUR_MS] = [1000, 60_000, 3_600_000];
 
 export function drawFaults(random: Prng): FaultMix {
   const network = drawNetwork(random.fork('network'));
@@ -55,6 +81,23 @@ export function drawFaults(random: Prng): FaultMix {
     pauseEveryMs: pauses ? random.between(5000, 25_000) : 0,
     pauseMeanMs: random.between(100, 6000),
     diskMeanMs: random.pick([0.2, 2, 20]),
+    ...drawClocks(random.fork('clocks')),
+  };
+}
+
+type ClockFaults = 'suspendEveryMs' | 'suspendMeanMs' | 'slowEveryMs' | 'slowMeanMs' | 'slowTurnMs' | 'clockDrift' | 'clockOffsetMs' | 'clockJumpEveryMs' | 'clockJumpMaxMs';
+
+function drawClocks(random: Prng): Pick<FaultMix, ClockFaults> {
+  return {
+    suspendEveryMs: random.chance(0.25) ? random.between(8000, 30_000) : 0,
+    suspendMeanMs: random.pick([500, 3000, 15_000]),
+    slowEveryMs: random.chance(0.25) ? random.between(8000, 30_000) : 0,
+    slowMeanMs: random.between(1000, 10_000),
+    slowTurnMs: random.pick([2, 10, 30]),
+    clockDrift: random.pick([0, 0, 0.01, DRIFT_MAX, DRIFT_MAX, 0.3]),
+    clockOffsetMs: random.pick([0, 0, SECOND_MS, HOUR_MS]),
+    clockJumpEveryMs: random.chance(0.25) ? random.between(8000, 30_000) : 0,
+    clockJumpMaxMs: random.pick([SECOND_MS, MINUTE_MS, HOUR_MS]),
   };
 }
 

@@ -3,14 +3,24 @@
  * nothing else runs, so one seed gives one history. No promises are involved: the loop is synchronous.
  *
  * A `Process` is one incarnation of a node. Events owned by it never fire after it died (a crash is that simple), and
- * are held while it is paused, as with SIGSTOP: time goes on and everything arrives at once when it resumes.
+ * are held while it is paused, as with SIGSTOP: time goes on and everything arrives at once when it resumes. On a machine
+ * that sleeps its timers stand still instead. On a slow one each turn takes time, and what comes meanwhile queues.
  */
 import { Heap } from '../src/core/lib/heap.ts';
 import type { Clock, Timer } from '../src/ports/clock.ts';
+import { EXACT_CLOCK, MachineClock, type ClockShape } from './machine-clock.ts';
 import { TraceHash } from './trace.ts';
+
+export { WALL_EPOCH_MS } from './machine-clock.ts';
 
 /** More than this many deferred calls after one event means that they feed each other for ever. */
 export const DEFERRED_PER_EVENT_MAX = 100_000;
+
+/**
+ * No timer is shorter, unless it is 0. Clocks that run at another rate are rounded, so a timer may fire when its clock
+ * shows a hair less than it should: whoever then waits for the rest must not find time standing still.
+ */
+const TIMER_MIN_MS = 0.001;
 
 /** One thing that will happen. */
 export interface Scheduled {
@@ -19,6 +29,8 @@ export interface Scheduled {
   sequence: number;
   /** Undefined once cancelled; it is then skipped when its turn comes. */
   fire: (() => void) | undefined;
+  /** Of a timer of a process: what its machine had slept when the timer was set. */
+  sleptMs: number | undefined;
 }
 
 interface KernelEvent extends Scheduled, Timer {
@@ -64,15 +76,16 @@ export class Kernel {
     return this.at(this.#now + Math.max(0, delayMs), owner, fire);
   }
 
-  at(time: number, owner: Process | undefined, fire: () => void): Timer {
-    const event = new Event(Math.max(time, this.#now), (this.#sequence += 1), owner, fire);
+  at(time: number, owner: Process | undefined, fire: () => void, sleptMs?: number): Timer {
+    const event = new Event(Math.max(time, this.#now), (this.#sequence += 1), owner, fire, sleptMs);
     this.#heap.push(event);
     return event;
   }
 
-  /** For `Process.resume`: an event that was held fires now, unless it is cancelled before its turn comes. */
-  release(event: Scheduled): void {
-    event.time = this.#now;
+  /** For `Process.resume`: an event that was held fires now, a timer after what it slept; unless cancelled before. */
+  release(event: Scheduled, sleptMs: number): void {
+    event.time = event.sleptMs === undefined ? this.#now : Math.max(this.#now, event.time + sleptMs - event.sleptMs);
+    if (event.sleptMs !== undefined) event.sleptMs = sleptMs;
     event.sequence = this.#sequence += 1;
     this.#heap.push(event as KernelEvent);
   }
@@ -114,7 +127,15 @@ export class Kernel {
       owner.hold(event);
       return;
     }
+    if (event.sleptMs !== undefined && event.sleptMs !== owner?.sleptMs) {
+      this.release(event, owner?.sleptMs ?? 0);
+      return;
+    }
     this.#now = event.time;
+    if (owner?.busy === true) {
+      owner.queue(event);
+      return;
+    }
     this.#turn += 1;
     this.hash.number(event.time);
     this.hash.number(event.sequence);
@@ -144,11 +165,21 @@ export class Kernel {
   /** Runs `fire` now as part of `owner`: not at all if it is dead, when it resumes if it is paused. */
   runAs(owner: Process, fire: () => void): void {
     if (!owner.alive) return;
-    if (owner.paused) owner.hold(new Event(this.#now, 0, owner, fire));
-    else this.#call(owner, fire);
+    const event = owner.paused || owner.busy ? new Event(this.#now, 0, owner, fire, undefined) : undefined;
+    if (event === undefined) this.#call(owner, fire);
+    else if (owner.paused) owner.hold(event);
+    else owner.queue(event);
+  }
+
+  /** For `Process`: a turn that had to wait. */
+  takeTurn(owner: Process, event: Scheduled): void {
+    const { fire } = event;
+    event.fire = undefined;
+    if (fire !== undefined) this.#call(owner, fire);
   }
 
   #call(owner: Process | undefined, fire: () => void): void {
+    owner?.tookTurn();
     if (owner === undefined || this.onCrash === undefined) {
       fire();
       return;
@@ -166,8 +197,10 @@ class Event implements KernelEvent {
   sequence: number;
   readonly owner: Process | undefined;
   fire: (() => void) | undefined;
+  sleptMs: number | undefined;
 
-  constructor(time: number, sequence: number, owner: Process | undefined, fire: () => void) {
+  constructor(time: number, sequence: number, owner: Process | undefined, fire: () => void, sleptMs: number | undefined) {
+    this.sleptMs = sleptMs;
     this.time = time;
     this.sequence = sequence;
     this.owner = owner;
@@ -179,33 +212,27 @@ class Event implements KernelEvent {
   }
 }
 
-/** How a node's clocks differ from virtual time. */
-export interface ClockShape {
-  /** Added to virtual time by the monotonic clock, so that no two nodes agree by accident. */
-  readonly monotonicOffsetMs: number;
-  /** Added to the simulation's epoch by the wall clock. */
-  readonly wallOffsetMs: number;
-  /** Ticks of this node's clocks per virtual ms; 1 = exact. */
-  readonly rate: number;
-}
-
-export const EXACT_CLOCK: ClockShape = { monotonicOffsetMs: 0, wallOffsetMs: 0, rate: 1 };
-/** 2026-01-01, so that stamps look like stamps. */
-export const WALL_EPOCH_MS = Date.UTC(2026, 0, 1);
-
 /** One incarnation of a node, with its clock. */
 export class Process implements Clock {
   readonly name: string;
   readonly #kernel: Kernel;
-  readonly #shape: ClockShape;
+  /** Each process counts its monotonic time from an origin of its own. */
+  readonly #originMs: number;
+  readonly #machine: MachineClock;
   #alive = true;
   #paused = false;
   readonly #held: Scheduled[] = [];
+  #turnCostMs = 0;
+  #busyUntil = 0;
+  readonly #queue: Scheduled[] = [];
+  #nextDue = false;
 
-  constructor(kernel: Kernel, name: string, shape: ClockShape = EXACT_CLOCK) {
+  /** @param machine the clock of the machine that it runs on; without it, one of its own. */
+  constructor(kernel: Kernel, name: string, shape: ClockShape = EXACT_CLOCK, machine: MachineClock = new MachineClock({ ...shape, monotonicOffsetMs: 0 })) {
     this.name = name;
     this.#kernel = kernel;
-    this.#shape = shape;
+    this.#originMs = shape.monotonicOffsetMs;
+    this.#machine = machine;
   }
 
   get alive(): boolean {
@@ -217,16 +244,17 @@ export class Process implements Clock {
   }
 
   now(): number {
-    return this.#kernel.now * this.#shape.rate + this.#shape.monotonicOffsetMs;
+    return this.#machine.monotonic(this.#kernel.now) + this.#originMs;
   }
 
   wall(): number {
-    return WALL_EPOCH_MS + this.#kernel.now * this.#shape.rate + this.#shape.wallOffsetMs;
+    return this.#machine.wall(this.#kernel.now);
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
     if (!Number.isFinite(delayMs)) throw new RangeError(`timer of ${delayMs} ms`);
-    return this.#kernel.after(delayMs / this.#shape.rate, this, callback);
+    const virtualMs = delayMs <= 0 ? 0 : Math.max(TIMER_MIN_MS, delayMs / this.#machine.rate);
+    return this.#kernel.at(this.#kernel.now + virtualMs, this, callback, this.#machine.sleptMs);
   }
 
   defer(callback: () => void): void {
@@ -237,12 +265,7 @@ export class Process implements Clock {
     this.#kernel.settle(this, callback);
   }
 
-  /** Virtual ms at which this node's monotonic clock shows `monotonicMs`. */
-  virtualTimeOf(monotonicMs: number): number {
-    return (monotonicMs - this.#shape.monotonicOffsetMs) / this.#shape.rate;
-  }
-
-  /** For the world (disk, network, supervisor): runs `callback` as part of this process, at once unless it is paused. */
+  /** For the world (disk, network, supervisor): runs `callback` as part of this process, at once unless it is paused or busy. */
   run(callback: () => void): void {
     this.#kernel.runAs(this, callback);
   }
@@ -251,21 +274,63 @@ export class Process implements Clock {
   kill(): void {
     this.#alive = false;
     this.#held.length = 0;
+    this.#queue.length = 0;
   }
 
   pause(): void {
     this.#paused = true;
   }
 
-  /** Everything that was held fires now, in its old order. */
+  /** Everything that was held fires now, in its old order; timers later, if the machine slept. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    for (const event of this.#held.splice(0)) this.#kernel.release(event);
+    for (const event of this.#held.splice(0)) this.#kernel.release(event, this.#machine.sleptMs);
+    if (this.#queue.length > 0) this.#next();
   }
 
-  /** Kernel only. */
+  // ── A slow machine ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** From now on each turn takes so long: what comes meanwhile waits for its turn. 0 = none, as is usual. */
+  slowDown(turnCostMs: number): void {
+    this.#turnCostMs = turnCostMs;
+  }
+
+  get busy(): boolean {
+    return this.#queue.length > 0 || this.#busyUntil > this.#kernel.now;
+  }
+
+  #next(): void {
+    if (this.#nextDue) return;
+    this.#nextDue = true;
+    this.#kernel.at(this.#busyUntil, undefined, () => {
+      this.#nextDue = false;
+      if (this.#paused || !this.#alive) return;
+      let event = this.#queue.shift();
+      while (event !== undefined && event.fire === undefined) event = this.#queue.shift();
+      if (event === undefined) return;
+      this.#kernel.takeTurn(this, event);
+      if (this.#queue.length > 0) this.#next();
+    });
+  }
+
+  // ── Kernel only ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  get sleptMs(): number {
+    return this.#machine.sleptMs;
+  }
+
   hold(event: Scheduled): void {
     this.#held.push(event);
+  }
+
+  queue(event: Scheduled): void {
+    this.#queue.push(event);
+    this.#next();
+  }
+
+  /** Calls within one turn are one turn. */
+  tookTurn(): void {
+    if (this.#turnCostMs > 0) this.#busyUntil = Math.max(this.#busyUntil, this.#kernel.now + this.#turnCostMs);
   }
 }

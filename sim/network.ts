@@ -18,6 +18,8 @@ export interface Host {
   /** Hosts of one segment hear each other's mDNS. */
   readonly segment: number;
   powered: boolean;
+  /** The machine sleeps: nothing gets through to it or from it. */
+  asleep: boolean;
   /** The process that listens there, if any. */
   transport: SimTransport | undefined;
   messagesSent: number;
@@ -74,7 +76,7 @@ export class Network {
 
   addHost(id: NodeId, segment = 0): Host {
     const index = this.hosts.length;
-    const host: Host = { id, index, address: `/sim/${index}`, segment, powered: true, transport: undefined, messagesSent: 0, bytesSent: 0 };
+    const host: Host = { id, index, address: `/sim/${index}`, segment, powered: true, asleep: false, transport: undefined, messagesSent: 0, bytesSent: 0 };
     this.hosts.push(host);
     this.#byId.set(id, host);
     return host;
@@ -108,6 +110,22 @@ export class Network {
     if (how === 'power') for (const peer of this.hosts) if (peer !== host) this.#noticeLater(host, peer);
   }
 
+  /** The machine sleeps: it acknowledges nothing and answers nobody, so its peers find out after a while. */
+  sleep(id: NodeId): void {
+    const host = this.host(id);
+    host.asleep = true;
+    for (const peer of this.hosts) if (peer !== host) this.#noticeLater(host, peer);
+  }
+
+  wake(id: NodeId): void {
+    const host = this.host(id);
+    host.asleep = false;
+    for (const peer of this.hosts) {
+      this.#pathIsFree(host, peer);
+      this.#pathIsFree(peer, host);
+    }
+  }
+
   /** Nothing that `from` sends reaches `to` until `heal`. */
   cut(from: NodeId, to: NodeId): void {
     const [a, b] = [this.host(from), this.host(to)];
@@ -118,7 +136,10 @@ export class Network {
 
   heal(from: NodeId, to: NodeId): void {
     const [a, b] = [this.host(from), this.host(to)];
-    if (!this.#blocked.delete(pathKey(a, b))) return;
+    if (this.#blocked.delete(pathKey(a, b))) this.#pathIsFree(a, b);
+  }
+
+  #pathIsFree(a: Host, b: Host): void {
     for (const end of this.#endsOf(a, b)) {
       if (end.owner.host === a && end.open) end.retransmit();
       // The side that gave up meanwhile answers the other's next segment with a reset.
@@ -131,7 +152,7 @@ export class Network {
   }
 
   isBlocked(from: Host, to: Host): boolean {
-    return this.#blocked.size > 0 && this.#blocked.has(pathKey(from, to));
+    return from.asleep || to.asleep || (this.#blocked.size > 0 && this.#blocked.has(pathKey(from, to)));
   }
 
   path(from: Host, to: Host): NetworkPath {

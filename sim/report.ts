@@ -14,6 +14,11 @@ function formatFaults(faults: Readonly<Record<string, number>>): string {
   return fired.map(([name, count]) => `${name} ${count}`).join(', ') || 'none';
 }
 
+/** What is kept of one run of many. */
+export interface Outcome extends Pick<SimResult, 'figures' | 'violation'> {
+  readonly options: { readonly seed: string };
+}
+
 /** Sums over a sweep. */
 export class Totals {
   seeds = 0;
@@ -27,7 +32,7 @@ export class Totals {
   readonly faults: Record<string, number> = {};
   readonly violations: { readonly seed: string; readonly invariant: string }[] = [];
 
-  add({ options, figures, violation }: SimResult): void {
+  add({ options, figures, violation }: Outcome): void {
     this.seeds += 1;
     this.virtualMs += figures.virtualMs;
     this.wallMs += figures.wallMs;
@@ -41,11 +46,12 @@ export class Totals {
   }
 }
 
-export function formatTotals(totals: Totals): string {
-  const { seeds, virtualMs, wallMs, runs, results, elections, cornered, split, violations } = totals;
+/** @param elapsedMs wall time; less than the sum over the seeds when several processes were at work. */
+export function formatTotals(totals: Totals, elapsedMs = totals.wallMs): string {
+  const { seeds, virtualMs, runs, results, elections, cornered, split, violations } = totals;
   const list = violations.map(({ seed, invariant }) => `${seed} (${invariant})`).join(', ');
   return [
-    `seeds ${seeds}, virtual ${(virtualMs / 3_600_000).toFixed(2)} h, wall ${(wallMs / 1000).toFixed(1)} s, ${Math.round(virtualMs / wallMs)} virtual s per wall s`,
+    `seeds ${seeds}, virtual ${(virtualMs / 3_600_000).toFixed(2)} h, wall ${(elapsedMs / 1000).toFixed(1)} s, ${Math.round(virtualMs / elapsedMs)} virtual s per wall s`,
     `runs ${runs}, results ${results}, elections ${elections}, without a liveness phase: two cells ${split}, cornered ${cornered}; faults ${formatFaults(totals.faults)}`,
     violations.length === 0 ? 'violations none' : `violations ${violations.length}: ${list}`,
   ].join('\n');

@@ -6,6 +6,7 @@ import type { NodeView } from './checkers/checker.ts';
 import type { SimDisk } from './disk.ts';
 import type { SimExecutor } from './executor.ts';
 import type { Process } from './kernel.ts';
+import { MachineClock } from './machine-clock.ts';
 import { SyncedLog } from './synced-log.ts';
 import type { SimTransport } from './transport.ts';
 
@@ -14,6 +15,8 @@ export type NodeState = 'up' | 'paused' | 'down';
 /** What exists only while a process runs. */
 export interface Incarnation {
   readonly process: Process;
+  /** What else runs on the machine: the supervisor and the modules. */
+  readonly modules: Process;
   readonly runtime: NodeRuntime;
   readonly transport: SimTransport;
   readonly executor: SimExecutor;
@@ -25,8 +28,11 @@ export class SimNode implements NodeView {
   readonly index: number;
   readonly #onSynced: (log: SyncedLog) => void;
   readonly #synced: SyncedLog;
+  readonly clock = new MachineClock();
   disk: SimDisk;
   boot = 0;
+  /** Of each turn of the node; more than 0 on a slow machine. */
+  turnCostMs = 0;
   /** Called when this node writes or syncs next. */
   onDiskWrite: (() => void) | undefined;
   incarnation: Incarnation | undefined;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import { Kernel, Process } from '../../sim/kernel.ts';
+import { EXACT_CLOCK, MachineClock, WALL_EPOCH_MS } from '../../sim/machine-clock.ts';
 import { Prng } from '../../sim/prng.ts';
 
 test('events fire in the order of time, then of scheduling', () => {
@@ -69,7 +70,6 @@ test('a skewed clock runs at its own rate from its own origin', () => {
   kernel.run(20);
   assert.equal(firedAt, 5);
   assert.equal(process.now(), 1040);
-  assert.equal(process.virtualTimeOf(1040), 20);
 });
 
 test('a process that throws is reported as a crash of that process', () => {
@@ -106,4 +106,75 @@ test('the same events give the same hash', () => {
   };
   assert.equal(digest('1'), digest('1'));
   assert.notEqual(digest('1'), digest('2'));
+});
+
+test('a machine that sleeps: monotonic time and timers stand still, the wall clock goes on, what came is there at once', () => {
+  const kernel = new Kernel();
+  const machine = new MachineClock();
+  const process = new Process(kernel, 'a', EXACT_CLOCK, machine);
+  const seen: [string, number, number][] = [];
+  const note = (what: string) => (): void => void seen.push([what, kernel.now, process.now()]);
+  process.setTimer(5, note('due before'));
+  process.setTimer(20, note('due in sleep'));
+  process.setTimer(500, note('due after'));
+  kernel.at(50, undefined, () => process.run(note('message')));
+  kernel.at(10, undefined, () => {
+    process.pause();
+    machine.sleep(kernel.now);
+  });
+  kernel.at(110, undefined, () => {
+    machine.wake(kernel.now);
+    process.resume();
+    process.setTimer(1, note('set after'));
+  });
+  kernel.run(1000);
+  assert.deepEqual(seen, [['due before', 5, 5], ['message', 110, 10], ['set after', 111, 11], ['due in sleep', 120, 20], ['due after', 600, 500]]);
+  assert.equal(process.now(), 900);
+  assert.equal(process.wall(), WALL_EPOCH_MS + 1000);
+});
+
+test('clocks that change their rate do not jump; a wall clock that is set does, alone', () => {
+  const clock = new MachineClock({ monotonicOffsetMs: 7, wallOffsetMs: 100, rate: 0.5 });
+  assert.equal(clock.monotonic(100), 57);
+  clock.setRate(100, 2);
+  assert.equal(clock.monotonic(100), 57);
+  assert.equal(clock.monotonic(110), 77);
+  clock.jump(-1000);
+  assert.equal(clock.monotonic(110), 77);
+  assert.equal(clock.wall(110), WALL_EPOCH_MS + 100 + 50 + 20 - 1000);
+});
+
+test('on a slow machine each turn takes its time, in order, and what was cancelled meanwhile does not happen', () => {
+  const kernel = new Kernel();
+  const process = new Process(kernel, 'a');
+  const seen: [string, number][] = [];
+  const note = (what: string) => (): void => void seen.push([what, kernel.now]);
+  process.slowDown(10);
+  process.setTimer(1, () => {
+    note('first')();
+    process.defer(note('deferred'));
+  });
+  const cancelled = process.setTimer(2, note('cancelled'));
+  kernel.at(3, undefined, () => process.run(note('message')));
+  process.setTimer(4, note('second'));
+  kernel.at(5, undefined, () => cancelled.cancel());
+  kernel.at(35, undefined, () => process.slowDown(0));
+  process.setTimer(50, note('third'));
+  process.setTimer(50.5, note('fourth'));
+  kernel.run(100);
+  assert.deepEqual(seen, [['first', 1], ['deferred', 1], ['message', 11], ['second', 21], ['third', 50], ['fourth', 50.5]]);
+});
+
+test('a slow process that is paused goes on with what waited; one that died does not', () => {
+  for (const dies of [false, true]) {
+    const kernel = new Kernel();
+    const process = new Process(kernel, 'a');
+    const seen: number[] = [];
+    process.slowDown(10);
+    for (let i = 0; i < 3; i += 1) process.setTimer(1, () => seen.push(kernel.now));
+    kernel.at(5, undefined, () => (dies ? process.kill() : process.pause()));
+    kernel.at(100, undefined, () => process.resume());
+    kernel.run(1000);
+    assert.deepEqual(seen, dies ? [1] : [1, 100, 110]);
+  }
 });

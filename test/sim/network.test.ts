@@ -281,3 +281,25 @@ test('a clogged path holds up every channel in its direction, at most 5 s', () =
   assert.deepEqual(lab.take(b).sort(), ['raft a first', 'work a second']);
   assert.equal(lab.network.figures.clogs, 1);
 });
+
+test('a machine that sleeps hears nothing until it wakes, and is found gone meanwhile', () => {
+  const lab = settled();
+  lab.peer(b).process.pause();
+  lab.network.sleep(b);
+  lab.send(a, b, 'kept');
+  lab.run(1500);
+  lab.network.wake(b);
+  lab.peer(b).process.resume();
+  lab.run(10);
+  assert.deepEqual([lab.take(a), lab.take(b)], [[], ['raft a kept']]);
+  lab.peer(b).process.pause();
+  lab.network.sleep(b);
+  lab.send(a, b, 'lost');
+  lab.run(7000);
+  assert.deepEqual(lab.take(a), ['down b']);
+  lab.network.wake(b);
+  lab.peer(b).process.resume();
+  lab.run(5000);
+  assert.deepEqual(lab.take(a), ['up b boot1']);
+  assert.ok(!lab.take(b).includes('raft a lost'));
+});
