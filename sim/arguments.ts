@@ -156,7 +156,8 @@ function readOptions(argv: readonly string[]): Map<string, string[]> {
 }
 
 function unknown(argument: string, head: string): string {
-  const near = head.startsWith('-') ? suggest(head, Object.keys(OPTIONS), ALIASES) : suggest(`--${head}`, Object.keys(OPTIONS), ALIASES);
+  const dashed = head.startsWith('-') ? head : `--${head}`;
+  const near = Object.hasOwn(OPTIONS, dashed) ? dashed : suggest(dashed, Object.keys(OPTIONS), ALIASES);
   return `unknown argument ${JSON.stringify(argument)}${near === undefined ? '' : `, did you mean ${near}?`}`;
 }
 

@@ -14,6 +14,7 @@ import { Checkers } from './checkers/index.ts';
 import type { Invariant } from './checkers/checker.ts';
 import { SimDisk, type SimDiskInit } from './disk.ts';
 import { SimExecutor } from './executor.ts';
+import type { HistoryEvent } from './history/events.ts';
 import { Kernel, Process } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import { EXACT_CLOCK, type ClockShape } from './machine-clock.ts';
@@ -65,6 +66,8 @@ export class Cluster {
   boots = 0;
   /** On the bulk channel: pieces of snapshots and their answers. */
   snapshotMessages = 0;
+  /** What clients ask and are told, when somebody wants to see it. */
+  onClient: ((event: HistoryEvent) => void) | undefined;
   readonly #byId: ReadonlyMap<NodeId, SimNode>;
 
   constructor(init: ClusterInit) {
@@ -268,7 +271,7 @@ export class Cluster {
   #synced(log: SyncedLog): void {
     if (log.cell === '' || log.member === '') return;
     this.checkers.elections.synced(log.cell, log.member, log.hard.term, log.hard.votedFor);
-    this.checkers.disks.covered(log.cell, log.member, log.lastIndex);
+    this.checkers.disks.covered(log.cell, log.member, log);
   }
 
   #note(node: SimNode, note: Note): void {

@@ -1,6 +1,6 @@
 /** `npm run sim`: one seed, a range of seeds, as many as fit into some minutes, or somebody's own pipeline. */
 import { parseArguments, USAGE, type MainArguments } from './arguments.ts';
-import { EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
+import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
 import { formatTotals, Totals } from './report.ts';
 import { runSeed } from './seed-run.ts';
 
@@ -20,7 +20,7 @@ function* seedsOf(args: MainArguments): Generator<string> {
 function runSeeds(args: MainArguments): number {
   const many = args.sweepMinutes !== undefined || args.seeds.length > 1;
   const totals = new Totals();
-  let exitCode = 0;
+  let exitCode = EXIT_OK;
   let paged = false;
   for (const seed of seedsOf(args)) {
     const result = runSeed(paged ? { ...args, html: undefined } : args, seed, many && !args.verbose, print);
@@ -31,6 +31,7 @@ function runSeeds(args: MainArguments): number {
     if (!args.keepGoing) break;
   }
   if (many) print(formatTotals(totals));
+  if (many && args.html !== undefined && !paged) print(`page      none: no seed failed, so ${args.html} was not written`);
   return exitCode;
 }
 
@@ -44,11 +45,16 @@ async function main(): Promise<number> {
   }
   if (args.help) {
     print(USAGE);
-    return 0;
+    return EXIT_OK;
   }
   if (args.pipeline === undefined) return runSeeds(args);
   const { runPipeline } = await import('./own-pipeline/main.ts');
   return runPipeline(args, args.pipeline, print);
 }
 
+// Whoever reads the timeline through `head` has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT_OK);
+});
 process.exitCode = await main();

@@ -1,5 +1,6 @@
 /** One seed for people: its options, its timeline, its page, its figures, and how to see it again. */
 import type { MainArguments } from './arguments.ts';
+import type { PageOutcome } from './html/recording.ts';
 import { describeOptions, drawOptions, type SimArguments } from './options.ts';
 import { formatFigures } from './report.ts';
 import { Simulation, type SimResult } from './run.ts';
@@ -38,7 +39,7 @@ export function runSeed(args: MainArguments, seed: string, quiet: boolean, print
   const result = simulateSeed(args, seed, tells ? teller : undefined);
   if (result.violation === undefined) {
     if (!quiet) print(formatFigures(result));
-    if (tells) teller.writePage(result.violation, [formatFigures(result)]);
+    if (tells) teller.writePage(pageOutcome(result));
     return result;
   }
   // The same history once more, this time with somebody who tells it.
@@ -48,7 +49,11 @@ export function runSeed(args: MainArguments, seed: string, quiet: boolean, print
   witness.printViolation(result.violation);
   print(`options   ${options}`);
   print(`figures   ${formatFigures(result)}`);
-  witness.writePage(result.violation, [formatFigures(result)]);
+  witness.writePage(pageOutcome(result));
   print(`replay    ${title.replay} --trace`);
   return result;
+}
+
+function pageOutcome(result: SimResult): PageOutcome {
+  return { violation: result.violation, outcome: { kind: 'good', text: '✓ No invariant was violated.' }, summary: [formatFigures(result)] };
 }

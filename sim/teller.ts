@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import type { MainArguments } from './arguments.ts';
 import type { Cluster, Violation } from './cluster.ts';
 import { renderPage } from './html/page.ts';
-import { Recording, type PageTitle } from './html/recording.ts';
+import { Recording, type PageOutcome, type PageTitle } from './html/recording.ts';
+import { isQuiet } from './timeline/events.ts';
 import { formatEvent, LastEvents, legend } from './timeline/format.ts';
 import { Timeline } from './timeline/timeline.ts';
 
@@ -32,7 +33,7 @@ export class Teller {
     if (trace !== 'off') {
       this.#print(legend(cluster.nodes.length));
       timeline.listen((event) => {
-        if (event.kind !== 'detail' || trace === 'all') this.#print(formatEvent(event, this.#colour));
+        if (!isQuiet(event) || trace === 'all') this.#print(formatEvent(event, this.#colour));
       });
     }
     if (html !== undefined) this.#recording = new Recording(cluster, timeline);
@@ -48,11 +49,10 @@ export class Teller {
     this.#print(`✗ violation of ${invariant} at ${(time / 1000).toFixed(4)} s: ${message}`);
   }
 
-  /** @param summary lines with what came out. */
-  writePage(violation: Violation | undefined, summary: readonly string[]): void {
+  writePage(outcome: PageOutcome): void {
     const { html } = this.#wishes;
     if (html === undefined || this.#recording === undefined) return;
-    const page = renderPage(this.#recording.finish(this.#title, violation, summary));
+    const page = renderPage(this.#recording.finish(this.#title, outcome));
     writeFileSync(html, page);
     this.#print(`page      ${html} (${Math.ceil(page.length / 1024)} KiB)`);
   }

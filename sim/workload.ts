@@ -87,7 +87,7 @@ export class Workload {
     this.#mix = mix;
     this.#random = random;
     this.#curious = random.fork('curious');
-    this.#recorder = new Recorder({ now: () => cluster.kernel.now });
+    this.#recorder = new Recorder({ now: () => cluster.kernel.now, onEvent: (event) => cluster.onClient?.(event) });
     this.#clients = Array.from({ length: CLIENTS }, (_, index) => new SimClient(this.#recorder, `c${index + 1}`));
     this.#prober = new SimClient(this.#recorder, 'prober');
   }

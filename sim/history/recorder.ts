@@ -6,6 +6,8 @@ export interface RecorderInit {
   readonly now: () => number;
   /** Gets each event as one line of JSON when it happens, e.g. to append it to a file that survives a crash. */
   readonly sink?: (line: string) => void;
+  /** Gets each event when it happens. */
+  readonly onEvent?: (event: HistoryEvent) => void;
 }
 
 /** An operation under way. Ends once; what comes later is ignored, since its client was not there any more. */
@@ -45,5 +47,6 @@ export class Recorder {
   #push(event: HistoryEvent): void {
     this.#events.push(event);
     this.#init.sink?.(JSON.stringify(event));
+    this.#init.onEvent?.(event);
   }
 }

@@ -8,7 +8,7 @@ export const LINK_STATES = ['open', 'cut', 'clogged'] as const;
 export const MODULE_PHASES = ['waiting', 'ready', 'claimed', 'succeeded', 'failed', 'skipped', 'cancelled'] as const;
 export const RUN_PHASES = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
 export const EXECUTION_ENDS = ['running', 'succeeded', 'failed', 'stopped', 'killed'] as const;
-export const EVENT_KINDS = ['fault', 'heal', 'leader', 'members', 'plan', 'result', 'run', 'client', 'note', 'violation'] as const satisfies readonly EventKind[];
+export const EVENT_KINDS = ['fault', 'heal', 'leader', 'members', 'plan', 'result', 'run', 'client', 'read', 'note', 'violation'] as const satisfies readonly EventKind[];
 
 /** Index into `ReplayData.cells`; -1 = in none. */
 export type NodeChange = readonly [time: number, node: number, state: number, role: number, term: number, cell: number, commitIndex: number];
@@ -38,7 +38,9 @@ export interface ReplayData {
   readonly options: string;
   /** Shell command that shows the same again. */
   readonly replay: string;
-  /** Lines with what came out. */
+  /** What came out, in one line. */
+  readonly outcome: { readonly kind: 'good' | 'wait' | 'bad'; readonly text: string };
+  /** More lines with what came out. */
   readonly summary: readonly string[];
   readonly fromMs: number;
   readonly toMs: number;

@@ -21,6 +21,14 @@ const LINK_CHANGES_MAX = 60_000;
 const EVENTS_MAX = 15_000;
 const EVENT_TEXT_MAX = 400;
 
+/** What a run came to, for the page. */
+export interface PageOutcome {
+  readonly violation: Violation | undefined;
+  /** When nothing was violated. */
+  readonly outcome: ReplayData['outcome'];
+  readonly summary: readonly string[];
+}
+
 export interface PageTitle {
   readonly seed: string;
   readonly options: string;
@@ -58,7 +66,7 @@ export class Recording {
     this.#sample();
   }
 
-  finish({ seed, options, replay }: PageTitle, violation: Violation | undefined, summary: readonly string[]): ReplayData {
+  finish({ seed, options, replay }: PageTitle, { violation, outcome, summary }: PageOutcome): ReplayData {
     this.#sample();
     const fromMs = Math.max(this.#beganAt, this.#nodes.completeFrom, this.#links.completeFrom, this.#events.completeFrom, this.#work.completeFrom);
     const toMs = this.#timeline.now;
@@ -70,9 +78,10 @@ export class Recording {
       seed,
       options,
       replay,
+      outcome,
       summary,
-      fromMs,
-      toMs,
+      fromMs: tenths(fromMs),
+      toMs: Math.ceil(toMs * 10) / 10,
       cuts,
       nodes: this.#cluster.nodes.map(({ name }) => name),
       cells: this.#cells.map((cell) => cell.slice(0, 8)),
@@ -84,7 +93,7 @@ export class Recording {
       moduleChanges: moduleChanges.map(rounded),
       executions,
       traffic: this.#traffic.data(),
-      violation: violation === undefined ? null : { time: violation.time - this.#timeline.originMs, invariant: violation.invariant, message: violation.message },
+      violation: violation === undefined ? null : { time: tenths(violation.time - this.#timeline.originMs), invariant: violation.invariant, message: violation.message },
     };
   }
 
@@ -168,5 +177,9 @@ function roleOf({ replica, runtime }: SimNode): number {
 
 /** A tenth of a ms is enough. */
 function rounded<T extends readonly [time: number, ...rest: unknown[]]>([time, ...rest]: T): T {
-  return [Math.round(time * 10) / 10, ...rest] as unknown as T;
+  return [tenths(time), ...rest] as unknown as T;
+}
+
+function tenths(time: number): number {
+  return Math.round(time * 10) / 10;
 }

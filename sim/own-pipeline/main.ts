@@ -79,7 +79,14 @@ function play(args: MainArguments, given: PipelineArguments, init: OwnRunInit, p
   if (violation !== undefined) teller.printViolation(violation);
   if (args.trace !== 'off') print('');
   for (const line of lines) print(line);
-  teller.writePage(violation, lines.map((line) => line.replace(/ {2,}/, ': ')));
+  const exitCode = exitCodeFor(own);
+  const kind = exitCode === EXIT_OK ? 'good' : exitCode === EXIT_PENDING ? 'wait' : 'bad';
+  teller.writePage({ violation, outcome: { kind, text: (lines[0] ?? '').replace(/^result +/, '') }, summary: lines.slice(1).map((line) => line.replace(/ {2,}/, ': ')) });
+  return exitCode;
+}
+
+function exitCodeFor(own: OwnRun): number {
+  const { violation } = own.cluster;
   if (violation !== undefined) return exitCodeOf(violation.invariant);
   if (own.durationMs === undefined) return EXIT_PENDING;
   return own.record()?.phase === 'succeeded' ? EXIT_OK : EXIT_RUN_FAILED;

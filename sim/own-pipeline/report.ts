@@ -53,7 +53,7 @@ function workRows({ cluster, runId }: OwnRun, record: RunRecord | undefined): [s
     count += 1;
     byModule.set(execution.name, [...(byModule.get(execution.name) ?? []), execution]);
   }
-  const again = [...byModule].filter(([, executions]) => executions.length > 1).map(([name, executions]) => `${name} (${executions.map(executionText).join(', then ')})`);
+  const again = [...byModule].filter(([, executions]) => executions.length > 1).map(([name, executions]) => `${name} (${executions.map((execution) => executionText(execution, record)).join(', then ')})`);
   const recorded = record.modules.filter(({ phase }) => phase === 'succeeded').length;
   const extra = count - byModule.size;
   return [
@@ -62,8 +62,8 @@ function workRows({ cluster, runId }: OwnRun, record: RunRecord | undefined): [s
   ];
 }
 
-function executionText({ node, end, ok }: ExecutionRecord): string {
-  const how = end === 'finished' ? (ok ? '' : ' failed') : end === 'killed' ? ' died with it' : end === 'running' ? ' still running' : ' stopped';
+function executionText({ node, end, ok, module, fence }: ExecutionRecord, record: RunRecord): string {
+  const how = record.modules[module]?.acceptedFence === fence ? ' recorded' : end === 'finished' ? (ok ? ' not needed' : ' failed') : end === 'killed' ? ' died with it' : end === 'running' ? ' still running' : ' stopped';
   return `${readable(node)}${how}`;
 }
 

@@ -1,6 +1,6 @@
 /** One aligned line per event: virtual time, how the nodes stand, whose doing it was, what happened. */
 import { styleText } from 'node:util';
-import type { EventKind, TimelineEvent } from './events.ts';
+import { isQuiet, type EventKind, type TimelineEvent } from './events.ts';
 import { LEGEND } from './strip.ts';
 
 /** Lines before a violation that are shown with it. */
@@ -15,6 +15,7 @@ const words: Readonly<Record<EventKind, string>> = {
   result: 'result',
   run: 'run',
   client: 'client',
+  read: 'read',
   note: 'says',
   detail: '·',
   violation: '✗',
@@ -26,6 +27,7 @@ const styles: Partial<Record<EventKind, Parameters<typeof styleText>[0]>> = {
   leader: ['bold', 'cyan'],
   members: 'cyan',
   run: 'bold',
+  read: 'dim',
   detail: 'dim',
   violation: ['bold', 'red'],
 };
@@ -54,7 +56,7 @@ export class LastEvents {
   }
 
   add(event: TimelineEvent): void {
-    if (event.kind === 'detail' || event.kind === 'violation') return;
+    if (isQuiet(event) || event.kind === 'violation') return;
     this.#ring[this.#next % this.#max] = event;
     this.#next += 1;
   }

@@ -15,9 +15,22 @@ export type NamedPath = readonly [from: string, to: string];
 export function describePaths(paths: readonly NamedPath[]): string {
   const all = new Set(paths.map(([from, to]) => `${from}>${to}`));
   const isBoth = ([from, to]: NamedPath): boolean => all.has(`${to}>${from}`);
-  const both = groups(paths.filter(isBoth), true).map(([left, right]) => `${left} | ${right}`);
+  const both = paths.filter(isBoth);
   const oneWay = groups(paths.filter((path) => !isBoth(path)), false).map(([left, right]) => `${left} ↛ ${right}`);
-  return [...both, ...oneWay].join(', ');
+  return [...(sides(both) ?? groups(both, true).map(([left, right]) => `${left} | ${right}`)), ...oneWay].join(', ');
+}
+
+/** When every name is cut off from all that are not on its own side: the sides, as one text. */
+function sides(paths: readonly NamedPath[]): string[] | undefined {
+  const others = new Map<string, Set<string>>();
+  for (const [from, to] of paths) others.set(from, (others.get(from) ?? new Set()).add(to));
+  const bySide = new Map<string, string[]>();
+  for (const name of [...others.keys()].sort(compareNames)) {
+    const side = [...others.keys()].filter((other) => others.get(name)?.has(other) !== true).sort(compareNames).join(' ');
+    bySide.set(side, [...(bySide.get(side) ?? []), name]);
+  }
+  const whole = [...bySide].every(([side, names]) => side === names.join(' '));
+  return whole && bySide.size > 1 ? [[...bySide.keys()].join(' | ')] : undefined;
 }
 
 /** Takes the names that share all their other ends, again and again, until no path is left. */

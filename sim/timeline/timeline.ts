@@ -6,6 +6,7 @@ import type { CellId } from '../../src/core/lib/ids.ts';
 import type { Applied, NodeView } from '../checkers/checker.ts';
 import type { Cluster } from '../cluster.ts';
 import type { TraceLine } from '../trace.ts';
+import { ClientStory } from './clients.ts';
 import type { EventKind, Listener } from './events.ts';
 import { describeConfig, Leadership } from './leadership.ts';
 import { readable } from './names.ts';
@@ -33,6 +34,8 @@ export class Timeline {
     this.originMs = originMs;
     this.leadership = new Leadership((kind, who, text) => this.say(kind, who, text));
     for (const node of cluster.nodes) this.leadership.known(node, this.now);
+    const clients = new ClientStory((kind, who, text) => this.say(kind, who, text));
+    cluster.onClient = (event) => clients.event(event);
     cluster.trace.onLine = (line) => this.#line(line);
     cluster.checkers.watch({
       stepped: (node) => this.leadership.stepped(node, this.now),

@@ -5,7 +5,7 @@ import type { Model } from './model.ts';
 
 const LABEL_WIDTH = 34;
 const AXIS_HEIGHT = 20;
-const ROWS_HEIGHT_MAX = 620;
+const ROWS_HEIGHT_MAX = 320;
 const LEADER = 5;
 
 interface Window {
@@ -45,7 +45,7 @@ export class Lanes {
     const span = Number(this.#zoom.value);
     const from = span === 0 || span >= toMs - fromMs ? fromMs : Math.min(Math.max(fromMs, time - span / 2), toMs - span);
     this.#window = { from, to: span === 0 || span >= toMs - fromMs ? toMs : from + span };
-    const rowHeight = Math.max(7, Math.min(26, ROWS_HEIGHT_MAX / nodes.length));
+    const rowHeight = Math.max(3, Math.min(26, ROWS_HEIGHT_MAX / nodes.length));
     const network = 14;
     const { draw, width } = sized(this.#canvas, nodes.length * rowHeight + network + AXIS_HEIGHT + 2);
     const x = (at: number): number => LABEL_WIDTH + ((at - this.#window.from) / Math.max(1, this.#window.to - this.#window.from)) * (width - LABEL_WIDTH);
@@ -65,17 +65,18 @@ export class Lanes {
 
   #row(draw: CanvasRenderingContext2D, x: (at: number) => number, index: number, name: string, top: number, height: number): void {
     const left = (at: number): number => Math.max(LABEL_WIDTH, x(at));
+    const gap = height < 8 ? 0.25 : 1;
     draw.fillStyle = colour('soft');
-    if (height >= 11) draw.fillText(name, 2, top + height / 2 + 4);
+    if (index % Math.ceil(12 / height) === 0) draw.fillText(name, 2, top + height / 2 + 4);
     draw.fillStyle = colour('faint');
-    draw.fillRect(LABEL_WIDTH, top + 1, x(this.#window.to) - LABEL_WIDTH, height - 2);
+    draw.fillRect(LABEL_WIDTH, top + gap, x(this.#window.to) - LABEL_WIDTH, height - 2 * gap);
     for (const { start, end, state, role } of this.#model.spans[index] ?? []) {
       if (!this.#visible(start, end)) continue;
       const width = Math.max(0.5, x(end) - left(start));
       if (state !== 1) {
         draw.fillStyle = colour(state === 0 ? 'off' : 'held');
         draw.globalAlpha = state === 0 ? 0.55 : 0.7;
-        draw.fillRect(left(start), top + 1, width, height - 2);
+        draw.fillRect(left(start), top + gap, width, height - 2 * gap);
         draw.globalAlpha = 1;
       }
       if (role === LEADER && state !== 0) {

@@ -92,23 +92,27 @@ export function endColour(ended: number): string {
   return word === 'succeeded' ? 'ok' : word === 'failed' ? 'bad' : word === 'running' ? 'run' : 'warn';
 }
 
-const kindWords: Readonly<Record<(typeof EVENT_KINDS)[number], string>> = { fault: '⚡ fault', heal: '✚ mended', leader: '★ leader', members: '● members', plan: '→ plan', result: '✓ result', run: '▶ run', client: '◇ client', note: '· says', violation: '✗ violation' };
+const kindWords: Readonly<Record<(typeof EVENT_KINDS)[number], string>> = { fault: '⚡ fault', heal: '✚ mended', leader: '★ leader', members: '● members', plan: '→ plan', result: '✓ result', run: '▶ run', client: '◇ client', read: '◇ read', note: '· says', violation: '✗ violation' };
 
 export class EventList {
   readonly #model: Model;
   readonly #list = byId('event-list');
   readonly #hidden = new Set<number>();
-  #events: readonly EventRow[];
+  #events: readonly EventRow[] = [];
   #drawn = '';
 
   constructor(model: Model, goTo: (time: number) => void) {
     this.#model = model;
-    this.#events = model.data.events;
     this.#list.addEventListener('click', (click) => {
       const row = (click.target as Element).closest('li[data-time]');
       if (row !== null) goTo(Number(row.getAttribute('data-time')));
     });
     this.#filters(goTo);
+    this.#events = this.#shown();
+  }
+
+  #shown(): readonly EventRow[] {
+    return this.#model.data.events.filter(([, kind]) => !this.#hidden.has(kind));
   }
 
   /** Of the kinds that are shown. */
@@ -136,11 +140,12 @@ export class EventList {
     for (const [kind, name] of EVENT_KINDS.entries()) {
       if ((present[kind] ?? 0) === 0 || name === 'violation') continue;
       const box = element('input', { type: 'checkbox' }) as HTMLInputElement;
-      box.checked = true;
+      box.checked = name !== 'read';
+      if (!box.checked) this.#hidden.add(kind);
       box.addEventListener('change', () => {
         if (box.checked) this.#hidden.delete(kind);
         else this.#hidden.add(kind);
-        this.#events = this.#model.data.events.filter((event) => !this.#hidden.has(event[1]));
+        this.#events = this.#shown();
         goTo(Number.NaN);
       });
       byId('filters').append(element('label', {}, box, `${name} (${present[kind]})`));

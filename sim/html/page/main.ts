@@ -138,11 +138,11 @@ class Player {
 }
 
 function describePage(): void {
-  const { violation, summary, options, replay, nodes, toMs, fromMs, seed, cuts } = data;
+  const { violation, outcome, summary, options, replay, nodes, toMs, fromMs, seed, cuts } = data;
   byId('subtitle').textContent = `seed ${seed}, ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}, ${seconds(toMs - fromMs, 1)} of virtual time`;
   const verdict = byId('verdict');
-  verdict.className = violation === null ? 'verdict good' : 'verdict bad';
-  if (violation === null) verdict.append('✓ No invariant was violated.');
+  verdict.className = `verdict ${violation === null ? outcome.kind : 'bad'}`;
+  if (violation === null) verdict.append(outcome.text);
   else verdict.append(element('b', {}, `✗ ${violation.invariant} violated at ${seconds(violation.time)}: `), violation.message);
   const rows: [string, string][] = [['replay', replay], ['options', options], ...summary.map((line): [string, string] => ['result', line])];
   for (const [term, text] of rows) byId('about').append(element('dt', {}, term), element('dd', {}, text));

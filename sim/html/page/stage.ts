@@ -24,12 +24,13 @@ export class Stage {
     const count = model.data.nodes.length;
     const ring = count <= 9 ? 130 : Math.min(420, 130 + (count - 9) * 9);
     this.#radius = count <= 12 ? 23 : count <= 30 ? 17 : 9;
-    const [width, height] = [2 * ring + 110, 2 * ring + 92];
-    this.#svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
-    this.#places = model.data.nodes.map((_, i) => {
-      const angle = (2 * Math.PI * i) / count - Math.PI / 2;
-      return count === 1 ? { x: width / 2, y: height / 2 } : { x: width / 2 + ring * Math.cos(angle), y: height / 2 - 8 + ring * Math.sin(angle) };
-    });
+    const angles = model.data.nodes.map((_, i) => (2 * Math.PI * i) / count - Math.PI / 2);
+    const around = angles.map((angle): Place => (count === 1 ? { x: 0, y: 0 } : { x: ring * Math.cos(angle), y: ring * Math.sin(angle) }));
+    // Room for the words below and beside a node.
+    const [left, top] = [Math.min(...around.map(({ x }) => x)) - 58, Math.min(...around.map(({ y }) => y)) - this.#radius - 6];
+    const [right, bottom] = [Math.max(...around.map(({ x }) => x)) + 58, Math.max(...around.map(({ y }) => y)) + this.#radius + 24];
+    this.#svg.setAttribute('viewBox', `0 0 ${right - left} ${bottom - top}`);
+    this.#places = around.map(({ x, y }) => ({ x: x - left, y: y - top }));
   }
 
   show(time: number, nodes: readonly NodeNow[]): void {
@@ -40,8 +41,8 @@ export class Stage {
     if (leader === undefined) line.textContent = '○ nobody leads';
     else {
       const paused = leader.state === 'paused' ? ', but is paused' : '';
-      const also = others.map(({ name, term }) => `; ${name} still believes to lead term ${term}`).join('');
-      line.textContent = `★ ${leader.name} leads in term ${leader.term}, since ${seconds(leader.since, 2)}${paused}${also}`;
+      const also = others.map(({ name, term, cell }) => (cell === leader.cell ? `; ${name} still believes to lead term ${term}` : `; ${name} leads cell ${cell}`)).join('');
+      line.textContent = `★ ${leader.name} leads${this.#model.data.cells.length > 1 ? ` cell ${leader.cell}` : ''} in term ${leader.term}, since ${seconds(leader.since, 2)}${paused}${also}`;
     }
   }
 
