@@ -26,7 +26,8 @@ test('from where it is complete on, it stands for the same as the whole', () => 
       const from = kept.completeFrom;
       const list = kept.since(from);
       assert.ok(list.length <= max + 4, 'bounded');
-      for (let at = from; at <= time; at += 1) assert.deepEqual([...standAt(list, at)].sort(), [...standAt(whole, at)].sort());
+      // Maps are compared whatever their order.
+      for (let at = from; at <= time; at += 1) assert.deepEqual(standAt(list, at), standAt(whole, at));
       if (drawn.length <= max) assert.equal(list.length, drawn.length);
     }),
   );
