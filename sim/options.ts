@@ -54,7 +54,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
       cancelRate: random.pick([0, 0.1]),
       answerTimeoutMs: random.pick([1000, 5000]),
       runsMax: 2000,
-      pipelines: { ...PIPELINE_MIX, durationMeanMs },
+      pipelines: { ...PIPELINE_MIX, durationMeanMs, cpuMax: slots },
       curiosity: CURIOSITY,
     },
   };

@@ -14,6 +14,10 @@ export interface PipelineMix {
   readonly flakyRate: number;
   readonly hangRate: number;
   readonly lateRate: number;
+  /** Probability that a module which ends with `ok` takes about as long as it may. */
+  readonly tightRate: number;
+  /** Cpu slots that the greediest module reserves; no more than one node has. */
+  readonly cpuMax: number;
 }
 
 export const PIPELINE_MIX: PipelineMix = {
@@ -25,6 +29,8 @@ export const PIPELINE_MIX: PipelineMix = {
   flakyRate: 0.1,
   hangRate: 0.03,
   lateRate: 0.05,
+  tightRate: 0.03,
+  cpuMax: 1,
 };
 
 export function drawPipeline(random: Prng, mix: PipelineMix, name: string): RunSpec {
@@ -37,19 +43,28 @@ export function drawPipeline(random: Prng, mix: PipelineMix, name: string): RunS
   return { name, params: {}, env: {}, modules, bundles: {} };
 }
 
+/** The shortest timeout of a module that may well make it. */
+const TIGHT_MIN_MS = 50;
+
 function drawModule(random: Prng, mix: PipelineMix, name: string, needs: readonly number[]): ModuleSpec {
   const behaviour: Behaviour = { kind: drawKind(random, mix), durationMs: Math.ceil(random.exponential(mix.durationMeanMs)) };
+  const { kind, durationMs } = behaviour;
   return {
     name,
     needs,
     action: { type: 'run', command: commandOf(behaviour) },
     env: {},
-    requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: [] },
-    timeoutMs: behaviour.kind === 'hang' ? random.int(500, 3000) : 30_000,
-    retry: { attempts: behaviour.kind === 'flaky' ? 3 : random.int(1, 2), backoffMs: 200, factor: 2, jitter: true, capMs: 5000 },
+    requires: { cpu: drawCpu(random, mix), memory: 0, labels: [], tools: {}, os: [], arch: [] },
+    timeoutMs: kind === 'hang' ? random.int(500, 3000) : kind === 'ok' && random.chance(mix.tightRate) ? Math.max(TIGHT_MIN_MS, durationMs) : 30_000,
+    retry: { attempts: kind === 'flaky' ? 3 : random.int(1, 2), backoffMs: 200, factor: 2, jitter: true, capMs: 5000 },
     effectful: random.chance(mix.effectfulRate),
     durationMs: 0,
   };
+}
+
+/** Mostly one slot; sometimes a part of one, so that more modules than slots run at once, or several. */
+function drawCpu(random: Prng, { cpuMax }: PipelineMix): number {
+  return random.pick([1, 1, 1, 1, 0.5, Math.min(2, cpuMax), random.int(1, cpuMax)]);
 }
 
 function drawKind(random: Prng, mix: PipelineMix): BehaviourKind {

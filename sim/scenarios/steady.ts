@@ -42,7 +42,7 @@ export function steadyCluster({ seed, nodes = 5, profile = 'default', network = 
 
 /** Many short modules, so that there is always one to claim. */
 export function busyWorkload(cluster: Cluster): Workload {
-  const mix = { submitEveryMs: 50, cancelRate: 0, answerTimeoutMs: 2000, runsMax: 100_000, pipelines: { ...PIPELINE_MIX, durationMeanMs: 20, effectfulRate: 0, failRate: 0, flakyRate: 0, hangRate: 0, lateRate: 0 } };
+  const mix = { submitEveryMs: 50, cancelRate: 0, answerTimeoutMs: 2000, runsMax: 100_000, pipelines: { ...PIPELINE_MIX, durationMeanMs: 20, effectfulRate: 0, failRate: 0, flakyRate: 0, hangRate: 0, lateRate: 0, tightRate: 0 } };
   const workload = new Workload(cluster, mix, cluster.random.fork('workload'));
   workload.start();
   cluster.run(1000);

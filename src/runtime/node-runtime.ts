@@ -38,7 +38,7 @@ export class NodeRuntime {
   readonly feed = new EventFeed();
   readonly watches: WatchClient;
   readonly #watchServer: WatchServer;
-  readonly #floor = new ReadFloor();
+  readonly #floor: ReadFloor;
   readonly #gateway: Gateway;
   readonly #leaver: Leaver;
   readonly #suspend: SuspendWatch;
@@ -73,6 +73,7 @@ export class NodeRuntime {
       checkSuspended: () => this.#suspend.check(),
       refused: (code) => finder.refused(code),
     });
+    this.#floor = new ReadFloor(this.context.mutant('reads-go-back'));
     this.#gateway = new Gateway(this.context, {
       leader: () => this.host.leader,
       target: () => finder.target(),

@@ -8,10 +8,16 @@ import type { CellId, LogIndex } from '../core/lib/ids.ts';
 export class ReadFloor {
   #cell: CellId | '' = '';
   #index: LogIndex = 0;
+  readonly #off: boolean;
+
+  /** @param off the mutant `reads-go-back`. */
+  constructor(off = false) {
+    this.#off = off;
+  }
 
   /** A read in this cell must not be answered from a state before this index. */
   of(cell: CellId | ''): LogIndex {
-    return cell === this.#cell ? this.#index : 0;
+    return cell === this.#cell && !this.#off ? this.#index : 0;
   }
 
   /** A state of this index was shown. Of a cell that this node left nothing more is shown. */
