@@ -42,6 +42,9 @@ export interface WorkerHooks {
   refused(code: string): void;
 }
 
+/** To a leader that did not answer yet; twice as long each time. Its Noop takes a round trip and a sync. */
+const GREET_AGAIN_MS = 10;
+
 export class Worker {
   readonly #context: NodeContext;
   readonly #hooks: WorkerHooks;
@@ -113,7 +116,7 @@ export class Worker {
     }
     if (this.#session.state === 'opening') this.#session = { state: 'none' };
     this.#leaderAnswered = false;
-    this.#greet(leader, this.#context.timing.heartbeatMs);
+    this.#greet(leader, GREET_AGAIN_MS);
     this.#results.resend();
   }
 
@@ -248,6 +251,8 @@ export class Worker {
     if (this.#session.state !== 'open' || message.session !== this.#session.id || message.cell !== this.#cell) return;
     const sent = this.#sent.get(message.sequence);
     if (sent === undefined || sent.to !== from) return;
+    // What was said to it before may have come too early. Work waits for these results: they hold their slots.
+    if (!this.#leaderAnswered) this.#results.resend();
     this.#leaderAnswered = true;
     this.#hooks.contacts(message.contacts);
     if (!message.known) {

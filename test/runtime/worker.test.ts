@@ -218,3 +218,21 @@ test('another cell is another life: what ran is killed and its results go nowher
   assert.deepEqual(fixture.take('results'), []);
   assert.ok(fixture.worker.idle);
 });
+
+test('a result told to a leader that had not begun is told again with its first answer, not a resend interval later', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.ack();
+  fixture.assign(1, 0);
+  const next = nodeId('next');
+  fixture.fake.connected.add(next);
+  fixture.fake.process.run(() => fixture.executor.started.get(1)!.done(succeeded()));
+  fixture.take('results');
+  fixture.fake.process.run(() => fixture.worker.follow(cellName, next));
+  assert.equal(fixture.take('results').length, 1);
+  fixture.fake.pass(15);
+  fixture.ack({ from: next });
+  assert.equal(fixture.take('results').length, 1);
+  fixture.fake.pass(100);
+  assert.equal(fixture.take('results').length, 0);
+});
