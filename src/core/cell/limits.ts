@@ -56,7 +56,6 @@ export const ITEMS_PER_ENTRY_MAX = 10_000;
 // ── Request keys and parts ───────────────────────────────────────────────────────────────────────────────────────
 export const REQUEST_KEY_LENGTH_MAX = 200;
 export const REQUEST_KEYS_MAX = 10_000;
-export const REQUEST_KEY_AGE_MAX_MS = 7 * 24 * 3_600_000;
 export const PART_BYTES_MAX = 256 * 1024;
 export const PARTS_PER_SUBMIT_MAX = 160;
 export const SUBMIT_BYTES_MAX = 32 * 1024 * 1024;

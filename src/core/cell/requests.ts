@@ -1,6 +1,10 @@
 /**
  * Which Submits were seen: request keys (PROTOCOL §6) and the parts of Submits that are not whole yet. A key that fell
  * out of the table must not make a second run, so keys older than the table goes back are refused as KEY_EXPIRED.
+ *
+ * How far it goes back is told in the time of the keys, which is their makers', and the time of the log has no part in it:
+ * one leader whose clock was a month ahead would leave the cell refusing every client for that month, and one whose clock
+ * was a month behind would have requests forgotten that are seconds old.
  */
 import { uuidV7Time } from '../lib/uuid-v7.ts';
 import type { RunNumber } from '../lib/ids.ts';
@@ -8,7 +12,6 @@ import {
   PARTS_PER_SUBMIT_MAX,
   PART_BYTES_MAX,
   REQUEST_KEYS_MAX,
-  REQUEST_KEY_AGE_MAX_MS,
   REQUEST_KEY_LENGTH_MAX,
   SUBMIT_BYTES_MAX,
   UNFINISHED_AGE_MAX_MS,
@@ -28,32 +31,44 @@ export function answerForKey(state: CellState, key: string): Reply | undefined {
   const entry = state.requests.get(key);
   if (entry !== undefined && !cellMutant(state, 'dedupe-off')) return { type: 'run', run: entry.run, runId: entry.runId, duplicate: true };
   const madeAt = uuidV7Time(key);
-  if (madeAt !== undefined && madeAt < Math.max(state.requestHorizon, state.now - REQUEST_KEY_AGE_MAX_MS)) {
+  if (madeAt !== undefined && madeAt < state.requestHorizon) {
     return refuse('KEY_EXPIRED', 'this request key is older than the table of request keys goes back');
   }
   return undefined;
 }
 
 export function rememberKey(state: CellState, key: string, run: RunNumber): void {
-  state.requests.set(key, { run, runId: state.runs.get(run)!.runId, at: state.now });
+  state.requests.set(key, { run, runId: state.runs.get(run)!.runId, at: state.now, time: timeOfKey(key, state.now) });
   forgetKeys(state);
 }
 
 /**
- * Forgets from the old end what is over the limits. The key of a live run stays: its owner may still be asking. The
- * horizon moves to when the forgotten request was accepted; a key's own time may lie before that, never long after,
- * unless its maker's clock is ahead by as much as the table spans.
+ * Over the limit, forgets the key with the oldest time, and the horizon moves behind it: whatever was forgotten is refused
+ * from then on, however wrong any clock was when the request came. A key from a clock that is ahead thus stays, instead
+ * of shutting out everybody else. The key of a live run stays: its owner may still be asking.
  */
 function forgetKeys(state: CellState): void {
   const { requests } = state;
-  for (const [key, { run, at }] of requests) {
-    const old = at < state.now - REQUEST_KEY_AGE_MAX_MS;
-    if (!old && requests.size <= REQUEST_KEYS_MAX) return;
-    const record = state.runs.get(run);
-    if (record !== undefined && !isRunFinal(record.phase)) continue;
-    requests.delete(key);
-    state.requestHorizon = Math.max(state.requestHorizon, at + 1);
+  while (requests.size > REQUEST_KEYS_MAX) {
+    let oldest: string | undefined;
+    let time = Infinity;
+    for (const [key, entry] of requests) {
+      if (entry.time >= time) continue;
+      const record = state.runs.get(entry.run);
+      if (record !== undefined && !isRunFinal(record.phase)) continue;
+      oldest = key;
+      time = entry.time;
+    }
+    if (oldest === undefined) return;
+    requests.delete(oldest);
+    const madeAt = uuidV7Time(oldest);
+    if (madeAt !== undefined) state.requestHorizon = Math.max(state.requestHorizon, madeAt + 1);
   }
+}
+
+/** What a key is forgotten by: the time in it, or when it was accepted if it has none. */
+export function timeOfKey(key: string, acceptedAt: number): number {
+  return uuidV7Time(key) ?? acceptedAt;
 }
 
 type SubmitPart = Extract<Command, { type: 'submitPart' }>;

@@ -5,6 +5,7 @@ import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import { valuesBytes } from './finish.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { cellMutant } from './mutants.ts';
+import { timeOfKey } from './requests.ts';
 import { runIdOf } from './run-id.ts';
 import { newRun } from './run-record.ts';
 import { specProblem } from './run-spec.ts';
@@ -62,7 +63,7 @@ function readHeader(state: CellState, reader: PlainReader): number {
     const key = item.text();
     const run = item.count();
     const at = item.count();
-    if (!cellMutant(state, 'dedupe-not-restored')) state.requests.set(key, { run, runId: runIdOf(state.cellId, run), at });
+    if (!cellMutant(state, 'dedupe-not-restored')) state.requests.set(key, { run, runId: runIdOf(state.cellId, run), at, time: timeOfKey(key, at) });
   }
   state.requestHorizon = reader.count();
   readUnfinished(state, reader.list());

@@ -121,6 +121,8 @@ export interface RequestEntry {
   readonly runId: RunId;
   /** When it was accepted. */
   readonly at: number;
+  /** Derived: see `timeOfKey`. */
+  readonly time: number;
 }
 
 export interface UnfinishedSubmit {
@@ -158,7 +160,7 @@ export interface CellState {
   readonly finished: Map<RunNumber, RunRecord>;
   /** Oldest first. */
   readonly requests: Map<string, RequestEntry>;
-  /** A request key made before this wall time may have been forgotten. */
+  /** A request key made before this time, by its maker's clock, may have been forgotten. */
   requestHorizon: number;
   readonly unfinished: Map<string, UnfinishedSubmit>;
   unfinishedBytes: number;

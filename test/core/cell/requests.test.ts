@@ -31,12 +31,52 @@ test('keys that are none are refused', () => {
   for (const requestKey of ['', 'x'.repeat(201), '\ud800']) assert.equal(cell.refusal({ type: 'submit', requestKey, spec: one }), 'REQUEST_INVALID');
 });
 
-test('a key older than 7 days is expired, by the time in the key; a younger one is new', () => {
+const month = 30 * 24 * 3_600_000;
+
+/** A cell that saw as many requests as it remembers and a few more. @returns their keys. */
+function crowded(cell: TestCell, logAhead: (i: number) => number, clientAhead: (i: number) => number): string[] {
+  const keys: string[] = [];
+  for (let i = 0; i < limits.REQUEST_KEYS_MAX + 10; i++) {
+    cell.now = start + i + logAhead(i);
+    keys.push(key(start + i + clientAhead(i), i));
+    cell.apply({ type: 'cancel', run: cell.submit([module('a')], keys[i]!), reason: '' });
+  }
+  assert.equal(cell.state.requests.size, limits.REQUEST_KEYS_MAX);
+  return keys;
+}
+
+const submitted = (cell: TestCell, requestKey: string): string => cell.refusal({ type: 'submit', requestKey, spec: one });
+
+test('however old, a key that cannot have been forgotten is new', () => {
   const cell = new TestCell();
-  cell.now = start + limits.REQUEST_KEY_AGE_MAX_MS;
-  assert.equal(cell.refusal({ type: 'submit', requestKey: key(start - 1), spec: one }), 'KEY_EXPIRED');
-  assert.equal(cell.refusal({ type: 'submit', requestKey: key(start + 1), spec: one }), '');
-  assert.equal(cell.refusal({ type: 'submit', requestKey: 'recover:abcd', spec: one }), '', 'a key without time cannot be too old');
+  cell.now = start + month;
+  assert.equal(submitted(cell, key(start, 1)), '');
+});
+
+test('a log whose time is ahead shuts out no client, and none of its requests runs twice', () => {
+  const cell = new TestCell();
+  const keys = crowded(cell, () => month, () => 0);
+  assert.equal(submitted(cell, keys[0]!), 'KEY_EXPIRED');
+  assert.equal(submitted(cell, key(start + limits.REQUEST_KEYS_MAX, 99_999)), '');
+});
+
+test('a request that a leader with a late clock accepted is not forgotten when the next one has the right time', () => {
+  const cell = new TestCell();
+  cell.now = start - month;
+  const early = key(start, 1);
+  const run = cell.submit([module('a')], early);
+  cell.apply({ type: 'cancel', run, reason: '' });
+  cell.now = start + 10;
+  cell.submit([module('a')], key(start + 10, 2));
+  assert.deepEqual(cell.apply({ type: 'submit', requestKey: early, spec: one }), { type: 'run', run, runId: cell.state.runs.get(run)!.runId, duplicate: true });
+});
+
+test('one client whose clock is ahead shuts out no other', () => {
+  const cell = new TestCell();
+  const keys = crowded(cell, () => 0, (i) => (i % 1000 === 0 ? month : 0));
+  assert.equal(submitted(cell, key(start + limits.REQUEST_KEYS_MAX + 10, 99_999)), '');
+  assert.equal(submitted(cell, keys[1]!), 'KEY_EXPIRED', 'forgotten');
+  assert.ok(cell.state.requests.has(keys[0]!), 'its own key is the newest');
 });
 
 test('over 10,000 keys the oldest are forgotten, and then expired rather than run twice', () => {
