@@ -15,8 +15,8 @@ import type { SimNode } from './sim-node.ts';
 export type Broken = 'dead' | 'paused' | 'asleep' | 'slow' | 'cut' | 'deaf' | 'mute';
 
 const WAYS: readonly Broken[] = ['dead', 'paused', 'asleep', 'slow', 'cut', 'deaf', 'mute'];
-/** Of each turn of a node that is slow for ever. */
-const SLOW_TURN_MS = 30;
+/** Of each turn of a node that is slow for ever: most of its time, but it keeps up. One that does not keep up is as good as paused. */
+const SLOW_TURN_MS = 8;
 
 export interface Core {
   readonly cell: CellId;

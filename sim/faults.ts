@@ -64,6 +64,8 @@ export const NO_FAULTS: FaultMix = {
 /** Any two clocks then run within 10 % of each other (PROTOCOL §9, S20). */
 export const DRIFT_MAX = 0.045;
 const [SECOND_MS, MINUTE_MS, HOUR_MS] = [1000, 60_000, 3_600_000];
+/** Two clocks that differ by more than the 7 days for which finished runs are kept would make them all old at once. */
+const DAYS_MS = 3 * 24 * HOUR_MS;
 
 export function drawFaults(random: Prng): FaultMix {
   const network = drawNetwork(random.fork('network'));
@@ -95,7 +97,7 @@ function drawClocks(random: Prng): Pick<FaultMix, ClockFaults> {
     slowMeanMs: random.between(1000, 10_000),
     slowTurnMs: random.pick([2, 10, 30]),
     clockDrift: random.pick([0, 0, 0.01, DRIFT_MAX, DRIFT_MAX, 0.3]),
-    clockOffsetMs: random.pick([0, 0, SECOND_MS, HOUR_MS]),
+    clockOffsetMs: random.pick([0, 0, SECOND_MS, HOUR_MS, DAYS_MS]),
     clockJumpEveryMs: random.chance(0.25) ? random.between(8000, 30_000) : 0,
     clockJumpMaxMs: random.pick([SECOND_MS, MINUTE_MS, HOUR_MS]),
   };

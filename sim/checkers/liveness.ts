@@ -24,6 +24,8 @@ export class LivenessChecker {
   readonly #cluster: Cluster;
   readonly #core: Core;
   readonly #workload: Workload;
+  /** The core, and who is slow: a bad leader and a bad voter, but nobody can say that it is dead. */
+  readonly #alive: readonly SimNode[];
   /** The bounds are counted on the clocks of the core; the slowest of them sets the pace. */
   readonly #pace: number;
   /** Until every side of a healed link has noticed and dialled again. */
@@ -34,6 +36,7 @@ export class LivenessChecker {
     this.#core = core;
     this.#workload = workload;
     const { dialTimeoutMs, dialBackoffMaxMs, delayMinMs, delayJitterMs } = cluster.network.options;
+    this.#alive = [...core.nodes, ...[...core.broken].filter(([, how]) => how === 'slow').map(([node]) => node)];
     this.#pace = 1 / Math.min(...core.nodes.map(({ clock }) => clock.rate));
     this.#settleMs = dialTimeoutMs + 1.5 * dialBackoffMaxMs + 40 * (delayMinMs + delayJitterMs);
   }
@@ -47,7 +50,7 @@ export class LivenessChecker {
   }
 
   leader(): SimNode | undefined {
-    const leader = this.#cluster.leader(this.#core.nodes);
+    const leader = this.#cluster.leader(this.#alive);
     return leader?.replica?.cell === this.#core.cell ? leader : undefined;
   }
 
@@ -106,9 +109,7 @@ export class LivenessChecker {
    */
   #votersReturn(start: number): boolean {
     const { kernel } = this.#cluster;
-    // A slow node is a bad voter, but nobody can say that it is dead.
-    const slow = [...this.#core.broken].filter(([, how]) => how === 'slow').map(([node]) => node);
-    const alive = new Set([...this.#core.nodes, ...slow].map(({ id }) => id));
+    const alive = new Set(this.#alive.map(({ id }) => id));
     const voters = (): readonly MemberId[] => this.leader()?.replica?.config.voters ?? [];
     const living = (): number => voters().filter((member) => alive.has(nodeOfMember(member))).length;
     const wanted = targetVoters(this.#core.nodes.length);

@@ -4,6 +4,7 @@
 import type { CellId, LogIndex, MemberId, NodeId, Term } from '../../src/core/lib/ids.ts';
 import { nodeOfMember } from '../../src/core/lib/ids.ts';
 import type { RaftEnvelope } from '../../src/protocol/raft-codec.ts';
+import type { SyncedLog } from '../synced-log.ts';
 import type { Checker, NodeView, ReplicaView, Report } from './checker.ts';
 import type { CellHistory, CommittedEntry, LogListener, Logs } from './logs.ts';
 
@@ -67,9 +68,12 @@ export class SyncChecker implements Checker, LogListener {
   }
 
   /** S5: what was committed and on this disk once stays there, by itself or in a snapshot. Called after each sync. */
-  covered(cell: CellId, member: MemberId, lastIndex: LogIndex): void {
+  covered(cell: CellId, member: MemberId, disk: Pick<SyncedLog, 'lastIndex' | 'holds'>): void {
     const key = `${cell} ${member}`;
-    const held = Math.min(lastIndex, this.#logs.history(cell).commitIndex);
+    const history = this.#logs.history(cell);
+    let held = Math.min(disk.lastIndex, history.commitIndex);
+    // The tail of a deposed leader has other entries there, which may be cut off.
+    while (held > 0 && !disk.holds(held, history.committedAt(held)?.entry.term ?? 0)) held -= 1;
     const before = this.#held.get(key) ?? 0;
     if (held < before) this.#report('S5', `the disk of ${member} had committed entries up to ${before} and now only has them up to ${held}`);
     this.#held.set(key, Math.max(held, before));
