@@ -95,7 +95,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/cli': ['src/io', 'src/core', 'src/ports', 'src/pipeline', 'src/options', 'src/options.ts', 'src/errors.ts', 'src/error-hints.ts', 'src/version.ts'],
   'src/node.ts': ['src/cli'],
   'src/index.ts': ['src/io', 'src/core', 'src/ports', 'src/pipeline', 'src/runtime', 'src/options.ts', 'src/errors.ts'],
-  sim: ['src/runtime', 'src/core', 'src/ports', 'src/protocol', 'src/options', 'src/errors.ts'],
+  // The pipeline file: somebody's own pipeline is simulated too.
+  sim: ['src/runtime', 'src/core', 'src/ports', 'src/protocol', 'src/pipeline', 'src/options', 'src/errors.ts'],
 };
 
 function roomOf(file: string): string {

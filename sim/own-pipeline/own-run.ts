@@ -115,17 +115,17 @@ export class OwnRun {
       });
     };
     if (node?.incarnation === undefined) return again(AGAIN_MS);
-    cluster.line('client', `submits ${this.#init.spec.name} at ${node.name}${attempt === 0 ? '' : ' (same request key)'}`);
+    cluster.line('you', `submit ${this.#init.spec.name} at ${node.name}${attempt === 0 ? '' : ' (same request key)'}`);
     const answer = (error: SkeinError | undefined, value?: { readonly runId: RunId; readonly run: RunNumber }): void => {
       if (this.#accepted !== undefined) return;
       if (value === undefined) {
-        cluster.line('client', `is told: ${error?.message ?? 'nothing'}`);
+        cluster.line('you', `are told: ${error?.message ?? 'nothing'}`);
         again(AGAIN_MS);
         return;
       }
       done = true;
       this.#accepted = value;
-      cluster.line('client', `is told by ${node.name}: accepted`);
+      cluster.line('you', `are told by ${node.name}: accepted`);
     };
     const { runtime, process } = node.incarnation;
     process.run(() => runtime.submit(this.#init.spec, key, answer));

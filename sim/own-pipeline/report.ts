@@ -63,7 +63,7 @@ function workRows({ cluster, runId }: OwnRun, record: RunRecord | undefined): [s
 }
 
 function executionText({ node, end, ok, module, fence }: ExecutionRecord, record: RunRecord): string {
-  const how = record.modules[module]?.acceptedFence === fence ? ' recorded' : end === 'finished' ? (ok ? ' not needed' : ' failed') : end === 'killed' ? ' died with it' : end === 'running' ? ' still running' : ' stopped';
+  const how = record.modules[module]?.acceptedFence === fence ? ' recorded' : end === 'finished' ? (ok ? ' came too late' : ' failed') : end === 'killed' ? ' died with it' : end === 'running' ? ' still running' : ' stopped';
   return `${readable(node)}${how}`;
 }
 

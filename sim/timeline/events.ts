@@ -14,7 +14,7 @@ export interface TimelineEvent {
   /** Virtual ms. */
   readonly time: number;
   readonly kind: EventKind;
-  /** A node's name, `world`, `client`, or `checker`. */
+  /** A node's name, a client's, `world`, `you` (your own pipeline), or `checker`. */
   readonly who: string;
   readonly text: string;
   /** One letter per node, see `LEGEND`; '' with too many nodes for a line. */

@@ -64,7 +64,7 @@ export class Timeline {
 
   #kindOf(who: string, text: string): EventKind {
     if (who === 'checker') return 'violation';
-    if (who === 'client') return 'client';
+    if (who === 'you') return 'client';
     // What a node says of itself is `event-name: message`; all else was done to it.
     if (who !== 'world' && /^[a-z]+(?:-[a-z]+)*: /.test(text)) return TOLD_OTHERWISE.test(text) || QUIET_NOTES.test(text) ? 'detail' : 'note';
     return MENDS.test(text) ? 'heal' : 'fault';

@@ -12,7 +12,7 @@ const EVENTS_BEFORE = 60;
 const EVENTS_AFTER = 120;
 
 export function showNodes(model: Model, nodes: readonly NodeNow[], time: number): void {
-  const several = model.data.cells.length > 1;
+  const several = new Set(nodes.map(({ cell }) => cell).filter((cell) => cell !== '')).size > 1;
   const rows = nodes.map((node, index) => {
     const look = lookOf(node);
     const work = model.executing(index, time).map(([, , , run, module]) => `${model.data.runs[run]?.name ?? ''} ${model.data.runs[run]?.modules[module]?.name ?? ''}`);

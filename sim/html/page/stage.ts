@@ -42,7 +42,7 @@ export class Stage {
     else {
       const paused = leader.state === 'paused' ? ', but is paused' : '';
       const also = others.map(({ name, term, cell }) => (cell === leader.cell ? `; ${name} still believes to lead term ${term}` : `; ${name} leads cell ${cell}`)).join('');
-      line.textContent = `★ ${leader.name} leads${this.#model.data.cells.length > 1 ? ` cell ${leader.cell}` : ''} in term ${leader.term}, since ${seconds(leader.since, 2)}${paused}${also}`;
+      line.textContent = `★ ${leader.name} leads${others.some(({ cell }) => cell !== leader.cell) ? ` cell ${leader.cell}` : ''} in term ${leader.term}, since ${seconds(leader.since, 2)}${paused}${also}`;
     }
   }
 
