@@ -57,5 +57,5 @@ test('the command prints options and figures, and exits 2 on bad arguments and 1
   assert.equal(main('--nodes', '-3').status, 2);
   const mutant = main('--seed', 'main', '--nodes', '3', '--minutes', '1', '--mutant', 'reply-before-sync-append');
   assert.equal(mutant.status, 12, mutant.output);
-  assert.match(mutant.output, /violation S\d+ at [\d.]+ s: .*\n[^]*replay {4}npm run sim -- --seed main --nodes 3 --minutes 1 --mutant reply-before-sync-append --trace/);
+  assert.match(mutant.output, /violation of S\d+ at [\d.]+ s: .*\n[^]*replay {4}npm run sim -- --seed main --nodes 3 --minutes 1 --mutant reply-before-sync-append --trace/);
 });
