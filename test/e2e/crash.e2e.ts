@@ -3,6 +3,7 @@
  * accepted run has ended and the full count is right (support/evidence.ts).
  */
 import assert from 'node:assert/strict';
+import { withClients } from './support/clients.ts';
 import type { Cluster } from './support/cluster.ts';
 import { HeldRun, lossesOf } from './support/held-run.ts';
 import { overlaps, readLedger } from './support/ledger.ts';
@@ -68,6 +69,24 @@ scenario('five nodes', { size: 5 }, async (cluster, step) => {
       assert.equal(after.moduleList.find(({ name }) => name === module.name)?.fence, module.fence, `the result of ${module.name} is still the same`);
       assert.equal(executions.filter((execution) => execution.module === module.name).length, 1, 'it was not executed again');
     }
+  });
+
+  await step('clients ask on while a leader is killed and the next one stopped for seconds: what they were told is linearizable', async () => {
+    const { operations, runs } = await withClients(cluster, async () => {
+      const killed = await cluster.leader();
+      await cluster.kill(killed);
+      await cluster.leader();
+      await cluster.launch(killed.name);
+      await cluster.ready();
+      const stopped = await cluster.leader();
+      stopped.kill('SIGSTOP');
+      const others = cluster.others(stopped);
+      await until('another leader', async () => (await cluster.leader(others)).name !== stopped.name);
+      stopped.kill('SIGCONT');
+      await cluster.ready();
+    });
+    assert.ok(operations > 50 && runs > 5, `${operations} operations on ${runs} runs`);
+    await cluster.check();
   });
 });
 
