@@ -44,7 +44,9 @@ export class Recording {
   readonly #work: WorkRecording;
   readonly #traffic: Traffic;
   readonly #cells: CellId[] = [];
+  readonly #byName: ReadonlyMap<string, SimNode>;
   readonly #lastNode: string[] = [];
+  readonly #lastCommit: number[] = [];
   readonly #lastLink: Uint8Array;
   readonly #beganAt: number;
   #nextSample = 0;
@@ -53,6 +55,7 @@ export class Recording {
   constructor(cluster: Cluster, timeline: Timeline) {
     this.#cluster = cluster;
     this.#timeline = timeline;
+    this.#byName = new Map(cluster.nodes.map((node) => [node.name, node]));
     this.#beganAt = timeline.now;
     this.#work = new WorkRecording(cluster, timeline);
     this.#traffic = new Traffic(cluster.nodes.length);
@@ -108,7 +111,7 @@ export class Recording {
   }
 
   #stepped(view: NodeView): void {
-    const node = this.#cluster.nodes.find(({ id }) => id === view.id);
+    const node = this.#byName.get(view.name);
     // Only what a step may change at once; how far it has committed is looked at with the next sample.
     if (node !== undefined && this.#roleKey(node) !== this.#lastNode[node.index]) this.#node(node);
   }
@@ -123,8 +126,6 @@ export class Recording {
   #roleKey(node: SimNode): string {
     return `${NODE_STATES.indexOf(node.state)} ${roleOf(node)} ${node.replica?.raft.term ?? 0} ${node.runtime?.cell ?? ''}`;
   }
-
-  readonly #lastCommit: number[] = [];
 
   #node(node: SimNode): void {
     const key = this.#roleKey(node);

@@ -1,6 +1,6 @@
 /** Who leads, since when, and what came of it: one summary line at each change. */
 import { nodeOfMember, type CellId } from '../../src/core/lib/ids.ts';
-import type { Config } from '../../src/core/raft/types.ts';
+import type { Config, Role } from '../../src/core/raft/types.ts';
 import type { NodeView } from '../checkers/checker.ts';
 import { readable } from './names.ts';
 
@@ -18,12 +18,16 @@ export interface Reign {
 
 type Say = (kind: 'leader' | 'detail', who: string, text: string) => void;
 
+const roleWords: Readonly<Record<Role, string>> = { follower: 'follows', preCandidate: 'asks whether it would be elected', candidate: 'asks for votes', leader: 'leads' };
+
 export class Leadership {
   /** In the order in which they began. */
   readonly reigns: Reign[] = [];
   readonly #current = new Map<CellId, Reign>();
   /** Node → the term it leads in by its own word. */
   readonly #leading = new Map<string, number>();
+  /** Node → its role and term, for those who want every step. */
+  readonly #roles = new Map<string, string>();
   readonly #say: Say;
 
   constructor(say: Say) {
@@ -51,6 +55,14 @@ export class Leadership {
       this.#ends(name, replica.cell, now);
       this.#say('leader', name, `leads no more (term ${known}${term > known ? `, now it knows of term ${term}` : ''})`);
     }
+    this.#detail(name, role, term);
+  }
+
+  #detail(name: string, role: Role, term: number): void {
+    const text = `${roleWords[role]} in term ${term}`;
+    if (this.#roles.get(name) === text) return;
+    this.#roles.set(name, text);
+    if (role !== 'leader') this.#say('detail', name, text);
   }
 
   /** The node is gone, or stands still. */
