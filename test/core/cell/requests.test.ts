@@ -39,7 +39,7 @@ function crowded(cell: TestCell, logAhead: (i: number) => number, clientAhead: (
   for (let i = 0; i < limits.REQUEST_KEYS_MAX + 10; i++) {
     cell.now = start + i + logAhead(i);
     keys.push(key(start + i + clientAhead(i), i));
-    cell.apply({ type: 'cancel', run: cell.submit([module('a')], keys[i]!), reason: '' });
+    cell.apply({ type: 'cancel', run: cell.submit([module('a')], keys[i]), reason: '' });
   }
   assert.equal(cell.state.requests.size, limits.REQUEST_KEYS_MAX);
   return keys;
