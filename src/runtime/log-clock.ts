@@ -18,8 +18,17 @@ export class LogClock {
     this.#from = this.#clock.now();
   }
 
-  /** Wall ms for the next command. */
-  stamp(): number {
-    return Math.floor(this.#base + (this.#clock.now() - this.#from));
+  /**
+   * Wall ms for the next command.
+   * @param lastStamp newest one applied so far: a new leader may hold entries that it applies only now, with the stamps of
+   * a leader whose clock was far ahead. Behind them, everything that waits for a time in the state would wait for the
+   * difference.
+   */
+  stamp(lastStamp: number): number {
+    const stamp = Math.floor(this.#base + (this.#clock.now() - this.#from));
+    if (stamp >= lastStamp) return stamp;
+    this.#base = lastStamp;
+    this.#from = this.#clock.now();
+    return lastStamp;
   }
 }

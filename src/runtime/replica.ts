@@ -168,7 +168,7 @@ export class Replica {
 
   /** Time stamp for the next command, wall ms: never goes back, and one far-off clock does not freeze it. */
   stamp(): number {
-    return this.#logClock.stamp();
+    return this.#logClock.stamp(this.state.now);
   }
 
   /** Appends a command together with all others of this turn. Leader only; otherwise `done(undefined)`. */

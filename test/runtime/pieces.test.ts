@@ -77,13 +77,22 @@ test('LogClock: later of wall clock and last stamp, then on by the monotonic clo
   let wall = 1000;
   const clock = new LogClock({ now: () => now, wall: () => wall, setTimer: () => ({ cancel: () => undefined }), defer: () => undefined, settle: () => undefined });
   clock.elected(900);
-  assert.equal(clock.stamp(), 1000);
+  assert.equal(clock.stamp(900), 1000);
   now += 10.7;
   wall = 5;
-  assert.equal(clock.stamp(), 1010, 'the wall clock went back');
+  assert.equal(clock.stamp(1000), 1010, 'the wall clock went back');
   clock.elected(9_000_000);
   now += 1;
-  assert.equal(clock.stamp(), 9_000_001, 'one clock in the far future does not freeze it');
+  assert.equal(clock.stamp(9_000_000), 9_000_001, 'one clock in the far future does not freeze it');
+});
+
+test('LogClock: never behind what was applied after the election, and it goes on from there', () => {
+  let now = 50;
+  const clock = new LogClock({ now: () => now, wall: () => 1000, setTimer: () => ({ cancel: () => undefined }), defer: () => undefined, settle: () => undefined });
+  clock.elected(900);
+  assert.equal(clock.stamp(3_600_000), 3_600_000);
+  now += 250;
+  assert.equal(clock.stamp(3_600_000), 3_600_250, 'a retry in 250 ms comes in 250 ms, not in an hour');
 });
 
 test('SuspendWatch: a late turn and a jump of the wall clock, each told once; ordinary time is not', () => {
