@@ -1,9 +1,7 @@
 /** The command line of the simulator. Anything that does not fit is an error that quotes it and says what would. */
-import { cellMutants } from '../src/core/cell/mutants.ts';
-import { raftMutants } from '../src/core/raft/mutants.ts';
 import { suggest } from '../src/pipeline/suggest.ts';
 import { parseDuration } from '../src/pipeline/units.ts';
-import { runtimeMutants } from '../src/runtime/mutants.ts';
+import { mutants } from './mutants/list.ts';
 import { readDurations, type Durations } from './own-pipeline/durations.ts';
 
 export const USAGE = `npm run sim -- [options]                       random faults, everything checked
@@ -196,7 +194,7 @@ function readParams(texts: readonly string[]): Record<string, string> {
 }
 
 function readMutants(text: string | undefined): string[] {
-  const names = [...raftMutants, ...cellMutants, ...runtimeMutants].map(({ name }) => name as string);
+  const names = mutants.map(({ name }) => name);
   const given = text?.split(',') ?? [];
   for (const name of given) {
     if (names.includes(name)) continue;

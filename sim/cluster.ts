@@ -18,6 +18,7 @@ import type { HistoryEvent } from './history/events.ts';
 import { Kernel, Process } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import { EXACT_CLOCK, type ClockShape } from './machine-clock.ts';
+import { ForgetfulDisk } from './mutants/ports.ts';
 import { Network } from './network.ts';
 import type { NetworkOptions } from './network-options.ts';
 import { Prng } from './prng.ts';
@@ -121,7 +122,7 @@ export class Cluster {
   bootNode(node: SimNode): void {
     if (node.incarnation !== undefined) throw new Error(`${node.name} is already up`);
     node.boot += 1;
-    node.earlierExecutor?.killOrphans();
+    if (!this.#orphansLive) node.earlierExecutor?.killOrphans();
     this.boots += 1;
     const random = this.random.fork(`node/${node.index}/${node.boot}`);
     const process = new Process(this.kernel, node.name, this.#clockShape(node), node.clock);
@@ -129,11 +130,13 @@ export class Cluster {
     process.slowDown(node.turnCostMs);
     const transport = this.network.boot(node.id, process, `boot-${node.boot}`);
     const executor = new SimExecutor(this.kernel, process, modules, node.id, this.ledger, random.fork('executor'));
+    const { mutants } = this.init;
+    const disk = new ProcessDisk(node.disk, process);
     const runtime = new NodeRuntime({
       ports: {
         clock: process,
         random,
-        disk: new ProcessDisk(node.disk, process),
+        disk: mutants === undefined ? disk : new ForgetfulDisk(disk, process, mutants),
         transport,
         executor,
         observer: { notify: (note) => this.#note(node, note) },
@@ -147,7 +150,7 @@ export class Cluster {
       timing: this.init.timing,
       probe: this.checkers.probe,
       ...(this.init.storage === undefined ? {} : { storage: this.init.storage }),
-      ...(this.init.mutants === undefined ? {} : { mutants: this.init.mutants }),
+      ...(mutants === undefined ? {} : { mutants }),
     });
     node.incarnation = { process, modules, runtime, transport, executor };
     this.line(node.name, `starts (boot ${node.boot})`);
@@ -164,7 +167,7 @@ export class Cluster {
     node.incarnation = undefined;
     incarnation.process.kill();
     this.network.down(node.id, kind);
-    incarnation.executor.nodeDied(kind);
+    if (kind === 'power' || !this.#orphansLive) incarnation.executor.nodeDied(kind);
     node.earlierExecutor = incarnation.executor;
     const { kept, torn, lost } = node.disk.crash({ kind });
     this.unsynced.kept += kept;
@@ -237,6 +240,10 @@ export class Cluster {
       if (best?.replica === undefined || replica.raft.term > best.replica.raft.term) best = node;
     }
     return best;
+  }
+
+  get #orphansLive(): boolean {
+    return this.init.mutants?.has('orphans-live') === true;
   }
 
   // ── Inside ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -71,11 +71,12 @@ export class SyncChecker implements Checker, LogListener {
   covered(cell: CellId, member: MemberId, disk: Pick<SyncedLog, 'lastIndex' | 'holds'>): void {
     const key = `${cell} ${member}`;
     const history = this.#logs.history(cell);
-    let held = Math.min(disk.lastIndex, history.commitIndex);
-    // The tail of a deposed leader has other entries there, which may be cut off.
-    while (held > 0 && !disk.holds(held, history.committedAt(held)?.entry.term ?? 0)) held -= 1;
+    const has = (index: LogIndex): boolean => disk.holds(index, history.committedAt(index)?.entry.term ?? 0);
     const before = this.#held.get(key) ?? 0;
-    if (held < before) this.#report('S5', `the disk of ${member} had committed entries up to ${before} and now only has them up to ${held}`);
+    if (before > 0 && !has(before)) this.#report('S5', `the disk of ${member} had all committed entries up to ${before} and now has not (it ends at ${disk.lastIndex})`);
+    // A tail that was never committed, where something else was, is cut off later.
+    let held = Math.min(disk.lastIndex, history.commitIndex);
+    while (held > before && !has(held)) held -= 1;
     this.#held.set(key, Math.max(held, before));
   }
 
