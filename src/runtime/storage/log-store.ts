@@ -12,7 +12,7 @@ import type { Disk } from '../../ports/disk.ts';
 import { DiskGuard } from './disk-guard.ts';
 import { FrameEncoder, type FramePayload, type LogPosition } from './frame.ts';
 import { endAfter, FrameQueue, hasContent, type LogBatch, type PendingFrame } from './frame-queue.ts';
-import { segmentFile } from './names.ts';
+import { segmentFile, TEMPORARY_SUFFIX } from './names.ts';
 import type { Recovered, Repair, SegmentState } from './recover.ts';
 import { removeFiles, SnapshotStore } from './snapshot-store.ts';
 
@@ -79,8 +79,8 @@ export class LogStore {
   }
 
   /**
-   * Cuts the torn tail and syncs what was read: after a mere process crash it may still be in the page cache only, and
-   * the node is about to answer for it. `persist` starts by itself.
+   * Cuts the torn tail and makes durable what was read: after a mere process crash it may still be in the page cache
+   * only, and the node is about to answer for it. `persist` starts by itself.
    */
   start(): void {
     if (this.#started) return;
@@ -152,16 +152,29 @@ export class LogStore {
   #repair(position: number): void {
     const repair = this.#repairs[position];
     const next = (): void => this.#repair(position + 1);
-    if (repair === undefined) this.#syncTail();
+    if (repair === undefined) this.#renewTail();
     else if (repair.type === 'remove') this.#disk.remove(repair.file, this.#guard.after(`remove ${repair.file}`, next));
     else this.#disk.truncate(repair.file, repair.length, this.#guard.after(`truncate ${repair.file}`, next));
   }
 
-  #syncTail(): void {
-    const folder = (): void => this.#disk.syncFolder(this.#guard.after('sync folder', () => this.#idle()));
+  /**
+   * Puts a copy of the last segment in its place. A sync that failed, and ended the process before this one, may have left
+   * its frame in the page cache, marked as written: it can be read, and no later sync would ever write it. Writing it
+   * once more where it stands could tear what was synced long ago.
+   */
+  #renewTail(): void {
     const tail = this.#segments.at(-1);
-    if (tail === undefined) folder();
-    else this.#disk.sync(segmentFile(tail.sequence), this.#guard.after('sync', folder));
+    const folder = (): void => this.#disk.syncFolder(this.#guard.after('sync folder', () => this.#idle()));
+    if (tail === undefined) {
+      folder();
+      return;
+    }
+    const file = segmentFile(tail.sequence);
+    const copy = file + TEMPORARY_SUFFIX;
+    const bytes = this.#disk.read(file).subarray(0, this.#offset);
+    const rename = (): void => this.#disk.rename(copy, file, this.#guard.after(`rename ${file}`, folder));
+    const sync = (): void => this.#disk.sync(copy, this.#guard.after(`sync ${copy}`, rename));
+    this.#disk.writeAt(copy, 0, bytes, this.#guard.after(`write ${copy}`, sync));
   }
 
   #idle(): void {

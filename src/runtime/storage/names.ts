@@ -63,7 +63,7 @@ export function listStorage(disk: DiskReader): StorageFiles {
 function isTemporary(file: string): boolean {
   if (!file.endsWith(TEMPORARY_SUFFIX)) return false;
   const name = file.slice(0, -TEMPORARY_SUFFIX.length);
-  return name === IDENTITY_FILE || SNAPSHOT.test(name);
+  return name === IDENTITY_FILE || SNAPSHOT.test(name) || SEGMENT.test(name);
 }
 
 function hex(value: number): string {
