@@ -2,7 +2,7 @@
  * The simulated world: nodes running the production runtime on simulated ports, watched by the checkers. Boots, kills,
  * pauses; decides nothing about when.
  */
-import { nodeId, type NodeId } from '../src/core/lib/ids.ts';
+import { nodeId, type CellId, type NodeId } from '../src/core/lib/ids.ts';
 import type { Capabilities } from '../src/core/cell/types.ts';
 import { isSkeinError } from '../src/errors.ts';
 import type { Clock } from '../src/ports/clock.ts';
@@ -12,7 +12,7 @@ import { NodeRuntime } from '../src/runtime/node-runtime.ts';
 import { ClockRecord } from './checkers/clocks.ts';
 import { Checkers } from './checkers/index.ts';
 import type { Invariant } from './checkers/checker.ts';
-import { SimDisk, type SimDiskInit } from './disk.ts';
+import { SimDisk, type DiskFault, type DiskOperation, type SimDiskInit } from './disk.ts';
 import { SimExecutor } from './executor.ts';
 import type { HistoryEvent } from './history/events.ts';
 import { Kernel, Process } from './kernel.ts';
@@ -47,6 +47,8 @@ export interface Violation {
   readonly message: string;
   /** Virtual ms. */
   readonly time: number;
+  /** Why nobody promised otherwise: it is counted and ends the run, but is no failure. */
+  readonly excuse?: string;
 }
 
 export type CrashKind = 'process' | 'power';
@@ -63,6 +65,10 @@ export class Cluster {
   readonly init: ClusterInit;
   /** The first one ends the run. */
   violation: Violation | undefined;
+  /** From now on safety is not claimed, for this reason. */
+  excuse: string | undefined;
+  /** A node ended its own process because of its disk: whoever plays the supervisor may start it again. */
+  onFatal: ((node: SimNode) => void) | undefined;
   readonly unsynced = { kept: 0, torn: 0, lost: 0 };
   boots = 0;
   /** On the bulk channel: pieces of snapshots and their answers. */
@@ -93,7 +99,7 @@ export class Cluster {
 
   report(invariant: Invariant, message: string): void {
     if (this.violation !== undefined) return;
-    this.violation = { invariant, message, time: this.kernel.now };
+    this.violation = { invariant, message, time: this.kernel.now, ...(this.excuse === undefined ? {} : { excuse: this.excuse }) };
     this.trace.line(this.kernel.now, 'checker', `${invariant}: ${message}`);
     this.kernel.stop();
   }
@@ -225,6 +231,16 @@ export class Cluster {
     node.incarnation?.process.slowDown(turnCostMs);
   }
 
+  /**
+   * A fault took what this node had synced. @param keepsName it goes on under its old name, which nobody promises to be
+   * safe; otherwise this member is gone for good.
+   */
+  diskLost(node: SimNode, keepsName = false): void {
+    const { cell, member } = node.synced('' as CellId);
+    if (cell !== '' && member !== '') this.checkers.diskLost(cell, member);
+    if (!keepsName) node.lostMember = member;
+  }
+
   // ── Questions ────────────────────────────────────────────────────────────────────────────────────────────────
 
   up(): SimNode[] {
@@ -264,9 +280,12 @@ export class Cluster {
       defer: (callback) => kernel.defer(undefined, callback),
       settle: (callback) => kernel.settle(undefined, callback),
     };
-    const fault = (): undefined => {
-      this.nodes[index]?.onDiskWrite?.();
-      return undefined;
+    const fault = (operation: DiskOperation): DiskFault | undefined => {
+      const node = this.nodes[index];
+      node?.onDiskWrite?.();
+      const verdict = node?.diskFault?.(operation);
+      if (verdict?.type === 'error' && node !== undefined) node.diskFailed = true;
+      return verdict;
     };
     return { clock, random: this.random.fork(`disk/${index}/${boot}`), meanMs: this.init.diskMeanMs, fault };
   }
@@ -285,11 +304,13 @@ export class Cluster {
     if (note.level !== 'debug') this.line(node.name, `${note.event}: ${note.message}`);
   }
 
-  /** The node ends its own process. A failed disk may do that; a broken assumption is a bug. */
+  /** The node ends its own process. A disk that failed may do that; anything else is a bug. */
   #fatal(node: SimNode, process: Process, error: Error): void {
     this.line(node.name, `fatal: ${error.message}`);
-    if (!isSkeinError(error, 'DISK_FAILED')) this.report('crash', `${node.name} ends itself: ${error.stack ?? error.message}`);
-    if (node.incarnation?.process === process) this.crashNode(node, 'process');
+    if (!isSkeinError(error, 'DISK_FAILED') || !node.diskFailed) this.report('crash', `${node.name} ends itself: ${error.stack ?? error.message}`);
+    if (node.incarnation?.process !== process) return;
+    this.crashNode(node, 'process');
+    this.onFatal?.(node);
   }
 
   #threw(process: Process, error: Error): void {

@@ -47,6 +47,7 @@ export function healCore(cluster: Cluster, random: Prng): Core {
   for (const node of nodes) {
     if (node.state === 'down') cluster.bootNode(node);
     cluster.resumeNode(node);
+    node.diskFault = undefined;
     cluster.slowNode(node, 0);
     const { rate } = node.clock;
     cluster.setClockRate(node, Math.min(1 + DRIFT_MAX, Math.max(1 - DRIFT_MAX, rate)));
@@ -61,6 +62,14 @@ export function healCore(cluster: Cluster, random: Prng): Core {
  */
 export function coreIsMajority(cluster: Cluster, core: Core): boolean {
   return configsAtTail(cluster, cluster.checkers.logs.history(core.cell)).every((config) => electable(config, core.nodes, cluster.nodes));
+}
+
+/** Whether the cell could still repair itself, had this node lost its disk. */
+export function canLose(cluster: Cluster, node: SimNode): boolean {
+  const history = mainHistory(cluster);
+  const configs = history === undefined ? [] : configsAtTail(cluster, history);
+  const others = cluster.nodes.filter((other) => other !== node);
+  return configs.length > 0 && configs.every((config) => electable(config, others, cluster.nodes));
 }
 
 function breakForEver(cluster: Cluster, node: SimNode, how: Broken): void {
@@ -98,7 +107,7 @@ function electable(config: Config, core: readonly SimNode[], all: readonly SimNo
   return [config.voters, config.outgoing].every((voters) => {
     const healthy = voters.filter((member) => {
       const node = all.find(({ id }) => id === nodeOfMember(member));
-      return node !== undefined && core.includes(node) && node.synced('' as CellId).member === member;
+      return node !== undefined && core.includes(node) && node.lostMember !== member && node.synced('' as CellId).member === member;
     });
     return voters.length === 0 || 2 * healthy.length > voters.length;
   });

@@ -22,7 +22,8 @@ export interface DiskOperation {
 }
 
 /**
- * `error`: the operation fails, and a failed sync forgets what it should have written, as Linux does. `stall`: it never
+ * `error`: the operation fails; a write may have got through a part of it, and a failed sync forgets what it should have
+ * written, as Linux does, though the page cache still shows it. `stall`: it never
  * completes. `delay`: it takes this much longer.
  */
 export type DiskFault = { readonly type: 'error'; readonly error: Error } | { readonly type: 'stall' } | { readonly type: 'delay'; readonly delayMs: number };
@@ -149,7 +150,9 @@ export class SimDisk implements Disk {
   }
 
   #change(operation: DiskOperation, change: FileChange, done: DiskDone): void {
-    this.#run({ operation, change, apply: () => this.#platter.change(operation.name, change) }, done);
+    // A write that fails may have got through a part of it.
+    const failed = (): void => void attempt(() => this.#platter.change(operation.name, partOf(change, 'process', this.#init.random)));
+    this.#run({ operation, change, apply: () => this.#platter.change(operation.name, change), ...(change.type === 'write' ? { failed } : {}) }, done);
   }
 
   #run(pending: Pending, done: DiskDone): void {

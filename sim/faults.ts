@@ -36,6 +36,19 @@ export interface FaultMix {
   readonly clockJumpMaxMs: number;
   /** Duration of one write and sync. */
   readonly diskMeanMs: number;
+  /** A write or sync fails: the node ends itself and is started again. */
+  readonly diskErrorEveryMs: number;
+  readonly diskStallEveryMs: number;
+  readonly diskStallMeanMs: number;
+  readonly diskFullEveryMs: number;
+  readonly diskFullMeanMs: number;
+  /** A bit of what is on a disk changes, not in the last frame of the log. */
+  readonly flipEveryMs: number;
+  readonly wipeEveryMs: number;
+  /** An older copy of a disk takes its place. What is violated after it is counted and not a failure. */
+  readonly rollbackEveryMs: number;
+  /** The disk of another node, copied. */
+  readonly cloneEveryMs: number;
 }
 
 export const NO_FAULTS: FaultMix = {
@@ -59,6 +72,15 @@ export const NO_FAULTS: FaultMix = {
   clockJumpEveryMs: 0,
   clockJumpMaxMs: 0,
   diskMeanMs: 0.2,
+  diskErrorEveryMs: 0,
+  diskStallEveryMs: 0,
+  diskStallMeanMs: 0,
+  diskFullEveryMs: 0,
+  diskFullMeanMs: 0,
+  flipEveryMs: 0,
+  wipeEveryMs: 0,
+  rollbackEveryMs: 0,
+  cloneEveryMs: 0,
 };
 
 /** Any two clocks then run within 10 % of each other (PROTOCOL §9, S20). */
@@ -67,7 +89,7 @@ const [SECOND_MS, MINUTE_MS, HOUR_MS] = [1000, 60_000, 3_600_000];
 /** Two clocks that differ by more than the 7 days for which finished runs are kept would make them all old at once. */
 const DAYS_MS = 3 * 24 * HOUR_MS;
 
-export function drawFaults(random: Prng): FaultMix {
+export function drawFaults(random: Prng, nodes: number): FaultMix {
   const network = drawNetwork(random.fork('network'));
   const [partitions, crashes, pauses] = [random.chance(0.75), random.chance(0.75), random.chance(0.5)];
   const shapes = PARTITION_SHAPES.filter(() => random.chance(0.4));
@@ -84,6 +106,26 @@ export function drawFaults(random: Prng): FaultMix {
     pauseMeanMs: random.between(100, 6000),
     diskMeanMs: random.pick([0.2, 2, 20]),
     ...drawClocks(random.fork('clocks')),
+    ...drawDisks(random.fork('disks'), nodes),
+  };
+}
+
+type DiskFaults = 'diskErrorEveryMs' | 'diskStallEveryMs' | 'diskStallMeanMs' | 'diskFullEveryMs' | 'diskFullMeanMs' | 'flipEveryMs' | 'wipeEveryMs' | 'rollbackEveryMs' | 'cloneEveryMs';
+
+function drawDisks(random: Prng, nodes: number): Pick<FaultMix, DiskFaults> {
+  const sometimes = (share: number): number => (random.chance(share) ? random.between(8000, 30_000) : 0);
+  // With one voter there is nobody to repair what its disk loses.
+  const repairable = nodes >= 3 ? 1 : 0;
+  return {
+    diskErrorEveryMs: sometimes(0.2),
+    diskStallEveryMs: sometimes(0.2),
+    diskStallMeanMs: random.pick([300, 2000, 10_000]),
+    diskFullEveryMs: sometimes(0.2),
+    diskFullMeanMs: random.between(1000, 10_000),
+    flipEveryMs: sometimes(0.2 * repairable),
+    wipeEveryMs: sometimes(0.15 * repairable),
+    rollbackEveryMs: sometimes(0.03 * repairable),
+    cloneEveryMs: sometimes(0.1 * repairable),
   };
 }
 

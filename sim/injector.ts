@@ -1,5 +1,7 @@
 /** Injects the faults of a mix into a cluster, each kind on its own clock, and counts what it did. */
 import type { Cluster } from './cluster.ts';
+import { DiskDamage } from './disk-damage.ts';
+import { DiskFaults } from './disk-faults.ts';
 import type { FaultMix } from './faults.ts';
 import { MachineFaults } from './machine-faults.ts';
 import { drawPaths } from './partitions.ts';
@@ -49,7 +51,8 @@ export class FaultInjector implements FaultBench {
   start(windowMs: number): void {
     this.#machines.setClocks();
     const partitions: FaultKind = { name: 'partitions', everyMs: this.mix.partitionEveryMs, inject: () => this.#partition() };
-    for (const kind of [partitions, ...this.#machines.kinds()]) if (kind.everyMs > 0) this.#repeat(kind, windowMs);
+    const disks = [...new DiskFaults(this).kinds(), ...new DiskDamage(this).kinds()];
+    for (const kind of [partitions, ...this.#machines.kinds(), ...disks]) if (kind.everyMs > 0) this.#repeat(kind, windowMs);
   }
 
   /** No further fault, and none that is under way ends by itself: whatever is broken stays so until somebody heals it. */

@@ -48,7 +48,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
     timing: timingProfiles[profile],
     slots,
     storage: drawStorage(random.fork('storage')),
-    faults: faults === false ? NO_FAULTS : drawFaults(random.fork('faults')),
+    faults: faults === false ? NO_FAULTS : drawFaults(random.fork('faults'), nodes),
     workload: {
       submitEveryMs: Math.max(random.pick([200, 1000, 3000]), (MODULES_MEAN * (durationMeanMs + OVERHEAD_MS)) / slots),
       cancelRate: random.pick([0, 0.1]),

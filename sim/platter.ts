@@ -128,6 +128,19 @@ export class Platter {
     return report;
   }
 
+  /** A fault: from now on these files are what is on the disk, and nothing else ever was. */
+  restore(image: ReadonlyMap<string, Uint8Array>): void {
+    const files = [...image].map(([name, bytes]): [string, SimFile] => {
+      const [cached, durable] = [new ByteFile(), new ByteFile()];
+      for (const content of [cached, durable]) content.write(0, bytes);
+      return [name, { cached, durable, unsynced: [] }];
+    });
+    this.#names = new Map(files);
+    this.#durableNames = new Map(files);
+    this.#folderChanges = [];
+    this.#version += 1;
+  }
+
   /** A fault: the bit changes in the cache and on the disk alike. */
   flipBit(name: string, offset: number, bit: number): void {
     const file = this.#file(name);

@@ -191,8 +191,9 @@ export class Simulation {
 
   #faultFigures(): Record<string, number> {
     const { lost, duplicated, reordered, resets, stalls, clogs, overflows, stalledByCut } = this.#cluster.network.figures;
-    const { unsynced } = this.#cluster;
-    return { lost, duplicated, reordered, resets, stalls, clogs, overflows, stalledByCut, ...this.#injector.figures, unsyncedLost: unsynced.lost, torn: unsynced.torn };
+    const { unsynced, violation } = this.#cluster;
+    const excused = violation?.excuse === undefined ? undefined : violation.invariant;
+    return { lost, duplicated, reordered, resets, stalls, clogs, overflows, stalledByCut, ...this.#injector.figures, unsyncedLost: unsynced.lost, torn: unsynced.torn, ...(excused === undefined ? {} : { [`excused-${excused}`]: 1 }) };
   }
 
   result(wallMs: number): SimResult {
@@ -200,7 +201,7 @@ export class Simulation {
     const { checkers, network, kernel, ledger } = cluster;
     return {
       options: this.#options,
-      violation: cluster.violation,
+      violation: cluster.violation?.excuse === undefined ? cluster.violation : undefined,
       hash: kernel.hash.digest(),
       lastLines: cluster.trace.last(60),
       figures: {

@@ -1,9 +1,9 @@
 /** One machine of the simulation, through all incarnations of the node on it. */
-import type { CellId, NodeId } from '../src/core/lib/ids.ts';
+import type { CellId, MemberId, NodeId } from '../src/core/lib/ids.ts';
 import type { NodeRuntime } from '../src/runtime/node-runtime.ts';
 import type { Replica } from '../src/runtime/replica.ts';
 import type { NodeView } from './checkers/checker.ts';
-import type { SimDisk } from './disk.ts';
+import type { DiskFault, DiskOperation, SimDisk } from './disk.ts';
 import type { SimExecutor } from './executor.ts';
 import type { Process } from './kernel.ts';
 import { MachineClock } from './machine-clock.ts';
@@ -35,6 +35,12 @@ export class SimNode implements NodeView {
   turnCostMs = 0;
   /** Called when this node writes or syncs next. */
   onDiskWrite: (() => void) | undefined;
+  /** Asked before each operation of the disk. Lasts through restarts. */
+  diskFault: ((operation: DiskOperation) => DiskFault | undefined) | undefined;
+  /** An injected fault failed an operation of this disk: the node may end itself. */
+  diskFailed = false;
+  /** This member's disk was damaged or wiped: it never comes back. */
+  lostMember: MemberId | '' = '';
   incarnation: Incarnation | undefined;
   /** Of the incarnation before: its modules may live a moment longer than it did. */
   earlierExecutor: SimExecutor | undefined;

@@ -228,6 +228,7 @@ export class Workload {
   /** Once the cluster rests: what its state says of each run that a client was told of, as a last linearizable read. */
   lookAtAll(state: CellState): void {
     for (const { runId } of this.#known) {
+      if (!runId.endsWith(`-${state.cellId}`)) continue;
       const pending = this.#recorder.invoke('last look', { type: 'read', run: runId, consistency: 'strong', session: 'last look' });
       const answer = answerQuery(state, undefined, 'run', runId);
       pending.returned(isSkeinError(answer) ? { type: 'unknownRun' } : runSeen(answer as unknown as RunShown));

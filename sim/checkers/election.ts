@@ -8,6 +8,7 @@ export class ElectionChecker implements Checker {
   readonly #report: Report;
   readonly #leaders = new Map<string, MemberId>();
   readonly #votes = new Map<string, MemberId>();
+  readonly #lostDisks = new Set<string>();
   readonly #diskTerms = new Map<string, { readonly term: Term; readonly votedFor: MemberId | '' }>();
   readonly #leading = new Map<NodeId, string>();
   /** Leaderships seen, for the figures. */
@@ -57,11 +58,16 @@ export class ElectionChecker implements Checker {
   /** S6: what is synced never goes back, and a vote in a term never changes. Called after each sync. */
   synced(cell: CellId, member: MemberId, term: Term, votedFor: MemberId | ''): void {
     const key = `${cell} ${member}`;
+    if (this.#lostDisks.has(key)) return;
     const before = this.#diskTerms.get(key);
     if (before !== undefined && term < before.term) this.#report('S6', `the disk of ${member} goes back from term ${before.term} to ${term}`);
     if (before !== undefined && term === before.term && before.votedFor !== '' && before.votedFor !== votedFor) {
       this.#report('S6', `the disk of ${member} changes its vote in term ${term} from ${before.votedFor} to ${votedFor === '' ? 'nobody' : votedFor}`);
     }
     this.#diskTerms.set(key, { term, votedFor });
+  }
+
+  diskLost(cell: CellId, member: MemberId): void {
+    this.#lostDisks.add(`${cell} ${member}`);
   }
 }

@@ -1,6 +1,6 @@
 /** All checkers, driven through one probe. */
 import type { CellEvent, Command, Reply } from '../../src/core/cell/types.ts';
-import type { CellId, NodeId } from '../../src/core/lib/ids.ts';
+import type { CellId, MemberId, NodeId } from '../../src/core/lib/ids.ts';
 import type { Entry } from '../../src/core/raft/types.ts';
 import { decodeRaft } from '../../src/protocol/raft-codec.ts';
 import type { Probe } from '../../src/runtime/init.ts';
@@ -86,6 +86,13 @@ export class Checkers {
       node.synced(envelope.cell);
       this.#each((checker) => checker.raftSent?.(node, envelope));
     });
+  }
+
+  /** A fault took what this member had synced: what its disk shows from now on proves nothing against the node. */
+  diskLost(cell: CellId, member: MemberId): void {
+    this.elections.diskLost(cell, member);
+    this.disks.diskLost(cell, member);
+    this.membership.diskLost(cell, member);
   }
 
   crashed(node: NodeView): void {

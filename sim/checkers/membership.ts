@@ -22,6 +22,8 @@ export class MembershipChecker implements Checker, LogListener {
   readonly #removed = new Map<CellId, Set<MemberId>>();
   /** Durable term and length of each member when its process last ended. */
   readonly #atCrash = new Map<string, { readonly term: number; readonly lastIndex: number; readonly boot: number }>();
+  /** Members whose disk a fault damaged. */
+  readonly #lost = new Set<string>();
   changes = 0;
 
   constructor(report: Report, logs: Logs, elections: ElectionChecker, nodeOf: (id: NodeId) => NodeView | undefined, conditions: Conditions) {
@@ -62,7 +64,7 @@ export class MembershipChecker implements Checker, LogListener {
     const before = this.#conditions.now() - CAUGHT_UP_TIMEOUTS * this.#conditions.electionMs;
     const wanted = this.#commits.get(history.cell)?.findLast(({ at }) => at <= before)?.index ?? 0;
     for (const member of config.voters) {
-      if (config.outgoing.includes(member)) continue;
+      if (config.outgoing.includes(member) || this.#lost.has(`${history.cell} ${member}`)) continue;
       const synced = this.#nodeOf(nodeOfMember(member))?.synced(history.cell);
       const held = synced?.member === member ? synced.lastIndex : 0;
       if (held < wanted) this.#report('S9', `${node.name} makes ${member} a voter, whose disk holds ${held} entries, though ${wanted} were committed some time ago`);
@@ -103,6 +105,11 @@ export class MembershipChecker implements Checker, LogListener {
     const synced = node.synced(replica.cell);
     if (synced.member !== replica.self || synced.cell !== replica.cell) return;
     this.#atCrash.set(`${replica.cell} ${replica.self}`, { term: synced.hard.term, lastIndex: synced.lastIndex, boot: node.boot });
+  }
+
+  diskLost(cell: CellId, member: MemberId): void {
+    this.#atCrash.delete(`${cell} ${member}`);
+    this.#lost.add(`${cell} ${member}`);
   }
 
   stepped(node: NodeView): void {

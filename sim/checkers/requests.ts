@@ -22,10 +22,10 @@ export class RequestChecker implements Checker {
     this.#runs.set(key, reply.runId);
   }
 
-  /** A client got its answer. */
+  /** A client got its answer. Two cells may each make a run of a request; they are linked when the cells meet (PROTOCOL §5). */
   answered(requestKey: string, runId: RunId): void {
     const before = this.promised.get(requestKey);
-    if (before !== undefined && before !== runId) this.#report('S21', `a client was told run ${runId} for request ${requestKey}, and ${before} before`);
+    if (before !== undefined && before !== runId && cellOf(before) === cellOf(runId)) this.#report('S21', `a client was told run ${runId} for request ${requestKey}, and ${before} before`);
     this.promised.set(requestKey, runId);
   }
 
@@ -38,4 +38,9 @@ export class RequestChecker implements Checker {
       for (const [key, runId] of lost) this.#report('S21', `${name} does not know run ${runId}, which a client was told for request ${key}`);
     }
   }
+}
+
+/** A run id ends in its cell's. */
+function cellOf(runId: RunId): string {
+  return runId.slice(runId.indexOf('-') + 1);
 }

@@ -13,6 +13,8 @@ export class SyncChecker implements Checker, LogListener {
   readonly #logs: Logs;
   readonly #nodeOf: (id: NodeId) => NodeView | undefined;
   readonly #held = new Map<string, LogIndex>();
+  /** Disks that a fault damaged. */
+  readonly #lost = new Set<string>();
 
   constructor(report: Report, logs: Logs, nodeOf: (id: NodeId) => NodeView | undefined) {
     this.#report = report;
@@ -70,6 +72,7 @@ export class SyncChecker implements Checker, LogListener {
   /** S5: what was committed and on this disk once stays there, by itself or in a snapshot. Called after each sync. */
   covered(cell: CellId, member: MemberId, disk: Pick<SyncedLog, 'lastIndex' | 'holds'>): void {
     const key = `${cell} ${member}`;
+    if (this.#lost.has(key)) return;
     const history = this.#logs.history(cell);
     const has = (index: LogIndex): boolean => disk.holds(index, history.committedAt(index)?.entry.term ?? 0);
     const before = this.#held.get(key) ?? 0;
@@ -78,6 +81,10 @@ export class SyncChecker implements Checker, LogListener {
     let held = Math.min(disk.lastIndex, history.commitIndex);
     while (held > before && !has(held)) held -= 1;
     this.#held.set(key, Math.max(held, before));
+  }
+
+  diskLost(cell: CellId, member: MemberId): void {
+    this.#lost.add(`${cell} ${member}`);
   }
 
   /** S8, clients: recorded means committed. */

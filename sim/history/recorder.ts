@@ -12,6 +12,7 @@ export interface RecorderInit {
 
 /** An operation under way. Ends once; what comes later is ignored, since its client was not there any more. */
 export interface Pending {
+  readonly call: Call;
   returned(reply: Reply): void;
   /** The answer, or its absence, does not say whether the operation took effect. */
   lost(why: string): void;
@@ -41,7 +42,7 @@ export class Recorder {
       this.#push({ at: this.#init.now(), client, op, ...rest });
     };
     this.#push({ at: this.#init.now(), client, op, event: 'invoke', call });
-    return { returned: (reply) => end({ event: 'return', reply }), lost: (why) => end({ event: 'lost', why }) };
+    return { call, returned: (reply) => end({ event: 'return', reply }), lost: (why) => end({ event: 'lost', why }) };
   }
 
   #push(event: HistoryEvent): void {

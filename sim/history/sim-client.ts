@@ -42,7 +42,7 @@ export class SimClient {
       runtime.cancelRun(run, 'the client changed its mind', (error) => {
         if (error === undefined) pending.returned({ type: 'cancelled' });
         else if (error.code === 'RUN_FINAL') pending.returned({ type: 'final' });
-        else if (error.code === 'RUN_NOT_FOUND') pending.returned({ type: 'unknownRun' });
+        else if (error.code === 'RUN_NOT_FOUND' && !isForeign(runtime, pending.call)) pending.returned({ type: 'unknownRun' });
         else pending.lost(error.code);
         told(error);
       });
@@ -51,7 +51,7 @@ export class SimClient {
 
   read(node: SimNode, { runId }: KnownRun, consistency: 'strong' | 'local'): boolean {
     return this.#at(node, { type: 'read', run: runId, consistency, session: sessionOf(node) }, (runtime, pending) => {
-      runtime.read('run', runId, consistency === 'strong', readInto(pending));
+      runtime.read('run', runId, consistency === 'strong', readInto(runtime, pending));
     });
   }
 
@@ -66,12 +66,17 @@ export class SimClient {
     });
   }
 
+  /** A node in another cell than the run's knows nothing of it: not yet anybody's answer (PROTOCOL §7). */
   #at({ incarnation }: SimNode, call: Call, ask: (runtime: NodeRuntime, pending: Pending) => void): boolean {
-    if (incarnation === undefined) return false;
+    if (incarnation === undefined || isForeign(incarnation.runtime, call)) return false;
     const pending = this.#recorder.invoke(this.name, call);
     incarnation.process.run(() => ask(incarnation.runtime, pending));
     return true;
   }
+}
+
+function isForeign(runtime: NodeRuntime, call: Call): boolean {
+  return call.type !== 'submit' && !call.run.endsWith(`-${runtime.cell}`);
 }
 
 /** One process of one node. */
@@ -79,10 +84,10 @@ function sessionOf(node: SimNode): string {
   return `${node.name}.${node.boot}`;
 }
 
-function readInto(pending: Pending): Told<Json> {
+function readInto(runtime: NodeRuntime, pending: Pending): Told<Json> {
   return (error, value) => {
     if (value !== undefined) pending.returned(runSeen(value as unknown as RunShown));
-    else if (error?.code === 'RUN_NOT_FOUND') pending.returned({ type: 'unknownRun' });
+    else if (error?.code === 'RUN_NOT_FOUND' && !isForeign(runtime, pending.call)) pending.returned({ type: 'unknownRun' });
     else pending.lost(codeOf(error));
   };
 }

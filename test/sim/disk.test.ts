@@ -144,3 +144,38 @@ test('faults: an error, a delay, a stall, a flipped bit', () => {
   disk.flipBit('a', 0, 1);
   assert.equal(text(disk.read('a')), 'c');
 });
+
+test('a failed write may leave a part; a failed sync forgets what it should have written, though it can still be read', () => {
+  let failing: string | undefined;
+  const { disk, run, next } = world('failures', ({ type }) => (type === failing ? { type: 'error', error: new Error('EIO') } : undefined));
+  run((d, done) => d.writeAt('f', 0, bytes('first'), done), (d, done) => d.sync('f', done), (d, done) => d.syncFolder(done));
+  const left = new Set<number>();
+  for (let i = 0; i < 40; i += 1) {
+    failing = 'write';
+    assert.equal(run((d, done) => d.writeAt('f', 5, bytes(' and more'), done))[0]?.message, 'EIO');
+    left.add(disk.read('f').length);
+    failing = undefined;
+    run((d, done) => d.truncate('f', 5, done));
+  }
+  assert.ok(left.size > 3, 'parts of several lengths');
+  run((d, done) => d.writeAt('f', 5, bytes(', second'), done));
+  failing = 'sync';
+  run((d, done) => d.sync('f', done));
+  failing = undefined;
+  assert.deepEqual(run((d, done) => d.sync('f', done)), [undefined]);
+  assert.equal(text(disk.read('f')), 'first, second');
+  disk.crash({ tornChance: 0 });
+  assert.equal(text(next().disk.read('f')), 'first');
+});
+
+test('a restored image is all there is, in the cache and on the disk', () => {
+  const { disk, run, next } = world();
+  run((d, done) => d.writeAt('old', 0, bytes('old'), done), (d, done) => d.sync('old', done), (d, done) => d.syncFolder(done));
+  const version = disk.syncedVersion;
+  disk.platter.restore(new Map([['new', bytes('new')]]));
+  assert.ok(disk.syncedVersion > version);
+  assert.deepEqual(disk.list(), ['new']);
+  disk.crash({ tornChance: 0 });
+  assert.equal(text(next().disk.read('new')), 'new');
+  assert.deepEqual(next().disk.list(), ['new']);
+});

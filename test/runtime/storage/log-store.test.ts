@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { FRAME_ENTRIES_BYTES } from '../../../src/runtime/storage/frame.ts';
-import type { DiskFault } from '../../../sim/disk.ts';
+import type { DiskFault, DiskOperation } from '../../../sim/disk.ts';
 import { command, commands, LogNode, meta, noVote, sameEntries, stateAt, vote } from './support.ts';
 
 test('an empty disk is an empty log', () => {
@@ -189,6 +189,39 @@ test('the first disk error is fatal: nothing is retried, nothing more is acknowl
     node.log.persist({ entries: [command(6)] }, () => assert.fail('acknowledged'));
     node.log.saveSnapshot(meta(3), [], () => assert.fail('acknowledged'));
     node.run();
+  }
+});
+
+test('what a failed sync left in the page cache is written anew by the next process before it answers for it', () => {
+  let failing = false;
+  const fault = ({ type }: DiskOperation): DiskFault | undefined => (failing && type === 'sync' ? { type: 'error', error: new Error('EIO') } : undefined);
+  const node = new LogNode({ fault });
+  node.persist({ hard: vote(1), entries: commands(1, 3) });
+  failing = true;
+  node.log.persist({ hard: vote(2), entries: commands(4, 2) }, () => assert.fail('acknowledged after a failed sync'));
+  node.run();
+  assert.equal(node.fatal?.code, 'DISK_FAILED');
+  failing = false;
+  const found = node.restart({ kind: 'process' });
+  assert.equal(found.entries.length, 5, 'the page cache shows what is not on the disk');
+  node.persist({ entries: [] });
+  // From here on this member answers for five entries and for term 2.
+  const { hard, entries } = node.restart({ kind: 'power', tornChance: 0 });
+  assert.deepEqual(hard, vote(2));
+  sameEntries(entries, commands(1, 5));
+});
+
+test('the start of a log never endangers what was synced long ago, wherever the power fails', () => {
+  for (let seed = 0; seed < 200; seed++) {
+    const node = new LogNode({ seed: String(seed) });
+    node.persist({ hard: vote(3), entries: commands(1, 5) });
+    node.restart({ kind: 'process' });
+    node.log.start();
+    node.run(seed / 100);
+    const { damage, hard, entries } = node.restart({ kind: 'power', tornChance: 1 });
+    assert.equal(damage, undefined);
+    assert.deepEqual(hard, vote(3));
+    sameEntries(entries, commands(1, 5));
   }
 });
 

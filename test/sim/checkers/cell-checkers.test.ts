@@ -223,8 +223,12 @@ test('S21: one request key, two runs; a client is told two things; what it was t
   reports.only('S21');
   const told = new Reports();
   const client = new RequestChecker(told.report);
-  client.answered('k', 'r1' as RunId);
-  client.answered('k', 'r2' as RunId);
+  client.answered('k', `r1-${CELL}` as RunId);
+  // Twins in two cells are linked when the cells meet.
+  client.answered('k', 'r1-anotherCell' as RunId);
+  client.answered('k', `r1-${CELL}` as RunId);
+  told.none();
+  client.answered('k', `r2-${CELL}` as RunId);
   told.only('S21');
   const lost = new Reports();
   const end = new RequestChecker(lost.report);

@@ -1,0 +1,99 @@
+/** Faults: each kind happens when it is switched on, is counted, and does what it says. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Cluster } from '../../sim/cluster.ts';
+import { canLose } from '../../sim/core-heal.ts';
+import { NO_FAULTS, type FaultMix } from '../../sim/faults.ts';
+import { FaultInjector } from '../../sim/injector.ts';
+import { PARTITION_SHAPES } from '../../sim/partitions.ts';
+import type { SimNode } from '../../sim/sim-node.ts';
+import { busyWorkload, steadyCluster } from '../../sim/scenarios/steady.ts';
+
+const WINDOW_MS = 10_000;
+
+/** A healthy cluster of five under these faults alone. */
+function under(faults: Partial<FaultMix>, seed = 'faults', busy = false): { readonly cluster: Cluster; readonly figures: Readonly<Record<string, number>>; readonly neverFired: readonly string[]; readonly lines: readonly string[] } {
+  const lines: string[] = [];
+  const cluster = steadyCluster({ seed, print: (line) => lines.push(line) });
+  if (busy) busyWorkload(cluster);
+  const injector = new FaultInjector(cluster, { ...NO_FAULTS, downMeanMs: 1000, ...faults }, cluster.random.fork('faults'));
+  injector.start(WINDOW_MS);
+  cluster.run(WINDOW_MS);
+  injector.stop();
+  assert.equal(cluster.violation, undefined, cluster.violation?.message);
+  return { cluster, figures: injector.figures, neverFired: injector.neverFired(), lines };
+}
+
+const EVERY_MS = 2500;
+const kinds: Readonly<Record<string, Partial<FaultMix>>> = {
+  partitions: { partitionEveryMs: EVERY_MS, partitionMeanMs: 1000, partitionShapes: PARTITION_SHAPES },
+  crashes: { crashEveryMs: EVERY_MS, powerLossRate: 0.5 },
+  pauses: { pauseEveryMs: EVERY_MS, pauseMeanMs: 1000 },
+  suspends: { suspendEveryMs: EVERY_MS, suspendMeanMs: 1000 },
+  slowdowns: { slowEveryMs: EVERY_MS, slowMeanMs: 1000, slowTurnMs: 10 },
+  clockJumps: { clockJumpEveryMs: EVERY_MS, clockJumpMaxMs: 60_000 },
+  clockDrifts: { clockDrift: 0.04 },
+  clockOffsets: { clockOffsetMs: 1000 },
+  diskErrors: { diskErrorEveryMs: EVERY_MS },
+  diskStalls: { diskStallEveryMs: EVERY_MS, diskStallMeanMs: 1000 },
+  diskFull: { diskFullEveryMs: EVERY_MS, diskFullMeanMs: 1000 },
+  bitFlips: { flipEveryMs: EVERY_MS },
+  wipes: { wipeEveryMs: EVERY_MS },
+  clones: { cloneEveryMs: EVERY_MS },
+};
+
+for (const [kind, faults] of Object.entries(kinds)) {
+  test(`${kind}: alone, it happens, and nothing else does`, () => {
+    const { figures, neverFired } = under(faults);
+    assert.ok((figures[kind] ?? 0) > 0, JSON.stringify(figures));
+    assert.deepEqual(neverFired, []);
+    const others = Object.keys(kinds).filter((other) => other !== kind && (figures[other] ?? 0) > 0);
+    assert.deepEqual(others, []);
+  });
+}
+
+test('a kind that is very rare still happens once, early enough to matter', () => {
+  assert.deepEqual(under({ pauseEveryMs: 1e9, pauseMeanMs: 10, clockJumpEveryMs: 1e9, clockJumpMaxMs: 10 }).neverFired, []);
+});
+
+test('a failed or full disk ends the node with a reason, and it comes back', () => {
+  for (const faults of [{ diskErrorEveryMs: 3000 }, { diskFullEveryMs: 3000, diskFullMeanMs: 2000 }]) {
+    const { cluster, figures, lines } = under(faults, 'disk-ends', true);
+    assert.ok((figures['endedByDisk'] ?? 0) > 0);
+    assert.ok(lines.some((line) => /fatal: .*(EIO|ENOSPC)/.test(line)));
+    for (const node of cluster.nodes) node.diskFault = undefined;
+    for (const node of cluster.nodes) if (node.state === 'down') cluster.bootNode(node);
+    const all = (): boolean => cluster.nodes.every((node) => node.runtime?.cell === cluster.leader()?.replica?.cell);
+    assert.ok(cluster.runUntil(all, 15_000), 'all are back');
+  }
+});
+
+test('a node whose log is damaged says so, does not vote, and joins again as a new member', () => {
+  const { cluster, figures, lines } = under({ flipEveryMs: 2500 }, 'flips', true);
+  const noticed = Object.keys(figures).filter((kind) => /^flip-.*-noticed$/.test(kind));
+  assert.ok(noticed.length > 0, JSON.stringify(figures));
+  assert.equal(Object.keys(figures).some((kind) => kind.endsWith('-hidden')), false);
+  assert.ok(lines.some((line) => line.includes('log-damaged')));
+  assert.ok(lines.some((line) => line.includes('storage-renewed')));
+  assert.ok(cluster.nodes.some(({ lostMember }) => lostMember !== ''));
+});
+
+test('disks are lost only while a majority can repair the cell', () => {
+  const cluster = steadyCluster({ seed: 'losing', nodes: 3 });
+  assert.deepEqual(cluster.nodes.map((node) => canLose(cluster, node)), [true, true, true]);
+  const [first, second] = cluster.nodes as [SimNode, SimNode];
+  cluster.crashNode(first, 'power');
+  cluster.diskLost(first);
+  first.disk.platter.restore(new Map());
+  assert.equal(canLose(cluster, second), false);
+});
+
+test('what is violated after a rollback is counted, with its excuse; a disk that fails by itself is a crash', () => {
+  const cluster = steadyCluster({ seed: 'excuse', nodes: 3 });
+  cluster.excuse = 'a disk was rolled back';
+  cluster.report('S3', 'something is gone');
+  assert.equal(cluster.violation?.excuse, 'a disk was rolled back');
+  const other = steadyCluster({ seed: 'no excuse', nodes: 3 });
+  other.report('S3', 'something is gone');
+  assert.equal(other.violation?.excuse, undefined);
+});
