@@ -236,8 +236,9 @@ export class Cluster {
    * safe; otherwise this member is gone for good.
    */
   diskLost(node: SimNode, keepsName = false): void {
-    const { cell, member } = node.synced('' as CellId);
-    if (cell !== '' && member !== '') this.checkers.diskLost(cell, member);
+    const synced = node.synced('' as CellId);
+    const { cell, member } = synced;
+    if (cell !== '' && member !== '') this.checkers.diskLost(cell, member, synced.frozen());
     if (!keepsName) node.lostMember = member;
   }
 

@@ -45,9 +45,9 @@ export function healCore(cluster: Cluster, random: Prng): Core {
   cluster.network.healAll();
   for (const [node, how] of broken) breakForEver(cluster, node, how);
   for (const node of nodes) {
+    node.diskFault = undefined;
     if (node.state === 'down') cluster.bootNode(node);
     cluster.resumeNode(node);
-    node.diskFault = undefined;
     cluster.slowNode(node, 0);
     const { rate } = node.clock;
     cluster.setClockRate(node, Math.min(1 + DRIFT_MAX, Math.max(1 - DRIFT_MAX, rate)));

@@ -50,6 +50,7 @@ export class DiskFaults {
     if (node === undefined) return false;
     const until = cluster.kernel.now + random.exponential(mix.diskStallMeanMs);
     this.#line(node, `stalls for ${((until - cluster.kernel.now) / 1000).toFixed(1)} s`);
+    node.diskStalledUntil = until;
     this.#during(node, until - cluster.kernel.now, (): DiskFault => ({ type: 'delay', delayMs: Math.max(0, until - cluster.kernel.now) }));
     return true;
   }

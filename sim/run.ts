@@ -158,7 +158,8 @@ export class Simulation {
     const cluster = this.#cluster;
     cluster.network.options = { ...WIRED, delayMinMs: this.#options.faults.network.delayMinMs };
     // Stalls and clogs that are under way end before the bounds are counted from.
-    cluster.run(cluster.network.latestArrival - cluster.kernel.now);
+    const stalledUntil = Math.max(cluster.network.latestArrival, ...cluster.nodes.map((node) => node.diskStalledUntil));
+    cluster.run(Math.max(0, stalledUntil - cluster.kernel.now));
     if (cluster.violation !== undefined) return;
     const core = healCore(cluster, cluster.random.fork('core'));
     this.#cells = cluster.checkers.logs.histories().filter(({ commitIndex, cell }) => commitIndex > 0 && cluster.nodes.some((node) => node.synced(cell).cell === cell)).length;

@@ -37,6 +37,8 @@ export class SimNode implements NodeView {
   onDiskWrite: (() => void) | undefined;
   /** Asked before each operation of the disk. Lasts through restarts. */
   diskFault: ((operation: DiskOperation) => DiskFault | undefined) | undefined;
+  /** Operations that stall are done by then, virtual ms. */
+  diskStalledUntil = 0;
   /** An injected fault failed an operation of this disk: the node may end itself. */
   diskFailed = false;
   /** This member's disk was damaged or wiped: it never comes back. */

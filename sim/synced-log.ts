@@ -73,6 +73,14 @@ export class SyncedLog {
     return index <= this.#snapshotIndex || (this.#connected && this.#replay.termAt(index) === term);
   }
 
+  /** `holds` as it is now, whatever becomes of the disk. */
+  frozen(): (index: LogIndex, term: Term) => boolean {
+    const [snapshot, connected, last] = [this.#snapshotIndex, this.#connected, this.lastIndex];
+    const terms = new Map<LogIndex, Term>();
+    for (let index = snapshot + 1; connected && index <= last; index += 1) terms.set(index, this.#replay.termAt(index));
+    return (index, term) => index <= snapshot || terms.get(index) === term;
+  }
+
   /** @returns whether anything became durable since the last call. */
   update(): boolean {
     if (this.#version === this.#platter.version) return false;

@@ -1,6 +1,6 @@
 /** All checkers, driven through one probe. */
 import type { CellEvent, Command, Reply } from '../../src/core/cell/types.ts';
-import type { CellId, MemberId, NodeId } from '../../src/core/lib/ids.ts';
+import type { CellId, LogIndex, MemberId, NodeId, Term } from '../../src/core/lib/ids.ts';
 import type { Entry } from '../../src/core/raft/types.ts';
 import { decodeRaft } from '../../src/protocol/raft-codec.ts';
 import type { Probe } from '../../src/runtime/init.ts';
@@ -89,9 +89,9 @@ export class Checkers {
   }
 
   /** A fault took what this member had synced: what its disk shows from now on proves nothing against the node. */
-  diskLost(cell: CellId, member: MemberId): void {
+  diskLost(cell: CellId, member: MemberId, held: (index: LogIndex, term: Term) => boolean): void {
     this.elections.diskLost(cell, member);
-    this.disks.diskLost(cell, member);
+    this.disks.diskLost(cell, member, held);
     this.membership.diskLost(cell, member);
   }
 

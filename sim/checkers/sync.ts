@@ -13,8 +13,8 @@ export class SyncChecker implements Checker, LogListener {
   readonly #logs: Logs;
   readonly #nodeOf: (id: NodeId) => NodeView | undefined;
   readonly #held = new Map<string, LogIndex>();
-  /** Disks that a fault damaged. */
-  readonly #lost = new Set<string>();
+  /** What was on the disks that a fault damaged: a member may have answered for it just before. */
+  readonly #lost = new Map<string, (index: LogIndex, term: Term) => boolean>();
 
   constructor(report: Report, logs: Logs, nodeOf: (id: NodeId) => NodeView | undefined) {
     this.#report = report;
@@ -36,6 +36,7 @@ export class SyncChecker implements Checker, LogListener {
   }
 
   #holds(member: MemberId, cell: CellId, index: LogIndex, term: Term): boolean {
+    if (this.#lost.get(`${cell} ${member}`)?.(index, term) === true) return true;
     const synced = this.#nodeOf(nodeOfMember(member))?.synced(cell);
     return synced !== undefined && synced.member === member && synced.cell === cell && synced.holds(index, term);
   }
@@ -83,8 +84,8 @@ export class SyncChecker implements Checker, LogListener {
     this.#held.set(key, Math.max(held, before));
   }
 
-  diskLost(cell: CellId, member: MemberId): void {
-    this.#lost.add(`${cell} ${member}`);
+  diskLost(cell: CellId, member: MemberId, held: (index: LogIndex, term: Term) => boolean): void {
+    this.#lost.set(`${cell} ${member}`, held);
   }
 
   /** S8, clients: recorded means committed. */

@@ -50,8 +50,11 @@ export class ForgetfulDisk implements Disk {
   }
 
   writeAt(name: string, offset: number, bytes: Uint8Array, done: DiskDone): void {
-    this.#wrote = true;
-    if (isSegment(name)) this.#entries = hasEntries(bytes);
+    // What was recovered is written anew, under another name, before anything else is.
+    if (!isRenewal(name)) {
+      this.#wrote = true;
+      if (isSegment(name)) this.#entries = hasEntries(bytes);
+    }
     this.#disk.writeAt(name, offset, bytes, done);
   }
 
@@ -97,6 +100,10 @@ export class ForgetfulDisk implements Disk {
     if (!isSegment(this.#last)) return this.#has('snapshot-name-unsynced');
     return this.#has(this.#wrote ? 'segment-name-unsynced' : 'recovered-unsynced');
   }
+}
+
+function isRenewal(name: string): boolean {
+  return isSegment(name) && name.endsWith(TEMPORARY_SUFFIX);
 }
 
 function isSegment(name: string): boolean {
