@@ -124,8 +124,9 @@ export class SyncedLog {
   #readIdentity(): void {
     try {
       const identity = readIdentity(this.#reader);
-      this.#cell = identity?.cellId ?? '';
-      this.#member = identity === undefined || identity.storageId === '' ? '' : memberId(this.#node, identity.storageId);
+      const own = identity?.nodeId === this.#node;
+      this.#cell = own ? identity.cellId : '';
+      this.#member = !own || identity.storageId === '' ? '' : memberId(this.#node, identity.storageId);
     } catch (error) {
       if (!(error instanceof SkeinError)) throw error;
       this.#cell = '';

@@ -51,6 +51,8 @@ export class CellHistory {
 /** One node's log in one cell, as far as it was seen. */
 export class LogTrack {
   readonly cell: CellId;
+  /** A disk that is renewed while its node runs is another member, with another log. */
+  readonly member: MemberId;
   readonly boot: number;
   /** Last index that is covered by a snapshot and not tracked entry by entry. */
   base: LogIndex;
@@ -59,8 +61,9 @@ export class LogTrack {
   #basePrefix: number;
   commitIndex = 0;
 
-  constructor(cell: CellId, boot: number, base: LogIndex, basePrefix: number) {
+  constructor({ cell, self }: Pick<ReplicaView, 'cell' | 'self'>, boot: number, base: LogIndex, basePrefix: number) {
     this.cell = cell;
+    this.member = self;
     this.boot = boot;
     this.base = base;
     this.#basePrefix = basePrefix;
@@ -147,14 +150,14 @@ export class Logs {
   #trackOf(node: NodeView, replica: ReplicaView, history: CellHistory): LogTrack {
     const known = this.#tracks.get(node.id);
     const { snapshot } = replica.raft;
-    const current = known?.cell === replica.cell && known.boot === node.boot;
+    const current = known?.cell === replica.cell && known.member === replica.self && known.boot === node.boot;
     const basePrefix = history.prefixAt(snapshot.index);
     // A log that was reset to a leader's snapshot starts anew behind it: what stood there before, not committed here, may
     // have been something else.
     const reset = current && snapshot.index > known.commitIndex && known.prefixAt(snapshot.index) !== basePrefix;
     if (current && !reset && (snapshot.index <= known.lastIndex || snapshot.index === known.base)) return known;
     if (basePrefix === undefined) this.#report('S3', `${node.name} has a snapshot up to ${snapshot.index}, but only ${history.commitIndex} entries were ever committed`);
-    const track = new LogTrack(replica.cell, node.boot, snapshot.index, basePrefix ?? EMPTY_PREFIX);
+    const track = new LogTrack(replica, node.boot, snapshot.index, basePrefix ?? EMPTY_PREFIX);
     track.commitIndex = snapshot.index;
     this.#tracks.set(node.id, track);
     return track;

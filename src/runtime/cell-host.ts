@@ -21,6 +21,7 @@ import { Replica } from './replica.ts';
 import { restoreImage } from './snapshot-image.ts';
 import { SnapshotReceiver, SnapshotSender } from './snapshot-transfer.ts';
 import { DiskGuard } from './storage/disk-guard.ts';
+import { IDENTITY_FILE } from './storage/names.ts';
 import { readIdentity, wipeStorage, writeIdentity, type StorageIdentity } from './storage/identity.ts';
 import { LogStore } from './storage/log-store.ts';
 import { recoverLog, type Damage, type Recovered } from './storage/recover.ts';
@@ -44,7 +45,7 @@ export class CellHost {
   readonly #hooks: CellHostHooks;
   readonly #guard: DiskGuard;
   readonly #links: Links;
-  #identity: StorageIdentity = { storageId: '', cellId: '' };
+  #identity: Omit<StorageIdentity, 'nodeId'> = { storageId: '', cellId: '' };
   #replica: Replica | undefined;
   #leader: Leader | undefined;
   #autopilot: Autopilot | undefined;
@@ -135,15 +136,21 @@ export class CellHost {
       this.#setDamaged({ file: typeof error.data['file'] === 'string' ? error.data['file'] : 'identity', offset: 0, reason: error.message });
       return;
     }
+    // A copy may be older than what this node answered for with an earlier copy: it is nobody's, as a damaged one.
+    if (identity !== undefined && identity.nodeId !== this.#context.self) {
+      const reason = `a copy of the log of node ${identity.nodeId}`;
+      this.#setDamaged({ file: IDENTITY_FILE, offset: 0, reason }, 'log-copied', `The log on this disk is ${reason}, and this is node ${this.#context.self}`);
+      return;
+    }
     if (identity === undefined) return; // a log without identity is wiped when a new identity is written
     this.#identity = identity;
     if (recovered.damage !== undefined) this.#setDamaged(recovered.damage);
     else if (identity.cellId !== '' && !recovered.empty) this.#open(recovered);
   }
 
-  #setDamaged(damage: Damage): void {
+  #setDamaged(damage: Damage, event = 'log-damaged', what = `${damage.file} is damaged at byte ${damage.offset} (${damage.reason})`): void {
     this.#damaged = damage;
-    this.#context.note('error', 'log-damaged', `${damage.file} is damaged at byte ${damage.offset} (${damage.reason}): this disk does not vote any more. Its node joins the cluster again as a new member as soon as it finds the cell; the damaged files are kept until then.`, { ...damage });
+    this.#context.note('error', event, `${what}: this disk does not vote. Its node joins the cluster as a new member as soon as it finds the cell; the files are kept until then.`, { ...damage });
   }
 
   start(): void {
@@ -237,10 +244,10 @@ export class CellHost {
     });
   }
 
-  #setIdentity(identity: StorageIdentity, done: () => void): void {
+  #setIdentity(identity: Omit<StorageIdentity, 'nodeId'>, done: () => void): void {
     const { disk } = this.#context.ports;
     const write = (): void => {
-      writeIdentity(disk, this.#guard, identity, () => {
+      writeIdentity(disk, this.#guard, { nodeId: this.#context.self, ...identity }, () => {
         this.#identity = identity;
         if (!this.#context.stopped) done();
       });

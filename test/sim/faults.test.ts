@@ -78,6 +78,24 @@ test('a node whose log is damaged says so, does not vote, and joins again as a n
   assert.ok(cluster.nodes.some(({ lostMember }) => lostMember !== ''));
 });
 
+test('a copy of the log of another node is not used, however often it is copied', () => {
+  const cluster = steadyCluster({ seed: 'copies', nodes: 3 });
+  const [leader, node] = [cluster.leader()!, cluster.nodes.find((other) => other !== cluster.leader())!];
+  const members = new Set<string>();
+  for (let round = 0; round < 3; round += 1) {
+    cluster.crashNode(node, 'power');
+    cluster.diskLost(node);
+    node.disk.platter.restore(new Map(leader.disk.syncedImage()));
+    cluster.bootNode(node);
+    assert.ok(cluster.runUntil(() => node.runtime?.host.isMember === true, 30_000), `it is a member again after copy ${round + 1}`);
+    members.add(node.runtime!.host.member);
+    cluster.run(1000);
+  }
+  assert.equal(members.size, 3, 'of another name after each');
+  assert.equal(cluster.violation, undefined);
+  assert.ok(cluster.trace.last(500).some((line) => line.includes('log-copied')));
+});
+
 test('disks are lost only while a majority can repair the cell', () => {
   const cluster = steadyCluster({ seed: 'losing', nodes: 3 });
   assert.deepEqual(cluster.nodes.map((node) => canLose(cluster, node)), [true, true, true]);

@@ -1,7 +1,7 @@
 /** Who this disk is: without it a log is nobody's, and a wiped disk is a new member (PROTOCOL §1). */
 import { decode, encode } from 'cborg';
 import { SkeinError } from '../../errors.ts';
-import type { CellId } from '../../core/lib/ids.ts';
+import type { CellId, NodeId } from '../../core/lib/ids.ts';
 import type { Disk } from '../../ports/disk.ts';
 import { readU32, writeU32 } from '../../protocol/bytes.ts';
 import { crc32c } from './crc.ts';
@@ -10,6 +10,8 @@ import { IDENTITY_FILE, listStorage, TEMPORARY_SUFFIX, type DiskReader } from '.
 import { removeFiles } from './snapshot-store.ts';
 
 export interface StorageIdentity {
+  /** Whose log this is. A copy of this disk in another node is not that node's. */
+  readonly nodeId: NodeId;
   /** Random per data directory. */
   readonly storageId: string;
   /** Cell whose log this is; '' = none yet. */
@@ -23,15 +25,16 @@ export function readIdentity(disk: DiskReader): StorageIdentity | undefined {
   const end = bytes.length - 4;
   const isWhole = end > 0 && readU32(bytes, end) === crc32c(bytes, 0, end);
   const fields: unknown = isWhole ? decode(bytes.subarray(0, end)) : undefined;
-  if (Array.isArray(fields) && typeof fields[0] === 'string' && typeof fields[1] === 'string') {
-    return { storageId: fields[0], cellId: fields[1] as CellId };
+  if (Array.isArray(fields) && fields.length === 3 && fields.every((field) => typeof field === 'string')) {
+    const [nodeId, storageId, cellId] = fields as [NodeId, string, CellId];
+    return { nodeId, storageId, cellId };
   }
   throw new SkeinError('LOG_DAMAGED', 'The identity of this disk is damaged.', { file: IDENTITY_FILE });
 }
 
 /** Replaces the identity atomically: write, sync, rename, sync the folder. */
 export function writeIdentity(disk: Disk, guard: DiskGuard, identity: StorageIdentity, done: () => void): void {
-  const fields = encode([identity.storageId, identity.cellId]);
+  const fields = encode([identity.nodeId, identity.storageId, identity.cellId]);
   const bytes = new Uint8Array(fields.length + 4);
   bytes.set(fields);
   writeU32(bytes, fields.length, crc32c(fields));

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { imageReader } from '../../../sim/disk.ts';
 import { isSkeinError } from '../../../src/errors.ts';
-import type { CellId } from '../../../src/core/lib/ids.ts';
+import { nodeId, type CellId } from '../../../src/core/lib/ids.ts';
 import { DiskGuard } from '../../../src/runtime/storage/disk-guard.ts';
 import { readIdentity, wipeStorage, writeIdentity, type StorageIdentity } from '../../../src/runtime/storage/identity.ts';
 import { recoverLog } from '../../../src/runtime/storage/recover.ts';
 import { commands, LogNode, meta } from './support.ts';
 
-const first: StorageIdentity = { storageId: 'a1b2', cellId: '' };
-const second: StorageIdentity = { storageId: 'a1b2', cellId: '0123456789abcdef' as CellId };
+const first: StorageIdentity = { nodeId: nodeId('node-1'), storageId: 'a1b2', cellId: '' };
+const second: StorageIdentity = { nodeId: nodeId('node-1'), storageId: 'a1b2', cellId: '0123456789abcdef' as CellId };
 
 function write(node: LogNode, identity: StorageIdentity, done: () => void): void {
   writeIdentity(node.disk, new DiskGuard(assert.fail), identity, done);
