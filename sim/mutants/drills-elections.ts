@@ -1,6 +1,6 @@
 /** Drills for the rules of PROTOCOL §3 that decide who leads, and how fast. */
 import type { Drill } from './drill.ts';
-import { modulesOf, type Stage } from './stage.ts';
+import { modulesOf, type Stage } from '../stage.ts';
 
 /** Two votes and a term have to be synced while leadership changes. */
 const SYNCS_MS = 5;

@@ -4,7 +4,7 @@ import { Recorder } from '../history/recorder.ts';
 import { SimClient } from '../history/sim-client.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { Drill } from './drill.ts';
-import { modulesOf, type Stage } from './stage.ts';
+import { modulesOf, type Stage } from '../stage.ts';
 
 /** Kills the leader at the moment when it alone knows of a commit. @returns the next one, before its Noop is committed. */
 function freshLeader(stage: Stage): SimNode {

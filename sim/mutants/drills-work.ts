@@ -1,7 +1,7 @@
 /** Drills for claims, fences, sessions, request keys and the supervisor: PROTOCOL §4 and §6. */
 import type { SimNode } from '../sim-node.ts';
 import type { Drill } from './drill.ts';
-import { modulesOf, type Stage } from './stage.ts';
+import { modulesOf, type Stage } from '../stage.ts';
 
 const SILENT = { cutNoticedMinMs: 60_000, cutNoticedMaxMs: 60_001 } as const;
 /** Longer than any session. */

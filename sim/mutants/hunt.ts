@@ -5,7 +5,7 @@ import { electionDrills } from './drills-elections.ts';
 import { logDrills } from './drills-log.ts';
 import { workDrills } from './drills-work.ts';
 import type { Hunt } from './hunts.ts';
-import { Over, Stage, type StageInit } from './stage.ts';
+import { Over, Stage, type StageInit } from '../stage.ts';
 
 export const drills = { ...electionDrills, ...logDrills, ...workDrills } satisfies Readonly<Record<string, Drill>>;
 

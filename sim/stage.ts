@@ -2,21 +2,21 @@
  * Where drills are played: a small healthy cluster, and hands to break it at an exact moment. A drill is the shortest
  * story in which a certain rule is all that stands between the cluster and a violation; without a mutant it ends well.
  */
-import type { ModuleSpec, RunSpec } from '../../src/core/cell/types.ts';
-import type { MemberId, NodeId } from '../../src/core/lib/ids.ts';
-import { nodeOfMember } from '../../src/core/lib/ids.ts';
-import { timingProfiles } from '../../src/options/timing.ts';
-import type { StorageTuning } from '../../src/runtime/init.ts';
-import type { Replica } from '../../src/runtime/replica.ts';
-import { commandOf, type Behaviour } from '../behaviour.ts';
-import { LivenessChecker } from '../checkers/liveness.ts';
-import { Cluster, type CrashKind } from '../cluster.ts';
-import type { Broken } from '../core-heal.ts';
-import { WIRED, type NetworkOptions } from '../network-options.ts';
-import { PIPELINE_MIX } from '../pipelines.ts';
-import { busyWorkload } from '../scenarios/steady.ts';
-import type { SimNode } from '../sim-node.ts';
-import { Workload } from '../workload.ts';
+import type { ModuleSpec, RunSpec } from '../src/core/cell/types.ts';
+import type { MemberId, NodeId } from '../src/core/lib/ids.ts';
+import { nodeOfMember } from '../src/core/lib/ids.ts';
+import { timingProfiles } from '../src/options/timing.ts';
+import type { StorageTuning } from '../src/runtime/init.ts';
+import type { Replica } from '../src/runtime/replica.ts';
+import { commandOf, type Behaviour } from './behaviour.ts';
+import { LivenessChecker } from './checkers/liveness.ts';
+import { Cluster, type CrashKind } from './cluster.ts';
+import type { Broken } from './core-heal.ts';
+import { WIRED, type NetworkOptions } from './network-options.ts';
+import { PIPELINE_MIX } from './pipelines.ts';
+import { busyWorkload } from './scenarios/steady.ts';
+import type { SimNode } from './sim-node.ts';
+import { Workload } from './workload.ts';
 
 export interface StageInit {
   readonly seed: string;
