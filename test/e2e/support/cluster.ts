@@ -15,7 +15,17 @@ import { until } from './until.ts';
 /** PROTOCOL §4: after `kill -9` of a node no module process is left after this time. */
 const ORPHANS_MS = 1000;
 
+/** How a node is started that has a host of its own, instead of a port of its own beside the others. */
+export interface Place {
+  /** Put before its command. */
+  readonly prefix: readonly string[];
+  /** How it finds the others. */
+  readonly args: readonly string[];
+}
+
 export interface ClusterOptions {
+  /** @default all nodes on this machine's loopback, told of each other, without mDNS */
+  readonly place?: (name: string) => Place;
   /** @default test */
   readonly profile?: 'default' | 'test';
   /** @default 2 */
@@ -50,6 +60,11 @@ export class Cluster {
   /** Nodes `n0`, `n1`, …, all voters, all knowing the same leader. */
   async start(size: number): Promise<void> {
     const names = Array.from({ length: size }, (_, position) => `n${position}`);
+    if (this.#options.place !== undefined) {
+      for (const name of names) await this.launch(name);
+      await this.ready();
+      return;
+    }
     for (const name of names) await this.port(name);
     const [first = '', ...others] = names;
     await this.launch(first, { bootstrap: [] });
@@ -85,19 +100,24 @@ export class Cluster {
 
   /** Starts a node, for the first time or again on its data directory. */
   async launch(name: string, options: LaunchOptions = {}): Promise<TestNode> {
-    const port = await this.port(name);
-    const others = [...this.#ports].filter(([other]) => other !== name).map(([, other]) => `127.0.0.1:${other}`);
-    const bootstrap = (options.bootstrap ?? others).flatMap((address) => ['--bootstrap', address]);
+    const { prefix, args } = this.#options.place?.(name) ?? (await this.#beside(name, options.bootstrap));
     const { profile = 'test' } = this.#options;
-    const own = ['--name', name, '--data-dir', this.dataDir(name), '--p2p-port', String(port), '--http-port', '0', '--no-mdns', '--profile', profile, '--slots', String(this.slots)];
+    const own = ['--name', name, '--data-dir', this.dataDir(name), '--profile', profile, '--slots', String(this.slots)];
     this.#starts += 1;
     const mark = `${this.mark}/${name}.${this.#starts}`;
     const before = this.#nodes.get(name);
     assert.ok(before?.alive !== true, `${name} runs already`);
     if (before !== undefined) this.#past.push(before);
-    const node = new TestNode({ name, dataDir: this.dataDir(name), mark, args: [...own, ...bootstrap, ...(options.args ?? [])], env: { ...this.env, ...options.env } });
+    const node = new TestNode({ name, dataDir: this.dataDir(name), mark, prefix, args: [...own, ...args, ...(options.args ?? [])], env: { ...this.env, ...options.env } });
     this.#nodes.set(name, node);
     return node;
+  }
+
+  async #beside(name: string, addresses: readonly string[] | undefined): Promise<Place> {
+    const port = await this.port(name);
+    const others = [...this.#ports].filter(([other]) => other !== name).map(([, other]) => `127.0.0.1:${other}`);
+    const bootstrap = (addresses ?? others).flatMap((address) => ['--bootstrap', address]);
+    return { prefix: [], args: ['--p2p-port', String(port), '--http-port', '0', '--no-mdns', ...bootstrap] };
   }
 
   node(name: string): TestNode {

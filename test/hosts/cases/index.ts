@@ -1,0 +1,5 @@
+/** All cases, in the order in which they are played. */
+import type { HostCase } from '../support/world.ts';
+import { networkCases } from './network.ts';
+
+export const cases: readonly HostCase[] = [...networkCases];

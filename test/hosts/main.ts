@@ -1,0 +1,52 @@
+/** `npm run sim:hosts`: nodes as built, on hosts made of network namespaces, and what happens to such hosts. */
+import { parseArgs } from 'node:util';
+import { lanProblem } from '../../sim/hosts/lan.ts';
+import { cases } from './cases/index.ts';
+import { play, type World } from './support/world.ts';
+
+const HELP = `npm run sim:hosts -- [options]
+  --list          names of the cases and what they are about
+  --only NAMES    only these (a,b)
+  --times N       each of them so often
+  --keep          after each case leave everything as it is, until Ctrl-C
+Needs Linux, root (or CAP_NET_ADMIN and CAP_SYS_ADMIN), the programs ip, nft and nsenter, and dist/ (npm run build).
+Exit codes: 0 all passed, 1 one failed, 2 wrong arguments, 77 not possible here.`;
+const NOT_POSSIBLE = 77;
+
+/** Until Ctrl-C, which ends the process. */
+async function stay({ lan, cluster }: World): Promise<void> {
+  process.stdout.write(`Left as it is until Ctrl-C. Data and ledger in ${cluster.root}\n`);
+  for (const host of lan.hosts) process.stdout.write(`  ${host.name} ${host.address}: ${host.prefix.join(' ')} sh\n`);
+  for (const node of cluster.alive) process.stdout.write(`  ${node.name}: node dist/node.js status --data-dir ${node.dataDir}\n`);
+  const nothing = setInterval(() => undefined, 60_000);
+  await new Promise(() => nothing);
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { list: { type: 'boolean' }, only: { type: 'string' }, times: { type: 'string', default: '1' }, keep: { type: 'boolean' }, help: { type: 'boolean' } } });
+  if (values.help === true) return tell(HELP, 0);
+  if (values.list === true) return tell(cases.map(({ name, what, long }) => `${name.padEnd(18)}${what}${long === true ? ' (long)' : ''}`).join('\n'), 0);
+  const names = values.only?.split(',');
+  const unknown = names?.find((name) => cases.every((one) => one.name !== name));
+  if (unknown !== undefined) return tell(`no case ${unknown}; there are ${cases.map(({ name }) => name).join(', ')}`, 2);
+  const problem = lanProblem();
+  if (problem !== false) return tell(`not possible here: ${problem}`, NOT_POSSIBLE);
+  let failed = 0;
+  for (const one of cases.filter(({ name }) => names?.includes(name) ?? true)) {
+    for (let time = 0; time < Number(values.times); time += 1) {
+      const began = performance.now();
+      const failure = await play(one, values.keep === true ? stay : undefined).then(() => undefined, (error: Error) => error);
+      if (failure !== undefined) failed += 1;
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      tell(failure === undefined ? `✔ ${one.name} (${seconds} s)` : `✖ ${one.name} (${seconds} s)\n${failure.stack}`, 0);
+    }
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+function tell(text: string, code: number): number {
+  process.stdout.write(`${text}\n`);
+  return code;
+}
+
+process.exitCode = await main();
