@@ -5,6 +5,7 @@ import { mutants } from './mutants/list.ts';
 import { readDurations, type Durations } from './own-pipeline/durations.ts';
 
 export const USAGE = `npm run sim -- [options]                       random faults, everything checked
+npm run sim -- --scenario NAME                 one of the stories that went wrong elsewhere; --list
 npm run sim -- --pipeline FILE [--at '5s cut a,b|c,d,e']…   your pipeline, your faults
 
 one seed or many
@@ -17,6 +18,10 @@ one seed or many
   --mutant NAME        break a rule on purpose, to see that the checkers notice; several: a,b
   --keep-going         do not stop at the first failing seed
   --verbose            options and figures of every seed, not only of one
+
+a scenario
+  --scenario NAME      this story, with --seed, --seeds, --mutant, --trace, --html, --lines, --keep-going
+  --list               name, row of the table and a line for each; --list=table as the documentation has it
 
 your own pipeline
   --pipeline FILE      a .yaml, .json or .ts file, or its folder; times count from its submission
@@ -38,6 +43,8 @@ exit codes: 0 nothing found (--pipeline: the run succeeded), 1 the run failed, 2
             10 a node crashed by itself, 11 no progress (liveness), 12 something wrong (correctness)`;
 
 export type TraceDetail = 'off' | 'on' | 'all';
+/** `table`: as docs/internals/simulator.md has it. */
+type ListForm = 'no' | 'yes' | 'table';
 
 export interface PipelineArguments {
   readonly file: string;
@@ -64,6 +71,9 @@ export interface MainArguments {
   readonly keepGoing: boolean;
   readonly verbose: boolean;
   readonly help: boolean;
+  /** Name as given; '' = none. */
+  readonly scenario: string;
+  readonly list: ListForm;
   /** Undefined: random pipelines under random faults. */
   readonly pipeline: PipelineArguments | undefined;
 }
@@ -71,25 +81,29 @@ export interface MainArguments {
 /** `words`: everything up to the next option, so that `--at 20s heal` needs no quotes. */
 type Takes = 'nothing' | 'value' | 'optional' | 'words';
 
+type Mode = 'pipeline' | 'seeds' | 'scenario';
+
 interface OptionSpec {
   readonly takes: Takes;
   readonly repeatable?: boolean;
-  /** Makes sense with --pipeline only, or without it only. */
-  readonly mode?: 'pipeline' | 'seeds';
+  /** Makes sense with --pipeline only, or not with it, or not with --scenario, or with neither. */
+  readonly mode?: Mode | 'not-pipeline' | 'not-scenario';
 }
 
 /** A new option is one line here, one in USAGE, one in `parseArguments`. */
 const OPTIONS: Readonly<Record<string, OptionSpec>> = {
   '--seed': { takes: 'value' },
-  '--seeds': { takes: 'value', mode: 'seeds' },
+  '--seeds': { takes: 'value', mode: 'not-pipeline' },
   '--sweep-minutes': { takes: 'value', mode: 'seeds' },
-  '--nodes': { takes: 'value' },
+  '--nodes': { takes: 'value', mode: 'not-scenario' },
   '--minutes': { takes: 'value', mode: 'seeds' },
   '--no-faults': { takes: 'nothing', mode: 'seeds' },
   '--mutant': { takes: 'value' },
-  '--keep-going': { takes: 'nothing', mode: 'seeds' },
+  '--keep-going': { takes: 'nothing', mode: 'not-pipeline' },
   '--verbose': { takes: 'nothing', mode: 'seeds' },
-  '--pipeline': { takes: 'value' },
+  '--scenario': { takes: 'value', mode: 'scenario' },
+  '--list': { takes: 'optional', mode: 'seeds' },
+  '--pipeline': { takes: 'value', mode: 'pipeline' },
   '--param': { takes: 'value', repeatable: true, mode: 'pipeline' },
   '--duration': { takes: 'value', repeatable: true, mode: 'pipeline' },
   '--at': { takes: 'words', repeatable: true, mode: 'pipeline' },
@@ -103,7 +117,7 @@ const OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 const SHORT: Readonly<Record<string, string>> = { '-p': '--param', '-h': '--help' };
 /** Words of other tools for the same thing. */
-const ALIASES: Readonly<Record<string, string>> = { '--file': '--pipeline', '--replay': '--html', '--out': '--html', '--count': '--seeds', '--time': '--minutes', '--mutants': '--mutant', '--fault': '--at', '--timeout': '--limit' };
+const ALIASES: Readonly<Record<string, string>> = { '--file': '--pipeline', '--replay': '--html', '--out': '--html', '--count': '--seeds', '--time': '--minutes', '--mutants': '--mutant', '--fault': '--at', '--timeout': '--limit', '--story': '--scenario', '--scenarios': '--list' };
 const NODES_MAX = 300;
 const MINUTES_MAX = 10_000;
 const SEEDS_MAX = 1_000_000;
@@ -114,7 +128,7 @@ export function parseArguments(argv: readonly string[]): MainArguments {
   const given = readOptions(argv);
   const one = (name: string): string | undefined => given.get(name)?.[0];
   const pipeline = readPipeline(given);
-  checkMode(given, pipeline === undefined ? 'seeds' : 'pipeline');
+  checkMode(given, pipeline !== undefined ? 'pipeline' : given.has('--scenario') ? 'scenario' : 'seeds');
   return {
     seeds: readSeeds(one('--seed'), one('--seeds')),
     sweepMinutes: given.has('--sweep-minutes') ? number('--sweep-minutes', one('--sweep-minutes'), 0, MINUTES_MAX) : undefined,
@@ -128,6 +142,8 @@ export function parseArguments(argv: readonly string[]): MainArguments {
     keepGoing: given.has('--keep-going'),
     verbose: given.has('--verbose'),
     help: given.has('--help'),
+    scenario: one('--scenario') ?? '',
+    list: readList(one('--list')),
     pipeline,
   };
 }
@@ -159,10 +175,12 @@ function unknown(argument: string, head: string): string {
   return `unknown argument ${JSON.stringify(argument)}${near === undefined ? '' : `, did you mean ${near}?`}`;
 }
 
-function checkMode(given: ReadonlyMap<string, unknown>, mode: 'pipeline' | 'seeds'): void {
+function checkMode(given: ReadonlyMap<string, unknown>, mode: Mode): void {
   for (const name of given.keys()) {
     const wanted = OPTIONS[name]?.mode;
-    if (wanted !== undefined && wanted !== mode) throw new Error(mode === 'seeds' ? `${name} goes with --pipeline FILE only` : `${name} does not go with --pipeline: your own pipeline is run once, with the faults that --at names`);
+    if (wanted === undefined || wanted === mode || (wanted.startsWith('not-') && wanted !== `not-${mode}`)) continue;
+    if (mode === 'pipeline') throw new Error(`${name} does not go with --pipeline: your own pipeline is run once, with the faults that --at names`);
+    throw new Error(mode === 'scenario' ? `${name} does not go with --scenario: a story brings its own cluster and its own faults` : `${name} goes with --pipeline FILE only`);
   }
 }
 
@@ -208,6 +226,12 @@ function readTrace(text: string | undefined): TraceDetail {
   if (text === undefined) return 'off';
   if (text === '' || text === 'all') return text === '' ? 'on' : 'all';
   throw new Error(`--trace=${text}: expected --trace or --trace=all`);
+}
+
+function readList(text: string | undefined): ListForm {
+  if (text === undefined) return 'no';
+  if (text === '' || text === 'table') return text === '' ? 'yes' : 'table';
+  throw new Error(`--list=${text}: expected --list or --list=table`);
 }
 
 function readSeeds(seed: string | undefined, range: string | undefined): string[] {

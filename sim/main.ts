@@ -1,4 +1,4 @@
-/** `npm run sim`: one seed, a range of seeds, as many as fit into some minutes, or somebody's own pipeline. */
+/** `npm run sim`: one seed, a range of seeds, as many as fit into some minutes, a scenario, or somebody's own pipeline. */
 import { parseArguments, USAGE, type MainArguments } from './arguments.ts';
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
 import { formatTotals, Totals } from './report.ts';
@@ -35,18 +35,39 @@ function runSeeds(args: MainArguments): number {
   return exitCode;
 }
 
+async function tellStories(args: MainArguments): Promise<number> {
+  const { listScenarios, runScenario } = await import('./scenarios/command.ts');
+  const { scenarioNamed } = await import('./scenarios/list.ts');
+  if (args.list !== 'no') {
+    listScenarios(args.list === 'table', print);
+    return EXIT_OK;
+  }
+  let scenario;
+  try {
+    scenario = scenarioNamed(args.scenario);
+  } catch (error) {
+    return refused(error as Error);
+  }
+  return runScenario(args, scenario, print);
+}
+
+function refused({ message }: Error): number {
+  process.stderr.write(`${message}\n\nnpm run sim -- --help shows every option\n`);
+  return EXIT_USAGE;
+}
+
 async function main(): Promise<number> {
   let args: MainArguments;
   try {
     args = parseArguments(process.argv.slice(2));
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\nnpm run sim -- --help shows every option\n`);
-    return EXIT_USAGE;
+    return refused(error as Error);
   }
   if (args.help) {
     print(USAGE);
     return EXIT_OK;
   }
+  if (args.list !== 'no' || args.scenario !== '') return tellStories(args);
   if (args.pipeline === undefined) return runSeeds(args);
   const { runPipeline } = await import('./own-pipeline/main.ts');
   return runPipeline(args, args.pipeline, print);

@@ -1,10 +1,12 @@
 /**
- * Where drills are played: a small healthy cluster, and hands to break it at an exact moment. A drill is the shortest
- * story in which a certain rule is all that stands between the cluster and a violation; without a mutant it ends well.
+ * Where drills and scenarios are played: a small healthy cluster, and hands to break it at an exact moment. A drill is the
+ * shortest story in which a certain rule is all that stands between the cluster and a violation; without a mutant it ends
+ * well. Scenarios have more words (scenarios/scene.ts).
  */
 import type { ModuleSpec, RunSpec } from '../src/core/cell/types.ts';
 import type { MemberId, NodeId } from '../src/core/lib/ids.ts';
 import { nodeOfMember } from '../src/core/lib/ids.ts';
+import { targetVoters } from '../src/core/raft/autopilot.ts';
 import { timingProfiles } from '../src/options/timing.ts';
 import type { StorageTuning } from '../src/runtime/init.ts';
 import type { Replica } from '../src/runtime/replica.ts';
@@ -29,6 +31,10 @@ export interface Scenery {
   readonly network?: Partial<NetworkOptions>;
   readonly storage?: StorageTuning;
   readonly diskMeanMs?: number;
+  /** Cpu slots of each node. @default 4 */
+  readonly slots?: number;
+  /** So many of the nodes are not there yet: the last ones, with blank disks. @default 0 */
+  readonly absent?: number;
 }
 
 /** The run is over: a checker has spoken, or the story cannot go on. */
@@ -39,30 +45,33 @@ const NO_WORK = { submitEveryMs: 1e9, cancelRate: 0, answerTimeoutMs: 1000, runs
 
 export class Stage {
   readonly cluster: Cluster;
+  readonly #present: readonly SimNode[];
   #keys = 0;
 
-  constructor({ seed, mutants, print }: StageInit, { nodes, network = {}, storage, diskMeanMs = 0.2 }: Scenery) {
+  constructor({ seed, mutants, print }: StageInit, { nodes, network = {}, storage, diskMeanMs = 0.2, slots = 4, absent = 0 }: Scenery) {
     this.cluster = new Cluster({
       seed,
       nodes,
       network: { ...WIRED, ...network },
       timing: timingProfiles.default,
       diskMeanMs,
-      slots: 4,
+      slots,
       mutants,
       ...(storage === undefined ? {} : { storage }),
       ...(print === undefined ? {} : { print }),
     });
+    this.#present = this.cluster.nodes.slice(0, nodes - absent);
   }
 
   /** All nodes in one cell, the voters at their target, nothing moving. */
   form(): void {
     const { cluster } = this;
-    for (const node of cluster.nodes) cluster.bootNode(node);
-    const voters = cluster.nodes.length >= 5 ? 5 : cluster.nodes.length >= 3 ? 3 : 1;
+    const present = this.#present;
+    for (const node of present) cluster.bootNode(node);
+    const voters = targetVoters(present.length);
     const formed = (): boolean => {
       const raft = cluster.leader()?.replica?.raft;
-      return raft?.config.voters.length === voters && !raft.configChangePending && cluster.nodes.every((node) => node.runtime?.worker.sessionId !== 0);
+      return raft?.config.voters.length === voters && !raft.configChangePending && present.every((node) => node.runtime?.worker.sessionId !== 0);
     };
     if (!cluster.runUntil(formed, FORMATION_MS)) cluster.report('L5', `no single cell after ${FORMATION_MS} ms`);
     this.run(2000);
@@ -74,11 +83,16 @@ export class Stage {
     if (!this.cluster.run(ms)) throw new Over();
   }
 
+  /** The story cannot go on as it is written. */
+  protected stuck(what: string): never {
+    throw new Error(`drill: ${what}`);
+  }
+
   /** @param what to say when it does not come, which is a fault of the drill. */
   until(what: string, done: () => boolean, withinMs = 10_000, stepMs = 0.05): void {
     if (this.cluster.runUntil(done, withinMs, stepMs)) return;
     if (this.cluster.violation !== undefined) throw new Over();
-    throw new Error(`drill: ${what} did not come within ${withinMs} ms`);
+    this.stuck(`${what} did not come within ${withinMs} ms`);
   }
 
   /** @returns whether it came. */
@@ -97,7 +111,7 @@ export class Stage {
 
   get leader(): SimNode {
     const leader = this.cluster.leader();
-    if (leader === undefined) throw new Error('drill: nobody leads');
+    if (leader === undefined) this.stuck('nobody leads');
     return leader;
   }
 
@@ -107,7 +121,7 @@ export class Stage {
 
   replica(node: SimNode): Replica {
     const { replica } = node;
-    if (replica === undefined) throw new Error(`drill: ${node.name} has no log`);
+    if (replica === undefined) this.stuck(`${node.name} has no log`);
     return replica;
   }
 
@@ -117,7 +131,7 @@ export class Stage {
 
   nodeOf(member: MemberId): SimNode {
     const node = this.cluster.nodes.find(({ id }) => id === nodeOfMember(member));
-    if (node === undefined) throw new Error(`drill: no node for ${member}`);
+    if (node === undefined) this.stuck(`no node for ${member}`);
     return node;
   }
 

@@ -1,0 +1,23 @@
+/** All scenarios by name. A new one is a file in this folder and a line here. */
+import { suggest } from '../../src/pipeline/suggest.ts';
+import { blackout } from './blackout.ts';
+import { powerLossAndPauses } from './power-loss-and-pauses.ts';
+import { prevoteDeadlock } from './prevote-deadlock.ts';
+import type { Scenario } from './scenario.ts';
+
+export const scenarios: readonly Scenario[] = [powerLossAndPauses, blackout, prevoteDeadlock];
+
+/** What will have a story and has none. */
+export const notYet: readonly { readonly name: string; readonly number: string; readonly why: string }[] = [
+  { name: 'cells-meet', number: '22', why: 'blank nodes that outnumber a survivor, and established cells that meet, need redirect, import and closing of an established cell' },
+];
+
+/** @throws Error with one sentence for people. */
+export function scenarioNamed(name: string): Scenario {
+  const scenario = scenarios.find((one) => one.name === name);
+  if (scenario !== undefined) return scenario;
+  const missing = notYet.find((one) => one.name === name);
+  if (missing !== undefined) throw new Error(`--scenario ${name}: not there yet: ${missing.why}`);
+  const near = suggest(name, scenarios.map((one) => one.name));
+  throw new Error(`--scenario ${name}: there is none of this name${near === undefined ? '' : `, did you mean ${near}?`} --list shows all`);
+}

@@ -1,0 +1,63 @@
+/**
+ * Every scenario ends well, and each can fail: with the rule switched off that it is about, a checker speaks or the story
+ * demands in vain.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import test from 'node:test';
+import { parseArguments } from '../../sim/arguments.ts';
+import { mutants } from '../../sim/mutants/list.ts';
+import { notYet, scenarioNamed, scenarios } from '../../sim/scenarios/list.ts';
+import { playScenario } from '../../sim/scenarios/play.ts';
+import { scenarioTable, withScenarioTable } from '../../sim/scenarios/table.ts';
+
+const SEEDS = ['1'];
+/** Tried one after the other until a rule that is switched off shows. */
+const MUTANT_SEEDS = Array.from({ length: 8 }, (_, at) => String(at + 1));
+/** What is in the folder beside the stories. */
+const HELPERS = ['command', 'failover', 'list', 'play', 'scenario', 'scene', 'stability', 'steady', 'table', 'disks'];
+
+for (const scenario of scenarios) {
+  const { name, number, proof } = scenario;
+  for (const seed of SEEDS) {
+    test(`${number}: ${name}, seed ${seed}`, () => {
+      const { violation } = playScenario(scenario, { seed, mutants: new Set() });
+      assert.equal(violation, undefined, `npm run sim -- --scenario ${name} --seed ${seed} --trace`);
+    });
+  }
+  if ('argument' in proof) continue;
+  test(`${number}: ${name} fails without ${proof.mutants.join(' and ')}`, () => {
+    for (const seed of MUTANT_SEEDS) {
+      const { violation } = playScenario(scenario, { seed, mutants: new Set(proof.mutants) });
+      if (violation === undefined) continue;
+      assert.ok(proof.invariants.includes(violation.invariant), `${violation.invariant}: ${violation.message}`);
+      return;
+    }
+    assert.fail(`it ends well with ${MUTANT_SEEDS.length} seeds`);
+  });
+}
+
+test('each has a file of its name, each file is in the list, and each can fail', () => {
+  const files = readdirSync(new URL('../../sim/scenarios/', import.meta.url)).map((file) => file.replace(/\.ts$/, ''));
+  assert.deepEqual(files.filter((file) => !HELPERS.includes(file)).toSorted(), scenarios.map(({ name }) => name).toSorted());
+  const known = new Set(mutants.map(({ name }) => name));
+  for (const { name, proof } of scenarios) {
+    if ('argument' in proof) assert.ok(proof.argument.length > 40, name);
+    else assert.deepEqual(proof.mutants.filter((mutant) => !known.has(mutant)), [], name);
+  }
+});
+
+test('a name that is mistyped, and one that is not there yet', () => {
+  assert.equal(scenarioNamed('prevote-deadlock').number, '12');
+  assert.throws(() => scenarioNamed('prevote-deadlok'), { message: /there is none of this name, did you mean prevote-deadlock\?/ });
+  assert.throws(() => scenarioNamed('cells-meet'), { message: /not there yet: .*established/ });
+  assert.throws(() => parseArguments(['--scenario', 'blackout', '--nodes', '3']), { message: /--nodes does not go with --scenario/ });
+  assert.throws(() => parseArguments(['--pipeline', 'p.yaml', '--scenario', 'blackout']), { message: /--scenario does not go with --pipeline/ });
+  assert.deepEqual([parseArguments(['--scenario', 'blackout', '--seeds', '3..4', '--mutant', 'no-prevote']).scenario, parseArguments(['--list']).list], ['blackout', 'yes']);
+});
+
+test('the page about the simulator has the table of now', () => {
+  const page = readFileSync(new URL('../../docs/internals/simulator.md', import.meta.url), 'utf8');
+  assert.equal(withScenarioTable(page), page, 'replace it by what `npm run sim -- --list=table` prints');
+  assert.ok(scenarioTable().includes('| 12 | `prevote-deadlock` |'));
+});
