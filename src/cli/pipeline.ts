@@ -1,8 +1,9 @@
-/** `skein pipeline validate|plan|graph|schema`: without any node. */
+/** `skein pipeline validate|plan|graph|import|schema`: without any node. */
 import { Option, type Command } from 'commander';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { line } from './io.ts';
 import type { ParamFlags } from './params.ts';
+import { addImport } from './pipeline-import.ts';
 import { compileFile } from './run.ts';
 import { action, collect, type AddVerb } from './verb.ts';
 
@@ -41,6 +42,7 @@ export const addPipeline: AddVerb = (program, context) => {
       return ok;
     }),
   );
+  addImport(pipeline, context);
   pipeline
     .command('schema')
     .description('the JSON Schema of pipeline files, for editors')

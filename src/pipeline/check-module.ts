@@ -26,7 +26,7 @@ const exportPattern = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
 const osAliases: Readonly<Record<string, string>> = { macos: 'darwin', osx: 'darwin', mac: 'darwin', windows: 'win32', win: 'win32', 'ubuntu-latest': 'linux', ubuntu: 'linux' };
 const archAliases: Readonly<Record<string, string>> = { amd64: 'x64', x86_64: 'x64', 'x86-64': 'x64', aarch64: 'arm64', armv7: 'arm', i386: 'ia32', x86: 'ia32' };
 
-function isModuleName(name: string): boolean {
+export function isModuleName(name: string): boolean {
   return name.length <= NAME_LENGTH_MAX && namePattern.test(name) && !name.includes('..') && !isReserved(name);
 }
 
