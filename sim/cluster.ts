@@ -128,6 +128,7 @@ export class Cluster {
   bootNode(node: SimNode): void {
     if (node.incarnation !== undefined) throw new Error(`${node.name} is already up`);
     node.boot += 1;
+    node.leaving = false;
     if (!this.#orphansLive) node.earlierExecutor?.killOrphans();
     this.boots += 1;
     const random = this.random.fork(`node/${node.index}/${node.boot}`);
@@ -180,6 +181,24 @@ export class Cluster {
     this.unsynced.torn += torn;
     this.unsynced.lost += lost;
     node.disk = node.disk.reopen(this.#diskInit(node.index, node.boot + 1));
+  }
+
+  /** As SIGTERM: it finishes what it executes, hands over, and ends its process. @param now without finishing. */
+  leaveNode(node: SimNode, now: boolean, left: () => void = () => undefined): void {
+    const { incarnation } = node;
+    if (incarnation === undefined) return;
+    this.line(node.name, now ? 'is told to leave at once' : 'is told to leave');
+    node.leaving = true;
+    const gone = (): void => {
+      if (node.incarnation !== incarnation) return;
+      this.line(node.name, 'has left');
+      this.crashNode(node, 'process');
+      left();
+    };
+    const done = (): void => {
+      this.kernel.defer(undefined, gone);
+    };
+    incarnation.process.run(() => incarnation.runtime.leave(now, done));
   }
 
   pauseNode(node: SimNode): void {

@@ -46,6 +46,7 @@ export function healCore(cluster: Cluster, random: Prng): Core {
   for (const [node, how] of broken) breakForEver(cluster, node, how);
   for (const node of nodes) {
     node.diskFault = undefined;
+    if (node.leaving) cluster.crashNode(node, 'process');
     if (node.state === 'down') cluster.bootNode(node);
     cluster.resumeNode(node);
     cluster.slowNode(node, 0);

@@ -2,6 +2,7 @@
  * What happens to disks while nobody looks: flipped bits, a wiped disk, an older copy of it, the copy of another one.
  * Whoever loses what it had synced is no member any more; so many may be lost that a majority can still repair the cell.
  */
+import type { CellId } from '../src/core/lib/ids.ts';
 import { recoverLog, type Recovered } from '../src/runtime/storage/recover.ts';
 import { scanSegment } from '../src/runtime/storage/scan.ts';
 import { readIdentity } from '../src/runtime/storage/identity.ts';
@@ -40,6 +41,8 @@ export class DiskDamage {
     const node = this.#victim();
     if (node === undefined) return false;
     cluster.crashNode(node, 'power');
+    // What the power cut left is looked at before anything changes.
+    node.synced('' as CellId);
     const before = node.disk.syncedImage();
     const places = flippable(before);
     if (places.length === 0) return this.#later(node, false);

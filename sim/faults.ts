@@ -49,6 +49,11 @@ export interface FaultMix {
   readonly rollbackEveryMs: number;
   /** The disk of another node, copied. */
   readonly cloneEveryMs: number;
+  /** A node goes in good order, and comes back. */
+  readonly leaveEveryMs: number;
+  /** So many of the nodes start only while there are faults, one after the other. */
+  readonly lateNodes: number;
+  readonly joinEveryMs: number;
 }
 
 export const NO_FAULTS: FaultMix = {
@@ -81,6 +86,9 @@ export const NO_FAULTS: FaultMix = {
   wipeEveryMs: 0,
   rollbackEveryMs: 0,
   cloneEveryMs: 0,
+  leaveEveryMs: 0,
+  lateNodes: 0,
+  joinEveryMs: 0,
 };
 
 /** Any two clocks then run within 10 % of each other (PROTOCOL §9, S20). */
@@ -107,6 +115,16 @@ export function drawFaults(random: Prng, nodes: number): FaultMix {
     diskMeanMs: random.pick([0.2, 2, 20]),
     ...drawClocks(random.fork('clocks')),
     ...drawDisks(random.fork('disks'), nodes),
+    ...drawMembership(random.fork('membership'), nodes),
+  };
+}
+
+function drawMembership(random: Prng, nodes: number): Pick<FaultMix, 'leaveEveryMs' | 'lateNodes' | 'joinEveryMs'> {
+  const lateNodes = nodes >= 3 && random.chance(0.2) ? random.int(1, Math.floor(nodes / 2)) : 0;
+  return {
+    leaveEveryMs: random.chance(0.3) ? random.between(6000, 25_000) : 0,
+    lateNodes,
+    joinEveryMs: lateNodes === 0 ? 0 : random.between(1000, 10_000),
   };
 }
 

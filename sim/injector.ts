@@ -4,6 +4,7 @@ import { DiskDamage } from './disk-damage.ts';
 import { DiskFaults } from './disk-faults.ts';
 import type { FaultMix } from './faults.ts';
 import { MachineFaults } from './machine-faults.ts';
+import { MembershipFaults } from './membership-faults.ts';
 import { drawPaths } from './partitions.ts';
 import type { Prng } from './prng.ts';
 
@@ -51,8 +52,8 @@ export class FaultInjector implements FaultBench {
   start(windowMs: number): void {
     this.#machines.setClocks();
     const partitions: FaultKind = { name: 'partitions', everyMs: this.mix.partitionEveryMs, inject: () => this.#partition() };
-    const disks = [...new DiskFaults(this).kinds(), ...new DiskDamage(this).kinds()];
-    for (const kind of [partitions, ...this.#machines.kinds(), ...disks]) if (kind.everyMs > 0) this.#repeat(kind, windowMs);
+    const others = [...new DiskFaults(this).kinds(), ...new DiskDamage(this).kinds(), ...new MembershipFaults(this).kinds()];
+    for (const kind of [partitions, ...this.#machines.kinds(), ...others]) if (kind.everyMs > 0) this.#repeat(kind, windowMs);
   }
 
   /** No further fault, and none that is under way ends by itself: whatever is broken stays so until somebody heals it. */

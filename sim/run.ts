@@ -114,13 +114,14 @@ export class Simulation {
   #form(): boolean {
     const cluster = this.#cluster;
     const random = cluster.random.fork('formation');
-    for (const node of cluster.nodes) cluster.kernel.after(random.between(0, 2000), undefined, () => cluster.bootNode(node));
+    const early = cluster.nodes.slice(0, cluster.nodes.length - this.#options.faults.lateNodes);
+    for (const node of early) cluster.kernel.after(random.between(0, 2000), undefined, () => cluster.bootNode(node));
     const formed = (): boolean => {
       const replica = cluster.leader()?.replica;
-      if (replica === undefined || replica.raft.config.voters.length !== votersWanted(cluster.nodes.length) || replica.raft.configChangePending) return false;
-      return cluster.nodes.every((node) => node.runtime?.cell === replica.cell && node.runtime.worker.sessionId !== 0);
+      if (replica === undefined || replica.raft.config.voters.length !== votersWanted(early.length) || replica.raft.configChangePending) return false;
+      return early.every((node) => node.runtime?.cell === replica.cell && node.runtime.worker.sessionId !== 0);
     };
-    return cluster.runUntil(formed, FORMATION_MS, 100) || this.#fail('L5', `no single cell after ${FORMATION_MS} ms: ${cluster.nodes.map((node) => `${node.name} ${node.runtime?.phase} ${node.runtime?.cell.slice(0, 8)}`).join(', ')}`);
+    return cluster.runUntil(formed, FORMATION_MS, 100) || this.#fail('L5', `no single cell after ${FORMATION_MS} ms: ${early.map((node) => `${node.name} ${node.runtime?.phase} ${node.runtime?.cell.slice(0, 8)}`).join(', ')}`);
   }
 
   #safety(): void {

@@ -31,6 +31,8 @@ export class SimNode implements NodeView {
   readonly clock = new MachineClock();
   disk: SimDisk;
   boot = 0;
+  /** It was told to go in good order and is still there. */
+  leaving = false;
   /** Of each turn of the node; more than 0 on a slow machine. */
   turnCostMs = 0;
   /** Called when this node writes or syncs next. */

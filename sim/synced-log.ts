@@ -77,7 +77,7 @@ export class SyncedLog {
   frozen(): (index: LogIndex, term: Term) => boolean {
     const [snapshot, connected, last] = [this.#snapshotIndex, this.#connected, this.lastIndex];
     const terms = new Map<LogIndex, Term>();
-    for (let index = snapshot + 1; connected && index <= last; index += 1) terms.set(index, this.#replay.termAt(index));
+    if (connected) for (let index = snapshot + 1; index <= last; index += 1) terms.set(index, this.#replay.termAt(index));
     return (index, term) => index <= snapshot || terms.get(index) === term;
   }
 

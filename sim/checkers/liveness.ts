@@ -70,7 +70,7 @@ export class LivenessChecker {
     return this.#cluster.runUntil(() => this.leader() !== undefined && held().length === 0, bound, 50) || this.#fail('L3', `sessions of dead nodes are still open after ${Math.round(bound)} ms: ${held().join()}`);
   }
 
-  /** L1, second half: it stays leader for 10E. Handing over by its own will is no loss. */
+  /** L1, second half: it stays leader for 10E. Handing over by its own will is no loss, and a slow node promises nothing. */
   #leaderStays(): boolean {
     const { electionMs } = this.#cluster.init.timing;
     const before = this.leader();
@@ -79,7 +79,8 @@ export class LivenessChecker {
     this.#cluster.run(10 * electionMs);
     const now = this.leader();
     const moved = this.#cluster.checkers.membership.changes !== members;
-    return this.#cluster.violation === undefined && (moved || (now === before && now?.replica?.raft.term === term) || this.#fail('L1', `${before?.name} led term ${term} and lost its office within 10 election timeouts`));
+    const promised = before !== undefined && this.#core.nodes.includes(before);
+    return this.#cluster.violation === undefined && (moved || !promised || (now === before && now?.replica?.raft.term === term) || this.#fail('L1', `${before?.name} led term ${term} and lost its office within 10 election timeouts`));
   }
 
   /** L2 and L9: every request is answered, every accepted run ends. */

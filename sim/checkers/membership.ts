@@ -21,7 +21,7 @@ export class MembershipChecker implements Checker, LogListener {
   readonly #commits = new Map<CellId, { readonly at: number; readonly index: LogIndex }[]>();
   readonly #removed = new Map<CellId, Set<MemberId>>();
   /** Durable term and length of each member when its process last ended. */
-  readonly #atCrash = new Map<string, { readonly term: number; readonly lastIndex: number; readonly boot: number }>();
+  readonly #atCrash = new Map<string, { readonly term: Term; readonly lastIndex: LogIndex; readonly lastTerm: Term; readonly boot: number }>();
   /** Members whose disk a fault damaged. */
   readonly #lost = new Set<string>();
   changes = 0;
@@ -104,7 +104,7 @@ export class MembershipChecker implements Checker, LogListener {
     if (replica === undefined) return;
     const synced = node.synced(replica.cell);
     if (synced.member !== replica.self || synced.cell !== replica.cell) return;
-    this.#atCrash.set(`${replica.cell} ${replica.self}`, { term: synced.hard.term, lastIndex: synced.lastIndex, boot: node.boot });
+    this.#atCrash.set(`${replica.cell} ${replica.self}`, { term: synced.hard.term, lastIndex: synced.lastIndex, lastTerm: synced.termAt(synced.lastIndex), boot: node.boot });
   }
 
   diskLost(cell: CellId, member: MemberId): void {
@@ -120,6 +120,11 @@ export class MembershipChecker implements Checker, LogListener {
     if (before === undefined || before.boot === node.boot) return;
     this.#atCrash.delete(key);
     if (replica.raft.term < before.term) this.#report('S11', `${replica.self} returns in term ${replica.raft.term} and had synced term ${before.term}`);
-    if (replica.raft.lastIndex < before.lastIndex && replica.raft.term === before.term) this.#report('S11', `${replica.self} returns with ${replica.raft.lastIndex} entries and had synced ${before.lastIndex}`);
+    const { lastIndex } = replica.raft;
+    const lastTerm = replica.raft.entry(lastIndex)?.term ?? replica.raft.snapshot.term;
+    // A log gets shorter only where a later leader put something else.
+    if (lastTerm < before.lastTerm || (lastTerm === before.lastTerm && lastIndex < before.lastIndex)) {
+      this.#report('S11', `${replica.self} returns with a log up to ${lastIndex} of term ${lastTerm} and had synced ${before.lastIndex} of term ${before.lastTerm}`);
+    }
   }
 }

@@ -225,8 +225,10 @@ export class CellFinder {
     const { host, discovery } = this.#parts();
     this.#maybeJoin();
     if (this.#cell !== '' || !this.#context.init.vote || host.busy || host.damaged !== undefined) return;
-    const { seekMs, seekStepMs } = this.#context.timing;
-    const wait = discovery.lowestSeeker() ? seekMs : seekMs + seekStepMs;
+    const { seekMs, seekStepMs, stalledMs } = this.#context.timing;
+    // Somebody names a cell that nobody leads at the moment: most likely it elects.
+    const patience = discovery.seesCell() ? stalledMs : seekMs;
+    const wait = discovery.lowestSeeker() ? patience : patience + seekStepMs;
     if (now - this.#seekingSince >= wait) host.found();
   }
 

@@ -21,8 +21,7 @@ import { Replica } from './replica.ts';
 import { restoreImage } from './snapshot-image.ts';
 import { SnapshotReceiver, SnapshotSender } from './snapshot-transfer.ts';
 import { DiskGuard } from './storage/disk-guard.ts';
-import { IDENTITY_FILE } from './storage/names.ts';
-import { readIdentity, wipeStorage, writeIdentity, type StorageIdentity } from './storage/identity.ts';
+import { readIdentityOf, wipeStorage, writeIdentity, type StorageIdentity } from './storage/identity.ts';
 import { LogStore } from './storage/log-store.ts';
 import { recoverLog, type Damage, type Recovered } from './storage/recover.ts';
 
@@ -129,17 +128,11 @@ export class CellHost {
     let identity: StorageIdentity | undefined;
     let recovered: Recovered;
     try {
-      identity = readIdentity(disk);
+      identity = readIdentityOf(this.#context.self, disk);
       recovered = recoverLog(disk);
     } catch (error) {
       if (!isSkeinError(error, 'LOG_DAMAGED')) throw error;
       this.#setDamaged({ file: typeof error.data['file'] === 'string' ? error.data['file'] : 'identity', offset: 0, reason: error.message });
-      return;
-    }
-    // A copy may be older than what this node answered for with an earlier copy: it is nobody's, as a damaged one.
-    if (identity !== undefined && identity.nodeId !== this.#context.self) {
-      const reason = `a copy of the log of node ${identity.nodeId}`;
-      this.#setDamaged({ file: IDENTITY_FILE, offset: 0, reason }, 'log-copied', `The log on this disk is ${reason}, and this is node ${this.#context.self}`);
       return;
     }
     if (identity === undefined) return; // a log without identity is wiped when a new identity is written
@@ -148,9 +141,9 @@ export class CellHost {
     else if (identity.cellId !== '' && !recovered.empty) this.#open(recovered);
   }
 
-  #setDamaged(damage: Damage, event = 'log-damaged', what = `${damage.file} is damaged at byte ${damage.offset} (${damage.reason})`): void {
+  #setDamaged(damage: Damage): void {
     this.#damaged = damage;
-    this.#context.note('error', event, `${what}: this disk does not vote. Its node joins the cluster as a new member as soon as it finds the cell; the files are kept until then.`, { ...damage });
+    this.#context.note('error', 'log-damaged', `The log on this disk cannot be used (${damage.file}, byte ${damage.offset}: ${damage.reason}), and it does not vote any more. Its node joins the cluster again as a new member as soon as it finds the cell; the files are kept until then.`, { ...damage });
   }
 
   start(): void {

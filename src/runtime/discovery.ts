@@ -171,6 +171,12 @@ export class Discovery {
     return best;
   }
 
+  /** Does somebody fresh name a cell, led or not? */
+  seesCell(): boolean {
+    for (const known of this.#nodes.values()) if (known.beacon.cell !== null && this.isFresh(known)) return true;
+    return false;
+  }
+
   /** Newest word on who leads this cell. */
   leaderOf(cell: CellId): CellSighting | undefined {
     let best: CellSighting | undefined;

@@ -93,7 +93,7 @@ test('a copy of the log of another node is not used, however often it is copied'
   }
   assert.equal(members.size, 3, 'of another name after each');
   assert.equal(cluster.violation, undefined);
-  assert.ok(cluster.trace.last(500).some((line) => line.includes('log-copied')));
+  assert.ok(cluster.trace.last(500).some((line) => line.includes('a copy of the disk of node')));
 });
 
 test('disks are lost only while a majority can repair the cell', () => {

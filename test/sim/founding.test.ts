@@ -4,6 +4,7 @@ import test from 'node:test';
 import { timingProfiles } from '../../src/options/timing.ts';
 import { Cluster } from '../../sim/cluster.ts';
 import { WIRED } from '../../sim/network-options.ts';
+import type { SimNode } from '../../sim/sim-node.ts';
 
 test('a node that hears of a cell while it writes its own one is never in both', () => {
   const lines: string[] = [];
@@ -49,4 +50,23 @@ test('twelve nodes that start together become one cell: no beacon passes by the 
     const one = (): boolean => cluster.nodes.every((node) => node.runtime?.cell === cluster.nodes[0]?.runtime?.cell && (node.runtime?.worker.sessionId ?? 0) !== 0);
     assert.ok(cluster.runUntil(one, 30_000, 100), cluster.nodes.map((node) => `${node.name} ${node.runtime?.cell.slice(0, 8)}`).join(', '));
   }
+});
+
+test('a node that comes while nobody leads waits for the election; it founds its own cell only when that cell is stalled', () => {
+  const { stalledMs, seekMs, seekStepMs } = timingProfiles.default;
+  const lines: string[] = [];
+  const cluster = new Cluster({ seed: 'newcomer', nodes: 4, network: WIRED, timing: timingProfiles.default, diskMeanMs: 0.2, slots: 1, print: (line) => lines.push(line) });
+  const [first, second, third, newcomer] = cluster.nodes as [SimNode, SimNode, SimNode, SimNode];
+  for (const node of [first, second, third]) cluster.bootNode(node);
+  assert.ok(cluster.runUntil(() => cluster.leader()?.replica?.raft.config.voters.length === 3, 60_000));
+  cluster.run(5000);
+  // Two of three are gone: the last one cannot lead, and says so.
+  const last = cluster.leader() === first ? second : first;
+  for (const node of [first, second, third]) if (node !== last) cluster.crashNode(node, 'power');
+  cluster.run(2000);
+  cluster.bootNode(newcomer);
+  cluster.run(stalledMs - 1000);
+  assert.equal(newcomer.runtime?.cell, '', 'it waits');
+  assert.ok(cluster.runUntil(() => newcomer.replica?.raft.role === 'leader', 1000 + seekMs + seekStepMs + 2000), 'work goes on in a new cell');
+  assert.equal(lines.filter((line) => line.includes('cell-founded')).length, 2);
 });

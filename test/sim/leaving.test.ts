@@ -10,13 +10,7 @@ const LEAVE_MS = 9000;
 
 function leave(cluster: Cluster, nodes: readonly SimNode[]): void {
   let left = nodes.length;
-  for (const node of nodes) {
-    const gone = (): void => {
-      left -= 1;
-      cluster.kernel.defer(undefined, () => cluster.crashNode(node, 'process'));
-    };
-    node.incarnation?.process.run(() => node.runtime?.leave(false, gone));
-  }
+  for (const node of nodes) cluster.leaveNode(node, false, () => (left -= 1));
   assert.ok(cluster.runUntil(() => left === 0, LEAVE_MS), 'they leave');
 }
 

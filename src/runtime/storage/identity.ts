@@ -29,7 +29,17 @@ export function readIdentity(disk: DiskReader): StorageIdentity | undefined {
     const [nodeId, storageId, cellId] = fields as [NodeId, string, CellId];
     return { nodeId, storageId, cellId };
   }
-  throw new SkeinError('LOG_DAMAGED', 'The identity of this disk is damaged.', { file: IDENTITY_FILE });
+  throw new SkeinError('LOG_DAMAGED', 'the identity of this disk is damaged', { file: IDENTITY_FILE });
+}
+
+/**
+ * @returns undefined when there is none. @throws SkeinError LOG_DAMAGED, also for a copy of another node's disk: it may be
+ * older than an earlier copy was that this node answered for under the same name, so it is worth no more than a damaged one.
+ */
+export function readIdentityOf(node: NodeId, disk: DiskReader): StorageIdentity | undefined {
+  const identity = readIdentity(disk);
+  if (identity === undefined || identity.nodeId === node) return identity;
+  throw new SkeinError('LOG_DAMAGED', `it is a copy of the disk of node ${identity.nodeId}, and this is node ${node}`, { file: IDENTITY_FILE });
 }
 
 /** Replaces the identity atomically: write, sync, rename, sync the folder. */
