@@ -1,6 +1,6 @@
 /** Configurations: S9 and S11. (S10 is judged in quorums.ts.) */
 import { membersOf } from '../../src/core/raft/config.ts';
-import { nodeOfMember, type CellId, type LogIndex, type MemberId, type NodeId } from '../../src/core/lib/ids.ts';
+import { nodeOfMember, type CellId, type LogIndex, type MemberId, type NodeId, type Term } from '../../src/core/lib/ids.ts';
 import type { Config, Entry } from '../../src/core/raft/types.ts';
 import type { Checker, NodeView, ReplicaView, Report } from './checker.ts';
 import type { Conditions } from './clocks.ts';
