@@ -4,12 +4,12 @@ import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { line } from './io.ts';
 import type { ParamFlags } from './params.ts';
 import { addImport } from './pipeline-import.ts';
+import { addPlan } from './pipeline-plan.ts';
 import { compileFile } from './run.ts';
 import { action, collect, type AddVerb } from './verb.ts';
 
 interface GraphFlags extends ParamFlags {
   readonly format: 'mermaid' | 'dot' | 'json' | 'text';
-  readonly all?: boolean;
 }
 
 export const addPipeline: AddVerb = (program, context) => {
@@ -23,13 +23,7 @@ export const addPipeline: AddVerb = (program, context) => {
       return ok;
     }),
   );
-  withParams(pipeline.command('plan <file>').description('the waves in which modules can start, and the critical path').option('--all', 'every name, however many')).action(
-    action(context, async (file: string, flags: GraphFlags): Promise<ExitCode> => {
-      const [{ formatPlan }, spec] = await Promise.all([import('../pipeline/plan-text.ts'), compileFile(io, file, flags)]);
-      line(io.stdout, formatPlan(spec, { all: flags.all === true }));
-      return ok;
-    }),
-  );
+  addPlan(withParams(pipeline.command('plan <file>')), context);
   withParams(
     pipeline
       .command('graph <file>')

@@ -1,36 +1,87 @@
-/** What `pipeline plan` prints: the waves, who waits for whom, and the chain that nothing can shorten. */
+/** What `pipeline plan` prints: the waves, who waits for whom, the chain that nothing can shorten, and how long so many workers take. */
 import type { RunSpec } from '../core/cell/types.ts';
-import { planSchedule } from '../core/plan/waves.ts';
+import type { Workers } from '../core/plan/rehearsal.ts';
+import { outline, planSchedule, type Outline, type Schedule } from '../core/plan/schedule.ts';
 import { formatDuration } from './units.ts';
 
 /** Names written out in one wave, one list of needs, one path. */
 const NAMES_SHOWN_MAX = 8;
 
+type Planned = Pick<RunSpec, 'name' | 'modules'>;
+
 export interface PlanTextOptions {
   /** Write out every name. @default false */
   readonly all?: boolean;
-  /** Estimate the run on this many cpu slots; 0 = leave the estimate out. @default 0 */
-  readonly slots?: number;
+  /** Play the run through on these. @default not played */
+  readonly workers?: Workers | undefined;
 }
 
 /** Ends without a newline. */
-export function formatPlan(spec: Pick<RunSpec, 'name' | 'modules'>, { all = false, slots = 0 }: PlanTextOptions = {}): string {
+export function formatPlan(spec: Planned, { all = false, workers }: PlanTextOptions = {}): string {
   const { name, modules } = spec;
   const shownMax = all ? Infinity : NAMES_SHOWN_MAX;
-  const namesOf = (positions: Iterable<number>): string[] => Array.from(positions, (position) => modules[position]?.name ?? `#${position}`);
-  const { waves, criticalPath, criticalPathMs, makespanMs } = planSchedule(modules, { slots: Math.max(1, slots) });
+  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(modules) : planSchedule(modules, workers);
+  const { waves, criticalPath, criticalPathMs } = plan;
   const lines = [`${name}: ${count(modules.length, 'module')} in ${count(waves.length, 'wave')}`, ''];
   waves.forEach((wave, index) => {
     const needs = new Set(wave.flatMap((position) => modules[position]?.needs ?? []));
-    const after = needs.size === 0 ? '' : ` after ${listNames(namesOf(needs), shownMax)}`;
-    lines.push(`Wave ${index + 1}: ${listNames(namesOf(wave), shownMax)}${wave.length > 1 ? ' run in parallel' : ''}${after}`);
+    const after = needs.size === 0 ? '' : ` after ${listNames(namesOf(spec, needs), shownMax)}`;
+    lines.push(`Wave ${index + 1}: ${listNames(namesOf(spec, wave), shownMax)}${wave.length > 1 ? ' run in parallel' : ''}${after}`);
   });
   const declared = modules.some(({ durationMs }) => durationMs > 0);
   const length = declared ? `, ${formatDuration(criticalPathMs)} as declared` : '';
-  lines.push('', `Critical path: ${chain(namesOf(criticalPath), shownMax)} (${count(criticalPath.length, 'module')}${length})`);
-  if (slots > 0) lines.push(`On ${count(slots, 'cpu slot')}: about ${formatDuration(makespanMs)}${declared ? '' : ', taking each module for one second'}`);
+  lines.push('', `Critical path: ${chain(namesOf(spec, criticalPath), shownMax)} (${count(criticalPath.length, 'module')}${length})`);
+  if (workers !== undefined) lines.push(...scheduleLines(spec, plan as Schedule, workers, shownMax));
   lines.push('A module starts when its own needs are done; waves are not barriers.');
   return lines.join('\n');
+}
+
+function scheduleLines(spec: Planned, plan: Schedule, { workers, slots }: Workers, shownMax: number): string[] {
+  const { makespanMs, lowerBoundMs, unplaced, startsMs } = plan;
+  const unknown = spec.modules.filter(({ durationMs }) => durationMs === 0).length;
+  const taken = unknown === spec.modules.length ? ', taking each module for one second' : unknown === 0 ? '' : `, taking the ${count(unknown, 'module')} without a duration for the average of the others`;
+  const where = `On ${count(workers, 'worker')} with ${count(slots, 'cpu slot')}${workers === 1 ? '' : ' each'}`;
+  if (unplaced.length === 0) {
+    const ratio = lowerBoundMs === 0 ? 1 : makespanMs / lowerBoundMs;
+    return [`${where}: ${formatDuration(makespanMs)} planned, ${ratio.toFixed(2)} × the lower bound of ${formatDuration(lowerBoundMs)}${taken}`];
+  }
+  const never = startsMs.filter(Number.isNaN).length;
+  const behind = never > unplaced.length ? `, and so ${count(never - unplaced.length, 'module')} behind ${unplaced.length === 1 ? 'it' : 'them'}` : '';
+  return [`${where}: never done. No worker has the cpu slots or the memory for ${listNames(namesOf(spec, unplaced), shownMax)}: not started${behind}`];
+}
+
+/** The same as data. Times are ms from the start of the run; `schedule` is null without workers. */
+export function planData(spec: Planned, workers?: Workers): Readonly<Record<string, unknown>> {
+  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(spec.modules) : planSchedule(spec.modules, workers);
+  const { waves, criticalPath, criticalPathMs, workMs } = plan;
+  return {
+    name: spec.name,
+    modules: spec.modules.length,
+    needs: spec.modules.reduce((sum, { needs }) => sum + needs.length, 0),
+    waves: waves.map((wave) => namesOf(spec, wave)),
+    criticalPath: namesOf(spec, criticalPath),
+    criticalPathMs,
+    workMs,
+    schedule: workers === undefined ? null : scheduleData(spec, plan as Schedule, workers),
+  };
+}
+
+function scheduleData(spec: Planned, plan: Schedule, { workers, slots, memory }: Workers): Readonly<Record<string, unknown>> {
+  const { lowerBoundMs, makespanMs, startsMs, workerOf, durationsMs, unplaced } = plan;
+  return {
+    workers,
+    slots,
+    memory: memory ?? null,
+    lowerBoundMs,
+    // Of a run that never ends there is no makespan.
+    makespanMs: unplaced.length === 0 ? makespanMs : null,
+    unplaced: namesOf(spec, unplaced),
+    starts: spec.modules.map(({ name }, i) => ({ module: name, worker: workerOf[i] === -1 ? null : workerOf[i], startMs: workerOf[i] === -1 ? null : startsMs[i], durationMs: durationsMs[i] })),
+  };
+}
+
+function namesOf({ modules }: Planned, positions: Iterable<number>): string[] {
+  return Array.from(positions, (position) => modules[position]?.name ?? `#${position}`);
 }
 
 /** `a`, `a and b`, `a, b and c`, `a, b, c and 97 more`. */

@@ -63,6 +63,14 @@ test('what was imported is valid, can be planned, and is submitted', async (t) =
   assert.equal(imported.code, 0, imported.stderr);
   assert.equal((await bed.run(['pipeline', 'validate', 'pipeline.yaml'])).stdout, 'pipeline.yaml is valid: diamond, 4 modules\n');
   assert.match((await bed.run(['pipeline', 'plan', 'pipeline.yaml'])).stdout, /Wave 2: b and c run in parallel after a\n[^]*Critical path: a → c → d/);
+  assert.match((await bed.run(['pipeline', 'plan', 'pipeline.yaml', '--workers', '2'])).stdout, /^On 2 workers with 1 cpu slot each: 5 s planned, 1\.00 × the lower bound of 5 s$/m);
+  const plan = JSON.parse((await bed.run(['pipeline', 'plan', 'pipeline.yaml', '--slots', '4', '--memory', '1KiB', '--json'])).stdout) as { schedule: Record<string, unknown> };
+  assert.deepEqual([plan.schedule['workers'], plan.schedule['slots'], plan.schedule['lowerBoundMs'], plan.schedule['makespanMs']], [1, 4, 5001, 6001]);
+  for (const flags of [['--workers', '0'], ['--workers', '1.5'], ['--slots', '5000'], ['--memory', '12']]) {
+    const { code, stderr } = await bed.run(['pipeline', 'plan', 'pipeline.yaml', ...flags]);
+    assert.equal(code, 2);
+    assert.match(stderr, /OPTION_INVALID: .*it must be a/);
+  }
   assert.equal((await bed.run(['run', '-d', 'pipeline.yaml'])).code, 0);
   assert.deepEqual(api.submitted.map(({ name, modules }) => [name, modules.map(({ durationMs }) => durationMs)]), [['diamond', [1, 1000, 2000, 3000]]]);
 });

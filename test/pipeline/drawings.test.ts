@@ -4,7 +4,7 @@ import test from 'node:test';
 import * as fc from 'fast-check';
 import { compileRun } from '../../src/pipeline/compile.ts';
 import { formatGraph } from '../../src/pipeline/graph.ts';
-import { formatPlan } from '../../src/pipeline/plan-text.ts';
+import { formatPlan, planData } from '../../src/pipeline/plan-text.ts';
 import { editDistance, suggest } from '../../src/pipeline/suggest.ts';
 import { formatDuration, parseDuration, parseSize } from '../../src/pipeline/units.ts';
 import { load } from './helpers.ts';
@@ -15,7 +15,7 @@ const spec = await compileRun(
 
 test('plan', () => {
   assert.equal(
-    formatPlan(spec, { slots: 2 }),
+    formatPlan(spec, { workers: { workers: 2, slots: 1 } }),
     [
       'web "shop": 4 modules in 3 waves',
       '',
@@ -24,7 +24,7 @@ test('plan', () => {
       'Wave 3: ship after @app/test and build',
       '',
       'Critical path: lint → build → ship (3 modules, 4 min 30 s as declared)',
-      'On 2 cpu slots: about 4 min 30 s',
+      'On 2 workers with 1 cpu slot each: 4 min 30 s planned, 1.00 × the lower bound of 4 min 30 s, taking the 3 modules without a duration for the average of the others',
       'A module starts when its own needs are done; waves are not barriers.',
     ].join('\n'),
   );
@@ -37,6 +37,27 @@ test('plan of many modules is cut, unless all are asked for', async () => {
   assert.match(text, /^Wave 1: m0, m1, m2, m3, m4, m5, m6, m7 and 2 more run in parallel$/m);
   assert.match(text, /^Critical path: m9 → m10 → .* → … \(3 more\) → m19 \(11 modules\)$/m);
   assert.match(formatPlan(wide, { all: true }), /^Wave 1: m0, m1, m2, m3, m4, m5, m6, m7, m8 and m9 run in parallel$/m);
+});
+
+test('plan of modules that fit on no worker', () => {
+  const greedy = { ...spec, modules: spec.modules.map((module, i) => (i === 2 ? { ...module, requires: { ...module.requires, cpu: 8 } } : module)) };
+  assert.match(formatPlan(greedy, { workers: { workers: 1, slots: 4 } }), /^On 1 worker with 4 cpu slots: never done\. No worker has the cpu slots or the memory for build: not started, and so 1 module behind it$/m);
+  const { schedule } = planData(greedy, { workers: 1, slots: 4 }) as { schedule: { makespanMs: unknown; unplaced: unknown; starts: unknown[] } };
+  assert.deepEqual([schedule.makespanMs, schedule.unplaced, schedule.starts[2], schedule.starts[1]], [null, ['build'], { module: 'build', worker: null, startMs: null, durationMs: 90_000 }, { module: '@app/test', worker: 0, startMs: 0, durationMs: 90_000 }]);
+});
+
+test('plan as data', () => {
+  const plan = planData(spec, { workers: 1, slots: 1, memory: 1024 });
+  assert.deepEqual(
+    { ...plan, schedule: undefined },
+    { name: 'web "shop"', modules: 4, needs: 3, waves: [['lint', '@app/test'], ['build'], ['ship']], criticalPath: ['lint', 'build', 'ship'], criticalPathMs: 270_000, workMs: 360_000, schedule: undefined },
+  );
+  const { schedule } = plan as { schedule: Record<string, unknown> };
+  assert.deepEqual(
+    { ...schedule, starts: (schedule['starts'] as { module: string; startMs: number }[]).map(({ module, startMs }) => [module, startMs]) },
+    { workers: 1, slots: 1, memory: 1024, lowerBoundMs: 360_000, makespanMs: 360_000, unplaced: [], starts: [['lint', 0], ['@app/test', 90_000], ['build', 180_000], ['ship', 270_000]] },
+  );
+  assert.equal(planData(spec)['schedule'], null);
 });
 
 test('graph as Mermaid', () => {

@@ -1,7 +1,7 @@
 /** Goal: every recorded workflow at hand becomes a pipeline that is accepted, with the graph and the run times that others counted in it. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { planSchedule } from '../../../src/core/plan/waves.ts';
+import { outline } from '../../../src/core/plan/schedule.ts';
 import { imported, needsOf, readFixture, references, skip } from './support.ts';
 
 test('all visible graphs: tasks, edges, run times and critical path are those of the reference, there and back', { skip }, async (t) => {
@@ -16,7 +16,7 @@ test('all visible graphs: tasks, edges, run times and critical path are those of
       const slackMs = spec.modules.length;
       const sumMs = spec.modules.reduce((sum, { durationMs }) => sum + durationMs, 0);
       assert.ok(Math.abs(sumMs - reference.sumRuntime * 1000) <= slackMs, `${sumMs} ms of ${reference.sumRuntime} s`);
-      const { criticalPath, criticalPathMs } = planSchedule(spec.modules, { slots: 4 });
+      const { criticalPath, criticalPathMs } = outline(spec.modules);
       assert.ok(Math.abs(criticalPathMs - reference.criticalPath * 1000) <= criticalPath.length, `${criticalPathMs} ms of ${reference.criticalPath} s`);
       assert.equal(spec.modules.filter(({ durationMs }) => durationMs === 0).length, reference.noRuntime);
       assert.equal(notes.some((note) => note.includes('half a millisecond')), reference.zeroRuntime > 0, notes.join());

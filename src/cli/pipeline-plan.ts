@@ -1,0 +1,58 @@
+/** `skein pipeline plan FILE`: what a leader would do with a pipeline, without one. */
+import { InvalidArgumentError, type Command } from 'commander';
+import type { Workers } from '../core/plan/rehearsal.ts';
+import { parseSize, SIZE_FORM } from '../pipeline/units.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { line, type CliIo } from './io.ts';
+import { PLAN_SLOTS_MAX, PLAN_WORKERS_MAX } from './limits.ts';
+import { printData } from './output.ts';
+import type { ParamFlags } from './params.ts';
+import { compileFile } from './run.ts';
+import { action, type VerbContext } from './verb.ts';
+
+interface PlanFlags extends ParamFlags {
+  readonly all?: boolean;
+  readonly json?: boolean;
+  readonly workers?: number;
+  readonly slots?: number;
+  readonly memory?: number;
+}
+
+/** @param command with the options for parameters. */
+export function addPlan(command: Command, context: VerbContext): void {
+  command
+    .description('the waves in which modules can start, the critical path, and with --workers how long the run takes')
+    .option('--workers <n>', 'play the run on so many workers, without running anything', upTo(PLAN_WORKERS_MAX))
+    .option('--slots <n>', 'cpu slots of each worker (default: 1)', upTo(PLAN_SLOTS_MAX))
+    .option('--memory <size>', 'memory of each worker (default: enough)', size)
+    .option('--all', 'every name, however many')
+    .option('--json', 'as data, with the start of each module')
+    .action(action(context, (file: string, flags: PlanFlags) => plan(context.io, file, flags)));
+}
+
+async function plan(io: CliIo, file: string, flags: PlanFlags): Promise<ExitCode> {
+  const [{ formatPlan, planData }, spec] = await Promise.all([import('../pipeline/plan-text.ts'), compileFile(io, file, flags)]);
+  const workers = workersOf(flags);
+  if (flags.json === true) printData(io, 'json', planData(spec, workers));
+  else line(io.stdout, formatPlan(spec, { all: flags.all === true, workers }));
+  return exitCodes.ok;
+}
+
+function workersOf({ workers, slots, memory }: PlanFlags): Workers | undefined {
+  if (workers === undefined && slots === undefined && memory === undefined) return undefined;
+  return { workers: workers ?? 1, slots: slots ?? 1, ...(memory === undefined ? {} : { memory }) };
+}
+
+function upTo(max: number): (value: string) => number {
+  return (value) => {
+    const amount = Number(value);
+    if (/^\d+$/.test(value) && amount >= 1 && amount <= max) return amount;
+    throw new InvalidArgumentError(`it must be a whole number from 1 to ${max}`);
+  };
+}
+
+function size(value: string): number {
+  const bytes = parseSize(value);
+  if (bytes === undefined) throw new InvalidArgumentError(`it must be ${SIZE_FORM}`);
+  return bytes;
+}

@@ -1,0 +1,144 @@
+/**
+ * A run played through before it runs: the reducer and the planner of a leader, on workers that exist only here, in time
+ * that passes when nothing is left to do. So what is shown is what a leader would do, by the same code.
+ */
+import { apply } from '../cell/cell.ts';
+import { ITEMS_PER_ENTRY_MAX, MEMORY_BYTES_MAX } from '../cell/limits.ts';
+import { createCell, isFinal, type CellState, type RunRecord } from '../cell/state.ts';
+import type { Command, ModuleSpec, Outcome, Reply, ResultItem } from '../cell/types.ts';
+import { assert } from '../lib/assert.ts';
+import { Heap } from '../lib/heap.ts';
+import { cellId, nodeId, type Fence, type RunNumber } from '../lib/ids.ts';
+import { Planner, type PlannableSession } from './planner.ts';
+
+export interface Workers {
+  /** How many, all alike. */
+  readonly workers: number;
+  /** Cpu slots of each. */
+  readonly slots: number;
+  /** Memory of each, bytes. @default more than any module asks for */
+  readonly memory?: number;
+}
+
+/** What is played of a module: labels, tools and the like are taken to be everywhere. */
+export type Rehearsed = Pick<ModuleSpec, 'needs'> & { readonly requires: Pick<ModuleSpec['requires'], 'cpu' | 'memory'> };
+
+export interface Rehearsal {
+  /** Per module, ms from the start of the run; NaN for one that never starts. */
+  readonly startsMs: Float64Array;
+  /** Per module, from 0; -1 for one that never starts. */
+  readonly workerOf: Int32Array;
+  /** Until the last module that starts has ended. */
+  readonly makespanMs: number;
+  /** Modules that no worker can take, though their needs are done. */
+  readonly unplaced: readonly number[];
+}
+
+interface Execution {
+  readonly module: number;
+  readonly fence: Fence;
+  readonly endsMs: number;
+}
+
+const STARTED_AT = 1;
+/** A declared 0 would mean "unknown" to the planner. */
+const SHORTEST_MS = 1e-9;
+const CLAIMS_PER_CALL = 2048;
+const outcome: Outcome = { ok: true, values: {}, error: null, exitCode: 0, tail: '', startedAt: 0, durationMs: 0 };
+
+class Stage {
+  readonly state: CellState = createCell({ decodeSubmit: () => undefined });
+  readonly planner = new Planner();
+  readonly sessions: PlannableSession[] = [];
+  #index = 0;
+
+  enter(command: Command): Reply {
+    const { reply, events } = apply(this.state, ++this.#index, command);
+    this.planner.onEvents(this.state, events);
+    return reply;
+  }
+
+  open({ workers, slots, memory = MEMORY_BYTES_MAX }: Workers): void {
+    this.enter({ type: 'genesis', cellId: cellId('0'.repeat(32)), clusterName: 'plan', createdAt: STARTED_AT, founder: nodeId('worker-0') });
+    const capabilities = { os: '', arch: '', slots, memory, gpus: [], tools: {}, labels: {}, functions: [] };
+    for (let n = 0; n < workers; n++) {
+      const reply = this.enter({ type: 'sessionOpen', now: STARTED_AT, node: nodeId(`worker-${n}`), member: '', bootId: 'plan', name: `worker-${n}`, capabilities, running: [] });
+      assert(reply.type === 'session', 'a worker of a rehearsal is let in');
+      this.sessions.push({ session: reply.session, slots, load: 0 });
+    }
+  }
+
+  submit(modules: readonly Rehearsed[], durations: Float64Array): RunRecord {
+    const reply = this.enter({ type: 'submit', now: STARTED_AT, requestKey: 'plan', spec: { name: 'plan', params: {}, env: {}, bundles: {}, modules: modules.map((module, i) => played(module, i, durations[i]!)) } });
+    assert(reply.type === 'run', `a checked pipeline is accepted: ${reply.type === 'error' ? reply.message : ''}`);
+    return this.state.runs.get(reply.run)!;
+  }
+
+  /** Everything that can be claimed now is claimed. */
+  *claims(run: RunNumber, nowMs: number): Generator<{ module: number; session: number; fence: Fence }> {
+    for (;;) {
+      const now = STARTED_AT + nowMs;
+      const claims = this.planner.plan(this.state, now, this.sessions, CLAIMS_PER_CALL);
+      if (claims.length === 0) return;
+      this.planner.proposed(claims);
+      const reply = this.enter({ type: 'claimBatch', now, claims });
+      this.planner.settled(this.state, claims);
+      assert(reply.type === 'claims', 'claims are answered');
+      for (const [i, { module, session, run: of }] of claims.entries()) {
+        assert(of === run && reply.fences[i]! > 0, 'what was planned is granted: nobody else claims');
+        yield { module, session, fence: reply.fences[i]! };
+      }
+    }
+  }
+
+  finish(run: RunNumber, ended: readonly Execution[], nowMs: number): void {
+    for (let from = 0; from < ended.length; from += ITEMS_PER_ENTRY_MAX) {
+      const items = ended.slice(from, from + ITEMS_PER_ENTRY_MAX).map(({ module, fence }): ResultItem => ({ run, module, generation: 1, fence, inputsHash: '', outcome }));
+      this.enter({ type: 'results', now: STARTED_AT + nowMs, jitter: 0, items });
+    }
+  }
+}
+
+function played({ needs, requires: { cpu, memory } }: Rehearsed, index: number, durationMs: number): ModuleSpec {
+  return {
+    name: `m${index}`,
+    needs,
+    action: { type: 'run', command: '' },
+    env: {},
+    requires: { cpu, memory, labels: [], tools: {}, os: [], arch: [] },
+    timeoutMs: 0,
+    retry: { attempts: 1, backoffMs: 0, factor: 1, jitter: false, capMs: 0 },
+    effectful: false,
+    durationMs: Math.max(SHORTEST_MS, durationMs),
+  };
+}
+
+/** @param durations ms per module, as it will take, and as the planner believes. */
+export function rehearse(modules: readonly Rehearsed[], durations: Float64Array, workers: Workers): Rehearsal {
+  assert(workers.workers >= 1 && workers.slots > 0, 'a rehearsal needs a slot');
+  const startsMs = new Float64Array(modules.length).fill(Number.NaN);
+  const workerOf = new Int32Array(modules.length).fill(-1);
+  if (modules.length === 0) return { startsMs, workerOf, makespanMs: 0, unplaced: [] };
+  const stage = new Stage();
+  stage.open(workers);
+  const run = stage.submit(modules, durations);
+  const numbers = new Map(stage.sessions.map(({ session }, i): [number, number] => [session, i]));
+  const running = new Heap<Execution>((a, b) => (a.endsMs === b.endsMs ? a.module < b.module : a.endsMs < b.endsMs));
+  let nowMs = 0;
+  for (;;) {
+    for (const { module, session, fence } of stage.claims(run.number, nowMs)) {
+      startsMs[module] = nowMs;
+      workerOf[module] = numbers.get(session)!;
+      running.push({ module, fence, endsMs: nowMs + durations[module]! });
+    }
+    const first = running.peek();
+    if (first === undefined) break;
+    nowMs = first.endsMs;
+    const ended: Execution[] = [];
+    for (let top = running.peek(); top !== undefined && top.endsMs === nowMs; top = running.peek()) ended.push(running.pop()!);
+    stage.finish(run.number, ended, nowMs);
+  }
+  const unplaced = run.modules.filter(({ phase }) => phase === 'ready').map(({ index }) => index);
+  assert(unplaced.length > 0 || run.modules.every(({ phase }) => isFinal(phase)), 'only a module that fits nowhere keeps a rehearsal from its end');
+  return { startsMs, workerOf, makespanMs: nowMs, unplaced };
+}

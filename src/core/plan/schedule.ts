@@ -1,0 +1,67 @@
+/** A pipeline seen as a whole, before it runs: what `pipeline plan` shows. */
+import { childrenOf, topologicalOrder } from '../cell/run-spec.ts';
+import type { ModuleSpec } from '../cell/types.ts';
+import { expectedDurations, remainingPaths } from './durations.ts';
+import { lowerBoundMs, pathLengths, type Lengths } from './lower-bound.ts';
+import { rehearse, type Rehearsal, type Workers } from './rehearsal.ts';
+import { planWaves } from './waves.ts';
+
+export interface Outline {
+  readonly waves: readonly (readonly number[])[];
+  /** Positions from first to last of a longest path. */
+  readonly criticalPath: readonly number[];
+  readonly criticalPathMs: number;
+  /** Cpu time in all: duration × cpu slots. */
+  readonly workMs: number;
+  /** Per module: declared, else the average of the declared ones, else 1 s. */
+  readonly durationsMs: Float64Array;
+  readonly lengths: Lengths;
+}
+
+export interface Schedule extends Outline, Rehearsal {
+  /** No schedule on so many slots can be shorter. */
+  readonly lowerBoundMs: number;
+}
+
+export type Scheduled = Pick<ModuleSpec, 'needs' | 'durationMs'> & { readonly requires: Pick<ModuleSpec['requires'], 'cpu' | 'memory'> };
+
+/** What the graph alone tells. @param given ms per module, in place of declared ones. */
+export function outline(modules: readonly Scheduled[], given?: Float64Array): Outline {
+  const durationsMs = given ?? expectedDurations(modules);
+  const order = topologicalOrder(modules);
+  const { childStart, childList } = childrenOf(modules);
+  const remaining = remainingPaths(durationsMs, order, childStart, childList);
+  const criticalPath = longestPath(modules, remaining, childStart, childList);
+  return {
+    waves: planWaves(modules),
+    criticalPath,
+    criticalPathMs: criticalPath.length === 0 ? 0 : remaining[criticalPath[0]!]!,
+    workMs: modules.reduce((sum, { requires }, i) => sum + requires.cpu * durationsMs[i]!, 0),
+    durationsMs,
+    lengths: pathLengths(modules, durationsMs, remaining, order),
+  };
+}
+
+/** What a leader would do on workers that are idle and there all the time. */
+export function planSchedule(modules: readonly Scheduled[], workers: Workers, given?: Float64Array): Schedule {
+  const view = outline(modules, given);
+  const { durationsMs, lengths } = view;
+  const work = Float64Array.from(durationsMs, (duration, i) => duration * modules[i]!.requires.cpu);
+  return { ...view, lowerBoundMs: lowerBoundMs(lengths, durationsMs, work, workers.workers * workers.slots), ...rehearse(modules, durationsMs, workers) };
+}
+
+function longestPath(modules: readonly Scheduled[], remaining: Float64Array, childStart: Int32Array, childList: Int32Array): number[] {
+  let at = -1;
+  for (let i = 0; i < modules.length; i++) if (modules[i]!.needs.length === 0 && (at === -1 || remaining[i]! > remaining[at]!)) at = i;
+  const path: number[] = [];
+  while (at !== -1) {
+    path.push(at);
+    let next = -1;
+    for (let c = childStart[at]!; c < childStart[at + 1]!; c++) {
+      const child = childList[c]!;
+      if (next === -1 || remaining[child]! > remaining[next]!) next = child;
+    }
+    at = next;
+  }
+  return path;
+}
