@@ -79,6 +79,7 @@ export interface RunModelInit {
 export function runModel({ foreign }: RunModelInit): Model<State, Call, Reply> {
   return {
     init: ABSENT,
+    onlyForward: true,
     step(state, call, reply) {
       // A run of others shows itself when it is first looked at.
       const shows = foreign && state === ABSENT && call.type !== 'submit' && reply !== undefined && reply.type !== 'unknownRun';

@@ -3,6 +3,10 @@
  * as Knossos and porcupine do it: take, among the operations that had begun before the first unfinished one returned, any
  * one that the sequential model allows next; go back when one returns that has not been placed.
  *
+ * In a model that only moves forward, an operation that leaves the state as it is can be placed at once, and no other order
+ * is ever better: whatever is possible without it is possible after it. So the search never goes back to it for another
+ * choice. Most operations of most histories are of this kind (reads); else they are tried in every order.
+ *
  * An operation whose outcome nobody saw may have taken effect at any moment after it began, or never: it has no return,
  * so the search may place it anywhere later and is done when all the others are placed.
  */
@@ -15,6 +19,11 @@ export interface Model<State, Input, Output> {
    * @returns the state after it, or undefined when `output` cannot be the answer in this state.
    */
   step(state: State, input: Input, output: Output | undefined): State | undefined;
+  /**
+   * Nothing is ever undone: an operation that changes nothing in one state changes nothing in any state that comes after it.
+   * (A register is not like that: to write what is there already matters if somebody else writes in between.)
+   */
+  readonly onlyForward: boolean;
   /** Equality and hash in one: equal text ⇔ equal state. Also what people are shown. */
   key(state: State): string;
 }
@@ -60,6 +69,7 @@ export function checkLinearizable<State, Input, Output>(model: Model<State, Inpu
 interface Placed<State> {
   readonly operation: number;
   readonly before: State;
+  readonly keyBefore: string;
 }
 
 /** Entries: operation i begins at entry 2i and returns at 2i + 1, linked in order of time; the last one is the head. */
@@ -79,6 +89,7 @@ class Search<State, Input, Output> {
   /** Operations with a known outcome that are not placed yet. */
   #open = 0;
   #state: State;
+  #key: string;
   #best: Explanation | undefined;
 
   constructor(model: Model<State, Input, Output>, operations: readonly Operation<Input, Output>[], limits: WglLimits) {
@@ -86,6 +97,7 @@ class Search<State, Input, Output> {
     this.#operations = operations;
     this.#limits = limits;
     this.#state = model.init;
+    this.#key = model.key(model.init);
     this.#head = 2 * operations.length;
     this.#next = new Int32Array(this.#head + 1);
     this.#previous = new Int32Array(this.#head + 1);
@@ -129,7 +141,7 @@ class Search<State, Input, Output> {
       }
       // Whoever returns here should have been placed before.
       this.#blockedBy(entry >> 1);
-      const undone = this.#undo();
+      const undone = this.#undoChoice();
       if (undone === undefined) return { verdict: 'violation', visited: this.#tried.size, explanation: this.#best! };
       entry = this.#next[2 * undone]!;
     }
@@ -140,39 +152,61 @@ class Search<State, Input, Output> {
     const { input, outcome } = this.#operations[i]!;
     const after = this.#model.step(this.#state, input, outcome?.output);
     if (after === undefined) return false;
+    const key = this.#model.key(after);
+    const changes = key !== this.#key;
+    // Without an answer and without an effect it need not have happened.
+    if (!changes && outcome === undefined) return false;
     this.#bits[i >> 5]! ^= 1 << (i & 31);
-    const configuration = `${this.#bits.join()} ${this.#model.key(after)}`;
-    if (this.#tried.has(configuration)) {
+    if ((changes || !this.#model.onlyForward) && !this.#isNew(key)) {
       this.#bits[i >> 5]! ^= 1 << (i & 31);
       return false;
     }
-    this.#tried.add(configuration);
-    this.#stack.push({ operation: i, before: this.#state });
+    this.#stack.push({ operation: i, before: this.#state, keyBefore: this.#key });
     this.#state = after;
+    this.#key = key;
     if (outcome !== undefined) this.#open -= 1;
     this.#unlink(2 * i);
     if (outcome !== undefined) this.#unlink(2 * i + 1);
     return true;
   }
 
-  #undo(): number | undefined {
-    const last = this.#stack.pop();
-    if (last === undefined) return undefined;
-    const { operation: i, before } = last;
+  /** What is placed now, with this state: a configuration that was not tried before? */
+  #isNew(key: string): boolean {
+    let first = 0;
+    while (this.#bits[first] === 0xffff_ffff) first += 1;
+    let end = this.#bits.length;
+    while (end > first && this.#bits[end - 1] === 0) end -= 1;
+    const configuration = `${first} ${this.#bits.subarray(first, end).join()} ${key}`;
+    const { size } = this.#tried;
+    return this.#tried.add(configuration).size > size;
+  }
+
+  /** Takes back what was placed last that changed the state, and all after it. @returns which. */
+  #undoChoice(): number | undefined {
+    for (;;) {
+      const last = this.#stack.pop();
+      if (last === undefined) return undefined;
+      const isChoice = !this.#model.onlyForward || last.keyBefore !== this.#key;
+      this.#undo(last);
+      if (isChoice) return last.operation;
+    }
+  }
+
+  #undo({ operation: i, before, keyBefore }: Placed<State>): void {
     this.#state = before;
+    this.#key = keyBefore;
     this.#bits[i >> 5]! ^= 1 << (i & 31);
     if (this.#operations[i]!.outcome !== undefined) {
       this.#open += 1;
       this.#relink(2 * i + 1);
     }
     this.#relink(2 * i);
-    return i;
   }
 
   /** Everything that returned earlier was placed; the latest such moment of the whole search is what cannot be. */
   #blockedBy(operation: number): void {
     if (this.#best !== undefined && this.#rank[operation]! <= this.#rank[this.#best.blocked]!) return;
-    this.#best = { prefix: this.#stack.map((placed) => placed.operation), state: this.#model.key(this.#state), blocked: operation };
+    this.#best = { prefix: this.#stack.map((placed) => placed.operation), state: this.#key, blocked: operation };
   }
 
   #unlink(entry: number): void {

@@ -7,6 +7,7 @@ export type RegisterOutput = { readonly value: number | null } | { readonly done
 
 export const register: Model<number | null, RegisterInput, RegisterOutput> = {
   init: null,
+  onlyForward: false,
   step(state, input, output) {
     switch (input.type) {
       case 'read':
@@ -31,6 +32,7 @@ export interface TextInput {
 /** One key of the store; `get` gives its text, '' before the first write. */
 export const text: Model<string, TextInput, string> = {
   init: '',
+  onlyForward: false,
   step(state, { type, value }, output) {
     if (type === 'put') return value;
     if (type === 'append') return state + value;
