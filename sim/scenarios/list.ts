@@ -1,11 +1,37 @@
 /** All scenarios by name. A new one is a file in this folder and a line here. */
 import { suggest } from '../../src/pipeline/suggest.ts';
 import { blackout } from './blackout.ts';
+import { blockedLeader } from './blocked-leader.ts';
+import { hubChained } from './hub-chained.ts';
+import { hubConstrained } from './hub-constrained.ts';
+import { hubQuorumLoss } from './hub-quorum-loss.ts';
+import { hungDisk } from './hung-disk.ts';
+import { oldTermCommit } from './old-term-commit.ts';
+import { oneWayLink } from './one-way-link.ts';
+import { partitionKillRemove } from './partition-kill-remove.ts';
 import { powerLossAndPauses } from './power-loss-and-pauses.ts';
 import { prevoteDeadlock } from './prevote-deadlock.ts';
 import type { Scenario } from './scenario.ts';
+import { suspendedLaptop } from './suspended-laptop.ts';
+import { twoConfigChanges } from './two-config-changes.ts';
+import { vanishingMembers } from './vanishing-members.ts';
 
-export const scenarios: readonly Scenario[] = [powerLossAndPauses, blackout, prevoteDeadlock];
+export const scenarios: readonly Scenario[] = [
+  powerLossAndPauses,
+  blackout,
+  partitionKillRemove,
+  twoConfigChanges,
+  vanishingMembers,
+  oldTermCommit,
+  prevoteDeadlock,
+  hubChained,
+  hubConstrained,
+  hubQuorumLoss,
+  oneWayLink,
+  hungDisk,
+  blockedLeader,
+  suspendedLaptop,
+];
 
 /** What will have a story and has none. */
 export const notYet: readonly { readonly name: string; readonly number: string; readonly why: string }[] = [

@@ -30,10 +30,10 @@ function meet(scene: Scene, changing: boolean): void {
   // C misses entries that B has; then the old leader gets C's vote in a new term that B never hears of.
   scene.cut(c, a, b, d);
   scene.run(300);
-  if (changing) scene.call(a, (replica) => replica.changeConfig([a, b, d].map((node) => scene.member(node)), [scene.member(c)], []));
-  scene.run(changing ? 1 : 0);
   scene.isolate(b);
-  if (!changing) scene.cut(d, a);
+  // D is on the side of the old leader then, or it would be neither elected nor able to ask.
+  if (changing) scene.call(a, (replica) => replica.changeConfig(scene.members(a, b, d), scene.members(c), []));
+  else scene.cut(d, a);
   scene.until('the old leader steps down', () => scene.replica(a).raft.role !== 'leader');
   const { term } = scene.replica(a).raft;
   scene.heal(c, a);

@@ -1,5 +1,5 @@
 /** The stage of a scenario: more words than a drill needs, and demands of its own. */
-import type { RunId } from '../../src/core/lib/ids.ts';
+import type { MemberId, RunId } from '../../src/core/lib/ids.ts';
 import { isRunFinal, type RunRecord } from '../../src/core/cell/state.ts';
 
 import type { Invariant } from '../checkers/checker.ts';
@@ -70,6 +70,26 @@ export class Scene extends Stage {
     return leads() as SimNode;
   }
 
+  /** The voters of a cell of three, the leader first. */
+  three(): readonly [SimNode, SimNode, SimNode] {
+    return this.#voters() as unknown as readonly [SimNode, SimNode, SimNode];
+  }
+
+  /** The voters of a cell of five, the leader first. */
+  five(): readonly [SimNode, SimNode, SimNode, SimNode, SimNode] {
+    return this.#voters() as unknown as readonly [SimNode, SimNode, SimNode, SimNode, SimNode];
+  }
+
+  #voters(): SimNode[] {
+    const leader = this.newLeader();
+    const others = this.replica(leader).config.voters.map((member) => this.nodeOf(member)).filter((node) => node !== leader);
+    return [leader, ...others];
+  }
+
+  members(...nodes: readonly SimNode[]): MemberId[] {
+    return nodes.map((node) => this.member(node));
+  }
+
   /** Clients that submit, cancel, repeat and read at all nodes; what they are told is checked at the end (S23). */
   clients(): Workload {
     const workload = new Workload(this.cluster, CLIENTS, this.cluster.random.fork('clients'));
@@ -121,6 +141,17 @@ export class Scene extends Stage {
 
   blackout(nodes: readonly SimNode[] = this.cluster.nodes): void {
     for (const node of nodes) this.crash(node, 'power');
+  }
+
+  /** As SIGTERM. @returns whether it has gone, to be asked later. */
+  leave(node: SimNode): () => boolean {
+    const { incarnation } = node;
+    this.cluster.line(node.name, 'is told to leave');
+    const gone = (): void => {
+      if (node.incarnation === incarnation) this.crash(node);
+    };
+    incarnation?.process.run(() => incarnation.runtime.leave(true, () => void this.cluster.kernel.after(0, undefined, gone)));
+    return () => node.state === 'down';
   }
 
   /** One after the other, a moment apart. */

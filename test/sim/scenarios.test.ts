@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import { parseArguments } from '../../sim/arguments.ts';
 import { mutants } from '../../sim/mutants/list.ts';
-import { notYet, scenarioNamed, scenarios } from '../../sim/scenarios/list.ts';
+import { scenarioNamed, scenarios } from '../../sim/scenarios/list.ts';
 import { playScenario } from '../../sim/scenarios/play.ts';
 import { scenarioTable, withScenarioTable } from '../../sim/scenarios/table.ts';
 
