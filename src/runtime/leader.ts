@@ -177,7 +177,8 @@ export class Leader {
     const session = this.sessions.get(message.session);
     // Given up already: an ack would let it go on with effectful modules that are about to be given to others.
     if (session !== undefined && this.#expiring.has(session.id)) return;
-    const known = session !== undefined && session.node === from;
+    // Evicted while its session was open: it says hello again, and is told then that it needs a new disk.
+    const known = session !== undefined && session.node === from && !this.#replica.evicted(session.member);
     const stop = known ? this.#reconcile(session, message.running) : [];
     if (known) {
       this.#heard(session);

@@ -7,6 +7,7 @@ import { assert } from '../core/lib/assert.ts';
 import type { CellId, LogIndex, MemberId, Term } from '../core/lib/ids.ts';
 import { apply, skip, type CellState } from '../core/cell/cell.ts';
 import type { CellEvent, Command } from '../core/cell/types.ts';
+import { isRemoved } from '../core/raft/config.ts';
 import { Raft } from '../core/raft/raft.ts';
 import type { Config, Entry, LinkState, RaftEffect, RaftInput, RaftMessage, Role, SnapshotMeta } from '../core/raft/types.ts';
 import type { Timer } from '../ports/clock.ts';
@@ -143,6 +144,14 @@ export class Replica {
 
   changeConfig(voters: readonly MemberId[], standbys: readonly MemberId[], removed: readonly MemberId[]): void {
     this.#step({ type: 'proposeConfig', now: this.#context.now(), voters, standbys, removed });
+  }
+
+  /**
+   * This member never returns. Only what is committed says so: whoever is told wipes its disk, and an eviction that is
+   * undone would have cost the cell a voter. @param member '' = none.
+   */
+  evicted(member: MemberId | ''): boolean {
+    return member !== '' && isRemoved(this.raft.committedConfig, member);
   }
 
   /** Stores a whole snapshot from the leader, then offers it to the core. */

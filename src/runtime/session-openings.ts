@@ -38,7 +38,7 @@ export class SessionOpenings {
     const { replica } = this.#init;
     const { id, member } = message;
     if (member !== '' && nodeOfMember(member) !== from) this.#answer(from, id, 0, 'REQUEST_INVALID');
-    else if (member !== '' && replica.config.removed.includes(member)) this.#answer(from, id, 0, 'MEMBER_REMOVED');
+    else if (replica.evicted(member)) this.#answer(from, id, 0, 'MEMBER_REMOVED');
     else if (!this.#isOpen(from, message)) this.#open(from, message);
   }
 

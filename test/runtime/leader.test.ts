@@ -20,6 +20,7 @@ class Fixture {
   readonly cell = new TestCell();
   readonly proposed: Command[] = [];
   mayPlan = true;
+  evicted = false;
   readonly sessions: readonly [SessionId, SessionId] = [this.cell.open('one'), this.cell.open('two')];
   readonly leader: Leader;
 
@@ -28,7 +29,7 @@ class Fixture {
     const replica = {
       cell: cellName,
       state: this.cell.state,
-      config: { removed: [] },
+      evicted: () => this.evicted,
       leads: true,
       mayPlan: () => this.mayPlan,
       stamp: () => this.cell.now,
@@ -106,6 +107,13 @@ test('a keepalive is answered to its own node only, and not without the planner 
   fixture.mayPlan = false;
   fixture.keepalive(fixture.sessions[0]);
   assert.deepEqual(fixture.take('keepaliveReply'), []);
+});
+
+test('who was evicted while its session was open is told to say hello again', () => {
+  const { fixture, claim } = claimed();
+  fixture.evicted = true;
+  fixture.keepalive(fixture.sessions[0], [claim]);
+  assert.deepEqual(fixture.take('keepaliveReply').map(({ message }) => [message.known, message.stop]), [[false, []]]);
 });
 
 test('a lost claim goes on unless it is effectful: that one is stopped', () => {

@@ -29,7 +29,7 @@ class Fixture {
       state: this.cell.state,
       stamp: () => this.cell.now,
       mayPlan: () => this.mayPlan,
-      config: { removed: this.removed },
+      evicted: (one: MemberId | '') => one !== '' && this.removed.includes(one),
       propose: (command: Command, done: ProposalDone) => this.proposed.push({ command, done }),
     };
     this.openings = new SessionOpenings({ context: this.fake.context, replica: replica as unknown as Replica, sessions: this.sessions, hint: () => ({ cell: cellName, node: '', addresses: [] }), givenUp: () => this.givenUp, heard: () => undefined });
