@@ -6,6 +6,9 @@ import { parseArgs } from 'node:util';
 import { loadavg, cpus, totalmem } from 'node:os';
 import { describeFailover, measureFailover } from './failover.bench.ts';
 import { describeLatency, measureLatency } from './latency.bench.ts';
+import { describeMakespan, measureMakespan } from './makespan.bench.ts';
+import { describePlan, measurePlan } from './plan.bench.ts';
+import { describeSim, measureSim } from './sim.bench.ts';
 import { describeThroughput, measureThroughput } from './throughput.bench.ts';
 
 interface Bench {
@@ -26,7 +29,10 @@ function bench<F>(name: string, measure: (full: boolean) => Promise<F>, describe
 const benches: readonly Bench[] = [
   bench('throughput', (full) => measureThroughput(full ? 10_000 : 2000, full ? 5 : 2), describeThroughput),
   bench('latency', (full) => measureLatency(full ? 500 : 60), describeLatency),
+  bench('plan', (full) => measurePlan(full ? [10_000, 100_000] : [10_000], full ? 15 : 5), describePlan),
+  bench('makespan', () => measureMakespan(), describeMakespan),
   bench('failover', (full) => measureFailover(full ? 20 : 2), describeFailover),
+  bench('sim', (full) => measureSim(full ? 100 : 15, full ? [3, 30, 100, 300] : [3, 30]), describeSim),
 ];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { full: { type: 'boolean', default: false } } });

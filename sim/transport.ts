@@ -111,16 +111,20 @@ export class SimTransport implements Transport {
     const { kernel, options, random, figures } = this.#network;
     figures.beacons += 1;
     const arrival = new Map<SimTransport, number>([[this, 0]]);
+    const heardFrom = new Map<SimTransport, SimTransport>();
     let front: SimTransport[] = [this];
     for (let hop = 0; hop < GOSSIP_HOPS_MAX && front.length > 0; hop += 1) {
       const next: SimTransport[] = [];
       for (const sender of front) {
         for (const end of sender.#gossipEnds()) {
           const target = end.other.owner;
-          if (arrival.has(target) || !end.other.open || !this.#network.canReach(sender.host, target.host)) continue;
+          if (target === heardFrom.get(sender) || !end.other.open || !this.#network.canReach(sender.host, target.host)) continue;
+          // As in a mesh: who has it already gets it once more.
           sender.host.messagesSent += 1;
           sender.host.bytesSent += bytes.length;
+          if (arrival.has(target)) continue;
           if (random.chance(options.gossipLossRate)) continue;
+          heardFrom.set(target, sender);
           arrival.set(target, (arrival.get(sender) as number) + this.#network.drawDelay());
           next.push(target);
         }

@@ -31,6 +31,8 @@ export class Discovery {
   readonly #context: NodeContext;
   readonly #hooks: DiscoveryHooks;
   readonly #nodes = new Map<NodeId, KnownNode>();
+  /** Who said last time what `leaderOf` answered: asked at every beacon, and thousands of nodes would be gone through. */
+  readonly #leaderTold = new Map<CellId, KnownNode>();
   #sequence = 0;
   #announced = '';
   #tooLarge = false;
@@ -125,7 +127,9 @@ export class Discovery {
     const known = this.#nodes.get(beacon.node);
     if (known !== undefined && known.beacon.bootId === beacon.bootId && known.beacon.sequence >= beacon.sequence) return;
     this.#nodes.delete(beacon.node);
-    this.#nodes.set(beacon.node, { beacon, seenAt: this.#context.now() });
+    const now: KnownNode = { beacon, seenAt: this.#context.now() };
+    this.#nodes.set(beacon.node, now);
+    this.#remember(known, now);
     if (this.#nodes.size > NODES_MAX) this.#dropOldest();
     if (!ports.transport.isConnected(beacon.node)) ports.transport.learn(beacon.node, beacon.addresses);
     this.#hooks.heard(beacon);
@@ -179,13 +183,25 @@ export class Discovery {
 
   /** Newest word on who leads this cell. */
   leaderOf(cell: CellId): CellSighting | undefined {
-    let best: CellSighting | undefined;
-    for (const known of this.#nodes.values()) {
-      const sighting = known.beacon.cell;
-      if (sighting === null || sighting.id !== cell || sighting.leader === '' || !this.isFresh(known)) continue;
-      if (best === undefined || sighting.term > best.term) best = sighting;
+    let best = this.#leaderTold.get(cell);
+    if (best === undefined || !this.isFresh(best)) {
+      best = undefined;
+      for (const known of this.#nodes.values()) {
+        if (this.isFresh(known) && tells(known, cell) && (best === undefined || termOf(known) > termOf(best))) best = known;
+      }
+      if (best === undefined) this.#leaderTold.delete(cell);
+      else this.#leaderTold.set(cell, best);
     }
-    return best;
+    return best?.beacon.cell ?? undefined;
+  }
+
+  /** A new beacon may say more than the one remembered, or take back what it said. */
+  #remember(before: KnownNode | undefined, now: KnownNode): void {
+    const cellBefore = before?.beacon.cell?.id;
+    if (cellBefore !== undefined && this.#leaderTold.get(cellBefore) === before) this.#leaderTold.delete(cellBefore);
+    const cell = now.beacon.cell?.id;
+    const told = cell === undefined ? undefined : this.#leaderTold.get(cell);
+    if (cell !== undefined && told !== undefined && tells(now, cell) && termOf(now) > termOf(told)) this.#leaderTold.set(cell, now);
   }
 
   /** Does a seeking node with a lower id see the same? Then it founds and we wait. */
@@ -195,4 +211,12 @@ export class Discovery {
     }
     return true;
   }
+}
+
+function tells({ beacon: { cell } }: KnownNode, id: CellId): boolean {
+  return cell !== null && cell.id === id && cell.leader !== '';
+}
+
+function termOf({ beacon }: KnownNode): number {
+  return beacon.cell?.term ?? 0;
 }

@@ -1,0 +1,23 @@
+/** Growth of cost (PROTOCOL §8), pinned: 300 nodes, which take long, are in `npm run bench -- sim`. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { quietTraffic } from '../../sim/scenarios/traffic.ts';
+
+const pinned = [
+  { nodes: 3, messages: 16.67, bytes: 1695, leaderMessages: 24, leaderBytes: 2466, channels: { raft: 40, work: 4, gossip: 6 } },
+  { nodes: 30, messages: 92.83, bytes: 11_568, leaderMessages: 176.08, leaderBytes: 21_911, channels: { raft: 120, work: 58, gossip: 2607.04 } },
+  { nodes: 100, messages: 151.42, bytes: 18_807, leaderMessages: 306.46, leaderBytes: 40_942, channels: { raft: 120, work: 198, gossip: 14_823.67 } },
+];
+
+for (const expected of pinned) {
+  test(`what ${expected.nodes} quiet nodes send: change these figures only for a reason`, () => {
+    assert.deepEqual(quietTraffic({ seed: 'traffic', nodes: expected.nodes }), expected);
+  });
+}
+
+test('heartbeats cost the same in any cluster of five voters and two standbys, and gossip has a ceiling for each node', () => {
+  const [small, large] = [pinned[1]!, pinned[2]!];
+  assert.equal(small.channels.raft, large.channels.raft);
+  // At most 25 beacons arrive a second, and each is passed on to six.
+  assert.ok(large.channels.gossip / large.nodes <= 25 * 6);
+});
