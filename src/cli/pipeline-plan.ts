@@ -1,6 +1,6 @@
 /** `skein pipeline plan FILE`: what a leader would do with a pipeline, without one. */
 import { InvalidArgumentError, type Command } from 'commander';
-import type { Workers } from '../core/plan/rehearsal.ts';
+import type { Workers } from '../core/plan/schedule.ts';
 import { parseSize, SIZE_FORM } from '../pipeline/units.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { line, type CliIo } from './io.ts';

@@ -1,7 +1,6 @@
 /** What `pipeline plan` prints: the waves, who waits for whom, the chain that nothing can shorten, and how long so many workers take. */
 import type { RunSpec } from '../core/cell/types.ts';
-import type { Workers } from '../core/plan/rehearsal.ts';
-import { outline, planSchedule, type Outline, type Schedule } from '../core/plan/schedule.ts';
+import { outline, planSchedule, type Outline, type Schedule, type Workers } from '../core/plan/schedule.ts';
 import { formatDuration } from './units.ts';
 
 /** Names written out in one wave, one list of needs, one path. */

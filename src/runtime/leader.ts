@@ -38,6 +38,7 @@ export class Leader {
   readonly #assigner: Assigner;
   readonly #deadlines = new ClaimDeadlines();
   #planning = false;
+  #slicing = false;
   #wakeAt = Infinity;
   #retireAt = 0;
   readonly #results: ResultIntake;
@@ -262,10 +263,21 @@ export class Leader {
     const now = this.#replica.stamp();
     const claims = this.#planner.plan(this.#state, now, this.plannable(), CLAIMS_PER_ENTRY);
     this.#wakeAt = this.#planner.nextWakeAt(now);
+    this.#maybeSlice();
     if (claims.length === 0) return;
     this.#planner.proposed(claims);
     this.#replica.propose({ type: 'claimBatch', now, claims }, (answer) => this.#claimed(claims, answer));
     if (claims.length === CLAIMS_PER_ENTRY) this.#planSoon();
+  }
+
+  /** A large graph is looked at a slice each turn, so that heartbeats and results pass between two of them. */
+  #maybeSlice(): void {
+    if (!this.#planner.busy || this.#slicing) return;
+    this.#slicing = true;
+    this.#context.after(0, () => {
+      this.#slicing = false;
+      this.#planSoon();
+    });
   }
 
   #claimed(claims: readonly ClaimItem[], answer: Parameters<ProposalDone>[0]): void {

@@ -1,22 +1,38 @@
-/** How long modules will take, as far as anybody knows, and how much work lies behind each. */
+/**
+ * How long modules will take, as far as anybody knows, and how much work lies behind each. Written as generators: a
+ * leader works on a large graph in slices and does other things between them; whoever has time drains them at once.
+ */
 import { learnedDurationMs } from '../cell/learned.ts';
 import type { CellState } from '../cell/state.ts';
 import type { ModuleSpec, RunSpec } from '../cell/types.ts';
+import { drained, type Slice } from './slice.ts';
 
 /** For a run of which nothing is known. */
 export const UNKNOWN_DURATION_MS = 1_000;
 
 type Graph = readonly Pick<ModuleSpec, 'needs' | 'durationMs'>[];
 
+/** Modules between two looks at the slice. */
+const CHUNK = 1_000;
+
 /**
  * Per module: the declared duration, else what `learned` knows, else the average of its siblings that are known, else
  * UNKNOWN_DURATION_MS.
  */
-export function expectedDurations(modules: Graph, learned: (module: number) => number | undefined = () => undefined): Float64Array {
+export function expectedDurations(modules: Graph): Float64Array {
+  return drained((slice) => durationsInSlices(modules, () => undefined, slice));
+}
+
+export function* expectedDurationsOf(state: CellState, spec: RunSpec, slice: Slice): Generator<undefined, Float64Array> {
+  return yield* durationsInSlices(spec.modules, (module) => learnedDurationMs(state, spec.name, spec.modules[module]!.name), slice);
+}
+
+function* durationsInSlices(modules: Graph, learned: (module: number) => number | undefined, slice: Slice): Generator<undefined, Float64Array> {
   const durations = new Float64Array(modules.length).fill(-1);
   let sum = 0;
   let known = 0;
   for (let i = 0; i < modules.length; i++) {
+    if (i % CHUNK === 0 && slice.spent(CHUNK)) yield undefined;
     const declared = modules[i]!.durationMs;
     const duration = declared > 0 ? declared : learned(i);
     if (duration === undefined) continue;
@@ -29,18 +45,31 @@ export function expectedDurations(modules: Graph, learned: (module: number) => n
   return durations;
 }
 
-export function expectedDurationsOf(state: CellState, spec: RunSpec): Float64Array {
-  return expectedDurations(spec.modules, (module) => learnedDurationMs(state, spec.name, spec.modules[module]!.name));
+/** Per module: its own duration plus the longest path of those that come after it. The bigger, the sooner it should start. */
+export function remainingPaths(modules: Graph, durations: Float64Array, childStart: Int32Array): Float64Array {
+  return drained((slice) => remainingInSlices(modules, durations, childStart, slice));
 }
 
-/** Per module: its own duration plus the longest path of those that come after it. The bigger, the sooner it should start. */
-export function remainingPaths(durations: Float64Array, order: Int32Array, childStart: Int32Array, childList: Int32Array): Float64Array {
-  const remaining = new Float64Array(durations.length);
-  for (let i = order.length - 1; i >= 0; i--) {
-    const module = order[i]!;
-    let longest = 0;
-    for (let c = childStart[module]!; c < childStart[module + 1]!; c++) longest = Math.max(longest, remaining[childList[c]!]!);
-    remaining[module] = durations[module]! + longest;
+/** From the last modules towards the first: each is final when all that need it are. */
+export function* remainingInSlices(modules: Graph, durations: Float64Array, childStart: Int32Array, slice: Slice): Generator<undefined, Float64Array> {
+  const remaining = new Float64Array(modules.length);
+  const left = new Int32Array(modules.length);
+  const stack = new Int32Array(modules.length);
+  let size = 0;
+  for (let i = 0; i < modules.length; i++) {
+    left[i] = childStart[i + 1]! - childStart[i]!;
+    if (left[i] === 0) stack[size++] = i;
+  }
+  while (size > 0) {
+    const module = stack[--size]!;
+    const { needs } = modules[module]!;
+    const path = remaining[module]! + durations[module]!;
+    remaining[module] = path;
+    for (const need of needs) {
+      if (path > remaining[need]!) remaining[need] = path;
+      if (--left[need]! === 0) stack[size++] = need;
+    }
+    if (slice.spent(1 + needs.length)) yield undefined;
   }
   return remaining;
 }

@@ -3,14 +3,14 @@
  * fits. A hint machine: the reducer checks every claim again, so a planner that lags or forgets costs time, not truth.
  * Work per call is proportional to the claims made (plus the nodes, times the distinct requirements that wait).
  */
-import { topologicalOrder } from '../cell/run-spec.ts';
 import { isRunFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
 import type { CellEvent, ClaimItem } from '../cell/types.ts';
 import { assert } from '../lib/assert.ts';
 import { Heap } from '../lib/heap.ts';
 import type { RunNumber, SessionId } from '../lib/ids.ts';
-import { expectedDurationsOf, remainingPaths } from './durations.ts';
+import { expectedDurationsOf, remainingInSlices } from './durations.ts';
 import { Choices, roomOf, type PlannableSession, type Reservation, type Room } from './placement.ts';
+import { Slice, STEPS_PER_SLICE } from './slice.ts';
 
 export type { PlannableSession } from './placement.ts';
 
@@ -48,21 +48,45 @@ interface PlannedRun {
   readonly marks: Uint8Array;
   /** Modules marked QUEUED. */
   queued: number;
+  /** Buckets of a large run alone, so that they can be filled in slices and thrown away at once; small runs share theirs. */
+  readonly own: Buckets | undefined;
 }
+
+/** Ready modules by requirement key: those that no node can take do not stand in the way of others. */
+type Buckets = Map<string, Heap<Task>>;
+
+type Arrivals = Map<RunNumber, Generator<undefined, void>>;
+
+/** Steps for one module that is put into its queue. */
+const QUEUE_STEPS = 10;
 
 export class Planner {
   private readonly runs = new Map<RunNumber, PlannedRun>();
-  /** Ready modules by requirement key: those that no node can take do not stand in the way of others. */
-  private readonly buckets = new Map<string, Heap<Task>>();
+  private readonly buckets: Buckets = new Map();
+  /** Large runs whose queues are complete. */
+  private readonly large = new Map<RunNumber, Buckets>();
+  /** Runs that came and are not planned yet, oldest first, with what is left to do for them: small ones, large ones. */
+  private readonly arrivals: Arrivals = new Map();
+  private readonly largeArrivals: Arrivals = new Map();
+  private readonly slice = new Slice(0);
+  private readonly stepsPerSlice: number;
   private retries = newRetries();
   /** Returned by `plan` and not yet confirmed by `proposed`. */
   private planned = new Map<ClaimItem, Proposal>();
   private readonly proposals = new Map<ModuleRecord, Proposal>();
   private readonly reserved = new Map<SessionId, Reservation>();
 
+  /** @param stepsPerSlice how much `advance` does at once; tests take less. */
+  constructor(stepsPerSlice = STEPS_PER_SLICE) {
+    this.stepsPerSlice = stepsPerSlice;
+  }
+
   /** Forgets everything: on step-down. */
   reset(): void {
     this.runs.clear();
+    this.arrivals.clear();
+    this.largeArrivals.clear();
+    this.large.clear();
     this.buckets.clear();
     this.retries = newRetries();
     this.planned.clear();
@@ -70,10 +94,29 @@ export class Planner {
     this.reserved.clear();
   }
 
-  /** Starts over from the state, as a new leader does. O(modules of live runs). */
+  /** Starts over from the state, as a new leader does. The runs are looked at by `advance`, in slices. */
   rebuild(state: CellState): void {
     this.reset();
-    for (const run of state.runs.values()) if (!isRunFinal(run.phase)) this.addRun(state, run);
+    for (const run of state.runs.values()) if (!isRunFinal(run.phase)) this.expect(state, run);
+  }
+
+  /** Runs came that are not looked at to the end: `plan` (or `advance`) should be called again soon, in another turn. */
+  get busy(): boolean {
+    return this.arrivals.size > 0 || this.largeArrivals.size > 0;
+  }
+
+  /**
+   * Goes on with the runs that came, for a slice (a few ms at most): paths, then queues. Runs of up to some thousand
+   * modules need no more than one, and do not wait for larger ones. Called by `plan`.
+   */
+  advance(): void {
+    for (const arrivals of [this.arrivals, this.largeArrivals]) {
+      this.slice.refill(this.stepsPerSlice);
+      for (const [run, work] of arrivals) {
+        if (work.next().done === true) arrivals.delete(run);
+        if (this.slice.over) break;
+      }
+    }
   }
 
   /** Follows the reducer. `state` is the one that the events came from, after them. */
@@ -83,7 +126,7 @@ export class Planner {
       else if (event.type === 'runFinal') this.dropRun(event.run);
       else if (event.type === 'runSubmitted') {
         const run = state.runs.get(event.run);
-        if (run !== undefined && !isRunFinal(run.phase)) this.addRun(state, run);
+        if (run !== undefined && !isRunFinal(run.phase)) this.expect(state, run);
       }
     }
   }
@@ -97,6 +140,7 @@ export class Planner {
   plan(state: CellState, now: number, sessions: readonly PlannableSession[], max: number): ClaimItem[] {
     for (const proposal of this.planned.values()) this.takeBack(state, proposal);
     this.planned.clear();
+    this.advance();
     this.wake(state, now);
     const rooms: Room[] = [];
     for (const session of sessions) {
@@ -151,8 +195,9 @@ export class Planner {
     }
   }
 
-  /** Wall ms at which a retry becomes due, Infinity for none: call `plan` again then. */
+  /** Wall ms at which a retry becomes due, Infinity for none, `now` while busy: call `plan` again then. */
   nextWakeAt(now: number): number {
+    if (this.busy) return now;
     for (let top = this.retries.peek(); top !== undefined; top = this.retries.peek()) {
       if (this.isWaiting(top.task)) return Math.max(now, top.at);
       this.retries.pop();
@@ -168,24 +213,47 @@ export class Planner {
     return count;
   }
 
-  private addRun(state: CellState, run: RunRecord): void {
-    assert(!this.runs.has(run.number), 'a run is added once');
-    const durations = expectedDurationsOf(state, run.spec);
-    const remainingMs = remainingPaths(durations, topologicalOrder(run.spec.modules), run.childStart, run.childList);
-    this.runs.set(run.number, { remainingMs, marks: new Uint8Array(run.modules.length), queued: 0 });
-    for (const module of run.modules) if (module.phase === 'ready') this.enqueue(state, module);
+  private expect(state: CellState, run: RunRecord): void {
+    (this.isLarge(run) ? this.largeArrivals : this.arrivals).set(run.number, this.arrive(state, run));
+  }
+
+  private isLarge({ modules, childList }: RunRecord): boolean {
+    return modules.length + childList.length > this.stepsPerSlice / QUEUE_STEPS;
+  }
+
+  /**
+   * The states of modules may change between two slices. Until the run is known here their events are ignored, since the
+   * walk over all modules comes after; from then on events and walk queue what is ready, each module once.
+   */
+  private *arrive(state: CellState, run: RunRecord): Generator<undefined, void> {
+    const { number, spec, modules, childStart } = run;
+    assert(!this.runs.has(number), 'a run is added once');
+    const durations = yield* expectedDurationsOf(state, spec, this.slice);
+    const remainingMs = yield* remainingInSlices(spec.modules, durations, childStart, this.slice);
+    const own: Buckets | undefined = this.isLarge(run) ? new Map() : undefined;
+    this.runs.set(number, { remainingMs, marks: new Uint8Array(modules.length), queued: 0, own });
+    for (const module of modules) {
+      if (module.phase === 'ready') this.enqueue(state, module);
+      if (this.slice.spent(module.phase === 'ready' ? QUEUE_STEPS : 1)) yield undefined;
+    }
+    // Not before: the first to be claimed would be those that happened to be queued first.
+    if (own !== undefined) this.large.set(number, own);
   }
 
   private dropRun(number: RunNumber): void {
+    this.arrivals.delete(number);
+    this.largeArrivals.delete(number);
+    this.large.delete(number);
     const run = this.runs.get(number);
     if (run === undefined) return;
     this.runs.delete(number);
     if (run.queued === 0) return;
+    this.retries.filter((retry) => retry.task.run !== number);
+    if (run.own !== undefined) return;
     for (const [key, bucket] of this.buckets) {
       bucket.filter((task) => task.run !== number);
       if (bucket.size === 0) this.buckets.delete(key);
     }
-    this.retries.filter((retry) => retry.task.run !== number);
   }
 
   private onModule(state: CellState, event: Extract<CellEvent, { type: 'module' }>): void {
@@ -210,8 +278,9 @@ export class Planner {
   private file(now: number, task: Task): void {
     const { notBefore, requirement } = task.module;
     if (notBefore > now) return this.retries.push({ at: notBefore, task });
-    let bucket = this.buckets.get(requirement.key);
-    if (bucket === undefined) this.buckets.set(requirement.key, (bucket = new Heap(before)));
+    const buckets = this.runs.get(task.run)?.own ?? this.buckets;
+    let bucket = buckets.get(requirement.key);
+    if (bucket === undefined) buckets.set(requirement.key, (bucket = new Heap(before)));
     bucket.push(task);
   }
 
@@ -237,10 +306,12 @@ export class Planner {
   /** One entry per bucket that has a module to give, best first. */
   private fronts(state: CellState, now: number): Heap<Front> {
     const fronts: Front[] = [];
-    for (const [key, bucket] of this.buckets) {
-      const task = this.head(bucket, state, now);
-      if (task === undefined) this.buckets.delete(key);
-      else fronts.push({ bucket, task, choices: undefined });
+    for (const buckets of [this.buckets, ...this.large.values()]) {
+      for (const [key, bucket] of buckets) {
+        const task = this.head(bucket, state, now);
+        if (task === undefined) buckets.delete(key);
+        else fronts.push({ bucket, task, choices: undefined });
+      }
     }
     return new Heap<Front>((a, b) => before(a.task, b.task), fronts);
   }

@@ -11,12 +11,10 @@ import { Heap } from '../lib/heap.ts';
 import { cellId, nodeId, type Fence, type RunNumber } from '../lib/ids.ts';
 import { Planner, type PlannableSession } from './planner.ts';
 
-export interface Workers {
-  /** How many, all alike. */
-  readonly workers: number;
-  /** Cpu slots of each. */
+export interface Worker {
+  /** Cpu slots. */
   readonly slots: number;
-  /** Memory of each, bytes. @default more than any module asks for */
+  /** Bytes. @default more than any module asks for */
   readonly memory?: number;
 }
 
@@ -58,10 +56,10 @@ class Stage {
     return reply;
   }
 
-  open({ workers, slots, memory = MEMORY_BYTES_MAX }: Workers): void {
+  open(workers: readonly Worker[]): void {
     this.enter({ type: 'genesis', cellId: cellId('0'.repeat(32)), clusterName: 'plan', createdAt: STARTED_AT, founder: nodeId('worker-0') });
-    const capabilities = { os: '', arch: '', slots, memory, gpus: [], tools: {}, labels: {}, functions: [] };
-    for (let n = 0; n < workers; n++) {
+    for (const [n, { slots, memory = MEMORY_BYTES_MAX }] of workers.entries()) {
+      const capabilities = { os: '', arch: '', slots, memory, gpus: [], tools: {}, labels: {}, functions: [] };
       const reply = this.enter({ type: 'sessionOpen', now: STARTED_AT, node: nodeId(`worker-${n}`), member: '', bootId: 'plan', name: `worker-${n}`, capabilities, running: [] });
       assert(reply.type === 'session', 'a worker of a rehearsal is let in');
       this.sessions.push({ session: reply.session, slots, load: 0 });
@@ -76,6 +74,8 @@ class Stage {
 
   /** Everything that can be claimed now is claimed. */
   *claims(run: RunNumber, nowMs: number): Generator<{ module: number; session: number; fence: Fence }> {
+    // Whoever plans ahead has the time to look at the whole graph first.
+    while (this.planner.busy) this.planner.advance();
     for (;;) {
       const now = STARTED_AT + nowMs;
       const claims = this.planner.plan(this.state, now, this.sessions, CLAIMS_PER_CALL);
@@ -114,8 +114,8 @@ function played({ needs, requires: { cpu, memory } }: Rehearsed, index: number, 
 }
 
 /** @param durations ms per module, as it will take, and as the planner believes. */
-export function rehearse(modules: readonly Rehearsed[], durations: Float64Array, workers: Workers): Rehearsal {
-  assert(workers.workers >= 1 && workers.slots > 0, 'a rehearsal needs a slot');
+export function rehearse(modules: readonly Rehearsed[], durations: Float64Array, workers: readonly Worker[]): Rehearsal {
+  assert(workers.length > 0 && workers.every(({ slots }) => slots > 0), 'a rehearsal needs a slot');
   const startsMs = new Float64Array(modules.length).fill(Number.NaN);
   const workerOf = new Int32Array(modules.length).fill(-1);
   if (modules.length === 0) return { startsMs, workerOf, makespanMs: 0, unplaced: [] };

@@ -3,7 +3,7 @@ import { childrenOf, topologicalOrder } from '../cell/run-spec.ts';
 import type { ModuleSpec } from '../cell/types.ts';
 import { expectedDurations, remainingPaths } from './durations.ts';
 import { lowerBoundMs, pathLengths, type Lengths } from './lower-bound.ts';
-import { rehearse, type Rehearsal, type Workers } from './rehearsal.ts';
+import { rehearse, type Rehearsal, type Worker } from './rehearsal.ts';
 import { planWaves } from './waves.ts';
 
 export interface Outline {
@@ -30,7 +30,7 @@ export function outline(modules: readonly Scheduled[], given?: Float64Array): Ou
   const durationsMs = given ?? expectedDurations(modules);
   const order = topologicalOrder(modules);
   const { childStart, childList } = childrenOf(modules);
-  const remaining = remainingPaths(durationsMs, order, childStart, childList);
+  const remaining = remainingPaths(modules, durationsMs, childStart);
   const criticalPath = longestPath(modules, remaining, childStart, childList);
   return {
     waves: planWaves(modules),
@@ -42,12 +42,19 @@ export function outline(modules: readonly Scheduled[], given?: Float64Array): Ou
   };
 }
 
-/** What a leader would do on workers that are idle and there all the time. */
-export function planSchedule(modules: readonly Scheduled[], workers: Workers, given?: Float64Array): Schedule {
+/** So many workers, all the same. */
+export interface Workers extends Worker {
+  readonly workers: number;
+}
+
+/** What a leader would do on workers that are idle and there all the time. @param given ms per module, in place of declared ones. */
+export function planSchedule(modules: readonly Scheduled[], workers: Workers | readonly Worker[], given?: Float64Array): Schedule {
+  const list = 'workers' in workers ? Array.from({ length: workers.workers }, (): Worker => workers) : workers;
+  const slots = list.reduce((sum, worker) => sum + worker.slots, 0);
   const view = outline(modules, given);
   const { durationsMs, lengths } = view;
   const work = Float64Array.from(durationsMs, (duration, i) => duration * modules[i]!.requires.cpu);
-  return { ...view, lowerBoundMs: lowerBoundMs(lengths, durationsMs, work, workers.workers * workers.slots), ...rehearse(modules, durationsMs, workers) };
+  return { ...view, lowerBoundMs: lowerBoundMs(lengths, durationsMs, work, slots), ...rehearse(modules, durationsMs, list) };
 }
 
 function longestPath(modules: readonly Scheduled[], remaining: Float64Array, childStart: Int32Array, childList: Int32Array): number[] {

@@ -143,6 +143,8 @@ test('a retry wakes the planner when it is due, not before', () => {
   const cell = new PlannedCell();
   const session = cell.open('a');
   const run = cell.submit([module('x', [], { retry: { attempts: 3, backoffMs: 4_000 } })]);
+  assert.equal(cell.planner.nextWakeAt(cell.now), cell.now, 'a run came that nobody looked at');
+  cell.planner.advance();
   assert.equal(cell.planner.nextWakeAt(cell.now), Infinity);
   cell.claimAll();
   cell.result(run, 0, cell.module(run, 0).fence, failed());
@@ -169,11 +171,11 @@ test('reset forgets, rebuild starts over from the state', () => {
   assert.deepEqual(names(cell, cell.plan()), ['x']);
 });
 
-test('a plan is granted as a whole, leaves nothing that could be claimed, and every run ends', () => {
+test('a plan is granted as a whole, leaves nothing that could be claimed, and every run ends, in slices of any size', () => {
   fc.assert(
-    fc.property(steps(80), (list) => {
+    fc.property(steps(80), fc.constantFrom(undefined, 1, 5, 40), (list, stepsPerSlice) => {
       const state = createCell(hooks);
-      const planner = new Planner();
+      const planner = new Planner(stepsPerSlice);
       let index = 1;
       const enter = (command: Parameters<typeof apply>[2]): ReturnType<typeof apply>['reply'] => {
         const { reply, events } = apply(state, ++index, command);
@@ -194,7 +196,7 @@ test('a plan is granted as a whole, leaves nothing that could be claimed, and ev
           assert.ok(reply.type === 'claims' && reply.fences.every((fence) => fence !== 0), JSON.stringify(reply));
         }
         planner.settled(state, items);
-        if (lost) return items;
+        if (lost || planner.busy) return items;
         for (const run of state.runs.values()) {
           for (const record of run.modules) for (const session of state.sessions.values()) assert.notEqual(claimProblem(state, record, session), '', 'a claim was possible and not planned');
         }
@@ -219,4 +221,62 @@ test('a plan is granted as a whole, leaves nothing that could be claimed, and ev
     }),
     { numRuns: 100 },
   );
+});
+
+/** Modules in layers of 50, each below two of the layer before, as long as their position says. */
+function layered(count: number): ReturnType<typeof module>[] {
+  return Array.from({ length: count }, (_, i) => module(`m${i}`, i < 50 ? [] : [i - 50, i - 50 - (i % 50) + ((i + 1) % 50)], { durationMs: 1 + ((i * 7_919) % 101) }));
+}
+
+test('a large run is looked at in slices, which hold up nobody: small runs are claimed meanwhile', () => {
+  const cell = new PlannedCell();
+  cell.open('a', { capabilities: { slots: 3 } });
+  cell.submit(layered(20_000));
+  cell.submit([module('small')]);
+  assert.deepEqual(names(cell, cell.plan()), ['small']);
+  let slices = 1;
+  for (; cell.planner.busy && slices < 100; slices++) cell.plan();
+  assert.ok(slices >= 4 && slices < 20, `${slices} slices`);
+  // Everything is known now, and a module of a large run goes before a small one only by what lies behind it.
+  const run = [...cell.state.runs.values()][0]!;
+  const first = cell.plan();
+  assert.ok(first.length === 3 && first.every((item) => item.run === run.number));
+});
+
+test('work on a large run is taken up where it was left, whatever happened meanwhile: the same plan as of one that looks now', () => {
+  for (const steps of [50, 300, 3_000]) {
+    const cell = new PlannedCell();
+    cell.open('a', { capabilities: { slots: 2 } });
+    const run = cell.submit(layered(400));
+    // Claims and results of another leader's time, told to a planner that is still looking at the run.
+    const planner = new Planner(steps);
+    planner.rebuild(cell.state);
+    for (let turn = 0; turn < 40; turn++) {
+      const items = cell.claimAll();
+      planner.onEvents(cell.state, cell.events);
+      for (const { module: index } of items) {
+        cell.result(run, index, cell.module(run, index).fence, succeeded());
+        planner.onEvents(cell.state, cell.events);
+      }
+      planner.advance();
+    }
+    while (planner.busy) planner.advance();
+    const fresh = new Planner();
+    fresh.rebuild(cell.state);
+    while (fresh.busy) fresh.advance();
+    const wide = offers(cell.state).map((offer) => ({ ...offer, slots: 2 }));
+    assert.deepEqual(planner.plan(cell.state, cell.now, wide, 1_000), fresh.plan(cell.state, cell.now, wide, 1_000));
+    assert.equal(planner.queuedCount, fresh.queuedCount);
+  }
+});
+
+test('a run that ends while it is looked at is forgotten', () => {
+  const cell = new PlannedCell();
+  cell.open('a');
+  const large = cell.submit(layered(20_000));
+  cell.plan();
+  cell.plan();
+  assert.ok(cell.planner.busy);
+  cell.apply({ type: 'cancel', run: large, reason: '' });
+  assert.deepEqual([cell.planner.busy, cell.planner.queuedCount, cell.plan()], [false, 0, []]);
 });

@@ -31,6 +31,12 @@ test('a module holds its cpu slots on one worker; one that asks for more than a 
   assert.deepEqual(planSchedule(modules, { workers: 3, slots: 1 }).unplaced, [0, 1, 3]);
 });
 
+test('workers may differ', () => {
+  const modules = [module('a', [], { durationMs: 10, requires: { cpu: 3 } }), module('b', [], { durationMs: 10 }), module('c', [], { durationMs: 10 })];
+  const plan = planSchedule(modules, [{ slots: 1 }, { slots: 3 }]);
+  assert.deepEqual([[...plan.workerOf].slice(0, 1), plan.makespanMs, plan.lowerBoundMs], [[1], 20, 12.5]);
+});
+
 test('memory of a worker is held like its slots', () => {
   const modules = [module('a', [], { durationMs: 10, requires: { memory: 600 } }), module('b', [], { durationMs: 10, requires: { memory: 600 } }), module('c', [], { durationMs: 10, requires: { memory: 2000 } })];
   const plan = planSchedule(modules, { workers: 1, slots: 4, memory: 1000 });
