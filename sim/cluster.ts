@@ -137,7 +137,7 @@ export class Cluster {
     process.slowDown(node.turnCostMs);
     const transport = this.network.boot(node.id, process, `boot-${node.boot}`);
     const executor = new SimExecutor(this.kernel, process, modules, node.id, this.ledger, random.fork('executor'));
-    const { mutants } = this.init;
+    const mutants = node.mutants ?? this.init.mutants;
     const disk = new ProcessDisk(node.disk, process);
     const runtime = new NodeRuntime({
       ports: {
@@ -152,7 +152,7 @@ export class Cluster {
       name: node.name,
       clusterName: 'simulated',
       version: '0.1.0',
-      capabilities: capabilitiesOf(this.init.slots),
+      capabilities: { ...capabilitiesOf(this.init.slots), ...node.capabilities },
       vote: true,
       timing: this.init.timing,
       probe: this.checkers.probe,

@@ -1,4 +1,5 @@
 /** One machine of the simulation, through all incarnations of the node on it. */
+import type { Capabilities } from '../src/core/cell/types.ts';
 import type { CellId, MemberId, NodeId } from '../src/core/lib/ids.ts';
 import type { NodeRuntime } from '../src/runtime/node-runtime.ts';
 import type { Replica } from '../src/runtime/replica.ts';
@@ -33,6 +34,10 @@ export class SimNode implements NodeView {
   boot = 0;
   /** It was told to go in good order and is still there. */
   leaving = false;
+  /** What this machine offers beside or instead of what all do; looked at when it boots. */
+  capabilities: Partial<Capabilities> = {};
+  /** Rules that are switched off on this node alone, looked at when it boots; undefined = those of the cluster. */
+  mutants: ReadonlySet<string> | undefined;
   /** Of each turn of the node; more than 0 on a slow machine. */
   turnCostMs = 0;
   /** Called when this node writes or syncs next. */

@@ -1,29 +1,50 @@
 /** All scenarios by name. A new one is a file in this folder and a line here. */
 import { suggest } from '../../src/pipeline/suggest.ts';
+import { addedWhileDown } from './added-while-down.ts';
+import { appliedOnce } from './applied-once.ts';
 import { blackout } from './blackout.ts';
 import { blockedLeader } from './blocked-leader.ts';
+import { damagedLog } from './damaged-log.ts';
+import { demotedNode } from './demoted-node.ts';
+import { flippedSnapshot } from './flipped-snapshot.ts';
 import { hubChained } from './hub-chained.ts';
 import { hubConstrained } from './hub-constrained.ts';
 import { hubQuorumLoss } from './hub-quorum-loss.ts';
 import { hungDisk } from './hung-disk.ts';
+import { mixedSettings } from './mixed-settings.ts';
 import { oldTermCommit } from './old-term-commit.ts';
 import { oneWayLink } from './one-way-link.ts';
+import { orphans } from './orphans.ts';
 import { partitionKillRemove } from './partition-kill-remove.ts';
 import { powerLossAndPauses } from './power-loss-and-pauses.ts';
 import { prevoteDeadlock } from './prevote-deadlock.ts';
+import { reconfigurePartitioned } from './reconfigure-partitioned.ts';
+import { removedReturns } from './removed-returns.ts';
+import { resetEffectful } from './reset-effectful.ts';
+import { restartAlone } from './restart-alone.ts';
+import { retryElsewhere } from './retry-elsewhere.ts';
 import type { Scenario } from './scenario.ts';
+import { snapshotCrash } from './snapshot-crash.ts';
 import { suspendedLaptop } from './suspended-laptop.ts';
 import { twoConfigChanges } from './two-config-changes.ts';
 import { vanishingMembers } from './vanishing-members.ts';
+import { voterBehind } from './voter-behind.ts';
+import { wipedVoter } from './wiped-voter.ts';
 
 export const scenarios: readonly Scenario[] = [
   powerLossAndPauses,
   blackout,
   partitionKillRemove,
+  flippedSnapshot,
+  damagedLog,
+  wipedVoter,
+  removedReturns,
+  restartAlone,
   twoConfigChanges,
   vanishingMembers,
   oldTermCommit,
   prevoteDeadlock,
+  mixedSettings,
   hubChained,
   hubConstrained,
   hubQuorumLoss,
@@ -31,6 +52,15 @@ export const scenarios: readonly Scenario[] = [
   hungDisk,
   blockedLeader,
   suspendedLaptop,
+  snapshotCrash,
+  appliedOnce,
+  addedWhileDown,
+  demotedNode,
+  retryElsewhere,
+  reconfigurePartitioned,
+  voterBehind,
+  resetEffectful,
+  orphans,
 ];
 
 /** What will have a story and has none. */

@@ -3,19 +3,12 @@
  * without it and has another one in its place; S1 leads again and brings the old entry to a majority. That majority is worth
  * nothing before an entry of S1's new term is committed: S5 may still win and replace it.
  */
-import type { ModuleSpec } from '../../src/core/cell/types.ts';
 import type { SimNode } from '../sim-node.ts';
-import { modulesOf } from '../stage.ts';
+import { bigRun } from './big-run.ts';
 import type { Scenario } from './scenario.ts';
 
 /** More than one Append carries, so that the old entries arrive before the Noop of the new term does. */
 const ENTRIES = 8;
-const BALLAST_LENGTH = 30_000;
-
-/** Equal texts would travel once. */
-function bigRun(): ModuleSpec[] {
-  return modulesOf(6, { kind: 'ok', durationMs: 10 }).map((module, at) => ({ ...module, env: { BALLAST: String(at).padEnd(BALLAST_LENGTH, '.') } }));
-}
 
 export const oldTermCommit: Scenario = {
   name: 'old-term-commit',

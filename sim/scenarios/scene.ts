@@ -58,6 +58,15 @@ export class Scene extends Stage {
     this.demand('L2', [...first.replica.state.runs.values()].every((run) => isRunFinal(run.phase)), 'a run has not ended');
   }
 
+  /** From now on this member says nothing to the others' questions: no vote, no acknowledgement. */
+  demandSilence(member: MemberId, why: string): void {
+    this.cluster.checkers.watch({
+      raftSent: (node, { from, message }) => {
+        if (from === member) this.cluster.report('S11', `${node.name} sends a ${message.type} as ${member}, though ${why}`);
+      },
+    });
+  }
+
   // ── Cast ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Leads and has its majority; waits for one. */
@@ -143,14 +152,9 @@ export class Scene extends Stage {
     for (const node of nodes) this.crash(node, 'power');
   }
 
-  /** As SIGTERM. @returns whether it has gone, to be asked later. */
+  /** As SIGTERM, twice. @returns whether it has gone, to be asked later. */
   leave(node: SimNode): () => boolean {
-    const { incarnation } = node;
-    this.cluster.line(node.name, 'is told to leave');
-    const gone = (): void => {
-      if (node.incarnation === incarnation) this.crash(node);
-    };
-    incarnation?.process.run(() => incarnation.runtime.leave(true, () => void this.cluster.kernel.after(0, undefined, gone)));
+    this.cluster.leaveNode(node, true);
     return () => node.state === 'down';
   }
 
