@@ -288,6 +288,7 @@ export class NodeRuntime {
   #peerUp(peer: NodeId, bootId: string): void {
     this.discovery.greet(peer);
     this.host.peerUp(peer, bootId);
+    this.worker.peerUp(peer);
   }
 
   #peerDown(peer: NodeId): void {

@@ -4,9 +4,9 @@
  */
 import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../core/lib/ids.ts';
 import type { Outcome, ResultItem, RunningClaim, RunSpec } from '../core/cell/types.ts';
-import type { Execution } from '../ports/executor.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import type { NodeContext } from './context.ts';
+import { executionOf } from './execution.ts';
 import { ResultOutbox } from './result-outbox.ts';
 import { SpecCache } from './spec-cache.ts';
 
@@ -127,6 +127,16 @@ export class Worker {
     this.#context.after(againMs, () => {
       if (this.#leader === leader && !this.#leaderAnswered) this.#greet(leader, 2 * againMs);
     });
+  }
+
+  /**
+   * A connection is there again. What was said since the last answer is lost, and the next keepalive may come too late: a
+   * blip of the network must not end an effectful module that ran for hours.
+   */
+  peerUp(peer: NodeId): void {
+    if (peer !== this.#leader) return;
+    this.#keepalive();
+    this.#results.resend();
   }
 
   /** Take no more work; `now`: hand back what runs as well. */
@@ -375,24 +385,4 @@ function remember(fences: Set<Fence>, fence: Fence): void {
 
 function claimOf(item: AssignItem): RunningClaim {
   return { run: item.run, module: item.module, fence: item.fence };
-}
-
-function executionOf(item: AssignItem, runId: RunId, spec: RunSpec): Execution {
-  const module = spec.modules[item.module]!;
-  const needs = Object.fromEntries(module.needs.map((need, position) => [spec.modules[need]!.name, item.needs[position] ?? {}]));
-  return {
-    runId,
-    run: item.run,
-    runName: spec.name,
-    module: item.module,
-    spec: module,
-    fence: item.fence,
-    generation: item.generation,
-    attempt: item.attempt,
-    params: spec.params,
-    env: spec.env,
-    needs,
-    idempotencyKey: `${runId}/${module.name}/${item.inputsHash}`,
-    bundle: (hash) => spec.bundles[hash],
-  };
 }

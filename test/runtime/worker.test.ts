@@ -143,6 +143,23 @@ test('an effectful module begins under a word of the leader that is younger than
   assert.deepEqual(fixture.started, [1, 4]);
 });
 
+test('a leader that is reached again is told at once that this session lives, so that nothing is fenced for a keepalive that is not due', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(1, 1);
+  const { keepaliveMs, selfFenceMs } = fixture.fake.context.timing;
+  // Just after a keepalive was lost, and with less than the time between two of them left.
+  fixture.fake.pass(selfFenceMs - keepaliveMs / 2);
+  fixture.take('keepalive');
+  const reach = (peer: NodeId): void => fixture.fake.process.run(() => fixture.worker.peerUp(peer));
+  reach(nodeId('another'));
+  assert.deepEqual(fixture.take('keepalive'), []);
+  reach(leader);
+  const reachedAt = fixture.fake.context.now();
+  fixture.ack();
+  assert.equal(fixture.executor.deadline, reachedAt + selfFenceMs);
+});
+
 test('after a suspend nothing of before counts: effectful modules are killed, old acks ignored, the session asked for anew', () => {
   const fixture = new Fixture();
   fixture.open();

@@ -28,6 +28,7 @@ export class Link {
   readonly connection: Connection;
   readonly peer: NodeId;
   readonly order: number;
+  readonly openedAt: number;
   /** Set once the peer's hello came and fits. */
   hello: Hello | undefined;
   readonly #out: Readonly<Record<Channel, OutChannel>>;
@@ -40,6 +41,7 @@ export class Link {
     this.connection = init.connection;
     this.peer = nodeId(init.connection.remotePeer.toString());
     this.order = init.order;
+    this.openedAt = init.clock.now();
     this.#clock = init.clock;
     const channelInit = (channel: Channel): OutChannelInit => ({
       channel,

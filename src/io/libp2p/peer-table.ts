@@ -2,7 +2,9 @@
  * Which peers are up. A peer is up while at least one connection to it is open whose hello arrived and fits. Two
  * connections to one peer (both dialled at once) are tolerated: the first greeted one carries our messages, the other
  * takes over when it closes. A hello with another boot id is another process: the older connections are dead, closed or
- * not, so the peer goes down and comes up again.
+ * not, so the peer goes down and comes up again. The same when a peer dials us that has long been connected: it only does
+ * so when for it that connection is gone (its address changed, its firewall or a router forgot it), and what we would send
+ * on it reached nobody until our own system gives up.
  */
 import type { Connection, Stream } from '@libp2p/interface';
 import type { NodeId } from '../../core/lib/ids.ts';
@@ -11,6 +13,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Channel, TransportEvents } from '../../ports/transport.ts';
 import { decodeHello, encodeHello, refusal, type Hello } from './hello.ts';
 import { readChannel } from './in-channel.ts';
+import { DIAL_TIMEOUT_MS } from './limits.ts';
 import { Link } from './link.ts';
 import type { Notes } from './notes.ts';
 import { sparingWindowUpdates } from './tuning.ts';
@@ -160,6 +163,8 @@ export class PeerTable {
         return false;
       }
       this.abortOlder(link.peer, link.order, 'a newer process of this peer is connected');
+    } else if (present !== undefined && link.connection.direction === 'inbound' && link.openedAt - present.openedAt > DIAL_TIMEOUT_MS) {
+      this.abortOlder(link.peer, link.order, 'the peer connected anew: for it this connection is gone');
     }
     link.greeted(hello);
     this.#promote(link.peer, this.#peers.get(link.peer) ?? peer);

@@ -127,13 +127,26 @@ test('the outcome of a dial is read from the error', () => {
   assert.equal(dialFailure('a string', false), 'unreachable');
 });
 
-test('backoff doubles from its base to its end and never leaves them', () => {
+test('backoff grows from its base to its end and never leaves them', () => {
   assert.equal(backoffMs(0, 1), REDIAL_BACKOFF_MS);
-  assert.equal(backoffMs(1, 0), REDIAL_BACKOFF_MS);
+  assert.equal(backoffMs(100, 1), REDIAL_BACKOFF_MS_MAX);
   fc.assert(
     fc.property(fc.nat(10_000), fc.double({ min: 0, max: 1, noNaN: true }), (failures, random) => {
       const wait = backoffMs(failures, random);
       assert.ok(wait >= REDIAL_BACKOFF_MS / 2 && wait <= REDIAL_BACKOFF_MS_MAX);
+    }),
+  );
+});
+
+test('a peer that is back is tried again within half of the time that it was away, whatever the dice', () => {
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 20, maxLength: 20 }), (dice) => {
+      let awayMs = 0;
+      for (const [failures, random] of dice.entries()) {
+        const wait = backoffMs(failures, random);
+        assert.ok(wait <= awayMs / 2 + REDIAL_BACKOFF_MS + 1, `${wait} ms after ${awayMs} ms`);
+        awayMs += wait;
+      }
     }),
   );
 });

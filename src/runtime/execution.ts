@@ -1,0 +1,25 @@
+/** What the executor is told of a claim. */
+import type { RunSpec } from '../core/cell/types.ts';
+import type { RunId } from '../core/lib/ids.ts';
+import type { Execution } from '../ports/executor.ts';
+import type { AssignItem } from '../protocol/messages.ts';
+
+export function executionOf(item: AssignItem, runId: RunId, spec: RunSpec): Execution {
+  const module = spec.modules[item.module]!;
+  const needs = Object.fromEntries(module.needs.map((need, position) => [spec.modules[need]!.name, item.needs[position] ?? {}]));
+  return {
+    runId,
+    run: item.run,
+    runName: spec.name,
+    module: item.module,
+    spec: module,
+    fence: item.fence,
+    generation: item.generation,
+    attempt: item.attempt,
+    params: spec.params,
+    env: spec.env,
+    needs,
+    idempotencyKey: `${runId}/${module.name}/${item.inputsHash}`,
+    bundle: (hash) => spec.bundles[hash],
+  };
+}
