@@ -143,11 +143,12 @@ export class Lan {
    * sides and new ones are refused, while all processes live. Not for its loopback.
    */
   reset(host: LanHost): void {
-    const rules = `table inet skein {
-      chain in { type filter hook input priority 0; iifname "eth0" meta l4proto tcp reject with tcp reset; }
-      chain out { type filter hook output priority 0; oifname "eth0" meta l4proto tcp reject with tcp reset; }
-    }`;
-    run('ip', ['netns', 'exec', host.namespace, 'nft', '-f', '-'], rules);
+    this.#filter(host, 'iifname "eth0" meta l4proto tcp reject with tcp reset', 'oifname "eth0" tcp flags & rst == 0 reject with tcp reset');
+  }
+
+  /** The same for the host itself only: its connections break, the other sides are told nothing and wait for answers. */
+  forget(host: LanHost): void {
+    this.#filter(host, 'iifname "eth0" meta l4proto tcp drop', 'oifname "eth0" meta l4proto tcp reject with tcp reset');
   }
 
   /** The cable is out: the interface of the host itself says so. */
@@ -186,6 +187,14 @@ export class Lan {
   end(): void {
     living.delete(this);
     removeOwn(this.name);
+  }
+
+  #filter(host: LanHost, coming: string, going: string): void {
+    const rules = `table inet skein {
+      chain in { type filter hook input priority 0; ${coming}; }
+      chain out { type filter hook output priority 0; ${going}; }
+    }`;
+    run('ip', ['netns', 'exec', host.namespace, 'nft', '-f', '-'], rules);
   }
 
   #port(host: LanHost): string {

@@ -1,5 +1,6 @@
 /** All cases, in the order in which they are played. */
 import type { HostCase } from '../support/world.ts';
+import { effectCases } from './effects.ts';
 import { networkCases } from './network.ts';
 
-export const cases: readonly HostCase[] = [...networkCases];
+export const cases: readonly HostCase[] = [...networkCases, ...effectCases];
