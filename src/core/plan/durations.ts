@@ -14,6 +14,8 @@ type Graph = readonly Pick<ModuleSpec, 'needs' | 'durationMs'>[];
 
 /** Modules between two looks at the slice. */
 const CHUNK = 1_000;
+/** Elements of a new array that cost one step: fresh memory is handed out page by page, when it is first touched. */
+const NEW_PER_STEP = 8;
 
 /**
  * Per module: the declared duration, else what `learned` knows, else the average of its siblings that are known, else
@@ -29,6 +31,7 @@ export function* expectedDurationsOf(state: CellState, spec: RunSpec, slice: Sli
 
 function* durationsInSlices(modules: Graph, learned: (module: number) => number | undefined, slice: Slice): Generator<undefined, Float64Array> {
   const durations = new Float64Array(modules.length).fill(-1);
+  if (slice.spent(modules.length / NEW_PER_STEP)) yield undefined;
   let sum = 0;
   let known = 0;
   for (let i = 0; i < modules.length; i++) {
@@ -41,7 +44,12 @@ function* durationsInSlices(modules: Graph, learned: (module: number) => number 
     known++;
   }
   const average = known === 0 ? UNKNOWN_DURATION_MS : sum / known;
-  for (let i = 0; i < modules.length; i++) if (durations[i] === -1) durations[i] = average;
+  if (known < modules.length) {
+    for (let i = 0; i < modules.length; i++) {
+      if (i % CHUNK === 0 && slice.spent(CHUNK)) yield undefined;
+      if (durations[i] === -1) durations[i] = average;
+    }
+  }
   return durations;
 }
 
@@ -53,10 +61,13 @@ export function remainingPaths(modules: Graph, durations: Float64Array, childSta
 /** From the last modules towards the first: each is final when all that need it are. */
 export function* remainingInSlices(modules: Graph, durations: Float64Array, childStart: Int32Array, slice: Slice): Generator<undefined, Float64Array> {
   const remaining = new Float64Array(modules.length);
+  if (slice.spent(modules.length / NEW_PER_STEP)) yield undefined;
   const left = new Int32Array(modules.length);
   const stack = new Int32Array(modules.length);
+  if (slice.spent(modules.length / NEW_PER_STEP)) yield undefined;
   let size = 0;
   for (let i = 0; i < modules.length; i++) {
+    if (i % CHUNK === 0 && slice.spent(CHUNK)) yield undefined;
     left[i] = childStart[i + 1]! - childStart[i]!;
     if (left[i] === 0) stack[size++] = i;
   }
