@@ -4,14 +4,23 @@ import { addedWhileDown } from './added-while-down.ts';
 import { appliedOnce } from './applied-once.ts';
 import { blackout } from './blackout.ts';
 import { blockedLeader } from './blocked-leader.ts';
+import { capabilitySelection } from './capability-selection.ts';
+import { clonedDirectory } from './cloned-directory.ts';
 import { damagedLog } from './damaged-log.ts';
 import { demotedNode } from './demoted-node.ts';
 import { flippedSnapshot } from './flipped-snapshot.ts';
 import { hubChained } from './hub-chained.ts';
 import { hubConstrained } from './hub-constrained.ts';
 import { hubQuorumLoss } from './hub-quorum-loss.ts';
+import { hundredConcurrent } from './hundred-concurrent.ts';
 import { hungDisk } from './hung-disk.ts';
+import { largeSnapshot } from './large-snapshot.ts';
+import { lockContention } from './lock-contention.ts';
+import { lopsidedLogs } from './lopsided-logs.ts';
+import { manyJobs } from './many-jobs.ts';
 import { mixedSettings } from './mixed-settings.ts';
+import { networkPartition } from './network-partition.ts';
+import { oldPackets } from './old-packets.ts';
 import { oldTermCommit } from './old-term-commit.ts';
 import { oneWayLink } from './one-way-link.ts';
 import { orphans } from './orphans.ts';
@@ -19,17 +28,22 @@ import { partitionKillRemove } from './partition-kill-remove.ts';
 import { powerLossAndPauses } from './power-loss-and-pauses.ts';
 import { prevoteDeadlock } from './prevote-deadlock.ts';
 import { reconfigurePartitioned } from './reconfigure-partitioned.ts';
+import { recoveryRedistribution } from './recovery-redistribution.ts';
 import { removedReturns } from './removed-returns.ts';
 import { resetEffectful } from './reset-effectful.ts';
 import { restartAlone } from './restart-alone.ts';
+import { restartEveryOrder } from './restart-every-order.ts';
 import { retryElsewhere } from './retry-elsewhere.ts';
 import type { Scenario } from './scenario.ts';
+import { slowFollower } from './slow-follower.ts';
 import { snapshotCrash } from './snapshot-crash.ts';
 import { suspendedLaptop } from './suspended-laptop.ts';
+import { transferRacesHeartbeat } from './transfer-races-heartbeat.ts';
 import { twoConfigChanges } from './two-config-changes.ts';
 import { vanishingMembers } from './vanishing-members.ts';
 import { voterBehind } from './voter-behind.ts';
 import { wipedVoter } from './wiped-voter.ts';
+import { workerFailure } from './worker-failure.ts';
 
 export const scenarios: readonly Scenario[] = [
   powerLossAndPauses,
@@ -61,6 +75,20 @@ export const scenarios: readonly Scenario[] = [
   voterBehind,
   resetEffectful,
   orphans,
+  manyJobs,
+  workerFailure,
+  recoveryRedistribution,
+  hundredConcurrent,
+  networkPartition,
+  lockContention,
+  capabilitySelection,
+  clonedDirectory,
+  largeSnapshot,
+  lopsidedLogs,
+  oldPackets,
+  restartEveryOrder,
+  slowFollower,
+  transferRacesHeartbeat,
 ];
 
 /** What will have a story and has none. */

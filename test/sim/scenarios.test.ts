@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import { parseArguments } from '../../sim/arguments.ts';
 import { mutants } from '../../sim/mutants/list.ts';
-import { scenarioNamed, scenarios } from '../../sim/scenarios/list.ts';
+import { notYet, scenarioNamed, scenarios } from '../../sim/scenarios/list.ts';
 import { playScenario } from '../../sim/scenarios/play.ts';
 import { scenarioTable, withScenarioTable } from '../../sim/scenarios/table.ts';
 
@@ -35,6 +35,12 @@ for (const scenario of scenarios) {
     assert.fail(`it ends well with ${MUTANT_SEEDS.length} seeds`);
   });
 }
+
+test('every row of the table has a story, or is named as missing', () => {
+  const numbers = new Set([...scenarios, ...notYet].map(({ number }) => number));
+  const rows = [...Array.from({ length: 28 }, (_, at) => String(at + 1)), ...[1, 2, 3, 4, 5, 7, 8].map((at) => `work ${at}`)];
+  assert.deepEqual(rows.filter((row) => !numbers.has(row)), []);
+});
 
 test('each has a file of its name, each file is in the list, and each can fail', () => {
   const stories = readdirSync(FOLDER).filter((file) => readFileSync(new URL(file, FOLDER), 'utf8').includes(': Scenario = {'));
