@@ -62,10 +62,12 @@ export class BenchCluster {
   readonly root = mkdtempSync(join(tmpdir(), 'skein-bench-'));
   nodes: BenchNode[] = [];
 
-  async start(slots: number, count = 3): Promise<void> {
-    const first = this.#launch('a', [], slots);
+  /** @param slots of each node, or of all of three. */
+  async start(slots: number | readonly number[]): Promise<void> {
+    const [own = 1, ...others] = typeof slots === 'number' ? [slots, slots, slots] : slots;
+    const first = this.#launch('a', [], own);
     const address = await addressOf(first);
-    this.nodes = [first, ...Array.from({ length: count - 1 }, (_, position) => this.#launch('bcdefg'[position]!, [address], slots))];
+    this.nodes = [first, ...others.map((each, position) => this.#launch('bcdefg'[position]!, [address], each))];
     await this.ready();
   }
 

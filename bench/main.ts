@@ -30,7 +30,7 @@ const benches: readonly Bench[] = [
   bench('throughput', (full) => measureThroughput(full ? 10_000 : 2000, full ? 5 : 2), describeThroughput),
   bench('latency', (full) => measureLatency(full ? 500 : 60), describeLatency),
   bench('plan', (full) => measurePlan(full ? [10_000, 100_000] : [10_000], full ? 15 : 5), describePlan),
-  bench('makespan', () => measureMakespan(), describeMakespan),
+  bench('makespan', (full) => measureMakespan(full), describeMakespan),
   bench('failover', (full) => measureFailover(full ? 20 : 2), describeFailover),
   bench('sim', (full) => measureSim(full ? 100 : 15, full ? [3, 30, 100, 300] : [3, 30]), describeSim),
 ];

@@ -37,7 +37,15 @@ const node = await createNode({
   p2pPort: { port: 0, fixed: false },
   httpPort: { port: 0, fixed: false },
   timing: timingProfiles.default,
-  modules: { noop: () => undefined, pause: () => new Promise((resolve) => setTimeout(resolve, 20)) },
+  modules: {
+    noop: () => undefined,
+    pause: () => new Promise((resolve) => setTimeout(resolve, 20)),
+    // A timer takes whole milliseconds: half of them go up, half down.
+    sleep: ({ env }) => {
+      const ms = Math.round(Number(env['MS']));
+      return ms === 0 ? undefined : new Promise((resolve) => setTimeout(resolve, ms));
+    },
+  },
 });
 const claims: number[] = [];
 
