@@ -41,6 +41,7 @@ export const errorCodes = {
   MODULE_SPAWN: 'The module could not be started.',
   MODULE_FENCED: 'The node lost contact for so long that an effectful module had to be killed.',
   POISON: 'Three nodes were lost while they executed this module, so it is not tried again.',
+  NODE_EXHAUSTED: 'The node had no room for the module (disk, memory, processes, open files) and hands it back.',
   NODE_STOPPING: 'The node stops and hands its modules back.',
 } as const;
 

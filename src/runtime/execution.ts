@@ -1,5 +1,5 @@
-/** What the executor is told of a claim. */
-import type { RunSpec } from '../core/cell/types.ts';
+/** A claim as the leader names it, and what the executor is told of it. */
+import type { RunningClaim, RunSpec } from '../core/cell/types.ts';
 import type { RunId } from '../core/lib/ids.ts';
 import type { Execution } from '../ports/executor.ts';
 import type { AssignItem } from '../protocol/messages.ts';
@@ -22,4 +22,8 @@ export function executionOf(item: AssignItem, runId: RunId, spec: RunSpec): Exec
     idempotencyKey: `${runId}/${module.name}/${item.inputsHash}`,
     bundle: (hash) => spec.bundles[hash],
   };
+}
+
+export function claimOf(item: AssignItem): RunningClaim {
+  return { run: item.run, module: item.module, fence: item.fence };
 }

@@ -6,7 +6,7 @@ import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } fro
 import type { Outcome, ResultItem, RunningClaim, RunSpec } from '../core/cell/types.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import type { NodeContext } from './context.ts';
-import { executionOf } from './execution.ts';
+import { claimOf, executionOf } from './execution.ts';
 import { ResultOutbox } from './result-outbox.ts';
 import { SpecCache } from './spec-cache.ts';
 
@@ -16,6 +16,9 @@ const ADDRESSES_MAX = 16;
 const KEEPALIVES_REMEMBERED_MAX = 64;
 /** Fences remembered after their end, so that a doubled Assign never executes twice. */
 const FENCES_REMEMBERED_MAX = 20_000;
+
+/** A node that could not start a module offers no slots for so long. */
+const REST_MS = 10_000;
 
 type Session =
   | { readonly state: 'none' }
@@ -70,6 +73,7 @@ export class Worker {
   /** Send time of the newest message by which the leader knows that this session lives. */
   #lastAckedSentAt = -Infinity;
   #cpuUsed = 0;
+  #restUntil = -Infinity;
   #stopping = false;
   #load = 0;
 
@@ -205,7 +209,7 @@ export class Worker {
     this.#sent.set(this.#sequence, { at: now, to: this.#leader });
     if (this.#sent.size > KEEPALIVES_REMEMBERED_MAX) this.#sent.delete(this.#sequence - KEEPALIVES_REMEMBERED_MAX);
     const running = this.#claims();
-    const slots = this.#stopping ? 0 : this.#context.init.capabilities.slots;
+    const slots = this.#stopping || now < this.#restUntil ? 0 : this.#context.init.capabilities.slots;
     const cell = this.#cell;
     if (this.#waitingForSpec.size > 0) this.#decline([...this.#waitingForSpec.values()].map(claimOf), true);
     this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, running });
@@ -347,13 +351,22 @@ export class Worker {
     this.#running.delete(fence);
     this.#cpuUsed -= running.cpu;
     const { item } = running;
-    if (outcome.error?.code === 'NODE_STOPPING' || outcome.error?.code === 'MODULE_FENCED') {
+    const code = outcome.error?.code;
+    if (code === 'NODE_EXHAUSTED') this.#rest(outcome.error?.message ?? '');
+    if (code === 'NODE_STOPPING' || code === 'MODULE_FENCED' || code === 'NODE_EXHAUSTED') {
       // Handed back, not failed: another node executes it.
       this.#decline([claimOf(item)], false);
       return;
     }
     const { run, module, generation, inputsHash } = item;
     this.#results.add({ run, module, generation, fence, inputsHash, outcome });
+  }
+
+  /** Nothing could be started here: failing at once it would draw the modules of the whole cluster, and fail them all. */
+  #rest(why: string): void {
+    this.#restUntil = this.#context.now() + REST_MS;
+    this.#context.note('warn', 'node-exhausted', `${why}; this node takes no modules for ${REST_MS / 1000} s`);
+    this.#keepalive();
   }
 
   #stop(fence: Fence, timeout: boolean): void {
@@ -381,8 +394,4 @@ function remember(fences: Set<Fence>, fence: Fence): void {
     fences.delete(oldest);
     return;
   }
-}
-
-function claimOf(item: AssignItem): RunningClaim {
-  return { run: item.run, module: item.module, fence: item.fence };
 }

@@ -160,6 +160,25 @@ test('a leader that is reached again is told at once that this session lives, so
   assert.equal(fixture.executor.deadline, reachedAt + selfFenceMs);
 });
 
+test('a node that has no room for a module hands it back uncounted, and offers no slots before it may have room again', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(1, 0);
+  fixture.take('keepalive');
+  const { done } = fixture.executor.started.get(1)!;
+  fixture.fake.process.run(() => done(failed('NODE_EXHAUSTED')));
+  fixture.fake.pass();
+  const told = fixture.fake.takeWork().map(({ message }) => message).filter(({ type }) => type !== 'sessionOpen');
+  const [keepalive, decline] = told;
+  assert.ok(keepalive?.type === 'keepalive' && keepalive.slots === 0, 'first it offers nothing, so that the module does not come back');
+  assert.ok(decline?.type === 'decline' && decline.claims.length === 1 && !decline.needSpec);
+  assert.equal(told.filter(({ type }) => type === 'results').length, 0);
+  fixture.fake.pass(9000);
+  assert.equal(fixture.take('keepalive').at(-1)?.slots ?? 0, 0);
+  fixture.fake.pass(2000);
+  assert.notEqual(fixture.take('keepalive').at(-1)?.slots, 0);
+});
+
 test('after a suspend nothing of before counts: effectful modules are killed, old acks ignored, the session asked for anew', () => {
   const fixture = new Fixture();
   fixture.open();

@@ -11,7 +11,7 @@ import { performance } from 'node:perf_hooks';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
 import { KILL_WAIT_MS, LINGER_MS, TIMER_MS_MAX } from './limits.ts';
-import { spawnMessage, stopMessage, treeOf } from './job.ts';
+import { spawnCode, spawnMessage, stopMessage, treeOf } from './job.ts';
 import type { Job, JobEnd } from './job.ts';
 import { MARKER_VARIABLE } from './messages.ts';
 import type { CancelMode, EndHead, InitHead, RunHead } from './messages.ts';
@@ -82,7 +82,7 @@ export class CommandJob implements Job {
       this.#spawn(params);
     } catch (error) {
       this.#pipe?.attach(undefined);
-      this.#end('MODULE_SPAWN', spawnMessage(error));
+      this.#end(spawnCode(error), spawnMessage(error));
       return;
     }
     if (this.#head.timeoutMs > 0) this.#after(this.#head.timeoutMs, () => this.cancel('grace', 'MODULE_TIMEOUT'));
@@ -106,7 +106,7 @@ export class CommandJob implements Job {
     });
     this.#child = child;
     child.once('error', (error) => {
-      if (child.pid === undefined) this.#end('MODULE_SPAWN', spawnMessage(error));
+      if (child.pid === undefined) this.#end(spawnCode(error), spawnMessage(error));
     });
     child.once('exit', (code, signal) => this.#onExit(code, signal));
     this.#pipe.attach(child);

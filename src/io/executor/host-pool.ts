@@ -11,7 +11,7 @@ import { performance } from 'node:perf_hooks';
 import { join } from 'node:path';
 import type { CallJob } from './call-job.ts';
 import type { JobTools } from './command-job.ts';
-import { spawnMessage } from './job.ts';
+import { spawnCode, spawnMessage } from './job.ts';
 import { HOST_EXECUTIONS_MAX, HOST_IDLE_MS } from './limits.ts';
 import { PooledHost } from './pooled-host.ts';
 
@@ -120,7 +120,7 @@ export class HostPool {
     } catch (error) {
       this.#hosts.delete(host);
       host.kill();
-      job.lost('MODULE_SPAWN', `no process for it: ${spawnMessage(error)}`, null);
+      job.lost(spawnCode(error), `no process for it: ${spawnMessage(error)}`, null);
     }
     return host;
   }

@@ -35,6 +35,13 @@ export function stopMessage(code: ErrorCode, timeoutMs: number): string {
   }
 }
 
+/** What a node runs out of, whatever the module: another node may have it, and this one later. */
+const exhaustion: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'ENOSPC', 'EDQUOT', 'EROFS']);
+
+export function spawnCode(error: unknown): ErrorCode {
+  return exhaustion.has((error as NodeJS.ErrnoException).code) ? 'NODE_EXHAUSTED' : 'MODULE_SPAWN';
+}
+
 /** Why a process could not be started, for people. */
 export function spawnMessage(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { ErrorCode } from '../../errors.ts';
 import type { CallJob, JobHost } from './call-job.ts';
 import type { JobTools } from './command-job.ts';
-import { spawnMessage, treeOf } from './job.ts';
+import { spawnCode, spawnMessage, treeOf } from './job.ts';
 import { HOST_LINE_LENGTH_MAX, KILL_WAIT_MS } from './limits.ts';
 import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
@@ -82,7 +82,7 @@ export class PooledHost implements JobHost {
     } finally {
       this.#pipe.attach(child);
     }
-    child.once('error', (error) => this.#onGone('MODULE_SPAWN', `no process for it: ${spawnMessage(error)}`, null));
+    child.once('error', (error) => this.#onGone(spawnCode(error), `no process for it: ${spawnMessage(error)}`, null));
     child.once('exit', (code, signal) => this.#onExit(code, signal));
     if (child.pid !== undefined) this.#tree = treeOf(child.pid, this.#mark);
     // Without a descriptor left there is no process and no channel: `error` follows.
