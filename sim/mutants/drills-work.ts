@@ -6,6 +6,7 @@ import { modulesOf, type Stage } from '../stage.ts';
 const SILENT = { cutNoticedMinMs: 60_000, cutNoticedMaxMs: 60_001 } as const;
 /** Longer than any session. */
 const LONG = { kind: 'ok', durationMs: 20_000 } as const;
+const CLAIM_MS = 500;
 const EFFECTFUL = { effectful: true } as const;
 
 /** Modules enough for every node to have some. */
@@ -112,6 +113,22 @@ const twoNeeds: Drill = {
   },
 };
 
+/** A module ends and another one takes its slot; a third finds room on another node at once. */
+const slotFreedOnce: Drill = {
+  scenery: { nodes: 3, slots: 1 },
+  play(stage) {
+    const { leader, cluster } = stage;
+    stage.submit(modulesOf(1, { kind: 'ok', durationMs: 50 }));
+    stage.run(1000);
+    stage.submit(modulesOf(1, LONG));
+    stage.run(500);
+    cluster.checkers.timing.demandClaim(leader, CLAIM_MS, 'two of three nodes are idle');
+    stage.submit(modulesOf(1, LONG));
+    stage.run(CLAIM_MS + 1);
+    cluster.checkers.timing.overdue();
+  },
+};
+
 /** The process of a node is killed under its modules and starts again at once. */
 const killedWorker: Drill = {
   scenery: { nodes: 5 },
@@ -135,4 +152,4 @@ const deadWorker: Drill = {
   },
 };
 
-export const workDrills = { silentWorker, deadSocket, lateAssign, lateResult, lostReplyToSuccess, lostReplyToFailure, submitTwice, restored, twoNeeds, killedWorker, deadWorker };
+export const workDrills = { silentWorker, deadSocket, lateAssign, lateResult, lostReplyToSuccess, lostReplyToFailure, submitTwice, restored, twoNeeds, slotFreedOnce, killedWorker, deadWorker };

@@ -56,6 +56,8 @@ export const hunts: readonly Hunt[] = [
   { mutant: 'dedupe-off', invariants: ['S21'], drill: 'submitTwice', seed: '1' },
   { mutant: 'dedupe-not-restored', invariants: ['S15'], drill: 'restored', seed: '1' },
   { mutant: 'claim-before-needs', invariants: ['S19'], drill: 'twoNeeds', seed: '1' },
+  { mutant: 'foresight-kept', invariants: ['T1'], drill: 'slotFreedOnce', seed: '1' },
+  { mutant: 'assign-before-commit', invariants: ['S17'], drill: 'ordinary', seed: '1' },
   { mutant: 'ack-before-commit', invariants: ['S8'], drill: 'submitTwice', seed: '1' },
   { mutant: 'reads-go-back', invariants: ['S23'], drill: 'leftOutReader', seed: '1' },
   { mutant: 'no-self-fence', invariants: ['S20'], drill: 'silentWorker', seed: '1' },

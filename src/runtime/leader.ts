@@ -2,7 +2,7 @@
  * What a node does besides replication while it leads: sessions, planning, claims, results, clients' requests. Exists
  * from the moment its Noop is applied until it steps down; everything it knows beyond the log is soft.
  */
-import type { LogIndex, NodeId, SessionId } from '../core/lib/ids.ts';
+import { fenceOf, type Fence, type LogIndex, type NodeId, type SessionId } from '../core/lib/ids.ts';
 import { retirable } from '../core/cell/finish.ts';
 import { ownFailure } from '../core/cell/outcome.ts';
 import { moduleAt, type CellState } from '../core/cell/state.ts';
@@ -52,7 +52,13 @@ export class Leader {
     this.#context = context;
     this.#replica = replica;
     this.#hooks = hooks;
-    this.#results = new ResultIntake(context, replica);
+    this.#results = new ResultIntake(context, replica, {
+      proposed: (items) => {
+        this.#planner.foresee(this.#state, items);
+        this.#plan();
+      },
+      settled: (items) => this.#planner.refute(this.#state, items),
+    });
     this.#assigner = new Assigner({
       context,
       cell: replica.cell,
@@ -244,7 +250,7 @@ export class Leader {
     this.#planning = true;
     this.#context.defer(() => {
       this.#planning = false;
-      if (!this.#stopped) this.#plan();
+      this.#plan();
     });
   }
 
@@ -259,13 +265,14 @@ export class Leader {
   }
 
   #plan(): void {
-    if (!this.#replica.mayPlan()) return;
+    if (this.#stopped || !this.#replica.mayPlan()) return;
     const now = this.#replica.stamp();
     const claims = this.#planner.plan(this.#state, now, this.plannable(), CLAIMS_PER_ENTRY);
     this.#wakeAt = this.#planner.nextWakeAt(now);
     this.#maybeSlice();
     if (claims.length === 0) return;
     this.#planner.proposed(claims);
+    if (this.#context.mutant('assign-before-commit')) this.#assign(claims, claims.map((_, position) => fenceOf(this.#replica.nextIndex, position)));
     this.#replica.propose({ type: 'claimBatch', now, claims }, (answer) => this.#claimed(claims, answer));
     if (claims.length === CLAIMS_PER_ENTRY) this.#planSoon();
   }
@@ -283,13 +290,17 @@ export class Leader {
   #claimed(claims: readonly ClaimItem[], answer: Parameters<ProposalDone>[0]): void {
     this.#planner.settled(this.#state, claims);
     if (answer === undefined || answer.reply.type !== 'claims' || this.#stopped) return;
-    const { fences } = answer.reply;
+    this.#assign(claims, answer.reply.fences);
+  }
+
+  /** The answer may come late (two machines): by now the claim can have ended, cancelled for example. */
+  #assign(claims: readonly ClaimItem[], fences: readonly Fence[]): void {
     for (const [position, claim] of claims.entries()) {
       const fence = fences[position] ?? 0;
       const session = this.sessions.get(claim.session);
       const module = this.#state.runs.get(claim.run)?.modules[claim.module];
-      // The answer may come late (two machines): by now the claim can have ended, cancelled for example.
-      if (fence === 0 || session === undefined || module?.fence !== fence || module.session !== claim.session) continue;
+      const early = this.#context.mutant('assign-before-commit');
+      if (fence === 0 || session === undefined || module === undefined || (!early && (module.fence !== fence || module.session !== claim.session))) continue;
       this.#assigner.assign(this.#state, session, module, fence);
     }
   }

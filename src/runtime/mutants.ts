@@ -4,6 +4,7 @@
  */
 export const runtimeMutants = [
   { name: 'ack-before-commit', rule: 'fsync, client', breaks: 'A client is told that its run is recorded when the entry is appended, not when it is committed and applied.' },
+  { name: 'assign-before-commit', rule: '§6 plan on append', breaks: 'A claim is sent to its node when it is appended, under the fence that it will have.' },
   { name: 'no-self-fence', rule: '§4 supervisor', breaks: 'The supervisor is never given a deadline: a worker that nobody hears goes on with effectful modules.' },
   { name: 'late-start', rule: '§4 supervisor', breaks: 'An effectful module is begun although the fence deadline has passed.' },
   { name: 'session-never-expires', rule: '§4 sessions', breaks: 'The leader never gives up a session: what a dead node held waits for ever.' },

@@ -30,6 +30,11 @@ export class Proposals {
     return this.#pending.size + this.#queue.length >= PROPOSALS_MAX;
   }
 
+  /** Not yet appended. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
   /** @returns whether it is the first of this turn. */
   add(command: Command, data: Uint8Array, done: ProposalDone | undefined): boolean {
     return this.#queue.push({ command, data, done, term: 0 }) === 1;

@@ -180,6 +180,11 @@ export class Replica {
     return this.#logClock.stamp(this.state.now);
   }
 
+  /** Where the next command that is proposed will stand in the log, if no configuration comes between. */
+  get nextIndex(): LogIndex {
+    return this.raft.lastIndex + this.#proposals.queued + 1;
+  }
+
   /** Appends a command together with all others of this turn. Leader only; otherwise `done(undefined)`. */
   propose(command: Command, done?: ProposalDone): void {
     if (!this.leads || this.#stopped || this.#proposals.full) {

@@ -10,6 +10,13 @@ const TEXT_PER_ENTRY = 160 * 1024;
 /** `[]` = not recorded here: send again. */
 type VerdictsDone = (verdicts: readonly ResultVerdict[]) => void;
 
+export interface ResultHooks {
+  /** They are on their way into the log: whatever they make possible may be proposed behind them, in the same turn. */
+  proposed(items: readonly ResultItem[]): void;
+  /** They were applied, or never will be. */
+  settled(items: readonly ResultItem[]): void;
+}
+
 interface Queued {
   readonly items: readonly ResultItem[];
   readonly done: VerdictsDone;
@@ -18,11 +25,13 @@ interface Queued {
 export class ResultIntake {
   readonly #context: NodeContext;
   readonly #replica: Replica;
+  readonly #hooks: ResultHooks;
   #queue: Queued[] = [];
   #stopped = false;
 
-  constructor(context: NodeContext, replica: Replica) {
+  constructor(context: NodeContext, replica: Replica, hooks: ResultHooks) {
     this.#context = context;
+    this.#hooks = hooks;
     this.#replica = replica;
   }
 
@@ -47,6 +56,7 @@ export class ResultIntake {
     const items = batch.flatMap((queued) => queued.items);
     const jitter = this.#context.ports.random.float();
     this.#replica.propose({ type: 'results', now: this.#replica.stamp(), jitter, items }, (answer) => {
+      this.#hooks.settled(items);
       const verdicts = answer?.reply.type === 'results' ? answer.reply.verdicts : undefined;
       let at = 0;
       for (const queued of batch) {
@@ -54,6 +64,7 @@ export class ResultIntake {
         at += queued.items.length;
       }
     });
+    this.#hooks.proposed(items);
   }
 }
 

@@ -70,11 +70,14 @@ interface Intake {
   readonly fake: FakeContext;
   readonly intake: ResultIntake;
   readonly proposed: { readonly items: readonly ResultItem[]; readonly done: ProposalDone }[];
+  /** What planning was told. */
+  readonly told: string[];
 }
 
 function intakes(): Intake {
   const fake = new FakeContext();
   const proposed: Intake['proposed'] = [];
+  const told: string[] = [];
   const replica = {
     stamp: () => 1,
     propose: (command: Command, done: ProposalDone) => {
@@ -82,18 +85,24 @@ function intakes(): Intake {
       proposed.push({ items: command.items, done });
     },
   };
-  return { fake, proposed, intake: new ResultIntake(fake.context, replica as unknown as Replica) };
+  const hooks = {
+    proposed: (items: readonly ResultItem[]) => void told.push(`proposed ${items.length} after ${proposed.length}`),
+    settled: (items: readonly ResultItem[]) => void told.push(`settled ${items.length}`),
+  };
+  return { fake, proposed, told, intake: new ResultIntake(fake.context, replica as unknown as Replica, hooks) };
 }
 
 test('messages of one turn share an entry, and each sender gets its own verdicts', () => {
-  const { fake, intake, proposed } = intakes();
+  const { fake, intake, proposed, told } = intakes();
   const answers: (readonly ResultVerdict[])[] = [];
   intake.add([item(1), item(2)], (verdicts) => answers.push(verdicts));
   intake.add([item(3)], (verdicts) => answers.push(verdicts));
   fake.pass();
   assert.equal(proposed.length, 1);
+  assert.deepEqual(told, ['proposed 3 after 1'], 'what is planned because of them comes behind them');
   proposed[0]!.done({ index: 7, reply: { type: 'results', verdicts: ['accepted', 'duplicate', 'stale'] } });
   assert.deepEqual(answers, [['accepted', 'duplicate'], ['stale']]);
+  assert.equal(told[1], 'settled 3');
 });
 
 test('a leader that is none any more, or stops, answers with no verdict: send it again', () => {

@@ -13,6 +13,7 @@ export const cellMutants = [
   { name: 'dedupe-off', rule: '§6 request keys', breaks: 'The table of request keys is not looked at: a retry makes a second run.' },
   { name: 'dedupe-not-restored', rule: '§6 request keys', breaks: 'A restored snapshot comes without the table of request keys.' },
   { name: 'claim-before-needs', rule: 'planner readiness', breaks: 'A module is ready as soon as one of its needs is done.' },
+  { name: 'foresight-kept', rule: '§6 plan on append', breaks: 'The planner goes on counting with what it foresaw after the result was applied: a slot is free twice.' },
 ] as const;
 
 export type CellMutant = (typeof cellMutants)[number]['name'];

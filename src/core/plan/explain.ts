@@ -71,7 +71,7 @@ function notPlaced(state: CellState, module: ModuleRecord, sessions: readonly Pl
   const active = fitting.filter((session) => !state.drained.has(session.nodeId));
   if (active.length === 0) return `${who(fitting, all)} ${fitting.length === 1 ? 'is' : 'are'} draining`;
   const offers = new Map(sessions?.map((offer) => [offer.session, offer]));
-  const rooms = active.map((record) => roomOf(state, offers.get(record.id) ?? { session: record.id, slots: sessions === undefined ? Infinity : 0, load: 0 }, undefined));
+  const rooms = active.map((record) => roomOf(state, offers.get(record.id) ?? { session: record.id, slots: sessions === undefined ? Infinity : 0, load: 0 }));
   if (rooms.every((room) => room === undefined)) return `${who(active, all)} ${active.length === 1 ? 'does' : 'do'} not answer or ${active.length === 1 ? 'offers' : 'offer'} no slots now`;
   const free = rooms.some((room) => room !== undefined && hasRoom(room, module.requirement));
   if (!free) return `${who(active, all)} ${active.length === 1 ? 'is' : 'are'} full`;

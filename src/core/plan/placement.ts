@@ -28,7 +28,8 @@ export interface Room {
   memory: number;
 }
 
-export function roomOf(state: CellState, session: PlannableSession, reserved: Reservation | undefined): Room | undefined {
+/** @param reserved by claims that are not applied yet. @param freed by results that are not applied yet. */
+export function roomOf(state: CellState, session: PlannableSession, reserved?: Reservation, freed?: Reservation): Room | undefined {
   const record = state.sessions.get(session.session);
   if (record === undefined || state.drained.has(record.nodeId) || !(session.slots > 0)) return undefined;
   const total = Math.min(totalMilliCpu(record.capabilities), Math.round(session.slots * MILLI));
@@ -36,8 +37,8 @@ export function roomOf(state: CellState, session: PlannableSession, reserved: Re
     record,
     totalMilliCpu: total,
     load: session.load,
-    milliCpu: total - record.milliCpuUsed - (reserved?.milliCpu ?? 0),
-    memory: record.capabilities.memory - record.memoryUsed - (reserved?.memory ?? 0),
+    milliCpu: total - record.milliCpuUsed - (reserved?.milliCpu ?? 0) + (freed?.milliCpu ?? 0),
+    memory: record.capabilities.memory - record.memoryUsed - (reserved?.memory ?? 0) + (freed?.memory ?? 0),
   };
 }
 

@@ -3,12 +3,14 @@
  * fits. A hint machine: the reducer checks every claim again, so a planner that lags or forgets costs time, not truth.
  * Work per call is proportional to the claims made (plus the nodes, times the distinct requirements that wait).
  */
+import { cellMutant } from '../cell/mutants.ts';
 import { isRunFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
-import type { CellEvent, ClaimItem } from '../cell/types.ts';
+import type { CellEvent, ClaimItem, ResultItem } from '../cell/types.ts';
 import { assert } from '../lib/assert.ts';
 import { Heap } from '../lib/heap.ts';
 import type { RunNumber, SessionId } from '../lib/ids.ts';
 import { expectedDurationsOf, remainingInSlices } from './durations.ts';
+import { Foresight } from './foresight.ts';
 import { Choices, roomOf, type PlannableSession, type Reservation, type Room } from './placement.ts';
 import { Slice, STEPS_PER_SLICE } from './slice.ts';
 
@@ -75,6 +77,7 @@ export class Planner {
   private planned = new Map<ClaimItem, Proposal>();
   private readonly proposals = new Map<ModuleRecord, Proposal>();
   private readonly reserved = new Map<SessionId, Reservation>();
+  private readonly foresight = new Foresight();
 
   /** @param stepsPerSlice how much `advance` does at once; tests take less. */
   constructor(stepsPerSlice = STEPS_PER_SLICE) {
@@ -92,6 +95,7 @@ export class Planner {
     this.planned.clear();
     this.proposals.clear();
     this.reserved.clear();
+    this.foresight.clear();
   }
 
   /** Starts over from the state, as a new leader does. The runs are looked at by `advance`, in slices. */
@@ -131,6 +135,28 @@ export class Planner {
     }
   }
 
+  /** These results are on their way into the log: what they free can be planned now, to be claimed right behind them. */
+  foresee(state: CellState, items: readonly ResultItem[]): void {
+    for (const item of items) {
+      const module = moduleAt(state, item.run, item.module);
+      if (module === undefined || module.phase !== 'claimed' || module.fence !== item.fence || module.generation !== item.generation) continue;
+      for (const child of this.foresight.expect(module, item.outcome.ok)) this.enqueue(state, child);
+    }
+  }
+
+  /** These results were applied, refused or lost. */
+  refute(state: CellState, items: readonly ResultItem[]): void {
+    for (const item of items) {
+      const module = moduleAt(state, item.run, item.module);
+      if (module !== undefined && !cellMutant(state, 'foresight-kept')) this.foresight.drop(module);
+    }
+  }
+
+  /** Results that were foreseen and not heard of since. */
+  get foreseenCount(): number {
+    return this.foresight.size;
+  }
+
   /**
    * The next claims, best first, at most `max`. They count as taken until `settled`; those that are not confirmed with
    * `proposed` before the next call go back to their queues.
@@ -144,7 +170,7 @@ export class Planner {
     this.wake(state, now);
     const rooms: Room[] = [];
     for (const session of sessions) {
-      const room = roomOf(state, session, this.reserved.get(session.session));
+      const room = roomOf(state, session, this.reserved.get(session.session), this.foresight.freed(session.session));
       if (room !== undefined && room.milliCpu >= 0) rooms.push(room);
     }
     const items: ClaimItem[] = [];
@@ -257,9 +283,10 @@ export class Planner {
   }
 
   private onModule(state: CellState, event: Extract<CellEvent, { type: 'module' }>): void {
-    if (event.phase !== 'ready' && event.phase !== 'claimed') return;
     const module = moduleAt(state, event.run, event.module);
     if (module === undefined) return;
+    if (!cellMutant(state, 'foresight-kept')) this.foresight.drop(module);
+    if (event.phase !== 'ready' && event.phase !== 'claimed') return;
     if (event.phase === 'ready') return this.enqueue(state, module);
     const proposal = this.proposals.get(module);
     if (proposal === undefined) return;
@@ -269,7 +296,7 @@ export class Planner {
 
   private enqueue(state: CellState, module: ModuleRecord): void {
     const run = this.runs.get(module.run.number);
-    if (run === undefined || module.phase !== 'ready' || run.marks[module.index] !== IDLE) return;
+    if (run === undefined || !this.isReady(module) || run.marks[module.index] !== IDLE) return;
     run.marks[module.index] = QUEUED;
     run.queued++;
     this.file(state.now, { module, run: module.run.number, index: module.index, remainingMs: run.remainingMs[module.index]! });
@@ -293,7 +320,11 @@ export class Planner {
   }
 
   private isWaiting({ module }: Task): boolean {
-    return module.phase === 'ready' && !isRunFinal(module.run.phase);
+    return this.isReady(module) && !isRunFinal(module.run.phase);
+  }
+
+  private isReady(module: ModuleRecord): boolean {
+    return module.phase === 'ready' || this.foresight.isReady(module);
   }
 
   private forget(task: Task): void {

@@ -2,12 +2,14 @@
 
 /** Entries in one Append. */
 export const APPEND_ENTRIES_MAX = 1024;
-/** Payload of one Append; a single larger entry still travels alone. */
-export const APPEND_BYTES_MAX = 1024 * 1024;
+/** Payload of one Append; a single larger entry still travels alone. Heartbeats wait behind it on a slow link. */
+export const APPEND_BYTES_MAX = 256 * 1024;
 /** Appends with entries that one follower may leave unanswered. */
 export const INFLIGHT_APPENDS_MAX = 64;
 /** Their payload together, so that a stalled follower costs a bounded send queue. */
 export const INFLIGHT_BYTES_MAX = 8 * 1024 * 1024;
+/** The same over a slow link, and until the first answers tell how fast the link is. */
+export const INFLIGHT_BYTES_MIN = 256 * 1024;
 /** Largest command; PROTOCOL §1: a bigger Submit travels in parts. */
 export const ENTRY_BYTES_MAX = 256 * 1024;
 /** Appended but not committed on the leader; beyond it `propose` is refused. */

@@ -6,12 +6,13 @@
  *   snapshot ──ok or reachable again──▶ probe / replicate
  */
 import type { LogIndex, MemberId } from '../lib/ids.ts';
-import { INFLIGHT_APPENDS_MAX, INFLIGHT_BYTES_MAX } from './limits.ts';
+import { INFLIGHT_APPENDS_MAX, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_MIN } from './limits.ts';
 import type { FollowerProgress } from './types.ts';
 
 interface Inflight {
   readonly lastIndex: LogIndex;
   readonly bytes: number;
+  readonly sentAt: number;
 }
 
 export class Progress {
@@ -37,6 +38,8 @@ export class Progress {
   alarmed = false;
   #inflight: Inflight[] = [];
   #inflightBytes = 0;
+  #bytesMax = INFLIGHT_BYTES_MIN;
+  #resizedAt = -Infinity;
   #tip: { readonly index: LogIndex; readonly sentAt: number } | undefined;
 
   constructor(member: MemberId, nextIndex: LogIndex) {
@@ -53,7 +56,7 @@ export class Progress {
   }
 
   get windowFull(): boolean {
-    return this.#inflight.length >= INFLIGHT_APPENDS_MAX || this.#inflightBytes >= INFLIGHT_BYTES_MAX;
+    return this.#inflight.length >= INFLIGHT_APPENDS_MAX || this.#inflightBytes >= this.#bytesMax;
   }
 
   becomeProbe(nextIndex: LogIndex): void {
@@ -77,13 +80,13 @@ export class Progress {
   }
 
   /** An Append that ends at `lastIndex` leaves. */
-  sent(lastIndex: LogIndex, entryCount: number, bytes: number, round: number): void {
+  sent(lastIndex: LogIndex, entryCount: number, bytes: number, round: number, sentAt: number): void {
     if (this.state === 'probe') {
       if (!this.probeSent) this.probeRound = round;
       this.probeSent = true;
     } else if (entryCount > 0) {
       this.nextIndex = lastIndex + 1;
-      this.#inflight.push({ lastIndex, bytes });
+      this.#inflight.push({ lastIndex, bytes, sentAt });
       this.#inflightBytes += bytes;
     }
   }
@@ -93,16 +96,27 @@ export class Progress {
     this.#tip ??= { index, sentAt };
   }
 
-  acked(index: LogIndex): void {
+  /**
+   * What is under way to a follower must be answered well within E, or the heartbeats behind it come too late and every
+   * burst of big entries costs the leader its office: the window grows while answers are quick and halves when they are
+   * slow. @param slowMs an answer after this long was slow.
+   */
+  acked(index: LogIndex, now: number, slowMs: number): void {
     if (index > this.matchIndex) this.matchIndex = index;
     if (this.state === 'replicate' && this.nextIndex <= index) this.nextIndex = index + 1;
     let done = 0;
+    let [oldestAt, newestAt] = [now, -Infinity];
+    const wasFull = this.windowFull;
     for (const item of this.#inflight) {
       if (item.lastIndex > index) break;
       this.#inflightBytes -= item.bytes;
       done += 1;
+      oldestAt = Math.min(oldestAt, item.sentAt);
+      newestAt = item.sentAt;
     }
     if (done > 0) this.#inflight.splice(0, done);
+    // Once for each window: what was sent before the last change says nothing about the present size.
+    if (newestAt >= this.#resizedAt) this.#resize(now, now - oldestAt > slowMs, wasFull);
     if (this.#tip !== undefined && index >= this.#tip.index) {
       this.caughtUpAt = this.#tip.sentAt;
       this.#tip = undefined;
@@ -124,6 +138,12 @@ export class Progress {
       receivesSnapshot: this.state === 'snapshot',
       caughtUpAt: this.caughtUpAt,
     };
+  }
+
+  #resize(now: number, slow: boolean, full: boolean): void {
+    if (!slow && !full) return;
+    this.#bytesMax = slow ? Math.max(INFLIGHT_BYTES_MIN, this.#bytesMax / 2) : Math.min(INFLIGHT_BYTES_MAX, this.#bytesMax * 2);
+    this.#resizedAt = now;
   }
 
   #clearInflight(): void {

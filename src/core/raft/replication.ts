@@ -9,6 +9,9 @@ import type { Entry, RaftMessage } from './types.ts';
 
 type AppendReply = Extract<RaftMessage, { readonly type: 'appendReply' }>;
 
+/** Of E: an answer that takes longer says that too much is under way. */
+const SLOW_SHARE = 0.25;
+
 interface Batch {
   readonly from: LogIndex;
   readonly limit: LogIndex;
@@ -93,7 +96,7 @@ function sendAppend(core: Core, leading: Leading, progress: Progress, prevIndex:
     sentAt: core.now,
     round: leading.round,
   });
-  if (progress.state !== 'snapshot') progress.sent(lastIndex, batch.entries.length, batch.bytes, leading.round);
+  if (progress.state !== 'snapshot') progress.sent(lastIndex, batch.entries.length, batch.bytes, leading.round, core.now);
   progress.sentCommit = core.commitIndex;
   if (lastIndex === core.log.lastIndex) progress.sentTip(lastIndex, core.now);
 }
@@ -126,7 +129,7 @@ function noteContact(core: Core, leading: Leading, progress: Progress, message: 
 function accepted(core: Core, progress: Progress, message: AppendReply): void {
   if (message.index > core.log.lastIndex) return;
   const moved = message.index > progress.matchIndex;
-  progress.acked(message.index);
+  progress.acked(message.index, core.now, SLOW_SHARE * core.timing.electionMs);
   if (progress.state === 'replicate') return;
   const met = progress.state === 'probe' ? moved || message.index === progress.nextIndex - 1 : core.log.termAt(progress.matchIndex) !== undefined;
   if (met) progress.becomeReplicate();

@@ -1,0 +1,77 @@
+/**
+ * Plan on append, act on commit: what the results that are on their way into the log will bring, as far as planning needs
+ * it. The claims that they make possible are appended right behind them, so that a dependent step costs one commit and not
+ * two. Nothing is ever done because of this table: the reducer looks at each claim again once the results before it are
+ * applied, and only a committed claim is assigned. A result that turns out not to count is simply forgotten here.
+ */
+import type { ModuleRecord } from '../cell/state.ts';
+import type { SessionId } from '../lib/ids.ts';
+import type { Reservation } from './placement.ts';
+
+export class Foresight {
+  /** Modules whose execution has ended, as a result says that is not committed yet; the value: did it succeed? */
+  private readonly ended = new Map<ModuleRecord, { readonly session: SessionId; readonly ok: boolean }>();
+  private readonly freedBySession = new Map<SessionId, Reservation>();
+  /** Needs of a waiting module that will be met. */
+  private readonly met = new Map<ModuleRecord, number>();
+
+  get size(): number {
+    return this.ended.size;
+  }
+
+  clear(): void {
+    this.ended.clear();
+    this.freedBySession.clear();
+    this.met.clear();
+  }
+
+  /** @param module has a live claim, whose result is proposed. @returns the modules that wait for nothing else. */
+  expect(module: ModuleRecord, ok: boolean): ModuleRecord[] {
+    if (this.ended.has(module)) return [];
+    const { session } = module;
+    this.ended.set(module, { session, ok });
+    this.free(session, module, 1);
+    if (!ok) return [];
+    const children = childrenOf(module);
+    for (const child of children) this.met.set(child, (this.met.get(child) ?? 0) + 1);
+    return children.filter((child) => this.isReady(child));
+  }
+
+  /** The result was applied, one way or another, or never will be: the state itself says how things are. */
+  drop(module: ModuleRecord): void {
+    const ending = this.ended.get(module);
+    if (ending === undefined) return;
+    this.ended.delete(module);
+    this.free(ending.session, module, -1);
+    if (!ending.ok) return;
+    for (const child of childrenOf(module)) {
+      const left = (this.met.get(child) ?? 0) - 1;
+      if (left > 0) this.met.set(child, left);
+      else this.met.delete(child);
+    }
+  }
+
+  /** Not ready in the state, but as soon as the results in sight are applied. */
+  isReady(module: ModuleRecord): boolean {
+    return module.phase === 'waiting' && module.waitingOn > 0 && module.waitingOn === this.met.get(module);
+  }
+
+  /** What the node of this session will have free in addition. */
+  freed(session: SessionId): Reservation | undefined {
+    return this.freedBySession.get(session);
+  }
+
+  private free(session: SessionId, { requirement }: ModuleRecord, sign: 1 | -1): void {
+    const freed = this.freedBySession.get(session) ?? { milliCpu: 0, memory: 0 };
+    freed.milliCpu += sign * requirement.milliCpu;
+    freed.memory += sign * requirement.memory;
+    if (freed.milliCpu === 0 && freed.memory === 0) this.freedBySession.delete(session);
+    else this.freedBySession.set(session, freed);
+  }
+}
+
+function childrenOf({ run, index }: ModuleRecord): ModuleRecord[] {
+  const children: ModuleRecord[] = [];
+  for (let at = run.childStart[index]!; at < run.childStart[index + 1]!; at++) children.push(run.modules[run.childList[at]!]!);
+  return children;
+}

@@ -1,0 +1,158 @@
+/** Plan on append, act on commit: what is planned on results that are not committed yet, and what if they come to nothing. */
+import { strict as assert } from 'node:assert';
+import test from 'node:test';
+import * as fc from 'fast-check';
+import { isRunFinal } from '../../../src/core/cell/state.ts';
+import type { ClaimItem, Outcome, ResultItem } from '../../../src/core/cell/types.ts';
+import type { RunNumber } from '../../../src/core/lib/ids.ts';
+import { Planner } from '../../../src/core/plan/planner.ts';
+import { TestCell, failed, module, succeeded } from '../cell/cells.ts';
+
+class Foreseen extends TestCell {
+  readonly planner = new Planner();
+
+  constructor(slots: number) {
+    super(false);
+    this.found();
+    this.open('a', { capabilities: { slots } });
+  }
+
+  override apply(command: Parameters<TestCell['apply']>[0]): ReturnType<TestCell['apply']> {
+    const reply = super.apply(command);
+    this.planner.onEvents(this.state, this.events);
+    return reply;
+  }
+
+  plan(planner = this.planner): ClaimItem[] {
+    const sessions = [...this.state.sessions.values()].map(({ id, capabilities }) => ({ session: id, slots: capabilities.slots, load: 0 }));
+    const items = planner.plan(this.state, this.now, sessions, 1000);
+    planner.proposed(items);
+    return items;
+  }
+
+  /** Names of what is planned. */
+  names(items: readonly ClaimItem[]): string[] {
+    return items.map(({ run, module: index }) => this.state.runs.get(run)!.spec.modules[index]!.name);
+  }
+
+  end(run: RunNumber, index: number, outcome: Outcome = succeeded()): ResultItem {
+    return { run, module: index, generation: 1, fence: this.module(run, index).fence, inputsHash: '', outcome };
+  }
+
+  grant(items: readonly ClaimItem[]): readonly number[] {
+    const fences = this.claims(items);
+    this.planner.settled(this.state, items);
+    return fences;
+  }
+
+  commit(items: readonly ResultItem[]): void {
+    this.apply({ type: 'results', jitter: 0, items });
+    this.planner.refute(this.state, items);
+  }
+}
+
+test('the next step of a chain is claimed right behind the result before it, on the slot that this one frees', () => {
+  const cell = new Foreseen(1);
+  const run = cell.submit([module('a'), module('b', [0]), module('c', [1])]);
+  cell.grant(cell.plan());
+  for (const [index, next] of [[0, 'b'], [1, 'c']] as const) {
+    const results = [cell.end(run, index)];
+    assert.deepEqual(cell.plan(), [], 'nothing can be planned before');
+    cell.planner.foresee(cell.state, results);
+    const claims = cell.plan();
+    assert.deepEqual(cell.names(claims), [next]);
+    cell.commit(results);
+    assert.ok(cell.grant(claims).every((fence) => fence !== 0), 'behind the result it is granted');
+  }
+  assert.equal(cell.planner.foreseenCount, 0);
+});
+
+test('a module that needs two is planned when both are in sight, one committed or not', () => {
+  const cell = new Foreseen(4);
+  const run = cell.submit([module('a'), module('b'), module('both', [0, 1])]);
+  cell.grant(cell.plan());
+  const [a, b] = [cell.end(run, 0), cell.end(run, 1)];
+  cell.planner.foresee(cell.state, [a]);
+  assert.deepEqual(cell.plan(), []);
+  cell.commit([a]);
+  cell.planner.foresee(cell.state, [b]);
+  assert.deepEqual(cell.names(cell.plan()), ['both']);
+});
+
+test('a failure frees its slot and nothing else; an unknown, older or repeated result frees nothing', () => {
+  const cell = new Foreseen(1);
+  const run = cell.submit([module('a'), module('b', [0]), module('c')]);
+  cell.grant(cell.plan());
+  assert.equal(cell.module(run, 0).phase, 'claimed');
+  const end = cell.end(run, 0, failed());
+  cell.planner.foresee(cell.state, [{ ...end, fence: end.fence - 1 }, { ...end, run: run + 1 }, { ...end, generation: 2 }]);
+  assert.deepEqual([cell.planner.foreseenCount, cell.plan()], [0, []]);
+  cell.planner.foresee(cell.state, [end, end]);
+  assert.deepEqual(cell.names(cell.plan()), ['c']);
+});
+
+test('a result that comes to nothing: what was planned on it is refused, its slot is taken again, and all goes on', () => {
+  const cell = new Foreseen(1);
+  const run = cell.submit([module('a'), module('b', [0])]);
+  cell.grant(cell.plan());
+  const results = [cell.end(run, 0)];
+  cell.planner.foresee(cell.state, results);
+  const claims = cell.plan();
+  assert.deepEqual(cell.names(claims), ['b']);
+  // The entry with the result is lost, the claims behind it are not.
+  cell.planner.refute(cell.state, results);
+  assert.deepEqual(cell.grant(claims), [0]);
+  assert.deepEqual([cell.planner.foreseenCount, cell.plan()], [0, []]);
+  cell.commit(results);
+  assert.deepEqual(cell.names(cell.plan()), ['b']);
+});
+
+test('a run that is cancelled with its results in sight', () => {
+  const cell = new Foreseen(1);
+  const run = cell.submit([module('a'), module('b', [0])]);
+  cell.grant(cell.plan());
+  cell.planner.foresee(cell.state, [cell.end(run, 0)]);
+  const claims = cell.plan();
+  cell.apply({ type: 'cancel', run, reason: '' });
+  assert.deepEqual(cell.grant(claims), [0]);
+  assert.deepEqual([cell.planner.foreseenCount, cell.planner.queuedCount, cell.plan()], [0, 0, []]);
+});
+
+const graph = fc.array(fc.array(fc.nat(50), { maxLength: 3 }), { minLength: 1, maxLength: 14 });
+const rounds = fc.array(fc.record({ order: fc.nat(1000), fate: fc.constantFrom('both', 'both', 'both', 'neither', 'results', 'claims', 'cancel'), ok: fc.integer({ min: 0, max: 9 }) }), { minLength: 1, maxLength: 30 });
+
+test('whatever becomes of results and claims: nothing that was foreseen stays, and the plan is that of a planner that looks at the state only', () => {
+  fc.assert(
+    fc.property(fc.array(graph, { minLength: 1, maxLength: 3 }), fc.integer({ min: 1, max: 4 }), rounds, (graphs, slots, list) => {
+      const cell = new Foreseen(slots);
+      const runs = graphs.map((needs) => cell.submit(needs.map((below, i) => module(`m${i}`, i === 0 ? [] : [...new Set(below.map((at) => at % i))], { durationMs: 1 + ((i * 37) % 11) }))));
+      cell.grant(cell.plan());
+      for (const { order, fate, ok } of list) {
+        const live = [...cell.state.sessions.values()].flatMap((session) => [...session.claims.values()]);
+        const ending = live.filter((_, i) => ((order >> (i % 10)) & 1) === 0);
+        const results = ending.map((record) => cell.end(record.run.number, record.index, ok === 0 ? failed() : succeeded()));
+        cell.planner.foresee(cell.state, results);
+        const claims = cell.plan();
+        if (fate === 'cancel') {
+          const run = cell.state.runs.get(runs[order % runs.length]!);
+          if (run !== undefined && !isRunFinal(run.phase)) cell.apply({ type: 'cancel', run: run.number, reason: '' });
+        }
+        if (fate === 'both' || fate === 'results') cell.commit(results);
+        else cell.planner.refute(cell.state, results);
+        if (fate === 'both' || fate === 'claims') {
+          const fences = cell.grant(claims);
+          if (fate === 'both') assert.ok(fences.every((fence) => fence !== 0), 'what was planned on results that count is granted');
+        } else cell.planner.settled(cell.state, claims);
+        cell.now += 10_000;
+        assert.equal(cell.planner.foreseenCount, 0);
+        const fresh = new Planner();
+        fresh.rebuild(cell.state);
+        const plain = cell.plan(fresh);
+        const again = cell.plan();
+        assert.deepEqual(again, plain);
+        cell.grant(again);
+      }
+    }),
+    { numRuns: 400, seed: 3 },
+  );
+});
