@@ -36,6 +36,7 @@ import { restartEveryOrder } from './restart-every-order.ts';
 import { retryElsewhere } from './retry-elsewhere.ts';
 import type { Scenario } from './scenario.ts';
 import { slowFollower } from './slow-follower.ts';
+import { slowLink } from './slow-link.ts';
 import { snapshotCrash } from './snapshot-crash.ts';
 import { suspendedLaptop } from './suspended-laptop.ts';
 import { transferRacesHeartbeat } from './transfer-races-heartbeat.ts';
@@ -88,6 +89,7 @@ export const scenarios: readonly Scenario[] = [
   oldPackets,
   restartEveryOrder,
   slowFollower,
+  slowLink,
   transferRacesHeartbeat,
 ];
 

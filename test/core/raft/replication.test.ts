@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import type { MemberId } from '../../../src/core/lib/ids.ts';
-import { APPEND_ENTRIES_MAX, ENTRY_BYTES_MAX, INFLIGHT_APPENDS_MAX, INFLIGHT_BYTES_MAX, READS_PENDING_MAX, UNCOMMITTED_BYTES_MAX } from '../../../src/core/raft/limits.ts';
+import { APPEND_ENTRIES_MAX, ENTRY_BYTES_MAX, INFLIGHT_APPENDS_MAX, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_MIN, READS_PENDING_MAX, UNCOMMITTED_BYTES_MAX } from '../../../src/core/raft/limits.ts';
 import type { RaftEffect, RaftMessage } from '../../../src/core/raft/types.ts';
 import { Cell, ids, messages, ofType, TIMING } from './support/cell.ts';
 
@@ -51,11 +51,34 @@ test('a follower that does not answer costs a bounded number of Appends, then on
   assert.equal(cell.raft('B').commitIndex, cell.raft('A').lastIndex);
 });
 
-test('and a bounded number of bytes', () => {
+test('and a bounded number of bytes, few until it has answered', () => {
   const cell = led();
   let bytes = 0;
   for (let i = 0; i < 100; i += 1) for (const { entries } of appendsTo(proposeBytes(cell, 1, ENTRY_BYTES_MAX), 'B')) for (const entry of entries) bytes += entry.data.length;
-  assert.ok(bytes >= INFLIGHT_BYTES_MAX - ENTRY_BYTES_MAX && bytes < INFLIGHT_BYTES_MAX + ENTRY_BYTES_MAX, `${bytes}`);
+  assert.ok(bytes >= INFLIGHT_BYTES_MIN && bytes <= INFLIGHT_BYTES_MIN + ENTRY_BYTES_MAX, `${bytes}`);
+});
+
+test('more of them under way while the answers are quick, fewer when they are slow', () => {
+  const cell = led();
+  proposeBytes(cell, 200, ENTRY_BYTES_MAX);
+  const underWay = (): number => cell.raft('A').load.inflightBytes;
+  /** Answers each window after so long. @returns the most bytes under way at once. */
+  const play = (answerMs: number, windows: number): number => {
+    let most = 0;
+    for (let i = 0; i < windows; i += 1) {
+      cell.now += answerMs;
+      for (const id of 'BC') while (cell.deliver(id) > 0) cell.sync(id);
+      cell.sync('A');
+      cell.deliver('A');
+      most = Math.max(most, underWay());
+    }
+    return most;
+  };
+  const quick = play(1, 12);
+  assert.ok(quick > INFLIGHT_BYTES_MAX / 2 && quick <= INFLIGHT_BYTES_MAX + 2 * ENTRY_BYTES_MAX, `${quick}`);
+  proposeBytes(cell, 100, ENTRY_BYTES_MAX);
+  play(TIMING.electionMs / 3, 8);
+  assert.ok(underWay() <= INFLIGHT_BYTES_MIN + 2 * ENTRY_BYTES_MAX, `${underWay()} bytes are under way though each answer takes a third of E`);
 });
 
 test('proposals are refused when too large, when empty, and when too much is uncommitted', () => {
