@@ -42,7 +42,7 @@ type Measured = Pick<RecordedTask, 'runtimeSeconds' | 'cores' | 'memoryBytes'>;
 
 interface Draft extends Measured {
   readonly id: string;
-  /** A second name that parents may be given by (up to 1.4). */
+  /** A second name that parents may be given by, where only one task has it. */
   readonly alias: string | undefined;
   readonly parents: readonly string[];
   readonly children: readonly string[];
@@ -117,7 +117,7 @@ function splitTasks(workflow: JsonMap, execution: JsonMap, fields: JsonFields): 
     const task = fields.map(value, path);
     if (task === undefined) return [];
     const id = fields.text(task, 'id', path) ?? fields.text(task, 'name', path);
-    return draftOf(id, undefined, task, path, measured.get(id ?? '') ?? unknown, fields);
+    return draftOf(id, fields.text(task, 'name', path), task, path, measured.get(id ?? '') ?? unknown, fields);
   });
   const ids = new Set(drafts.map(({ id }) => id));
   for (const [i, value] of measuredList.entries()) {
@@ -128,8 +128,15 @@ function splitTasks(workflow: JsonMap, execution: JsonMap, fields: JsonFields): 
   return drafts;
 }
 
-/** Up to 1.4 (`jobs` up to 1.2). */
+/** Up to 1.4 (`jobs` up to 1.2). Some recordings name tasks by what they do, many alike: then the ids tell them apart. */
 function wholeTasks(workflow: JsonMap, fields: JsonFields): Draft[] {
+  const drafts = namedTasks(workflow, fields);
+  const differ = (names: readonly (string | undefined)[]): boolean => !names.includes(undefined) && new Set(names).size === names.length;
+  if (differ(drafts.map(({ id }) => id)) || !differ(drafts.map(({ alias }) => alias))) return drafts;
+  return drafts.map((draft) => ({ ...draft, id: draft.alias!, alias: draft.id }));
+}
+
+function namedTasks(workflow: JsonMap, fields: JsonFields): Draft[] {
   const key = workflow['tasks'] === undefined && workflow['jobs'] !== undefined ? 'jobs' : 'tasks';
   return listOfTasks(workflow[key], ['workflow', key], fields).flatMap((value, i) => {
     const path = ['workflow', key, i];
@@ -161,6 +168,18 @@ function measuredOf(task: JsonMap, path: JsonPath, fields: JsonFields): Measured
   };
 }
 
+function uniqueAliases(drafts: readonly Draft[]): Map<string, number> {
+  const found = new Map<string, number>();
+  const twice = new Set<string>();
+  for (const [i, { alias }] of drafts.entries()) {
+    if (alias === undefined) continue;
+    if (found.has(alias)) twice.add(alias);
+    found.set(alias, i);
+  }
+  for (const alias of twice) found.delete(alias);
+  return found;
+}
+
 /** Names become positions. An edge counts when either end tells of it. */
 function joinTasks(drafts: readonly Draft[], fields: JsonFields): RecordedTask[] {
   const positions = new Map<string, number>();
@@ -169,7 +188,7 @@ function joinTasks(drafts: readonly Draft[], fields: JsonFields): RecordedTask[]
     if (first !== undefined) fields.add(path, `two tasks are named ${quote(id)}: ${quote(pathText(drafts[first]!.path))} and ${quote(pathText(path))}`, { allowed: 'a name of its own for each task' });
     else positions.set(id, i);
   }
-  for (const [i, { alias }] of drafts.entries()) if (alias !== undefined && !positions.has(alias)) positions.set(alias, i);
+  for (const [alias, i] of uniqueAliases(drafts)) if (!positions.has(alias)) positions.set(alias, i);
   const parents = drafts.map(() => new Set<number>());
   const resolve = (name: string, path: JsonPath, what: string, draft: Draft): number | undefined => {
     const found = positions.get(name);

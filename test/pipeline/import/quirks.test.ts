@@ -5,6 +5,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { isModuleName } from '../../../src/pipeline/check-module.ts';
 import { moduleNames } from '../../../src/pipeline/import/module-names.ts';
+import { failure } from '../helpers.ts';
 import { document, imported, needsOf } from './support.ts';
 
 test('tasks of 0 seconds take 1 ms in plans and do nothing: 0 would mean unknown', async () => {
@@ -80,6 +81,21 @@ test('up to 1.4: parents by name, else by id; `jobs`; cores; kilobytes; run time
     assert.deepEqual(needsOf(spec), { first: [], second: ['first'], third: ['first', 'second'] });
     assert.deepEqual(spec.modules.map(({ durationMs, requires: { cpu, memory } }) => [durationMs, cpu, memory]), [[2000, 2, 14_660_000], [3000, 1, 0], [4000, 1, 7]]);
   }
+});
+
+test('tasks that share a name are told apart by their ids; a parent that could be either is refused', async () => {
+  const tasks = [
+    { name: 'fetch', id: 'ID1', runtime: 1 },
+    { name: 'fetch', id: 'ID2', runtime: 1 },
+    { name: 'join', id: 'ID3', runtime: 1, parents: ['ID1', 'ID2'] },
+    { name: 'end', id: 'ID4', runtime: 1, parents: ['join'] },
+  ];
+  const old = (list: readonly object[]): string => JSON.stringify({ schemaVersion: '1.3', workflow: { tasks: list } });
+  assert.deepEqual(needsOf((await imported(old(tasks))).spec), { ID1: [], ID2: [], ID3: ['ID1', 'ID2'], ID4: ['ID3'] });
+  await failure(() => imported(old([...tasks, { name: 'x', id: 'ID5', parents: ['fetch'] }])), 'PIPELINE_INVALID');
+  // From 1.5 on names need not differ at all; one that does is understood as a parent.
+  const split = { specification: { tasks: tasks.map(({ runtime: _runtime, ...task }) => task) }, execution: { tasks: tasks.map(({ id, runtime }) => ({ id, runtimeInSeconds: runtime })) } };
+  assert.deepEqual(needsOf((await imported(JSON.stringify({ schemaVersion: '1.5', workflow: split }))).spec), { ID1: [], ID2: [], ID3: ['ID1', 'ID2'], ID4: ['ID3'] });
 });
 
 test('1.6: what it has more is not looked at; no version at all', async () => {
