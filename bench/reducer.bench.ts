@@ -53,6 +53,7 @@ class Bench {
 
   plan(): ReturnType<Planner['plan']> {
     const before = performance.now();
+    while (this.planner.busy) this.planner.advance();
     const sessions = [...this.state.sessions.keys()].map((session) => ({ session, slots: SLOTS, load: 0 }));
     const items = this.planner.plan(this.state, 1, sessions, 4_096);
     this.planner.proposed(items);
