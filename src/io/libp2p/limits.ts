@@ -59,6 +59,8 @@ export const REFUSED_BACKOFF_MS = 60_000;
 export const DIAL_COURTESY_MS = 100;
 /** Peers that were only seen (mDNS, inbound), never learned, are dropped after failing for so long. */
 export const SEEN_FORGET_MS = 10 * 60_000;
+/** Processes of one peer whose return shows that two of them have one key. */
+export const BOOTS_REMEMBERED_MAX = 8;
 /** Round trip that confirms a live connection. */
 export const CONFIRM_TIMEOUT_MS = 200;
 /** Whole of `redial`, confirmation not counted. */

@@ -13,7 +13,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Channel, TransportEvents } from '../../ports/transport.ts';
 import { decodeHello, encodeHello, refusal, type Hello } from './hello.ts';
 import { readChannel } from './in-channel.ts';
-import { DIAL_TIMEOUT_MS } from './limits.ts';
+import { BOOTS_REMEMBERED_MAX, DIAL_TIMEOUT_MS, KNOWN_PEERS_MAX } from './limits.ts';
 import { Link } from './link.ts';
 import type { Notes } from './notes.ts';
 import { sparingWindowUpdates } from './tuning.ts';
@@ -41,6 +41,8 @@ export class PeerTable {
   readonly #hello: Uint8Array;
   readonly #peers = new Map<NodeId, Peer>();
   readonly #links = new Map<string, Link>();
+  /** Boot ids that another one took the place of. */
+  readonly #past = new Map<NodeId, readonly string[]>();
   readonly #greetings = new Set<(link: Link, bootId: string) => void>();
   #order = 0;
 
@@ -162,6 +164,7 @@ export class PeerTable {
         this.#drop(link, 'a newer process of this peer is connected');
         return false;
       }
+      this.#replaced(present, link, hello.bootId);
       this.abortOlder(link.peer, link.order, 'a newer process of this peer is connected');
     } else if (present !== undefined && link.connection.direction === 'inbound' && link.openedAt - present.openedAt > DIAL_TIMEOUT_MS) {
       this.abortOlder(link.peer, link.order, 'the peer connected anew: for it this connection is gone');
@@ -170,6 +173,19 @@ export class PeerTable {
     this.#promote(link.peer, this.#peers.get(link.peer) ?? peer);
     for (const listener of this.#greetings) listener(link, hello.bootId);
     return true;
+  }
+
+  /** A process that was replaced and is back was never gone: two of them have one key. */
+  #replaced(before: Link & { hello: Hello }, now: Link, bootId: string): void {
+    const past = this.#past.get(before.peer) ?? [];
+    if (past.includes(bootId)) {
+      const [here, there] = [now, before].map((link) => link.connection.remoteAddr.toString());
+      const message = `two processes are node ${now.peer}, at ${here} and ${there}: a data directory was copied with its node.key. Stop one of them and remove its node.key and log before it starts again`;
+      this.#init.notes.warn('node-twice', now.peer, message, { peer: now.peer });
+    }
+    this.#past.delete(before.peer);
+    this.#past.set(before.peer, [...past.filter((id) => id !== before.hello.bootId), before.hello.bootId].slice(-BOOTS_REMEMBERED_MAX));
+    for (const oldest of this.#past.keys()) if (this.#past.size > KNOWN_PEERS_MAX) this.#past.delete(oldest);
   }
 
   /** Chooses the link that carries our messages, if there is none. */

@@ -1,6 +1,7 @@
 /** Who gets in, and what people are told when somebody does not. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { generateKeyPair } from '@libp2p/crypto/keys';
 import { noise } from '@libp2p/noise';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
@@ -48,6 +49,25 @@ test('another cluster name: refused, both sides say why, and no storm of dials f
   await until(() => told(0) && told(1), 'both sides say why');
   assert.deepEqual(ups, []);
   assert.deepEqual([a.peers(), b.peers()], [[], []]);
+});
+
+test('two processes with one node key: whoever sees both says so, and where they are', async (t) => {
+  const notes: Note[] = [];
+  const privateKey = await generateKeyPair('Ed25519');
+  const sees = await makeTransport({}, notes);
+  const twins = await Promise.all([1, 2].map(() => makeTransport({ privateKey })));
+  t.after(() => stopAll([sees, ...twins]));
+  const boots = new Set<string>();
+  sees.start({ ...silence, peerUp: (_peer, bootId) => boots.add(bootId) });
+  for (const twin of twins) {
+    twin.start(silence);
+    twin.learn(sees.self, sees.addresses());
+  }
+  const told = (): Note[] => notes.filter((note) => note.event === 'node-twice');
+  await until(() => told().length > 0, 'it is told');
+  assert.equal(boots.size, 2);
+  assert.equal(told()[0]!.level, 'warn');
+  assert.match(told()[0]!.message, new RegExp(`two processes are node ${twins[0]!.self}.*node\\.key`));
 });
 
 /** A libp2p node with the right key that is no Skein node. */
