@@ -13,6 +13,9 @@
  * lan.end();
  * ```
  */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ownPrefix, removeAbandoned, removeOwn } from './owner.ts';
 import { attempt, run } from './shell.ts';
 
@@ -178,9 +181,11 @@ export class Lan {
     }
   }
 
-  /** Mounts an empty tmpfs of this size; it goes with the LAN. */
-  smallDisk(path: string, sizeBytes: number): void {
-    run('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes},mode=0700`, this.name, path]);
+  /** A disk of this size, empty; it goes with the LAN. @returns its folder. */
+  smallDisk(sizeBytes: number): string {
+    const folder = mkdtempSync(join(tmpdir(), `${this.name}-disk-`));
+    run('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes},mode=0700`, this.name, folder]);
+    return folder;
   }
 
   /** Ends what still runs on the hosts and removes all that was made. */

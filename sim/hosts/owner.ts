@@ -2,7 +2,7 @@
  * Whose namespaces and mounts these are. Names carry the process that made them, so that runs beside each other do not
  * meet, and the next run can remove what a killed one has left behind, and nothing else.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { attempt } from './shell.ts';
 
 const PREFIX = 'skein-lan';
@@ -54,13 +54,13 @@ function endProcesses(namespace: string): void {
   }
 }
 
-/** Ends the processes in these namespaces and removes these and the mounts of that name. With a namespace all that is in it goes: interfaces, rules. */
+/** Ends the processes in these namespaces, removes these and the mounts of that name with their folders. With a namespace all that is in it goes: interfaces, rules. */
 function remove(isMeant: (name: string) => boolean): string[] {
   const meant = namespaces().filter(isMeant);
   for (const name of meant) endProcesses(name);
   for (const name of meant) attempt('ip', ['netns', 'delete', name]);
   const mounted = mounts().filter(({ name }) => isMeant(name));
-  for (const { path } of mounted) attempt('umount', ['-l', path]);
+  for (const { path } of mounted) if (attempt('umount', ['-l', path]).code === 0) rmSync(path, { recursive: true, force: true });
   return [...meant, ...mounted.map(({ path }) => path)];
 }
 

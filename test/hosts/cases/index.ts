@@ -1,6 +1,7 @@
 /** All cases, in the order in which they are played. */
 import type { HostCase } from '../support/world.ts';
 import { effectCases } from './effects.ts';
+import { machineCases } from './machines.ts';
 import { networkCases } from './network.ts';
 
-export const cases: readonly HostCase[] = [...networkCases, ...effectCases];
+export const cases: readonly HostCase[] = [...networkCases, ...effectCases, ...machineCases];

@@ -80,15 +80,17 @@ export class World {
 /** Makes the world, plays the case, removes everything. @param stay called before the end, also after a failure. */
 export async function play(given: HostCase, stay?: (world: World) => Promise<void>): Promise<void> {
   const world = new World(given);
+  const failures: unknown[] = [];
+  const failed = (error: unknown): void => void failures.push(error);
   try {
     const size = given.size ?? given.hosts ?? 5;
     if (size > 0) await world.cluster.start(size);
     await given.body(world);
   } catch (error) {
     process.stderr.write(`${given.name}:\n${world.cluster.story()}\n`);
-    throw error;
-  } finally {
-    await stay?.(world);
-    await world.end();
+    failed(error);
   }
+  await stay?.(world);
+  await world.end().catch(failed);
+  if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, failures.map(String).join('\n'));
 }
