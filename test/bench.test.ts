@@ -1,0 +1,26 @@
+/** Goal: benches that need no cluster work, tiny; and planned makespans over three nodes keep to the published schedule. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { planAll, workloads } from '../bench/makespan.bench.ts';
+import { describePlan, measurePlan } from '../bench/plan.bench.ts';
+
+test('bench plan: every shape is planned, in more slices where there is more to look at', async () => {
+  const figures = await measurePlan([300, 12_000], 1);
+  assert.equal(figures.length, 8);
+  for (const { modules, slices, needs, shape } of figures) {
+    if (modules === 300) assert.equal(slices, 1, shape);
+    else assert.ok(slices >= 3 && slices <= 12, `${shape}: ${slices} slices for ${modules} modules, ${needs} needs`);
+  }
+  assert.match(describePlan(figures), /^plan of 300 modules, flat \(0 needs\)$[^]*^ {2}memory: -?\d+ bytes a module in the planner, -?\d+ in the state$/m);
+});
+
+test('bench makespan, planned: 4 and 16 slots over three nodes', (t) => {
+  const rows = planAll(workloads());
+  if (rows.length === 0) return t.skip('the recorded workflows are not at hand');
+  assert.ok(rows.length >= 34);
+  for (const { graph, slots, plannedOverLb, plannedOverHlfet } of rows) {
+    assert.ok(plannedOverLb >= 1 - 1e-3 && plannedOverHlfet <= 1.1, `${graph} on ${slots}`);
+  }
+  const mean = rows.reduce((sum, { plannedOverHlfet }) => sum + plannedOverHlfet, 0) / rows.length;
+  assert.ok(mean <= 1.02, `${mean}`);
+});
