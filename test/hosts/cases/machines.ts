@@ -95,6 +95,7 @@ function sayWhy(node: TestNode): void {
 
 const wiped: HostCase = {
   name: 'wiped',
+  long: true,
   what: 'a voter loses its log and keeps its key, another loses all: both return as new members, nothing is lost',
   async body(world) {
     const { cluster } = world;
@@ -122,6 +123,7 @@ function copy(from: string, to: string, names: readonly string[]): void {
 
 const copiedLog: HostCase = {
   name: 'copied-log',
+  long: true,
   what: 'the data directory of a voter is copied to another host, without its key: the copy is refused by name and joins as a new member',
   hosts: 4,
   size: 3,

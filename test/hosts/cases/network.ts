@@ -13,6 +13,7 @@ const QUIET_MS = 5000;
 
 const discovery: HostCase = {
   name: 'discovery',
+  long: true,
   what: 'five hosts, nobody told of anybody: one cell with five voters, found by mDNS',
   async body({ cluster }) {
     const statuses = await Promise.all(cluster.alive.map((node) => node.status()));
