@@ -85,7 +85,7 @@ export const secondLines: readonly { readonly mutant: string; readonly why: stri
   },
   {
     mutant: 'removed-accepted',
-    why: 'A removed member either holds the configuration that says so and never campaigns (rule 9), or its log is behind that of every voter and PreVote (rule 1) lets it change no term. Nobody counts its answers, since leaders ask members only.',
+    why: 'A removed member either holds the configuration that says so and never campaigns (rule 9), or its log is behind that of every voter and PreVote (rule 1) lets it change no term. Nobody counts its answers, since leaders ask members only. One of a higher term that comes late deposes a leader once: the scenario demoted-node shows it.',
   },
   {
     mutant: 'reply-before-sync-snapshot',

@@ -2,6 +2,7 @@
  * One follower after the other is cut off for good while clients write, so that no two logs are of the same length when the power
  * fails. The three longest hold everything that was committed on a majority of each time; the shortest come back first.
  */
+import { modulesOf } from '../stage.ts';
 import type { Scenario } from './scenario.ts';
 
 export const lopsidedLogs: Scenario = {
@@ -18,6 +19,7 @@ export const lopsidedLogs: Scenario = {
       scene.run(1500);
     }
     scene.cut(c, a, b);
+    scene.submit(modulesOf(2, { kind: 'ok', durationMs: 10 }), undefined, a);
     scene.run(600);
     const lengths = [a, c, d, e].map((node) => scene.replica(node).raft.lastIndex);
     scene.demand('S2', lengths.every((length, at) => at === 0 || length < lengths[at - 1]!), `the story needs logs of different lengths, and they are ${lengths.join(' ')}`);

@@ -42,5 +42,5 @@ test('mistakes', () => {
 });
 
 test('the help names every option that is taken', () => {
-  for (const name of ['--seed', '--seeds', '--sweep-minutes', '--nodes', '--minutes', '--no-faults', '--mutant', '--keep-going', '--verbose', '--pipeline', '--param', '--duration', '--at', '--script', '--slots', '--limit', '--trace', '--html', '--lines', '--help']) assert.ok(USAGE.includes(name), name);
+  for (const name of ['--seed', '--seeds', '--sweep-minutes', '--nodes', '--minutes', '--no-faults', '--mutant', '--keep-going', '--verbose', '--scenario', '--list', '--pipeline', '--param', '--duration', '--at', '--script', '--slots', '--limit', '--trace', '--html', '--lines', '--help']) assert.ok(USAGE.includes(name), name);
 });

@@ -3,10 +3,13 @@
  * demands in vain.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import test from 'node:test';
 import { parseArguments } from '../../sim/arguments.ts';
 import { mutants } from '../../sim/mutants/list.ts';
+import { runScenario } from '../../sim/scenarios/command.ts';
 import { notYet, scenarioNamed, scenarios } from '../../sim/scenarios/list.ts';
 import { playScenario } from '../../sim/scenarios/play.ts';
 import { scenarioTable, withScenarioTable } from '../../sim/scenarios/table.ts';
@@ -50,6 +53,21 @@ test('each has a file of its name, each file is in the list, and each can fail',
     if ('argument' in proof) assert.ok(proof.argument.length > 40, name);
     else assert.deepEqual(proof.mutants.filter((mutant) => !known.has(mutant)), [], name);
   }
+});
+
+test('the command: exit codes, the story of a failure, a page', (t) => {
+  const told: string[] = [];
+  const run = (name: string, ...more: string[]): number => runScenario(parseArguments(['--scenario', name, ...more]), scenarioNamed(name), (text) => void told.push(text));
+  assert.equal(run('many-jobs', '--mutant', 'claim-before-needs', '--lines', '3'), 12);
+  assert.ok(told.some((line) => line.startsWith('✗ violation of S19')) && told.at(-1) === 'replay    npm run sim -- --scenario many-jobs --seed 1 --mutant claim-before-needs --trace', told.join('\n'));
+  const folder = mkdtempSync(path.join(tmpdir(), 'scenario-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const page = path.join(folder, 'page.html');
+  assert.equal(run('hub-chained', '--mutant', 'no-prevote', '--seeds', '1..2', '--html', page), 11);
+  assert.ok(readFileSync(page, 'utf8').includes('hub-chained, seed 1'));
+  told.length = 0;
+  assert.equal(run('many-jobs', '--seed', '4', '--trace'), 0);
+  assert.ok(told.some((line) => line.includes('many-jobs: seven workers')) && told.at(-1)?.startsWith('many-jobs seed 4: ends well, virtual'), told.slice(-3).join('\n'));
 });
 
 test('a name that is mistyped, and one that is not there yet', () => {
