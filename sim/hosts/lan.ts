@@ -168,7 +168,7 @@ export class Lan {
 
   /** A second interface with an address of its own choice, e.g. that of a container bridge, which every machine has alike. */
   addInterface(host: LanHost, name: string, address: string): void {
-    this.#ip(host.namespace, [`link add ${name} type dummy`, `addr add ${address} dev ${name}`, `link set ${name} up`]);
+    this.#ip(host.namespace, [`link add ${name} type veth peer name ${name}-end`, `addr add ${address} dev ${name}`, `link set ${name} up`, `link set ${name}-end up`]);
   }
 
   /** Ends all cuts and resets, plugs all cables in. */

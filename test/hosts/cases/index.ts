@@ -3,5 +3,6 @@ import type { HostCase } from '../support/world.ts';
 import { effectCases } from './effects.ts';
 import { machineCases } from './machines.ts';
 import { networkCases } from './network.ts';
+import { placeCases } from './places.ts';
 
-export const cases: readonly HostCase[] = [...networkCases, ...effectCases, ...machineCases];
+export const cases: readonly HostCase[] = [...networkCases, ...effectCases, ...placeCases, ...machineCases];
