@@ -60,6 +60,7 @@ function fill(folder: string): string {
 
 const diskFull: HostCase = {
   name: 'disk-full',
+  long: true,
   what: 'the disk of a node is full: it ends and says why, also when started again; the others go on; with room again it is back',
   size: 0,
   hosts: 3,

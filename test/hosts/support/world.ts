@@ -1,4 +1,5 @@
 /** Five (or so) machines on a LAN of their own, each with one node that was started without any address. */
+import { rmSync } from 'node:fs';
 import { makeLan, type Lan, type LanHost } from '../../../sim/hosts/lan.ts';
 import { Cluster, type ClusterOptions } from '../../e2e/support/cluster.ts';
 import type { TestNode } from '../../e2e/support/test-node.ts';
@@ -25,8 +26,12 @@ export class World {
   readonly cluster: Cluster;
   readonly #homes = new Map<string, LanHost>();
 
+  readonly #remove = (): void => rmSync(this.cluster.root, { recursive: true, force: true, maxRetries: 5 });
+
   constructor({ hosts = 5, profile = 'default', slots = 2 }: HostCase) {
     this.lan = makeLan(hosts);
+    // After a Ctrl-C; the LAN, whose listener is older, has ended all processes by then.
+    process.once('exit', this.#remove);
     this.cluster = new Cluster({ profile, slots, place: (name) => ({ prefix: this.home(name).prefix, args: [] }) });
   }
 
@@ -73,6 +78,7 @@ export class World {
       await this.cluster.end();
     } finally {
       this.lan.end();
+      process.off('exit', this.#remove);
     }
   }
 }
