@@ -18,6 +18,8 @@ const WAYS: readonly Broken[] = ['dead', 'paused', 'asleep', 'slow', 'cut', 'dea
 /** Of each turn of a node that is slow for ever: most of its time, but it keeps up. One that does not keep up is as good as paused. */
 const SLOW_TURN_MS = 8;
 
+const SUPERVISOR_MS = 100;
+
 export interface Core {
   readonly cell: CellId;
   readonly nodes: readonly SimNode[];
@@ -44,6 +46,10 @@ export function healCore(cluster: Cluster, random: Prng): Core {
   cluster.line('world', `healthy core: ${nodes.map(({ name }) => name).join(' ')}; ${[...broken].map(([{ name }, how]) => `${name} ${how}`).join(', ')}`);
   cluster.network.healAll();
   for (const [node, how] of broken) breakForEver(cluster, node, how);
+  // An operation that began before may fail yet, and end its node: its supervisor starts it again.
+  cluster.onFatal = (node) => {
+    if (nodes.includes(node)) cluster.kernel.after(SUPERVISOR_MS, undefined, () => node.state === 'down' && cluster.bootNode(node));
+  };
   for (const node of nodes) {
     node.diskFault = undefined;
     if (node.leaving) cluster.crashNode(node, 'process');

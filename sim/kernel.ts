@@ -15,6 +15,8 @@ export { WALL_EPOCH_MS } from './machine-clock.ts';
 
 /** More than this many deferred calls after one event means that they feed each other for ever. */
 export const DEFERRED_PER_EVENT_MAX = 100_000;
+/** So many events without any time between them: somebody goes round in circles. */
+const EVENTS_PER_INSTANT_MAX = 100_000;
 
 /**
  * No timer is shorter, unless it is 0. Clocks that run at another rate are rounded, so a timer may fire when its clock
@@ -52,6 +54,7 @@ export class Kernel {
   #now = 0;
   #sequence = 0;
   #turn = 0;
+  #sameInstant = 0;
   #stopped = false;
   readonly #heap = new Heap<KernelEvent>(before);
   #deferred: { owner: Process | undefined; callback: () => void }[] = [];
@@ -131,7 +134,13 @@ export class Kernel {
       this.release(event, owner?.sleptMs ?? 0);
       return;
     }
+    this.#sameInstant = event.time === this.#now ? this.#sameInstant + 1 : 0;
     this.#now = event.time;
+    if (this.#sameInstant > EVENTS_PER_INSTANT_MAX) {
+      this.#call(owner, () => {
+        throw new Error(`more than ${EVENTS_PER_INSTANT_MAX} events at one instant`);
+      });
+    }
     if (owner?.busy === true) {
       owner.queue(event);
       return;

@@ -58,7 +58,8 @@ export class AckGate {
     }
     const first = this.#queue[0];
     if (first === undefined) return;
-    if (now - first.since >= this.#waitMaxMs) this.#dropLate(first.index);
+    // By the same sum as the timer: a difference may round to less, and the timer would find it not due yet, at once and again.
+    if (now >= this.dueAt) this.#dropLate(first.index);
     const upTo = this.#awaited() ?? Infinity;
     let count = 0;
     while (count < this.#queue.length && this.#queue[count]!.index <= upTo) count += 1;

@@ -104,7 +104,8 @@ export class LeaderSessions {
     return this.#sessions.values();
   }
 
-  get size(): number {
-    return this.#sessions.size;
+  /** Keepalives come slower in a big cell, so sessions live longer (PROTOCOL §4). */
+  ttlMs(baseMs: number): number {
+    return Math.max(baseMs, 5 * (this.#sessions.size / 250) * 1000);
   }
 }

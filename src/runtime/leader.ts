@@ -270,11 +270,15 @@ export class Leader {
     const claims = this.#planner.plan(this.#state, now, this.plannable(), CLAIMS_PER_ENTRY);
     this.#wakeAt = this.#planner.nextWakeAt(now);
     this.#maybeSlice();
-    if (claims.length === 0) return;
     this.#planner.proposed(claims);
+    this.#proposeClaims(claims, now);
+    if (claims.length === CLAIMS_PER_ENTRY) this.#planSoon();
+  }
+
+  #proposeClaims(claims: readonly ClaimItem[], now: number): void {
+    if (claims.length === 0) return;
     if (this.#context.mutant('assign-before-commit')) this.#assign(claims, claims.map((_, position) => fenceOf(this.#replica.nextIndex, position)));
     this.#replica.propose({ type: 'claimBatch', now, claims }, (answer) => this.#claimed(claims, answer));
-    if (claims.length === CLAIMS_PER_ENTRY) this.#planSoon();
   }
 
   /** A large graph is looked at a slice each turn, so that heartbeats and results pass between two of them. */
@@ -334,9 +338,8 @@ export class Leader {
     if (runs.length > 0) this.#replica.propose({ type: 'retire', now: stamp, runs: runs.slice(0, RETIRED_PER_ENTRY) });
   }
 
-  /** Keepalives come slower in a big cell, so sessions live longer (PROTOCOL §4). */
   #ttl(baseMs: number): number {
-    const ttlMs = Math.max(baseMs, 5 * (this.sessions.size / 250) * 1000);
+    const ttlMs = this.sessions.ttlMs(baseMs);
     return this.#context.mutant('session-expires-early') ? ttlMs / 2 : ttlMs;
   }
 
@@ -368,8 +371,7 @@ export class Leader {
 
   peerUp(node: NodeId): void {
     const session = this.sessions.ofNode(node);
-    if (session === undefined || session.released) return;
-    session.downSince = undefined;
+    if (session?.released === false) session.downSince = undefined;
   }
 
   /** The session of a node that leaves ends by its own wish. */
@@ -382,10 +384,14 @@ export class Leader {
 
   /** Proposes a client's command. `undefined`: not led here any more, outcome unknown. */
   command(commands: readonly Command[], done: (reply: Reply | undefined) => void): void {
+    const [only] = commands;
+    const index = this.#replica.nextIndex;
     for (const [position, command] of commands.entries()) {
       if (position < commands.length - 1) this.#replica.propose(command);
       else this.#replica.propose(command, (answer) => done(answer?.reply));
     }
+    if (commands.length > 1 || only?.type !== 'submit' || !this.#replica.mayPlan()) return;
+    this.#proposeClaims(this.#planner.planFirst(this.#state, only, index, this.plannable(), CLAIMS_PER_ENTRY), only.now);
   }
 
   stamp(): number {

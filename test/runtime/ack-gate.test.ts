@@ -56,6 +56,17 @@ test('a standby that is later than E is not waited for again until it has caught
   assert.deepEqual(released, [11, 12]);
 });
 
+test('at the very moment that it names, it is over, however the times round', () => {
+  let now = 0.1;
+  for (let i = 0; i < 1000; i += 1) {
+    now += 33.661196589994;
+    const { gate, released, commit } = inSync();
+    commit(11, now);
+    gate.check(gate.dueAt);
+    assert.deepEqual(released, [11], `${now}`);
+  }
+});
+
 test('a standby that never had everything is not waited for', () => {
   const fixture = new Fixture();
   fixture.match.set(b, 3);

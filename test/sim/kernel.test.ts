@@ -178,3 +178,17 @@ test('a slow process that is paused goes on with what waited; one that died does
     assert.deepEqual(seen, dies ? [1] : [1, 100, 110]);
   }
 });
+
+test('whoever goes round in circles at one instant of time is a crash, not an endless simulation', () => {
+  const kernel = new Kernel();
+  const errors: string[] = [];
+  kernel.onCrash = (_, error) => {
+    errors.push(error.message);
+    kernel.stop();
+  };
+  const process = new Process(kernel, 'a');
+  const again = (): void => void process.setTimer(0, again);
+  again();
+  assert.equal(kernel.run(1), false);
+  assert.match(errors[0] ?? '', /events at one instant/);
+});

@@ -6,12 +6,13 @@
  */
 import type { ModuleRecord } from '../cell/state.ts';
 import type { SessionId } from '../lib/ids.ts';
-import type { Reservation } from './placement.ts';
+import { Reservations } from './reservations.ts';
 
 export class Foresight {
   /** Modules whose execution has ended, as a result says that is not committed yet; the value: did it succeed? */
   private readonly ended = new Map<ModuleRecord, { readonly session: SessionId; readonly ok: boolean }>();
-  private readonly freedBySession = new Map<SessionId, Reservation>();
+  /** What their nodes will have free in addition. */
+  readonly freed = new Reservations();
   /** Needs of a waiting module that will be met. */
   private readonly met = new Map<ModuleRecord, number>();
 
@@ -21,7 +22,7 @@ export class Foresight {
 
   clear(): void {
     this.ended.clear();
-    this.freedBySession.clear();
+    this.freed.clear();
     this.met.clear();
   }
 
@@ -30,7 +31,7 @@ export class Foresight {
     if (this.ended.has(module)) return [];
     const { session } = module;
     this.ended.set(module, { session, ok });
-    this.free(session, module, 1);
+    this.freed.add(session, module.requirement);
     if (!ok) return [];
     const children = childrenOf(module);
     for (const child of children) this.met.set(child, (this.met.get(child) ?? 0) + 1);
@@ -42,7 +43,7 @@ export class Foresight {
     const ending = this.ended.get(module);
     if (ending === undefined) return;
     this.ended.delete(module);
-    this.free(ending.session, module, -1);
+    this.freed.remove(ending.session, module.requirement);
     if (!ending.ok) return;
     for (const child of childrenOf(module)) {
       const left = (this.met.get(child) ?? 0) - 1;
@@ -54,19 +55,6 @@ export class Foresight {
   /** Not ready in the state, but as soon as the results in sight are applied. */
   isReady(module: ModuleRecord): boolean {
     return module.phase === 'waiting' && module.waitingOn > 0 && module.waitingOn === this.met.get(module);
-  }
-
-  /** What the node of this session will have free in addition. */
-  freed(session: SessionId): Reservation | undefined {
-    return this.freedBySession.get(session);
-  }
-
-  private free(session: SessionId, { requirement }: ModuleRecord, sign: 1 | -1): void {
-    const freed = this.freedBySession.get(session) ?? { milliCpu: 0, memory: 0 };
-    freed.milliCpu += sign * requirement.milliCpu;
-    freed.memory += sign * requirement.memory;
-    if (freed.milliCpu === 0 && freed.memory === 0) this.freedBySession.delete(session);
-    else this.freedBySession.set(session, freed);
   }
 }
 

@@ -4,6 +4,7 @@ import { MILLI, totalMilliCpu, type Requirement } from '../cell/matching.ts';
 import type { CellState, SessionRecord } from '../cell/state.ts';
 import { Heap } from '../lib/heap.ts';
 import type { SessionId } from '../lib/ids.ts';
+import type { Reservation } from './reservations.ts';
 
 /** A session that may be given work now, as the leader last heard of it. */
 export interface PlannableSession {
@@ -12,11 +13,6 @@ export interface PlannableSession {
   readonly slots: number;
   /** 1-minute load average divided by cores, as gossiped. */
   readonly load: number;
-}
-
-export interface Reservation {
-  milliCpu: number;
-  memory: number;
 }
 
 /** Room on one node during one call of the planner. Room only shrinks. */

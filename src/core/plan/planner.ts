@@ -5,39 +5,29 @@
  */
 import { cellMutant } from '../cell/mutants.ts';
 import { isRunFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
-import type { CellEvent, ClaimItem, ResultItem } from '../cell/types.ts';
+import type { CellEvent, ClaimItem, Command, ResultItem } from '../cell/types.ts';
 import { assert } from '../lib/assert.ts';
 import { Heap } from '../lib/heap.ts';
-import type { RunNumber, SessionId } from '../lib/ids.ts';
+import type { RunNumber } from '../lib/ids.ts';
 import { expectedDurationsOf, remainingInSlices } from './durations.ts';
+import { FirstClaims, foreseenRun } from './first-claims.ts';
 import { Foresight } from './foresight.ts';
-import { Choices, roomOf, type PlannableSession, type Reservation, type Room } from './placement.ts';
+import { Choices, roomOf, type PlannableSession, type Room } from './placement.ts';
+import { Reservations } from './reservations.ts';
 import { Slice, STEPS_PER_SLICE } from './slice.ts';
+import { before, newRetries, type Buckets, type Front, type Task } from './tasks.ts';
 
 export type { PlannableSession } from './placement.ts';
-
-/** A ready module in the queue. An entry whose module is not ready any more is dropped when it comes to the top. */
-interface Task {
-  readonly module: ModuleRecord;
-  readonly run: RunNumber;
-  readonly index: number;
-  readonly remainingMs: number;
-}
-
-/** Longest remaining path first, then the older run, then file order. */
-function before(a: Task, b: Task): boolean {
-  if (a.remainingMs !== b.remainingMs) return a.remainingMs > b.remainingMs;
-  return a.run === b.run ? a.index < b.index : a.run < b.run;
-}
-
-interface Retry {
-  readonly at: number;
-  readonly task: Task;
-}
 
 interface Proposal {
   readonly task: Task;
   readonly item: ClaimItem;
+}
+
+/** What the state does not know of yet. */
+interface Unapplied {
+  readonly reserved: Reservations;
+  readonly foresight: Foresight;
 }
 
 /** Marks of a module: in no queue, in a bucket or waiting for its retry, in a plan or a proposal. */
@@ -53,9 +43,6 @@ interface PlannedRun {
   /** Buckets of a large run alone, so that they can be filled in slices and thrown away at once; small runs share theirs. */
   readonly own: Buckets | undefined;
 }
-
-/** Ready modules by requirement key: those that no node can take do not stand in the way of others. */
-type Buckets = Map<string, Heap<Task>>;
 
 type Arrivals = Map<RunNumber, Generator<undefined, void>>;
 
@@ -76,12 +63,17 @@ export class Planner {
   /** Returned by `plan` and not yet confirmed by `proposed`. */
   private planned = new Map<ClaimItem, Proposal>();
   private readonly proposals = new Map<ModuleRecord, Proposal>();
-  private readonly reserved = new Map<SessionId, Reservation>();
-  private readonly foresight = new Foresight();
+  /** By claims that were planned and are not applied yet. */
+  private readonly reserved: Reservations;
+  private readonly foresight: Foresight;
+  private readonly first: FirstClaims;
 
-  /** @param stepsPerSlice how much `advance` does at once; tests take less. */
-  constructor(stepsPerSlice = STEPS_PER_SLICE) {
+  /** @param stepsPerSlice how much `advance` does at once; tests take less. @param shared another planner's. */
+  constructor(stepsPerSlice = STEPS_PER_SLICE, shared: Unapplied = { reserved: new Reservations(), foresight: new Foresight() }) {
     this.stepsPerSlice = stepsPerSlice;
+    this.reserved = shared.reserved;
+    this.foresight = shared.foresight;
+    this.first = new FirstClaims(this.reserved);
   }
 
   /** Forgets everything: on step-down. */
@@ -96,6 +88,7 @@ export class Planner {
     this.proposals.clear();
     this.reserved.clear();
     this.foresight.clear();
+    this.first.clear();
   }
 
   /** Starts over from the state, as a new leader does. The runs are looked at by `advance`, in slices. */
@@ -152,6 +145,22 @@ export class Planner {
     }
   }
 
+  /**
+   * The first claims of a run whose Submit is on its way into the log, to be proposed right behind it. None while others
+   * wait: what is ready already has its turn first.
+   * @param number that the run will have. @returns as `plan`; of these `settled` is to be told, too.
+   */
+  planFirst(state: CellState, submit: Extract<Command, { type: 'submit' }>, number: RunNumber, sessions: readonly PlannableSession[], max: number): ClaimItem[] {
+    const othersWait = this.busy || this.large.size > 0 || [...this.buckets.values()].some((bucket) => bucket.size > 0);
+    const run = othersWait ? undefined : foreseenRun(state, submit, number);
+    if (run === undefined) return [];
+    const scratch = new Planner(Infinity, { reserved: this.reserved, foresight: this.foresight });
+    scratch.expect(state, run);
+    const items = scratch.plan(state, submit.now, sessions, max);
+    this.first.add(run, items);
+    return items;
+  }
+
   /** Results that were foreseen and not heard of since. */
   get foreseenCount(): number {
     return this.foresight.size;
@@ -170,7 +179,7 @@ export class Planner {
     this.wake(state, now);
     const rooms: Room[] = [];
     for (const session of sessions) {
-      const room = roomOf(state, session, this.reserved.get(session.session), this.foresight.freed(session.session));
+      const room = roomOf(state, session, this.reserved.of(session.session), this.foresight.freed.of(session.session));
       if (room !== undefined && room.milliCpu >= 0) rooms.push(room);
     }
     const items: ClaimItem[] = [];
@@ -212,6 +221,7 @@ export class Planner {
    */
   settled(state: CellState, items: readonly ClaimItem[]): void {
     for (const item of items) {
+      this.first.end(item.run, (other) => other === item);
       const module = moduleAt(state, item.run, item.module);
       const proposal = module === undefined ? undefined : this.proposals.get(module);
       if (proposal?.item === item) {
@@ -288,6 +298,7 @@ export class Planner {
     if (!cellMutant(state, 'foresight-kept')) this.foresight.drop(module);
     if (event.phase !== 'ready' && event.phase !== 'claimed') return;
     if (event.phase === 'ready') return this.enqueue(state, module);
+    this.first.end(event.run, (item) => item.module === event.module);
     const proposal = this.proposals.get(module);
     if (proposal === undefined) return;
     this.proposals.delete(module);
@@ -365,10 +376,7 @@ export class Planner {
     run.marks[task.index] = PROPOSED;
     run.queued--;
     const session = room.record.id;
-    const reservation = this.reserved.get(session) ?? { milliCpu: 0, memory: 0 };
-    reservation.milliCpu += task.module.requirement.milliCpu;
-    reservation.memory += task.module.requirement.memory;
-    this.reserved.set(session, reservation);
+    this.reserved.add(session, task.module.requirement);
     const item: ClaimItem = { run: task.run, module: task.index, session };
     this.planned.set(item, { task, item });
     return item;
@@ -376,25 +384,10 @@ export class Planner {
 
   /** Ends a proposal: its reservation goes, and if the module is ready it queues again. */
   private takeBack(state: CellState, { task, item }: Proposal): void {
-    const { milliCpu, memory } = task.module.requirement;
-    const reservation = this.reserved.get(item.session);
-    assert(reservation !== undefined && reservation.milliCpu >= milliCpu, 'a proposal has its reservation');
-    reservation.milliCpu -= milliCpu;
-    reservation.memory -= memory;
-    if (reservation.milliCpu === 0 && reservation.memory === 0) this.reserved.delete(item.session);
+    this.reserved.remove(item.session, task.module.requirement);
     const run = this.runs.get(task.run);
     if (run === undefined) return;
     run.marks[task.index] = IDLE;
     this.enqueue(state, task.module);
   }
-}
-
-interface Front {
-  readonly bucket: Heap<Task>;
-  task: Task;
-  choices: Choices | undefined;
-}
-
-function newRetries(): Heap<Retry> {
-  return new Heap<Retry>((a, b) => (a.at === b.at ? before(a.task, b.task) : a.at < b.at));
 }

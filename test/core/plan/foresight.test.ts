@@ -3,10 +3,12 @@ import { strict as assert } from 'node:assert';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import { isRunFinal } from '../../../src/core/cell/state.ts';
-import type { ClaimItem, Outcome, ResultItem } from '../../../src/core/cell/types.ts';
+import type { ClaimItem, Command, Outcome, ResultItem } from '../../../src/core/cell/types.ts';
 import type { RunNumber } from '../../../src/core/lib/ids.ts';
 import { Planner } from '../../../src/core/plan/planner.ts';
-import { TestCell, failed, module, succeeded } from '../cell/cells.ts';
+import { TestCell, failed, module, spec, succeeded } from '../cell/cells.ts';
+
+type Submit = Extract<Command, { type: 'submit' }>;
 
 class Foreseen extends TestCell {
   readonly planner = new Planner();
@@ -116,6 +118,50 @@ test('a run that is cancelled with its results in sight', () => {
   cell.apply({ type: 'cancel', run, reason: '' });
   assert.deepEqual(cell.grant(claims), [0]);
   assert.deepEqual([cell.planner.foreseenCount, cell.planner.queuedCount, cell.plan()], [0, 0, []]);
+});
+
+/** What the leader does with a Submit: proposes it, and right behind it the first claims. */
+function submitWithClaims(cell: Foreseen, modules: ReturnType<typeof module>[], more: { readonly requestKey?: string; readonly max?: number } = {}): { readonly command: Submit; readonly number: RunNumber; readonly claims: ClaimItem[] } {
+  const command: Submit = { type: 'submit', now: cell.now, requestKey: more.requestKey ?? `key ${cell.state.appliedIndex}`, spec: spec(modules) };
+  const number = cell.state.appliedIndex + 1;
+  const sessions = [...cell.state.sessions.values()].map(({ id, capabilities }) => ({ session: id, slots: capabilities.slots, load: 0 }));
+  return { command, number, claims: cell.planner.planFirst(cell.state, command, number, sessions, more.max ?? 1000) };
+}
+
+test('the first modules of a run are claimed right behind its Submit, best first, and hold their room until then', () => {
+  const cell = new Foreseen(2);
+  const modules = [module('a', [], { durationMs: 10 }), module('b', [], { durationMs: 500 }), module('c', [0], { durationMs: 900 })];
+  const { command, number, claims } = submitWithClaims(cell, modules, { max: 1 });
+  assert.deepEqual(claims.map((item) => [item.run, item.module]), [[number, 0]], 'a has the longest path behind it');
+  const next = submitWithClaims(cell, [module('x'), module('y')]);
+  assert.equal(next.claims.length, 1, 'one slot is left');
+  cell.apply(command);
+  assert.ok(cell.grant(claims).every((fence) => fence !== 0));
+  cell.planner.settled(cell.state, next.claims);
+  assert.deepEqual(cell.names(cell.plan()), ['b'], 'what was not claimed at once, on the room of what was not submitted');
+});
+
+test('no first claims for a run while others wait, for a large one, for one that is refused or known', () => {
+  const cell = new Foreseen(1);
+  assert.equal(submitWithClaims(cell, Array.from({ length: 65 }, (_, i) => module(`m${i}`))).claims.length, 0);
+  assert.equal(submitWithClaims(cell, [module('a', [0])]).claims.length, 0, 'needs itself');
+  const first = submitWithClaims(cell, [module('a')], { requestKey: 'once' });
+  cell.apply(first.command);
+  cell.grant(first.claims);
+  cell.commit([cell.end(first.number, 0)]);
+  assert.equal(submitWithClaims(cell, [module('a')], { requestKey: 'once' }).claims.length, 0);
+  cell.submit([module('b'), module('c')]);
+  cell.grant(cell.plan());
+  assert.equal(submitWithClaims(cell, [module('d')]).claims.length, 0, 'c waits');
+});
+
+test('a Submit that comes to nothing: its claims are refused and their room is free again', () => {
+  const cell = new Foreseen(1);
+  const { claims } = submitWithClaims(cell, [module('a')]);
+  assert.equal(claims.length, 1);
+  assert.deepEqual(cell.grant(claims), [0]);
+  cell.submit([module('b')]);
+  assert.deepEqual(cell.names(cell.plan()), ['b']);
 });
 
 const graph = fc.array(fc.array(fc.nat(50), { maxLength: 3 }), { minLength: 1, maxLength: 14 });
