@@ -258,7 +258,7 @@ export class Cluster {
     const synced = node.synced('' as CellId);
     const { cell, member } = synced;
     if (cell !== '' && member !== '') this.checkers.diskLost(cell, member, synced.frozen());
-    if (!keepsName) node.lostMember = member;
+    if (!keepsName && member !== '') node.lostMembers.add(member);
   }
 
   // ── Questions ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -114,7 +114,7 @@ function electable(config: Config, core: readonly SimNode[], all: readonly SimNo
   return [config.voters, config.outgoing].every((voters) => {
     const healthy = voters.filter((member) => {
       const node = all.find(({ id }) => id === nodeOfMember(member));
-      return node !== undefined && core.includes(node) && node.lostMember !== member && node.synced('' as CellId).member === member;
+      return node !== undefined && core.includes(node) && !node.lostMembers.has(member) && node.synced('' as CellId).member === member;
     });
     return voters.length === 0 || 2 * healthy.length > voters.length;
   });

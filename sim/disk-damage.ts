@@ -90,7 +90,8 @@ export class DiskDamage {
   #clone(): boolean {
     const { cluster, random } = this.#bench;
     const node = this.#victim();
-    const others = cluster.nodes.filter((other) => other !== node && other.boot > 0);
+    // The copy of a copy could be what this node itself once had: a rollback, which is another matter.
+    const others = cluster.nodes.filter((other) => other !== node && other.synced('' as CellId).member !== '');
     if (node === undefined || others.length === 0) return false;
     const source = random.pick(others);
     cluster.crashNode(node, 'power');

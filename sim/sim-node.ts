@@ -48,8 +48,8 @@ export class SimNode implements NodeView {
   diskStalledUntil = 0;
   /** An injected fault failed an operation of this disk: the node may end itself. */
   diskFailed = false;
-  /** This member's disk was damaged or wiped: it never comes back. */
-  lostMember: MemberId | '' = '';
+  /** Members whose disk was damaged or wiped: they never come back. */
+  readonly lostMembers = new Set<MemberId>();
   incarnation: Incarnation | undefined;
   /** Of the incarnation before: its modules may live a moment longer than it did. */
   earlierExecutor: SimExecutor | undefined;

@@ -75,7 +75,7 @@ test('a node whose log is damaged says so, does not vote, and joins again as a n
   assert.equal(Object.keys(figures).some((kind) => kind.endsWith('-hidden')), false);
   assert.ok(lines.some((line) => line.includes('log-damaged')));
   assert.ok(lines.some((line) => line.includes('storage-renewed')));
-  assert.ok(cluster.nodes.some(({ lostMember }) => lostMember !== ''));
+  assert.ok(cluster.nodes.some(({ lostMembers }) => lostMembers.size > 0));
 });
 
 test('a copy of the log of another node is not used, however often it is copied', () => {
