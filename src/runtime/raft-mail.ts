@@ -41,7 +41,7 @@ export class RaftMail {
 
   /** Called for each entry that this turn commits. One whose news cannot wait decides for all. */
   committed(events: readonly CellEvent[]): void {
-    this.#lingers = this.#lingers !== false && onlyClaims(events);
+    this.#lingers = this.#lingers !== false && goesOn(events);
   }
 
   #settled(): void {
@@ -70,7 +70,10 @@ function isBare(message: RaftMessage): boolean {
   return message.type === 'append' && message.entries.length === 0;
 }
 
-/** Results follow claims soon, and workers hear of their claims from the leader: followers need not know at once. */
-function onlyClaims(events: readonly CellEvent[]): boolean {
-  return events.length > 0 && events.every((event) => event.type === 'module' && event.phase === 'claimed');
+/**
+ * Claims, perhaps with the results that made them possible, are soon followed by results, and workers hear of their claims
+ * from the leader: followers need not know at once. They should of the end of a run, for example: somebody waits there.
+ */
+function goesOn(events: readonly CellEvent[]): boolean {
+  return events.length > 0 && events.every((event) => event.type === 'module');
 }
