@@ -213,11 +213,10 @@ const killedWhileWriting: Drill = {
       const { leader } = stage;
       const [node] = stage.others(leader);
       if (node === undefined) return;
-      stage.submit(modulesOf(1, { kind: 'hang', durationMs: 0 }));
-      stage.run(1);
       const { cell, raft } = stage.replica(leader);
-      const has = (last: number): boolean => raft.commitIndex === last && stage.replica(node).raft.lastIndex === last && node.synced(cell).lastIndex < last;
       const before = raft.lastIndex;
+      stage.submit(modulesOf(1, { kind: 'hang', durationMs: 0 }));
+      const has = (last: number): boolean => raft.commitIndex === last && stage.replica(node).raft.lastIndex === last && node.synced(cell).lastIndex < last;
       const ripe = (): boolean => raft.lastIndex > before && has(raft.lastIndex);
       if (stage.comes(ripe, 1000)) {
         stage.run(5);
