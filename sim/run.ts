@@ -5,6 +5,7 @@
 import { isFinal, isRunFinal } from '../src/core/cell/state.ts';
 import { LivenessChecker } from './checkers/liveness.ts';
 import { Cluster, type Violation } from './cluster.ts';
+import { FORMATION_MS, isFormed } from './formation.ts';
 import { coreIsMajority, healCore, mainHistory } from './core-heal.ts';
 import { FaultInjector } from './injector.ts';
 import type { HistoryVerdict } from './history/check-history.ts';
@@ -12,8 +13,6 @@ import { WIRED } from './network-options.ts';
 import { drawOptions, type SimArguments, type SimOptions } from './options.ts';
 import { Workload } from './workload.ts';
 
-/** For all nodes to find each other and be in one cell, without faults. */
-const FORMATION_MS = 30_000;
 /** Long enough for every kind of fault that is switched on to happen at least once. */
 const ALL_FAULTS_MS = 20_000;
 
@@ -60,11 +59,6 @@ export function simulate(args: SimArguments): SimResult {
   const simulation = new Simulation(args, options);
   simulation.run();
   return simulation.result(performance.now() - started);
-}
-
-/** PROTOCOL §5. */
-function votersWanted(nodes: number): number {
-  return nodes >= 5 ? 5 : nodes >= 3 ? 3 : 1;
 }
 
 export class Simulation {
@@ -116,12 +110,7 @@ export class Simulation {
     const random = cluster.random.fork('formation');
     const early = cluster.nodes.slice(0, cluster.nodes.length - this.#options.faults.lateNodes);
     for (const node of early) cluster.kernel.after(random.between(0, 2000), undefined, () => cluster.bootNode(node));
-    const formed = (): boolean => {
-      const replica = cluster.leader()?.replica;
-      if (replica === undefined || replica.raft.config.voters.length !== votersWanted(early.length) || replica.raft.configChangePending) return false;
-      return early.every((node) => node.runtime?.cell === replica.cell && node.runtime.worker.sessionId !== 0);
-    };
-    return cluster.runUntil(formed, FORMATION_MS, 100) || this.#fail('L5', `no single cell after ${FORMATION_MS} ms: ${early.map((node) => `${node.name} ${node.runtime?.phase} ${node.runtime?.cell.slice(0, 8)}`).join(', ')}`);
+    return cluster.runUntil(() => isFormed(cluster, early), FORMATION_MS, 100) || this.#fail('L5', `no single cell after ${FORMATION_MS} ms: ${early.map((node) => `${node.name} ${node.runtime?.phase} ${node.runtime?.cell.slice(0, 8)}`).join(', ')}`);
   }
 
   #safety(): void {

@@ -6,7 +6,6 @@
 import type { ModuleSpec, RunSpec } from '../src/core/cell/types.ts';
 import type { MemberId, NodeId } from '../src/core/lib/ids.ts';
 import { nodeOfMember } from '../src/core/lib/ids.ts';
-import { targetVoters } from '../src/core/raft/autopilot.ts';
 import { timingProfiles } from '../src/options/timing.ts';
 import type { StorageTuning } from '../src/runtime/init.ts';
 import type { Replica } from '../src/runtime/replica.ts';
@@ -14,6 +13,7 @@ import { commandOf, type Behaviour } from './behaviour.ts';
 import { LivenessChecker } from './checkers/liveness.ts';
 import { Cluster, type CrashKind } from './cluster.ts';
 import type { Broken } from './core-heal.ts';
+import { FORMATION_MS, isFormed } from './formation.ts';
 import { WIRED, type NetworkOptions } from './network-options.ts';
 import { PIPELINE_MIX } from './pipelines.ts';
 import { busyWorkload } from './scenarios/steady.ts';
@@ -40,7 +40,6 @@ export interface Scenery {
 /** The run is over: a checker has spoken, or the story cannot go on. */
 export class Over extends Error {}
 
-const FORMATION_MS = 30_000;
 const NO_WORK = { submitEveryMs: 1e9, cancelRate: 0, answerTimeoutMs: 1000, runsMax: 0, pipelines: PIPELINE_MIX };
 
 export class Stage {
@@ -68,12 +67,7 @@ export class Stage {
     const { cluster } = this;
     const present = this.#present;
     for (const node of present) cluster.bootNode(node);
-    const voters = targetVoters(present.length);
-    const formed = (): boolean => {
-      const raft = cluster.leader()?.replica?.raft;
-      return raft?.config.voters.length === voters && !raft.configChangePending && present.every((node) => node.runtime?.worker.sessionId !== 0);
-    };
-    if (!cluster.runUntil(formed, FORMATION_MS)) cluster.report('L5', `no single cell after ${FORMATION_MS} ms`);
+    if (!cluster.runUntil(() => isFormed(cluster, present), FORMATION_MS)) cluster.report('L5', `no single cell after ${FORMATION_MS} ms`);
     this.run(2000);
   }
 

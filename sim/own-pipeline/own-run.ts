@@ -6,12 +6,12 @@ import { uuidV7 } from '../../src/core/lib/uuid-v7.ts';
 import type { SkeinError } from '../../src/errors.ts';
 import { timingProfiles } from '../../src/options/timing.ts';
 import { Cluster } from '../cluster.ts';
+import { FORMATION_MS, isFormed } from '../formation.ts';
 import { WALL_EPOCH_MS } from '../kernel.ts';
 import { WIRED } from '../network-options.ts';
 import { ScriptPlayer } from './perform.ts';
 import type { ScriptLine } from './script.ts';
 
-const FORMATION_MS = 30_000;
 /** For nodes to settle before anything is asked of them. */
 const SETTLE_MS = 2000;
 /** After the end of the run, so that everybody has heard of it. */
@@ -60,13 +60,7 @@ export class OwnRun {
   form(): void {
     const { cluster } = this;
     for (const node of cluster.nodes) cluster.bootNode(node);
-    const count = cluster.nodes.length;
-    const voters = count >= 5 ? 5 : count >= 3 ? 3 : 1;
-    const formed = (): boolean => {
-      const raft = cluster.leader()?.replica?.raft;
-      return raft !== undefined && raft.config.voters.length === voters && !raft.configChangePending && cluster.nodes.every((node) => node.runtime?.worker.sessionId !== 0);
-    };
-    if (!cluster.runUntil(formed, FORMATION_MS, 50)) throw new Error(`the simulated nodes did not find each other within ${FORMATION_MS / 1000} s${cluster.violation === undefined ? '' : `: ${cluster.violation.message}`}`);
+    if (!cluster.runUntil(() => isFormed(cluster, cluster.nodes), FORMATION_MS, 50)) throw new Error(`the simulated nodes did not find each other within ${FORMATION_MS / 1000} s${cluster.violation === undefined ? '' : `: ${cluster.violation.message}`}`);
     cluster.run(SETTLE_MS);
     this.originMs = cluster.kernel.now;
   }

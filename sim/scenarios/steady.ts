@@ -1,6 +1,7 @@
 /** A formed, healthy cluster to try something on: the start of every scenario. */
 import { timingProfiles, type ProfileName } from '../../src/options/timing.ts';
 import { Cluster } from '../cluster.ts';
+import { FORMATION_MS, isFormed } from '../formation.ts';
 import { WIRED, type NetworkOptions } from '../network-options.ts';
 import { PIPELINE_MIX } from '../pipelines.ts';
 import type { SimNode } from '../sim-node.ts';
@@ -15,8 +16,6 @@ export interface SteadyInit {
   readonly mutants?: ReadonlySet<string>;
 }
 
-const FORMATION_MS = 30_000;
-
 /** All nodes in one cell, the voters at their target, nothing moving. */
 export function steadyCluster({ seed, nodes = 5, profile = 'default', network = {}, print, mutants }: SteadyInit): Cluster {
   const cluster = new Cluster({
@@ -30,12 +29,7 @@ export function steadyCluster({ seed, nodes = 5, profile = 'default', network = 
     ...(mutants === undefined ? {} : { mutants }),
   });
   for (const node of cluster.nodes) cluster.bootNode(node);
-  const voters = nodes >= 5 ? 5 : nodes >= 3 ? 3 : 1;
-  const formed = (): boolean => {
-    const raft = cluster.leader()?.replica?.raft;
-    return raft !== undefined && raft.config.voters.length === voters && !raft.configChangePending && cluster.nodes.every((node) => node.runtime?.worker.sessionId !== 0);
-  };
-  if (!cluster.runUntil(formed, FORMATION_MS)) throw new Error(`not formed: ${cluster.violation?.message ?? cluster.trace.last(20).join('\n')}`);
+  if (!cluster.runUntil(() => isFormed(cluster, cluster.nodes), FORMATION_MS)) throw new Error(`not formed: ${cluster.violation?.message ?? cluster.trace.last(20).join('\n')}`);
   cluster.run(2000);
   return cluster;
 }
