@@ -62,7 +62,9 @@ export class Planner {
   private retries = newRetries();
   /** Returned by `plan` and not yet confirmed by `proposed`. */
   private planned = new Map<ClaimItem, Proposal>();
-  private readonly proposals = new Map<ModuleRecord, Proposal>();
+  /** On their way into the log: by item, since the run may be gone before a late answer says what became of it; by module. */
+  private readonly proposals = new Map<ClaimItem, Proposal>();
+  private readonly proposalOf = new Map<ModuleRecord, Proposal>();
   /** By claims that were planned and are not applied yet. */
   private readonly reserved: Reservations;
   private readonly foresight: Foresight;
@@ -86,6 +88,7 @@ export class Planner {
     this.retries = newRetries();
     this.planned.clear();
     this.proposals.clear();
+    this.proposalOf.clear();
     this.reserved.clear();
     this.foresight.clear();
     this.first.clear();
@@ -211,7 +214,8 @@ export class Planner {
       const proposal = this.planned.get(item);
       if (proposal === undefined) continue;
       this.planned.delete(item);
-      this.proposals.set(proposal.task.module, proposal);
+      this.proposals.set(item, proposal);
+      this.proposalOf.set(proposal.task.module, proposal);
     }
   }
 
@@ -222,12 +226,8 @@ export class Planner {
   settled(state: CellState, items: readonly ClaimItem[]): void {
     for (const item of items) {
       this.first.end(item.run, (other) => other === item);
-      const module = moduleAt(state, item.run, item.module);
-      const proposal = module === undefined ? undefined : this.proposals.get(module);
-      if (proposal?.item === item) {
-        this.proposals.delete(proposal.task.module);
-        this.takeBack(state, proposal);
-      }
+      const proposal = this.proposals.get(item);
+      if (proposal !== undefined) this.endProposal(state, proposal);
     }
   }
 
@@ -299,9 +299,13 @@ export class Planner {
     if (event.phase !== 'ready' && event.phase !== 'claimed') return;
     if (event.phase === 'ready') return this.enqueue(state, module);
     this.first.end(event.run, (item) => item.module === event.module);
-    const proposal = this.proposals.get(module);
-    if (proposal === undefined) return;
-    this.proposals.delete(module);
+    const proposal = this.proposalOf.get(module);
+    if (proposal !== undefined) this.endProposal(state, proposal);
+  }
+
+  private endProposal(state: CellState, proposal: Proposal): void {
+    this.proposals.delete(proposal.item);
+    this.proposalOf.delete(proposal.task.module);
     this.takeBack(state, proposal);
   }
 

@@ -120,6 +120,18 @@ test('a run that is cancelled with its results in sight', () => {
   assert.deepEqual([cell.planner.foreseenCount, cell.planner.queuedCount, cell.plan()], [0, 0, []]);
 });
 
+test('claims whose answer comes late (two machines), when their run has ended and is forgotten, give their room back', () => {
+  const cell = new Foreseen(1);
+  const run = cell.submit([module('a')]);
+  const claims = cell.plan();
+  cell.apply({ type: 'cancel', run, reason: '' });
+  assert.deepEqual(cell.claims(claims), [0]);
+  cell.apply({ type: 'retire', runs: [run] });
+  cell.planner.settled(cell.state, claims);
+  cell.submit([module('b')]);
+  assert.deepEqual(cell.names(cell.plan()), ['b']);
+});
+
 /** What the leader does with a Submit: proposes it, and right behind it the first claims. */
 function submitWithClaims(cell: Foreseen, modules: ReturnType<typeof module>[], more: { readonly requestKey?: string; readonly max?: number } = {}): { readonly command: Submit; readonly number: RunNumber; readonly claims: ClaimItem[] } {
   const command: Submit = { type: 'submit', now: cell.now, requestKey: more.requestKey ?? `key ${cell.state.appliedIndex}`, spec: spec(modules) };
