@@ -36,7 +36,7 @@ scenario('a log damaged in the middle', { size: 3 }, async (cluster, step) => {
     const alone = await cluster.launch(victim.name, { bootstrap: [], args: ['--p2p-port', '0'] });
     const told = await until('it says so', () => alone.event('log-damaged'));
     assert.equal(told.level, 'error');
-    assert.match(String(told.msg), /damaged at byte \d+ .*does not vote/);
+    assert.match(String(told.msg), /cannot be used .*byte \d+: .* damaged.*does not vote/);
     assert.equal((await until('its status', () => alone.status())).node.phase, 'damaged');
     const { seekMs, seekStepMs, electionMs } = timingProfiles.test;
     await never('it founds or leads a cell', () => alone.event('cell-founded') !== undefined || alone.event('leader-elected') !== undefined, 2 * (seekMs + seekStepMs) + 2 * electionMs);
