@@ -217,7 +217,7 @@ function readMutants(text: string | undefined): string[] {
   for (const name of given) {
     if (names.includes(name)) continue;
     const near = suggest(name, names);
-    throw new Error(`--mutant ${name}: there is none of this name${near === undefined ? '' : `, did you mean ${near}?`} Known: ${names.join(', ')}`);
+    throw new Error(`--mutant ${name}: there is none of this name${near === undefined ? '.' : `, did you mean ${near}?`} Known: ${names.join(', ')}`);
   }
   return given;
 }

@@ -15,11 +15,20 @@ import type { SimNode } from './sim-node.ts';
 
 type Image = ReadonlyMap<string, Uint8Array>;
 
-/** A backup that is restored later is this old on average. */
+/** A backup that is restored later is this old on average, and not older than this share of the time that is left. */
 const BACKUP_AGE_MEAN_MS = 10_000;
+const BACKUP_AGE_SHARE = 0.8;
+
+interface Backup {
+  readonly node: SimNode;
+  readonly image: Image;
+  /** Virtual ms. */
+  readonly restoreAt: number;
+}
 
 export class DiskDamage {
   readonly #bench: FaultBench;
+  #backup: Backup | undefined;
 
   constructor(bench: FaultBench) {
     this.#bench = bench;
@@ -68,22 +77,30 @@ export class DiskDamage {
     return this.#later(node, true);
   }
 
-  /** From now on safety is not claimed (PROTOCOL §1): a violation is counted. */
+  /**
+   * From now on safety is not claimed (PROTOCOL §1): a violation is counted. It happens when the backup is old enough; to
+   * take one is nothing yet.
+   */
   #rollback(): boolean {
     const { cluster, random } = this.#bench;
-    const up = cluster.up();
-    if (up.length === 0) return false;
-    const node = random.pick(up);
-    const backup = new Map(node.disk.syncedImage());
-    this.#bench.after(random.exponential(BACKUP_AGE_MEAN_MS), () => {
-      cluster.crashNode(node, 'power');
-      cluster.line(node.name, 'its disk is rolled back');
-      cluster.diskLost(node, true);
-      cluster.excuse ??= `the disk of ${node.name} was rolled back`;
-      node.disk.platter.restore(backup);
-      this.#later(node, true);
-    });
-    return true;
+    const { now } = cluster.kernel;
+    if (this.#backup === undefined) {
+      const up = cluster.up();
+      if (up.length === 0) return false;
+      const node = random.pick(up);
+      const ageMs = Math.min(random.exponential(BACKUP_AGE_MEAN_MS), BACKUP_AGE_SHARE * this.#bench.remainingMs());
+      this.#backup = { node, image: new Map(node.disk.syncedImage()), restoreAt: now + ageMs };
+      return false;
+    }
+    const { node, image, restoreAt } = this.#backup;
+    if (now < restoreAt) return false;
+    this.#backup = undefined;
+    cluster.crashNode(node, 'power');
+    cluster.line(node.name, 'its disk is rolled back');
+    cluster.diskLost(node, true);
+    cluster.excuse ??= `the disk of ${node.name} was rolled back`;
+    node.disk.platter.restore(image);
+    return this.#later(node, true);
   }
 
   /** The log of one node on another machine, which has a key of its own and so is another member. */

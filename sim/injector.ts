@@ -21,6 +21,8 @@ export interface FaultBench {
   /** Runs `action` later, unless the faults have stopped by then: what is broken at that moment stays so. */
   after(delayMs: number, action: () => void): void;
   count(kind: string): void;
+  /** How long there will still be faults, virtual ms. */
+  remainingMs(): number;
 }
 
 /** One kind: how often on average, and what it does. `inject` says whether it could. */
@@ -40,6 +42,7 @@ export class FaultInjector implements FaultBench {
   readonly #machines: MachineFaults;
   readonly #switchedOn: string[] = [];
   #stopped = false;
+  #endsAt = 0;
 
   constructor(cluster: Cluster, mix: FaultMix, random: Prng) {
     this.cluster = cluster;
@@ -50,6 +53,7 @@ export class FaultInjector implements FaultBench {
 
   /** @param windowMs for how long there will be faults. */
   start(windowMs: number): void {
+    this.#endsAt = this.cluster.kernel.now + windowMs;
     this.#machines.setClocks();
     const partitions: FaultKind = { name: 'partitions', everyMs: this.mix.partitionEveryMs, inject: () => this.#partition() };
     const others = [...new DiskFaults(this).kinds(), ...new DiskDamage(this).kinds(), ...new MembershipFaults(this).kinds()];
@@ -74,6 +78,10 @@ export class FaultInjector implements FaultBench {
 
   count(kind: string): void {
     this.figures[kind] = (this.figures[kind] ?? 0) + 1;
+  }
+
+  remainingMs(): number {
+    return Math.max(0, this.#endsAt - this.cluster.kernel.now);
   }
 
   #repeat({ name, everyMs, inject }: FaultKind, windowMs: number): void {

@@ -3,6 +3,7 @@ import { parseArguments, USAGE, type MainArguments } from './arguments.ts';
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
 import { formatTotals, Totals } from './report.ts';
 import { runSeed } from './seed-run.ts';
+import { checkPageFile } from './teller.ts';
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -60,6 +61,7 @@ async function main(): Promise<number> {
   let args: MainArguments;
   try {
     args = parseArguments(process.argv.slice(2));
+    if (args.html !== undefined) checkPageFile(args.html);
   } catch (error) {
     return refused(error as Error);
   }

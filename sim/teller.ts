@@ -1,5 +1,6 @@
 /** Tells a simulation to people, in the ways that they asked for: lines while it happens, the last lines, a page. */
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import type { MainArguments } from './arguments.ts';
 import type { Cluster, Violation } from './cluster.ts';
 import { renderPage } from './html/page.ts';
@@ -9,6 +10,17 @@ import { formatEvent, LastEvents, legend } from './timeline/format.ts';
 import { Timeline } from './timeline/timeline.ts';
 
 type Wishes = Pick<MainArguments, 'trace' | 'html' | 'lines'>;
+
+/** Whether a page can be written there, asked before an hour is simulated for it. @throws Error in words for people. */
+export function checkPageFile(file: string): void {
+  const folder = path.dirname(path.resolve(file));
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new Error(`--html ${file}: the folder ${folder} ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'cannot be written to'}`, { cause: error });
+  }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error(`--html ${file}: this is a folder, expected a file`);
+}
 
 export class Teller {
   readonly #wishes: Wishes;

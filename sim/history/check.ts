@@ -40,7 +40,9 @@ function main(files: readonly string[]): number {
   let verdict: HistoryVerdict;
   try {
     const deadline = performance.now() + WALL_MS_MAX;
-    verdict = checkHistory(mergeHistories(files.map(read)), { visitedMax: VISITED_MAX, expired: () => performance.now() > deadline });
+    const events = mergeHistories(files.map(read));
+    if (events.length === 0) throw new Error(`${files.join(', ')}: no operations, so nothing to check`);
+    verdict = checkHistory(events, { visitedMax: VISITED_MAX, expired: () => performance.now() > deadline });
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     return EXIT_USAGE;

@@ -105,5 +105,5 @@ export function scenarioNamed(name: string): Scenario {
   const missing = notYet.find((one) => one.name === name);
   if (missing !== undefined) throw new Error(`--scenario ${name}: not there yet: ${missing.why}`);
   const near = suggest(name, scenarios.map((one) => one.name));
-  throw new Error(`--scenario ${name}: there is none of this name${near === undefined ? '' : `, did you mean ${near}?`} --list shows all`);
+  throw new Error(`--scenario ${name}: there is none of this name${near === undefined ? '.' : `, did you mean ${near}?`} --list shows all`);
 }

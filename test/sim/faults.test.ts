@@ -96,6 +96,22 @@ test('a copy of the log of another node is not used, however often it is copied'
   assert.ok(cluster.trace.last(500).some((line) => line.includes('a copy of the disk of node')));
 });
 
+test('a rollback counts when the disk is rolled back, not when its backup is taken', () => {
+  for (const seed of ['rollback-1', 'rollback-2', 'rollback-3']) {
+    const cluster = steadyCluster({ seed });
+    const injector = new FaultInjector(cluster, { ...NO_FAULTS, downMeanMs: 1000, rollbackEveryMs: 1e9 }, cluster.random.fork('faults'));
+    const rolledBack: string[] = [];
+    cluster.trace.onLine = ({ who, text }) => void (text.includes('rolled back') && rolledBack.push(who));
+    injector.start(WINDOW_MS);
+    while (rolledBack.length === 0 && injector.remainingMs() > 0) {
+      assert.deepEqual([injector.figures['rollbacks'], injector.neverFired(), cluster.excuse], [0, ['rollbacks'], undefined]);
+      cluster.kernel.run(cluster.kernel.now + 50);
+    }
+    assert.deepEqual([rolledBack.length, injector.figures['rollbacks'], injector.neverFired()], [1, 1, []], seed);
+    assert.match(cluster.excuse ?? '', /^the disk of n\d was rolled back$/);
+  }
+});
+
 test('disks are lost only while a majority can repair the cell', () => {
   const cluster = steadyCluster({ seed: 'losing', nodes: 3 });
   assert.deepEqual(cluster.nodes.map((node) => canLose(cluster, node)), [true, true, true]);
@@ -111,6 +127,10 @@ test('what is violated after a rollback is counted, with its excuse; a disk that
   cluster.excuse = 'a disk was rolled back';
   cluster.report('S3', 'something is gone');
   assert.equal(cluster.violation?.excuse, 'a disk was rolled back');
+  const silent = steadyCluster({ seed: 'excuse', nodes: 3 });
+  silent.excuse = 'a disk was rolled back';
+  silent.report('faults', 'something never happened');
+  assert.equal(silent.violation?.excuse, undefined);
   const other = steadyCluster({ seed: 'no excuse', nodes: 3 });
   other.report('S3', 'something is gone');
   assert.equal(other.violation?.excuse, undefined);

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { parseArguments } from '../../sim/arguments.ts';
+import { exitCodeOf } from '../../sim/exit-codes.ts';
 import { simulate } from '../../sim/run.ts';
 
 interface CorpusSeed {
@@ -46,6 +47,11 @@ test('arguments: defaults, ranges, and errors that quote what was wrong', () => 
   for (const argv of wrong) assert.throws(() => parseArguments(argv), (error: Error) => argv.some((word) => error.message.includes(word.replace(/^--/, ''))), argv.join(' '));
 });
 
+test('every violation has the exit code of its kind', () => {
+  const codes = ['crash', 'L1', 'L10', 'T1', 'S1', 'S23', 'faults'].map(exitCodeOf);
+  assert.deepEqual(codes, [10, 11, 11, 11, 12, 12, 12]);
+});
+
 test('the command prints options and figures, and exits 2 on bad arguments and 12 on a violation', () => {
   const main = (...argv: string[]): { status: number | null; output: string } => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['sim/main.ts', ...argv], { encoding: 'utf8' });
@@ -55,6 +61,10 @@ test('the command prints options and figures, and exits 2 on bad arguments and 1
   assert.equal(good.status, 0, good.output);
   assert.match(good.output, /^options {2}seed=main nodes=3 [^\n]*\nvirtual [^\n]*elections \d+[^\n]*trace hash [0-9a-f]{16}\n$/);
   assert.equal(main('--nodes', '-3').status, 2);
+  const nowhere = main('--html', 'no/such/folder/page.html');
+  assert.equal(nowhere.status, 2, 'before anything is simulated');
+  assert.match(nowhere.output, /^--html no\/such\/folder\/page\.html: the folder .*no\/such\/folder does not exist\n/);
+  assert.match(main('--html', 'sim').output, /^--html sim: this is a folder, expected a file\n/);
   const mutant = main('--seed', 'main', '--nodes', '3', '--minutes', '1', '--mutant', 'reply-before-sync-append');
   assert.equal(mutant.status, 12, mutant.output);
   assert.match(mutant.output, /violation of S\d+ at [\d.]+ s: .*\n[^]*replay {4}npm run sim -- --seed main --nodes 3 --minutes 1 --mutant reply-before-sync-append --trace/);

@@ -25,6 +25,7 @@ export async function withClients(cluster: Cluster, during: () => Promise<void>)
     await clients.stop();
   }
   for (const runId of clients.runs) cluster.accepted.set(runId, (await cluster.final(runId)).phase);
+  assert.ok(clients.runs.size > 0, 'a history in which nobody was told anything proves nothing');
   await clients.lookAtAll(nodeOf(cluster.alive[0]!));
   const verdict = checkHistory(recorder.events);
   assert.equal(verdict.verdict, 'ok', verdict.problems.join('\n'));

@@ -144,4 +144,7 @@ test('the command: exit codes 0, 2 and 12, and a text that says what is wrong', 
   assert.equal(unreadable.status, 2);
   assert.match(unreadable.output, /broken\.jsonl: line 1: no event of a history/);
   assert.equal(check().status, 2);
+  const empty = join(folder, 'empty.jsonl');
+  writeFileSync(empty, '\n');
+  assert.deepEqual(check(empty), { status: 2, output: `${empty}: no operations, so nothing to check\n` });
 });
