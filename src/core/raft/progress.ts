@@ -106,7 +106,8 @@ export class Progress {
     if (this.state === 'replicate' && this.nextIndex <= index) this.nextIndex = index + 1;
     let done = 0;
     let [oldestAt, newestAt] = [now, -Infinity];
-    const wasFull = this.windowFull;
+    // Of bytes: many small Appends say nothing about what the link carries.
+    const wasFull = this.#inflightBytes >= this.#bytesMax;
     for (const item of this.#inflight) {
       if (item.lastIndex > index) break;
       this.#inflightBytes -= item.bytes;
@@ -116,7 +117,7 @@ export class Progress {
     }
     if (done > 0) this.#inflight.splice(0, done);
     // Once for each window: what was sent before the last change says nothing about the present size.
-    if (newestAt >= this.#resizedAt) this.#resize(now, now - oldestAt > slowMs, wasFull);
+    if (done > 0 && newestAt >= this.#resizedAt) this.#resize(now, now - oldestAt > slowMs, wasFull);
     if (this.#tip !== undefined && index >= this.#tip.index) {
       this.caughtUpAt = this.#tip.sentAt;
       this.#tip = undefined;

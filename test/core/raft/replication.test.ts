@@ -81,6 +81,28 @@ test('more of them under way while the answers are quick, fewer when they are sl
   assert.ok(underWay() <= INFLIGHT_BYTES_MIN + 2 * ENTRY_BYTES_MAX, `${underWay()} bytes are under way though each answer takes a third of E`);
 });
 
+test('many small ones say nothing about how many large ones a link carries, and the answer to an earlier heartbeat neither', () => {
+  const cell = led();
+  const answered = (): void => {
+    cell.now += 1;
+    for (const id of 'BC') while (cell.deliver(id) > 0) cell.sync(id);
+    cell.sync('A');
+    cell.deliver('A');
+  };
+  for (let round = 0; round < 10; round += 1) {
+    for (let i = 0; i < INFLIGHT_APPENDS_MAX; i += 1) proposeBytes(cell, 1, 1);
+    answered();
+  }
+  cell.now = cell.raft('A').nextTickAt;
+  cell.tick('A');
+  proposeBytes(cell, 100, ENTRY_BYTES_MAX);
+  // Answered at once, unlike the entries behind it, which are not synced yet.
+  cell.deliver('BC');
+  cell.deliver('A');
+  const { inflightBytes } = cell.raft('A').load;
+  assert.ok(inflightBytes < INFLIGHT_BYTES_MIN + ENTRY_BYTES_MAX, `${inflightBytes}`);
+});
+
 test('proposals are refused when too large, when empty, and when too much is uncommitted', () => {
   const cell = led();
   const reason = (effects: readonly RaftEffect[]): string => ofType(effects, 'refused')[0]?.reason ?? 'accepted';
