@@ -8,9 +8,18 @@ import type { ModuleRecord } from '../cell/state.ts';
 import type { SessionId } from '../lib/ids.ts';
 import { Reservations } from './reservations.ts';
 
+/** What more modules wait for is planned on when it is applied: to look at them all would hold up the result. */
+const FORESEEN_CHILDREN_MAX = 1000;
+
+interface Ending {
+  readonly session: SessionId;
+  /** Those that need it count it as met. */
+  readonly meets: boolean;
+}
+
 export class Foresight {
-  /** Modules whose execution has ended, as a result says that is not committed yet; the value: did it succeed? */
-  private readonly ended = new Map<ModuleRecord, { readonly session: SessionId; readonly ok: boolean }>();
+  /** Modules whose execution has ended, as a result says that is not committed yet. */
+  private readonly ended = new Map<ModuleRecord, Ending>();
   /** What their nodes will have free in addition. */
   readonly freed = new Reservations();
   /** Needs of a waiting module that will be met. */
@@ -30,9 +39,10 @@ export class Foresight {
   expect(module: ModuleRecord, ok: boolean): ModuleRecord[] {
     if (this.ended.has(module)) return [];
     const { session } = module;
-    this.ended.set(module, { session, ok });
+    const meets = ok && childCount(module) <= FORESEEN_CHILDREN_MAX;
+    this.ended.set(module, { session, meets });
     this.freed.add(session, module.requirement);
-    if (!ok) return [];
+    if (!meets) return [];
     const children = childrenOf(module);
     for (const child of children) this.met.set(child, (this.met.get(child) ?? 0) + 1);
     return children.filter((child) => this.isReady(child));
@@ -44,7 +54,7 @@ export class Foresight {
     if (ending === undefined) return;
     this.ended.delete(module);
     this.freed.remove(ending.session, module.requirement);
-    if (!ending.ok) return;
+    if (!ending.meets) return;
     for (const child of childrenOf(module)) {
       const left = (this.met.get(child) ?? 0) - 1;
       if (left > 0) this.met.set(child, left);
@@ -56,6 +66,10 @@ export class Foresight {
   isReady(module: ModuleRecord): boolean {
     return module.phase === 'waiting' && module.waitingOn > 0 && module.waitingOn === this.met.get(module);
   }
+}
+
+function childCount({ run, index }: ModuleRecord): number {
+  return run.childStart[index + 1]! - run.childStart[index]!;
 }
 
 function childrenOf({ run, index }: ModuleRecord): ModuleRecord[] {

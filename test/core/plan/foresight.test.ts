@@ -109,6 +109,20 @@ test('a result that comes to nothing: what was planned on it is refused, its slo
   assert.deepEqual(cell.names(cell.plan()), ['b']);
 });
 
+test('what very many modules wait for frees its slot at once, and them when it is applied', () => {
+  const cell = new Foreseen(1);
+  const run = cell.submit([module('wide'), ...Array.from({ length: 1001 }, (_, i) => module(`m${i}`, [0])), module('other')]);
+  cell.grant(cell.plan());
+  const results = [cell.end(run, 0)];
+  cell.planner.foresee(cell.state, results);
+  assert.equal(cell.planner.queuedCount, 1, 'none of them was looked at');
+  const claims = cell.plan();
+  assert.deepEqual(cell.names(claims), ['other']);
+  cell.commit(results);
+  assert.ok(cell.grant(claims).every((fence) => fence !== 0));
+  assert.deepEqual([cell.planner.foreseenCount, cell.planner.queuedCount], [0, 1001]);
+});
+
 test('a run that is cancelled with its results in sight', () => {
   const cell = new Foreseen(1);
   const run = cell.submit([module('a'), module('b', [0])]);
