@@ -28,6 +28,8 @@ export class LivenessChecker {
   readonly #alive: readonly SimNode[];
   /** The bounds are counted on the clocks of the core; the slowest of them sets the pace. */
   readonly #pace: number;
+  /** L1 was judged: a leader of the core stayed, and no change of members explains anything else. */
+  #stayed = false;
   /** Until every side of a healed link has noticed and dialled again. */
   readonly #settleMs: number;
 
@@ -45,7 +47,7 @@ export class LivenessChecker {
   check(): number {
     const { kernel } = this.#cluster;
     const start = kernel.now;
-    if (this.#leaderAppears() && this.#deadSessionsEnd() && this.#leaderStays() && this.#everythingEnds() && this.#workersRest() && this.#votersReturn(start) && this.#everybodyAnswers()) this.#replicasAgree();
+    if (this.#leaderAppears() && this.#deadSessionsEnd() && this.#leaderStays() && this.#everythingEnds() && this.#workersRest() && this.#votersReturn(start) && (this.#stayed || this.#leaderStays()) && this.#everybodyAnswers()) this.#replicasAgree();
     return kernel.now - start;
   }
 
@@ -70,7 +72,10 @@ export class LivenessChecker {
     return this.#cluster.runUntil(() => this.leader() !== undefined && held().length === 0, bound, 50) || this.#fail('L3', `sessions of dead nodes are still open after ${Math.round(bound)} ms: ${held().join()}`);
   }
 
-  /** L1, second half: it stays leader for 10E. Handing over by its own will is no loss, and a slow node promises nothing. */
+  /**
+   * L1, second half: it stays leader for 10E. Handing over by its own will is no loss, and a slow node promises nothing:
+   * then it is asked once more when the voters are back, which is more than half of the time.
+   */
   #leaderStays(): boolean {
     const { electionMs } = this.#cluster.init.timing;
     const before = this.leader();
@@ -80,6 +85,7 @@ export class LivenessChecker {
     const now = this.leader();
     const moved = this.#cluster.checkers.membership.changes !== members;
     const promised = before !== undefined && this.#core.nodes.includes(before);
+    this.#stayed = promised && !moved;
     return this.#cluster.violation === undefined && (moved || !promised || (now === before && now?.replica?.raft.term === term) || this.#fail('L1', `${before?.name} led term ${term} and lost its office within 10 election timeouts`));
   }
 
