@@ -30,6 +30,8 @@ export interface SimOptions {
   readonly workload: WorkloadMix;
 }
 
+/** Work is what takes time to simulate: half of the seeds have little of it, and leave more for faults. */
+const SUBMIT_EVERY_MS = [400, 1000, 3000, 3000, 10_000, 10_000, 10_000, 10_000];
 /** Modules of an average pipeline. */
 const MODULES_MEAN = 4.5;
 /** What hanging, repeated and lost executions add to an average module; one node alone can then keep up. */
@@ -50,7 +52,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
     storage: drawStorage(random.fork('storage')),
     faults: faults === false ? NO_FAULTS : drawFaults(random.fork('faults'), nodes),
     workload: {
-      submitEveryMs: Math.max(random.pick([200, 1000, 3000]), (MODULES_MEAN * (durationMeanMs + OVERHEAD_MS)) / slots),
+      submitEveryMs: Math.max(random.pick(SUBMIT_EVERY_MS), (MODULES_MEAN * (durationMeanMs + OVERHEAD_MS)) / slots),
       cancelRate: random.pick([0, 0.1]),
       answerTimeoutMs: random.pick([1000, 5000]),
       runsMax: 2000,
