@@ -301,6 +301,9 @@ class NodeExecutor implements ProcessExecutor {
   #finish(active: Active, outcome: Outcome): void {
     this.#active.delete(active.execution.fence);
     if (this.#remote.delete(active.id) && this.#remote.size === 0) this.#link.hold(false);
+    const { action } = active.execution.spec;
+    // It may have been the bundle that there was no room for: it is sent again with the next call.
+    if (outcome.error?.code === 'NODE_EXHAUSTED' && action.type === 'bundle') this.#bundles.delete(action.bundle);
     active.done(outcome);
   }
 

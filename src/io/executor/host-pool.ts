@@ -6,7 +6,7 @@
  * that waits takes over the place of an idle one, or of one that has had its turn.
  */
 import { availableParallelism } from 'node:os';
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { join } from 'node:path';
 import type { CallJob } from './call-job.ts';
@@ -36,9 +36,11 @@ export class HostPool {
     this.#base = Math.min(tools.init.pooledMax, availableParallelism());
   }
 
-  /** Throws file-system errors. */
+  /** Throws file-system errors: then the bundle is not here, rather than a part of it. */
   addBundle(hash: string, source: string): void {
-    writeFileSync(this.#bundleFile(hash), source);
+    const file = this.#bundleFile(hash);
+    writeFileSync(`${file}.tmp`, source);
+    renameSync(`${file}.tmp`, file);
   }
 
   dropBundle(hash: string): void {
@@ -48,6 +50,7 @@ export class HostPool {
   call(job: CallJob): void {
     const host = this.#idleHost(job.head.bundle);
     if (host !== undefined) host.run(job);
+    else if (!this.#hasBundle(job.head.bundle)) job.lost('NODE_EXHAUSTED', `the bundle of ${job.head.sourceName} could not be written`, null);
     else {
       this.#waiting.add(job);
       this.#serve();
@@ -65,6 +68,10 @@ export class HostPool {
   /** Drops what has ended while it waited. */
   forget(job: CallJob): void {
     this.#waiting.delete(job);
+  }
+
+  #hasBundle(hash: string): boolean {
+    return statSync(this.#bundleFile(hash), { throwIfNoEntry: false })?.isFile() === true;
   }
 
   #bundleFile(hash: string): string {

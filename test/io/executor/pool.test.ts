@@ -1,6 +1,6 @@
 /** Functions of bundles in pooled processes. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -83,6 +83,20 @@ test('a bundle that cannot be loaded says why', async (t) => {
   assert.match(broken.error?.message ?? '', /could not be loaded: SyntaxError/);
   const missing = await run(bundled('export const f = 1;', 'f', { bundle: () => undefined }));
   assert.match(missing.error?.message ?? '', /the run carries no bundle [0-9a-f]{12} for \.\/steps\.ts/);
+});
+
+test('a module whose bundle the node had no room for is handed back, and executed here once there is room', async (t) => {
+  const { run, workDir } = bench(t);
+  assert.ok((await run(bundled(steps, 'nothing'))).ok);
+  const [supervisor] = readdirSync(workDir).filter((name) => name.startsWith('s-'));
+  const late = bundled(`${steps}\n// late`, 'pid');
+  assert.ok(late.spec.action.type === 'bundle');
+  const inTheWay = join(workDir, supervisor!, `${late.spec.action.bundle}.mjs`);
+  mkdirSync(inTheWay);
+  assert.equal((await run(late)).error?.code, 'NODE_EXHAUSTED');
+  rmdirSync(inTheWay);
+  const again = await run(bundled(`${steps}\n// late`, 'pid'));
+  assert.ok(again.ok, again.error?.message);
 });
 
 test('a process is used again, for one execution at a time, and never for another bundle', async (t) => {
