@@ -61,6 +61,8 @@ interface Request {
   readonly key: string;
   readonly spec: RunSpec;
   attempt: number;
+  /** Asked since all were; a client that gets no answer would otherwise ask the same dead node for minutes, by bad luck. */
+  readonly asked: Set<SimNode>;
   answered: boolean;
 }
 
@@ -140,10 +142,10 @@ export class Workload {
     this.submitted += 1;
     const spec = drawPipeline(this.#random, this.#mix.pipelines, `pipeline-${this.#random.int(1, 5)}`);
     const key = requestKey(WALL_EPOCH_MS + this.#cluster.kernel.now, this.#random);
-    const request: Request = { client: this.#curious.pick(this.#clients), key, spec, attempt: 0, answered: false };
+    const request: Request = { client: this.#curious.pick(this.#clients), key, spec, attempt: 0, asked: new Set(), answered: false };
     this.#open.add(request);
     this.#attempt(request);
-    if (this.#happens('twiceRate')) this.#ask(request, this.#curious);
+    if (this.#happens('twiceRate')) this.#ask(request, this.#curious.pick(this.#cluster.nodes));
   }
 
   #attempt(request: Request): void {
@@ -154,13 +156,23 @@ export class Workload {
         if (!request.answered && request.attempt === attempt) this.#attempt(request);
       });
     };
-    const asked = this.#ask(request, this.#random, () => again(RETRY_MS));
+    const asked = this.#ask(request, this.#another(request), () => again(RETRY_MS));
     again(asked ? this.#mix.answerTimeoutMs * this.#random.between(0.8, 1.2) : RETRY_MS);
   }
 
-  /** @returns false if the node that was picked is down. */
-  #ask(request: Request, random: Prng, failed: () => void = () => {}): boolean {
-    return request.client.submit(random.pick(this.#cluster.nodes), request.spec, request.key, (error, value) => {
+  /** Any node, but none a second time before all were asked. */
+  #another({ asked }: Request): SimNode {
+    const { nodes } = this.#cluster;
+    if (asked.size === nodes.length) asked.clear();
+    let node = this.#random.pick(nodes);
+    while (asked.has(node)) node = nodes[(node.index + 1) % nodes.length]!;
+    asked.add(node);
+    return node;
+  }
+
+  /** @returns false if the node is down. */
+  #ask(request: Request, node: SimNode, failed: () => void = () => {}): boolean {
+    return request.client.submit(node, request.spec, request.key, (error, value) => {
       if (value !== undefined) this.#cluster.checkers.requests.answered(request.key, value.runId);
       if (request.answered) return;
       if (value !== undefined) this.#answered(request, value);
@@ -173,7 +185,7 @@ export class Workload {
     this.#close(request);
     this.answered += 1;
     this.#known.push(known);
-    if (this.#happens('againRate')) this.#after(this.#curious.exponential(SECOND_THOUGHT_MS), () => void this.#ask(request, this.#curious));
+    if (this.#happens('againRate')) this.#after(this.#curious.exponential(SECOND_THOUGHT_MS), () => void this.#ask(request, this.#curious.pick(this.#cluster.nodes)));
     if (this.#happens('resultRate')) request.client.result(this.#homeOf(request.client), known);
     if (!this.#random.chance(this.#mix.cancelRate)) return;
     this.#after(this.#random.exponential(SECOND_THOUGHT_MS), () => this.#cancel(request.client, known, 1));

@@ -105,3 +105,13 @@ test('a node that is cut off and answers linearizable reads from its own copy is
   assert.equal(violation?.invariant, 'S23');
   assert.match(violation?.message ?? '', /read \S+ strong \S+ → /);
 });
+
+test('a client that gets no answer asks every node before it asks one again', () => {
+  const cluster = steadyCluster({ seed: 'nobody answers' });
+  const asked: string[] = [];
+  for (const { runtime, name } of cluster.nodes) runtime!.submit = () => void asked.push(name);
+  const mix = { submitEveryMs: 10, cancelRate: 0, answerTimeoutMs: 1000, runsMax: 1, pipelines: PIPELINE_MIX };
+  new Workload(cluster, mix, cluster.random.fork('workload')).start();
+  assert.ok(cluster.runUntil(() => asked.length >= 30, 60_000));
+  for (let at = 0; at < 30; at += 5) assert.equal(new Set(asked.slice(at, at + 5)).size, 5, asked.join(' '));
+});
