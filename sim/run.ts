@@ -154,11 +154,21 @@ export class Simulation {
     const core = healCore(cluster, cluster.random.fork('core'));
     this.#cells = cluster.checkers.logs.histories().filter(({ commitIndex, cell }) => commitIndex > 0 && cluster.nodes.some((node) => node.synced(cell).cell === cell)).length;
     // Two cells that meet are another matter (PROTOCOL §7): nothing is demanded of them here.
-    if (this.#cells > 1) return;
+    if (this.#cells > 1) {
+      this.#mayHaveFounded();
+      return;
+    }
     cluster.run(2 * this.#options.timing.electionMs);
     this.#cornered = !coreIsMajority(cluster, core);
     if (this.#cornered) return;
     this.#recoveryMs = new LivenessChecker(cluster, core, this.#workload).check();
+  }
+
+  /** Only a machine that came with nothing on its disk may have founded another cell, where it saw nobody. */
+  #mayHaveFounded(): void {
+    const { cluster } = this;
+    const blank = cluster.nodes.some((node) => node.lostMembers.size > 0) || this.#options.faults.lateNodes > 0 || cluster.excuse !== undefined;
+    if (!blank) this.#fail('L5', `${this.#cells} cells, though everybody was in one when the faults began and no disk was lost since`);
   }
 
   #final(): void {

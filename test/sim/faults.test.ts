@@ -5,7 +5,9 @@ import { Cluster } from '../../sim/cluster.ts';
 import { canLose } from '../../sim/core-heal.ts';
 import { NO_FAULTS, type FaultMix } from '../../sim/faults.ts';
 import { FaultInjector } from '../../sim/injector.ts';
+import { drawOptions } from '../../sim/options.ts';
 import { PARTITION_SHAPES } from '../../sim/partitions.ts';
+import { Simulation } from '../../sim/run.ts';
 import type { SimNode } from '../../sim/sim-node.ts';
 import { busyWorkload, steadyCluster } from '../../sim/scenarios/steady.ts';
 
@@ -134,4 +136,22 @@ test('what is violated after a rollback is counted, with its excuse; a disk that
   const other = steadyCluster({ seed: 'no excuse', nodes: 3 });
   other.report('S3', 'something is gone');
   assert.equal(other.violation?.excuse, undefined);
+});
+
+test('a second cell is excused only where somebody had nothing on its disk', () => {
+  for (const told of [false, true]) {
+    const args = { seed: 'second cell', nodes: 3, minutes: 1, faults: false };
+    const simulation = new Simulation(args, drawOptions(args));
+    const { cluster } = simulation;
+    cluster.kernel.after(15_000, undefined, () => {
+      const node = cluster.nodes.find((other) => other !== cluster.leader())!;
+      for (const { id } of cluster.nodes) for (const [from, to] of [[id, node.id], [node.id, id]] as const) if (from !== to) cluster.network.cut(from, to);
+      cluster.crashNode(node, 'power');
+      if (told) cluster.diskLost(node);
+      node.disk.platter.restore(new Map());
+      cluster.bootNode(node);
+    });
+    simulation.run();
+    assert.deepEqual([cluster.violation?.invariant, simulation.result(1).figures.cells], [told ? undefined : 'L5', 2], cluster.violation?.message);
+  }
 });
