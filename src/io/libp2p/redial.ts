@@ -20,14 +20,18 @@ export async function redial(init: RedialInit, peer: NodeId, lastBootId: string)
   const before = table.nextOrder;
   const present = table.bootIdOf(peer);
   if (present !== undefined && (await init.confirm(peer))) return verdict(table.bootIdOf(peer) ?? present);
-  const outcome = await dialledOrGreeted(init, peer, verdict);
+  const outcome = await dialledOrGreeted(init, peer, (bootId, order) => {
+    // It answers on another connection: the one that did not must not carry our messages until the system gives it up.
+    if (present !== undefined) table.abortOlder(peer, Math.min(before, order), 'the peer does not answer on it');
+    return verdict(bootId);
+  });
   // Nobody listens there any more, or somebody else does: what we still hold is half of a dead connection.
   if (outcome === 'refused' || outcome === 'rebooted') table.abortOlder(peer, before, `its process is gone (${outcome})`);
   return outcome;
 }
 
 /** Whatever comes first: a hello (over our connection or one that the peer opened), a failure that says enough, the timeout. */
-function dialledOrGreeted(init: RedialInit, peer: NodeId, verdict: (bootId: string) => RedialOutcome): Promise<RedialOutcome> {
+function dialledOrGreeted(init: RedialInit, peer: NodeId, greeted: (bootId: string, order: number) => RedialOutcome): Promise<RedialOutcome> {
   return new Promise((resolve) => {
     const settle = (outcome: RedialOutcome): void => {
       timer.cancel();
@@ -36,7 +40,7 @@ function dialledOrGreeted(init: RedialInit, peer: NodeId, verdict: (bootId: stri
     };
     const timer = init.clock.setTimer(REDIAL_TIMEOUT_MS, () => settle('unreachable'));
     const unsubscribe = init.table.onGreeting((link, bootId) => {
-      if (link.peer === peer) settle(verdict(bootId));
+      if (link.peer === peer) settle(greeted(bootId, link.order));
     });
     void init.dial(peer).then((result) => {
       if ('connection' in result) return;
