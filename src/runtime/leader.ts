@@ -193,8 +193,7 @@ export class Leader {
       session.load = message.load;
       this.#planSoon();
     }
-    const { cell } = this.#replica;
-    this.#context.sendWork(from, { type: 'keepaliveReply', cell, session: message.session, sequence: message.sequence, known, stop, contacts: this.#hooks.contacts() });
+    this.#context.sendWork(from, { type: 'keepaliveReply', cell: this.#replica.cell, session: message.session, sequence: message.sequence, known, stop, contacts: this.#hooks.contacts() });
   }
 
   /**
@@ -295,6 +294,7 @@ export class Leader {
     this.#planner.settled(this.#state, claims);
     if (answer === undefined || answer.reply.type !== 'claims' || this.#stopped) return;
     this.#assign(claims, answer.reply.fences);
+    if (answer.reply.fences.includes(0)) this.#planSoon(); // What refused it was planned on before its room was given back.
   }
 
   /** The answer may come late (two machines): by now the claim can have ended, cancelled for example. */

@@ -88,6 +88,23 @@ test('what is ready is claimed, committed, then assigned, and the specification 
   assert.equal(fixture.commands('claimBatch').length, 1);
 });
 
+test('a claim that was refused is planned again at once, elsewhere', () => {
+  const fixture = new Fixture();
+  fixture.leader.sessions.get(fixture.sessions[1])!.load = 1;
+  const held: { command: Command; done: ProposalDone | undefined }[] = [];
+  const commit = fixture.commit.bind(fixture);
+  fixture.commit = (command, done) => void held.push({ command, done });
+  fixture.submit({});
+  fixture.fake.pass();
+  // Committed before the claim, and heard of before it.
+  fixture.cell.apply({ type: 'nodeDrain', node: one, on: true });
+  fixture.leader.applied(fixture.cell.index, fixture.cell.events);
+  fixture.fake.pass();
+  fixture.commit = commit;
+  for (const { command, done } of held) commit(command, done);
+  assert.deepEqual(fixture.take('assign').map(({ to }) => to), [two]);
+});
+
 test('an Assign that was lost is sent again with a later keepalive, one that arrived is not', () => {
   const { fixture, claim } = claimed();
   fixture.keepalive(fixture.sessions[0]);
