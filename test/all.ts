@@ -4,9 +4,10 @@
  * test end to end.
  */
 import { spawn } from 'node:child_process';
+import path from 'node:path';
 
 /** Code is compiled once, not in each of some hundred processes. */
-const env = { NODE_COMPILE_CACHE: 'node_modules/.cache/compile', ...process.env };
+const env = { NODE_COMPILE_CACHE: path.resolve('node_modules/.cache/compile'), ...process.env };
 
 const steps = ['types', 'lint', 'knip', 'build', 'unit', 'e2e'] as const;
 type Step = (typeof steps)[number];

@@ -5,7 +5,7 @@ import { embeddedJson, renderPage } from '../../../sim/html/page.ts';
 import type { ReplayData } from '../../../sim/html/data.ts';
 import { recordSeed } from './support/recorded.ts';
 
-const { data, cluster } = recordSeed({ seed: '7', minutes: 0.3 });
+const { data, cluster } = recordSeed({ seed: '10', minutes: 0.3 });
 
 function dataOf(page: string): ReplayData {
   return JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(page)?.[1] ?? '') as ReplayData;
