@@ -1,12 +1,15 @@
 /**
  * `npm run bench [-- NAME…] [--full]`: measures and prints figures for people, then one line of JSON for each bench.
  * Without names all of them run small, in about two minutes; `--full` takes the sizes that docs/performance.md quotes.
+ * `--peer bullmq`: throughput and latency in turn with BullMQ on a Redis of its own; says what is missing, installs nothing.
  */
 import { parseArgs } from 'node:util';
 import { loadavg, cpus, totalmem } from 'node:os';
 import { describeFailover, measureFailover } from './failover.bench.ts';
 import { describeLatency, measureLatency } from './latency.bench.ts';
 import { describeMakespan, measureMakespan } from './makespan.bench.ts';
+import { PeerMissing } from './peers/bullmq-api.ts';
+import { compareLatency, compareThroughput, describeComparison } from './peers/compare.ts';
 import { describePlan, measurePlan } from './plan.bench.ts';
 import { describeSim, measureSim } from './sim.bench.ts';
 import { describeThroughput, measureThroughput } from './throughput.bench.ts';
@@ -26,7 +29,7 @@ function bench<F>(name: string, measure: (full: boolean) => Promise<F>, describe
   };
 }
 
-const benches: readonly Bench[] = [
+const alone: readonly Bench[] = [
   bench('throughput', (full) => measureThroughput(full ? 10_000 : 2000, full ? 5 : 2), describeThroughput),
   bench('latency', (full) => measureLatency(full ? 500 : 60), describeLatency),
   bench('plan', (full) => measurePlan(full ? [10_000, 100_000] : [10_000], full ? 15 : 5), describePlan),
@@ -35,7 +38,17 @@ const benches: readonly Bench[] = [
   bench('sim', (full) => measureSim(full ? 100 : 15, full ? [3, 30, 100, 300] : [3, 30]), describeSim),
 ];
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { full: { type: 'boolean', default: false } } });
+const besidePeer: readonly Bench[] = [
+  bench('throughput', (full) => compareThroughput(full ? 10_000 : 2000, full ? 5 : 2), describeComparison),
+  bench('latency', (full) => compareLatency(full ? 200 : 40), describeComparison),
+];
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { full: { type: 'boolean', default: false }, peer: { type: 'string' } } });
+if (values.peer !== undefined && values.peer !== 'bullmq') {
+  process.stderr.write(`unknown peer ${values.peer}: there is bullmq\n`);
+  process.exit(2);
+}
+const benches = values.peer === undefined ? alone : besidePeer;
 const unknown = positionals.filter((name) => !benches.some((candidate) => candidate.name === name));
 if (unknown.length > 0) {
   process.stderr.write(`unknown bench ${unknown.join(', ')}: choose of ${benches.map(({ name }) => name).join(', ')}\n`);
@@ -44,6 +57,10 @@ if (unknown.length > 0) {
 process.stdout.write(`${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node.js ${process.versions.node}, load ${loadavg()[0]?.toFixed(2)}\n`);
 for (const { name, run } of benches) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
-  const { text, figures } = await run(values.full);
+  const { text, figures } = await run(values.full).catch((error: unknown) => {
+    if (!(error instanceof PeerMissing)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
+  });
   process.stdout.write(`${text}\n${JSON.stringify({ bench: name, figures })}\n`);
 }
