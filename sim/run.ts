@@ -13,8 +13,8 @@ import { WIRED } from './network-options.ts';
 import { drawOptions, type SimArguments, type SimOptions } from './options.ts';
 import { Workload } from './workload.ts';
 
-/** Long enough for every kind of fault that is switched on to happen at least once. */
-const ALL_FAULTS_MS = 20_000;
+/** Long enough for every kind of fault that is switched on to happen at least once; a disk is lost only where a majority is left. */
+const ALL_FAULTS_MS = 45_000;
 
 export interface SimFigures {
   readonly virtualMs: number;
