@@ -12,6 +12,8 @@ const WORKERS = 3;
 const CONCURRENCY = 100;
 const program = fileURLToPath(new URL('bullmq-worker.ts', import.meta.url));
 const opts = { removeOnComplete: true };
+/** Whoever waits for it looks it up once more. */
+const kept = { removeOnComplete: false };
 
 export class BullMqCluster {
   readonly #redis: RedisServer;
@@ -41,7 +43,7 @@ export class BullMqCluster {
   /** @returns ms from the call to the end of a parent with so many modules. */
   flat(modules: number): Promise<number> {
     const children = Array.from({ length: modules }, (_, i): FlowJob => ({ name: `m${i}`, queueName: MODULES, data: 0, opts }));
-    return this.#timed({ name: 'run', queueName: RUNS, data: 0, opts, children });
+    return this.#timed({ name: 'run', queueName: RUNS, data: 0, opts: kept, children });
   }
 
   /** @returns ms of a chain of so many jobs, each waiting for the one before. */
@@ -49,7 +51,7 @@ export class BullMqCluster {
     let flow: FlowJob | undefined;
     for (let step = 1; step <= steps; step += 1) {
       const children: { readonly children?: readonly FlowJob[] } = flow === undefined ? {} : { children: [flow] };
-      flow = { name: `m${step}`, queueName: step === steps ? RUNS : MODULES, data: 0, opts, ...children };
+      flow = { name: `m${step}`, queueName: step === steps ? RUNS : MODULES, data: 0, opts: step === steps ? kept : opts, ...children };
     }
     return this.#timed(flow!);
   }
