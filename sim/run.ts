@@ -152,13 +152,14 @@ export class Simulation {
     cluster.run(Math.max(0, stalledUntil - cluster.kernel.now));
     if (cluster.violation !== undefined) return;
     const core = healCore(cluster, cluster.random.fork('core'));
+    // Who saw nobody until now may be about to found a cell.
+    cluster.run(2 * this.#options.timing.electionMs);
     this.#cells = cluster.checkers.logs.histories().filter(({ commitIndex, cell }) => commitIndex > 0 && cluster.nodes.some((node) => node.synced(cell).cell === cell)).length;
     // Two cells that meet are another matter (PROTOCOL §7): nothing is demanded of them here.
     if (this.#cells > 1) {
       this.#mayHaveFounded();
       return;
     }
-    cluster.run(2 * this.#options.timing.electionMs);
     this.#cornered = !coreIsMajority(cluster, core);
     if (this.#cornered) return;
     this.#recoveryMs = new LivenessChecker(cluster, core, this.#workload).check();

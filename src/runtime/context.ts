@@ -8,6 +8,9 @@ import { encodeWork } from '../protocol/work-codec.ts';
 import type { NodePorts, NodeRuntimeInit, Timing } from './init.ts';
 import type { RuntimeMutant } from './mutants.ts';
 
+/** Far more than any process counts up to, and far from where numbers are not exact. */
+const FIRST_IDS = 2 ** 44;
+
 export class NodeContext {
   readonly init: NodeRuntimeInit;
   readonly ports: NodePorts;
@@ -34,6 +37,14 @@ export class NodeContext {
 
   now(): number {
     return this.ports.clock.now();
+  }
+
+  /**
+   * Where this process begins to number its requests. Whoever was asked by the process before it may answer late, over the
+   * new connection: such an answer must fit nothing that was asked since.
+   */
+  firstId(): number {
+    return Math.floor(this.ports.random.float() * FIRST_IDS);
   }
 
   /** Test-only: is this rule switched off? */

@@ -64,12 +64,13 @@ export class Gateway {
   readonly #hooks: GatewayHooks;
   readonly #attempts = new Map<number, Attempt>();
   readonly #assembler = new Assembler(SPEC_BYTES_MAX);
-  #id = 0;
+  #id: number;
   #stopped = false;
 
   constructor(context: NodeContext, hooks: GatewayHooks) {
     this.#context = context;
     this.#hooks = hooks;
+    this.#id = context.firstId();
     context.every(() => RETRY_MS, () => this.#retry());
   }
 

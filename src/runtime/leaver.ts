@@ -27,7 +27,8 @@ export interface LeaverParts {
 export class Leaver {
   readonly #context: NodeContext;
   readonly #parts: LeaverParts;
-  #asked = 0;
+  readonly #firstId: number;
+  #asked: number;
   /** Whom it was last asked: nobody else can let this node go. */
   #askedNode: NodeId | '' = '';
   #gone = false;
@@ -36,6 +37,7 @@ export class Leaver {
   constructor(context: NodeContext, parts: LeaverParts) {
     this.#context = context;
     this.#parts = parts;
+    this.#firstId = this.#asked = context.firstId();
   }
 
   /** @param now hand back at once. A second call hurries a first one. */
@@ -79,7 +81,8 @@ export class Leaver {
 
   receive(from: NodeId, message: Extract<WorkMessage, { type: 'leave' | 'leaveReply' }>): void {
     if (message.type === 'leaveReply') {
-      if (message.done && from === this.#askedNode) this.#gone = true;
+      const own = message.id > this.#firstId && message.id <= this.#asked;
+      if (message.done && own && from === this.#askedNode) this.#gone = true;
       return;
     }
     if (message.node !== from) return;

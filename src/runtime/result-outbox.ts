@@ -19,11 +19,12 @@ export class ResultOutbox {
   #fresh: ResultItem[] = [];
   readonly #sent = new Map<number, { readonly items: readonly ResultItem[]; at: number }>();
   readonly #fences = new Map<Fence, ResultItem>();
-  #id = 0;
+  #id: number;
   #flushing = false;
 
   constructor(context: NodeContext, send: (items: readonly ResultItem[], id: number) => void) {
     this.#context = context;
+    this.#id = context.firstId();
     this.#send = send;
     context.every(() => RESEND_AFTER_MS / 2, () => this.#resendOld());
   }

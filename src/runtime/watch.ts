@@ -121,13 +121,14 @@ export class WatchClient {
   readonly #context: NodeContext;
   readonly #parts: WatchClientParts;
   readonly #subscriptions = new Map<number, Subscription>();
-  #id = 0;
+  #id: number;
   /** Told at the end of the turn: a listener must not find the node in the middle of applying an entry. */
   #due: { readonly subscription: Subscription; readonly event: RunEvent }[] = [];
 
   constructor(context: NodeContext, parts: WatchClientParts) {
     this.#context = context;
     this.#parts = parts;
+    this.#id = context.firstId();
     context.every(() => 250, () => this.#renew());
   }
 

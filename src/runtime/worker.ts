@@ -66,7 +66,7 @@ export class Worker {
   /** As which the session was opened. */
   #member: MemberId | '' = '';
   #refusedAt = -Infinity;
-  #requestId = 0;
+  #requestId: number;
   #sequence = 0;
   /** Keepalives on their way: when and to whom. */
   readonly #sent = new Map<number, { readonly at: number; readonly to: NodeId }>();
@@ -81,6 +81,7 @@ export class Worker {
     this.#context = context;
     this.#hooks = hooks;
     this.#specs = new SpecCache();
+    this.#requestId = context.firstId();
     this.#results = new ResultOutbox(context, (items, id) => this.#sendResults(items, id));
     context.every(() => context.timing.keepaliveMs, () => this.#keepalive());
   }

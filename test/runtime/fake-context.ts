@@ -27,13 +27,13 @@ export class FakeContext {
   readonly connected = new Set<NodeId>();
   readonly context: NodeContext;
 
-  constructor(init: { readonly self?: string; readonly executor?: Executor; readonly timing?: Partial<Timing>; readonly disk?: (clock: Clock) => Disk } = {}) {
+  constructor(init: { readonly self?: string; readonly executor?: Executor; readonly timing?: Partial<Timing>; readonly chance?: number; readonly disk?: (clock: Clock) => Disk } = {}) {
     this.process = new Process(this.kernel, 'self');
     const { process } = this;
     this.context = new NodeContext({
       ports: {
         clock: process,
-        random: { float: () => 0.5, bytes: (length) => new Uint8Array(length).fill(7) },
+        random: { float: () => init.chance ?? 0.5, bytes: (length) => new Uint8Array(length).fill(7) },
         disk: init.disk?.(process) ?? (undefined as never),
         transport: this.#transport(nodeId(init.self ?? 'self')),
         executor: init.executor ?? (undefined as never),

@@ -18,8 +18,8 @@ interface Outbox {
   readonly sent: { readonly id: number; readonly fences: number[] }[];
 }
 
-function outboxes(): Outbox {
-  const fake = new FakeContext();
+function outboxes(chance = 0.5): Outbox {
+  const fake = new FakeContext({ chance });
   const sent: Outbox['sent'] = [];
   return { fake, sent, outbox: new ResultOutbox(fake.context, (items, id) => sent.push({ id, fences: items.map(({ fence }) => fence) })) };
 }
@@ -31,19 +31,32 @@ test('results of one turn leave together and are sent again until a verdict come
     outbox.add(item(2));
   });
   fake.pass();
-  assert.deepEqual(sent, [{ id: 1, fences: [1, 2] }]);
+  const id = sent[0]?.id ?? 0;
+  assert.deepEqual(sent, [{ id, fences: [1, 2] }]);
   assert.deepEqual(outbox.claims().map(({ fence }) => fence), [1, 2]);
   fake.pass(1500);
   assert.equal(sent.length, 2, 'once more after a second');
-  outbox.answered(1, [], () => assert.fail('not recorded'));
+  outbox.answered(id, [], () => assert.fail('not recorded'));
   assert.ok(!outbox.empty);
   const recorded: number[] = [];
-  outbox.answered(1, ['accepted', 'stale'], ({ fence }) => recorded.push(fence));
-  outbox.answered(1, ['accepted', 'stale'], ({ fence }) => recorded.push(fence));
+  outbox.answered(id, ['accepted', 'stale'], ({ fence }) => recorded.push(fence));
+  outbox.answered(id, ['accepted', 'stale'], ({ fence }) => recorded.push(fence));
   assert.deepEqual(recorded, [1, 2]);
   assert.ok(outbox.empty && !outbox.has(1));
   fake.pass(5000);
   assert.equal(sent.length, 2);
+});
+
+test('an answer that was meant for the process before this one fits nothing', () => {
+  const [before, after] = [outboxes(0.1), outboxes(0.9)];
+  for (const { fake, outbox } of [before, after]) {
+    outbox.add(item(1));
+    fake.pass();
+  }
+  after.outbox.answered(before.sent[0]!.id, ['accepted'], () => assert.fail('recorded'));
+  assert.ok(!after.outbox.empty);
+  after.outbox.answered(after.sent[0]!.id, ['accepted'], () => undefined);
+  assert.ok(after.outbox.empty);
 });
 
 test('a new leader is told at once; another cell never', () => {
