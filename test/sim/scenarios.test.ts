@@ -16,7 +16,7 @@ import { scenarioTable, withScenarioTable } from '../../sim/scenarios/table.ts';
 
 const SEEDS = ['1'];
 /** Tried one after the other until a rule that is switched off shows. */
-const MUTANT_SEEDS = Array.from({ length: 8 }, (_, at) => String(at + 1));
+const MUTANT_SEEDS = Array.from({ length: 30 }, (_, at) => String(at + 1));
 const FOLDER = new URL('../../sim/scenarios/', import.meta.url);
 
 for (const scenario of scenarios) {
