@@ -2,11 +2,13 @@
  * Wire form of what a run is made of. A run of 10,000 equal modules must not repeat what they share: everything but
  * name and needs is interned in a table of templates.
  */
-import type { Capabilities, Json, ModuleAction, ModuleError, ModuleSpec, Outcome, Requires, RetrySpec, RunSpec } from '../core/cell/types.ts';
+import type { Capabilities, Json, Limit, ModuleAction, ModuleError, ModulePolicy, ModuleSpec, Outcome, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import { MODULES_MAX, TEXT_LENGTH_MAX, VALUE_BYTES_MAX } from './limits.ts';
 import { decodeWire, encodeWire, flat, invalid, type Reader } from './reader.ts';
 
 type Template = Omit<ModuleSpec, 'name' | 'needs'>;
+
+const barriers = ['none', 'wave'] as const;
 
 const encodedSpecs = new WeakMap<RunSpec, Uint8Array>();
 
@@ -34,12 +36,20 @@ function specFields(spec: RunSpec): unknown[] {
     }
     return [module.name, module.needs, number];
   });
-  return [spec.name, flat(spec.params), flat(spec.env), flat(spec.bundles), table, modules];
+  return [spec.name, flat(spec.params), flat(spec.env), flat(spec.bundles), table, modules, runPolicyFields(spec.policy)];
 }
 
 function templateFields(module: Template): unknown[] {
-  const { action, env, requires, timeoutMs, retry, effectful, durationMs } = module;
-  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs];
+  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy } = module;
+  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy)];
+}
+
+function runPolicyFields(policy: RunPolicy | undefined): unknown {
+  return policy === undefined ? null : [policy.priority, policy.parallelMax, barriers.indexOf(policy.barrier)];
+}
+
+function modulePolicyFields(policy: ModulePolicy | undefined): unknown {
+  return policy === undefined ? null : [policy.priority, policy.limits.map(({ key, max }) => [key, max]), policy.hedgeFactor];
 }
 
 function actionFields(action: ModuleAction): unknown[] {
@@ -77,14 +87,15 @@ export function decodeSpec(bytes: Uint8Array): RunSpec {
     if (template === undefined) throw invalid(`module ${moduleName} names a template that is not there`);
     return { name: moduleName, needs, ...template };
   }, MODULES_MAX);
+  const policy = reader.maybe(readRunPolicy);
   reader.end();
-  const spec: RunSpec = { name, params, env, bundles, modules };
+  const spec: RunSpec = { name, params, env, bundles, modules, ...(policy === null ? {} : { policy }) };
   encodedSpecs.set(spec, bytes);
   return spec;
 }
 
 function readTemplate(reader: Reader): Template {
-  const template: Template = {
+  const template = {
     action: readAction(reader.sub()),
     env: reader.record((field) => field.string(VALUE_BYTES_MAX)),
     requires: readRequires(reader.sub()),
@@ -93,8 +104,27 @@ function readTemplate(reader: Reader): Template {
     effectful: reader.boolean(),
     durationMs: reader.number(),
   };
+  const policy = reader.maybe(readModulePolicy);
   reader.end();
-  return template;
+  return policy === null ? template : { ...template, policy };
+}
+
+function readRunPolicy(reader: Reader): RunPolicy {
+  const policy: RunPolicy = { priority: reader.int(), parallelMax: reader.int(), barrier: reader.oneOf(barriers) };
+  reader.end();
+  return policy;
+}
+
+function readModulePolicy(reader: Reader): ModulePolicy {
+  const policy: ModulePolicy = { priority: reader.int(), limits: reader.list(readLimit), hedgeFactor: reader.number() };
+  reader.end();
+  return policy;
+}
+
+function readLimit(reader: Reader): Limit {
+  const limit: Limit = { key: reader.string(), max: reader.int() };
+  reader.end();
+  return limit;
 }
 
 function readAction(reader: Reader): ModuleAction {

@@ -16,6 +16,12 @@ export const RETRY_FACTOR_MAX = 100;
 /** Timeouts, backoffs, declared durations. */
 export const DURATION_MS_MAX = 30 * 24 * 3_600_000;
 export const CPU_PER_MODULE_MAX = 10_000;
+/** `limit` keys and mutexes of one module. */
+export const LIMITS_PER_MODULE_MAX = 8;
+/** The `max` of a limit, and modules of a run at a time. */
+export const PARALLEL_MAX = 100_000;
+export const HEDGE_FACTOR_MIN = 1;
+export const HEDGE_FACTOR_MAX = 100;
 export const MEMORY_BYTES_MAX = 2 ** 50;
 
 // ── Results ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -74,4 +80,4 @@ export const NOW_MAX_MS = 2 ** 48;
 
 // ── Snapshot ─────────────────────────────────────────────────────────────────────────────────────────────────────
 /** Rises with every change of the plain form. */
-export const SNAPSHOT_FORMAT = 1;
+export const SNAPSHOT_FORMAT = 2;

@@ -10,16 +10,21 @@ import {
   DURATION_MS_MAX,
   ENTRIES_PER_RECORD_MAX,
   ENV_VALUE_LENGTH_MAX,
+  HEDGE_FACTOR_MAX,
+  HEDGE_FACTOR_MIN,
+  LIMITS_PER_MODULE_MAX,
   MEMORY_BYTES_MAX,
   MODULES_PER_RUN_MAX,
   NAME_LENGTH_MAX,
   NEEDS_PER_MODULE_MAX,
   NEEDS_PER_RUN_MAX,
+  PARALLEL_MAX,
   RETRY_ATTEMPTS_MAX,
   RETRY_FACTOR_MAX,
   SPEC_TEXT_LENGTH_MAX,
 } from './limits.ts';
-import type { ModuleAction, ModuleSpec, Requires, RetrySpec, RunSpec } from './types.ts';
+import { PRIORITY_MAX, PRIORITY_MIN } from './policy.ts';
+import type { ModuleAction, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
 export interface SpecProblem {
   readonly code: ErrorCode;
@@ -106,6 +111,33 @@ class SpecCheck {
     this.range(retry.capMs, 0, DURATION_MS_MAX, `retry.cap of ${what}`);
   }
 
+  whole(value: number, min: number, max: number, what: string): void {
+    this.range(value, min, max, what);
+    if (!Number.isInteger(value)) throw new Problem('PIPELINE_INVALID', `${what} is not a whole number`);
+  }
+
+  runPolicy({ priority, parallelMax, barrier }: RunPolicy): void {
+    this.whole(priority, PRIORITY_MIN, PRIORITY_MAX, 'priority');
+    this.whole(parallelMax, 0, PARALLEL_MAX, 'max-parallel');
+    if (barrier !== 'none' && barrier !== 'wave') throw new Problem('PIPELINE_INVALID', 'barrier is neither none nor wave');
+  }
+
+  modulePolicy({ policy, effectful }: ModuleSpec, what: string): void {
+    if (policy === undefined) return;
+    const { priority, limits, hedgeFactor } = policy;
+    if (priority !== 0) this.whole(priority, PRIORITY_MIN, PRIORITY_MAX, `priority of ${what}`);
+    if (limits.length > LIMITS_PER_MODULE_MAX) throw new Problem('LIMIT_EXCEEDED', `${what} has more than ${LIMITS_PER_MODULE_MAX} limits`);
+    for (const { key, max } of limits) {
+      this.name(key, `the key of a limit of ${what}`);
+      this.whole(max, 1, PARALLEL_MAX, `limit ${key} of ${what}`);
+    }
+    if (limits.length > 1 && new Set(limits.map(({ key }) => key)).size !== limits.length) throw new Problem('PIPELINE_INVALID', `${what} names a limit twice`);
+    if (hedgeFactor === 0) return;
+    this.range(hedgeFactor, HEDGE_FACTOR_MIN, HEDGE_FACTOR_MAX, `hedge.factor of ${what}`);
+    if (effectful) throw new Problem('PIPELINE_INVALID', `${what} is effectful: it cannot be hedged`);
+    if (limits.length > 0) throw new Problem('PIPELINE_INVALID', `${what} has a mutex or a limit: it cannot be hedged`);
+  }
+
   module(module: ModuleSpec, modules: number): void {
     this.name(module.name, 'the name of a module');
     const what = `module ${module.name}`;
@@ -123,6 +155,7 @@ class SpecCheck {
     this.range(module.timeoutMs, 0, DURATION_MS_MAX, `timeout of ${what}`);
     this.range(module.durationMs, 0, DURATION_MS_MAX, `duration of ${what}`);
     this.retry(module.retry, what);
+    this.modulePolicy(module, what);
   }
 }
 
@@ -161,6 +194,7 @@ function checkAll(spec: RunSpec): void {
   check.text(jsonText(spec.params), SPEC_TEXT_LENGTH_MAX, 'params');
   check.record(spec.env, ENV_VALUE_LENGTH_MAX, 'env');
   check.record(spec.bundles, SPEC_TEXT_LENGTH_MAX, 'bundles');
+  if (spec.policy !== undefined) check.runPolicy(spec.policy);
   const names = new Set<string>();
   for (const module of spec.modules) {
     check.module(module, spec.modules.length);

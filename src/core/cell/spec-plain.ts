@@ -2,7 +2,7 @@
 import { jsonText } from '../lib/json-text.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import { summaryModule } from './run-record.ts';
-import type { ModuleAction, ModuleSpec, Requires, RetrySpec, RunSpec } from './types.ts';
+import type { Limit, ModuleAction, ModulePolicy, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
 function recordText(record: Readonly<Record<string, unknown>>): string {
   for (const _key in record) return jsonText(record);
@@ -12,7 +12,15 @@ function recordText(record: Readonly<Record<string, unknown>>): string {
 /** @param summary the spec of a finished run, of which only names, needs and parameters are left. */
 export function specPlain(spec: RunSpec, summary: boolean): Plain {
   const modules = summary ? spec.modules.map(({ name, needs }) => [name, needs]) : spec.modules.map(modulePlain);
-  return [spec.name, recordText(spec.params), recordText(spec.env), recordText(spec.bundles), modules];
+  return [spec.name, recordText(spec.params), recordText(spec.env), recordText(spec.bundles), modules, runPolicyPlain(spec.policy)];
+}
+
+function runPolicyPlain(policy: RunPolicy | undefined): Plain {
+  return policy === undefined ? null : [policy.priority, policy.parallelMax, policy.barrier];
+}
+
+function modulePolicyPlain(policy: ModulePolicy | undefined): Plain {
+  return policy === undefined ? null : [policy.priority, policy.limits.map(({ key, max }) => [key, max]), policy.hedgeFactor];
 }
 
 function modulePlain(module: ModuleSpec): Plain {
@@ -27,6 +35,7 @@ function modulePlain(module: ModuleSpec): Plain {
     [retry.attempts, retry.backoffMs, retry.factor, retry.jitter, retry.capMs],
     module.effectful,
     module.durationMs,
+    modulePolicyPlain(module.policy),
   ];
 }
 
@@ -49,8 +58,9 @@ export function readSpec(plain: Plain, summary: boolean): RunSpec {
   const env = readRecord(reader) as RunSpec['env'];
   const bundles = readRecord(reader) as RunSpec['bundles'];
   const modules = reader.list().map((item) => readModule(new PlainReader(item, 'module spec'), summary));
+  const policy = readRunPolicy(reader.listOrNull());
   reader.end();
-  return { name, params, env, bundles, modules };
+  return { name, params, env, bundles, modules, ...(policy === undefined ? {} : { policy }) };
 }
 
 function readRecord(reader: PlainReader): Readonly<Record<string, unknown>> {
@@ -75,8 +85,35 @@ function readModule(reader: PlainReader, summary: boolean): ModuleSpec {
   const retry = readRetry(new PlainReader(reader.list(), 'retry'));
   const effectful = reader.flag();
   const durationMs = reader.number();
+  const policy = readModulePolicy(reader.listOrNull());
   reader.end();
-  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs };
+  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }) };
+}
+
+function readRunPolicy(plain: readonly Plain[] | null): RunPolicy | undefined {
+  if (plain === null) return undefined;
+  const reader = new PlainReader(plain, 'run policy');
+  const priority = reader.number();
+  const parallelMax = reader.number();
+  const barrier = reader.text();
+  reader.end();
+  if (barrier !== 'none' && barrier !== 'wave') throw damaged(`barrier ${barrier}`);
+  return { priority, parallelMax, barrier };
+}
+
+function readModulePolicy(plain: readonly Plain[] | null): ModulePolicy | undefined {
+  if (plain === null) return undefined;
+  const reader = new PlainReader(plain, 'module policy');
+  const policy: ModulePolicy = { priority: reader.number(), limits: reader.list().map(readLimit), hedgeFactor: reader.number() };
+  reader.end();
+  return policy;
+}
+
+function readLimit(plain: Plain): Limit {
+  const reader = new PlainReader(plain, 'limit');
+  const limit: Limit = { key: reader.text(), max: reader.number() };
+  reader.end();
+  return limit;
 }
 
 function readAction(reader: PlainReader): ModuleAction {

@@ -18,6 +18,33 @@ export interface RunSpec {
   readonly modules: readonly ModuleSpec[];
   /** Bundled TypeScript by content hash (hex sha256); what `uses` refers to. */
   readonly bundles: Readonly<Record<string, string>>;
+  /** Absent: `ordinaryRun`. */
+  readonly policy?: RunPolicy;
+}
+
+/** How a run stands beside others. */
+export interface RunPolicy {
+  /** 1 to 10, 10 first. @default 5 */
+  readonly priority: number;
+  /** Modules claimed at a time; 0 = as many as there is room for. */
+  readonly parallelMax: number;
+  /** `wave`: modules of a wave become ready when all earlier waves have ended. */
+  readonly barrier: 'none' | 'wave';
+}
+
+export interface ModulePolicy {
+  /** 1 to 10; 0 = that of its run. */
+  readonly priority: number;
+  /** All of them must have room; each key once. A mutex is a limit of 1. */
+  readonly limits: readonly Limit[];
+  /** A second copy starts when an execution takes this many times the predicted duration; 0 = never. Not for effectful ones. */
+  readonly hedgeFactor: number;
+}
+
+/** Claimed only while fewer than `max` claims in the whole cell hold `key`. */
+export interface Limit {
+  readonly key: string;
+  readonly max: number;
 }
 
 export interface ModuleSpec {
@@ -33,6 +60,8 @@ export interface ModuleSpec {
   readonly effectful: boolean;
   /** Declared duration, 0 = unknown; the planner orders by it until it has measured ones. */
   readonly durationMs: number;
+  /** Absent: `ordinaryModule`. */
+  readonly policy?: ModulePolicy;
 }
 
 export type ModuleAction =

@@ -3,7 +3,8 @@
  * by the wire codec or upset the reducer. The types of the core are the measure: a test compares both.
  */
 import { z } from 'zod';
-import { MEMORY_BYTES_MAX, NAME_LENGTH_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
+import { HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
+import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
 import { topologicalOrder } from '../../core/cell/run-spec.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
 import * as pipeline from '../../pipeline/limits.ts';
@@ -43,6 +44,16 @@ const retry = z.strictObject({
   capMs: z.number().min(0).max(pipeline.BACKOFF_MS_MAX),
 });
 
+const priority = z.int().min(PRIORITY_MIN).max(PRIORITY_MAX);
+
+const runPolicy = z.strictObject({ priority, parallelMax: z.int().min(0).max(PARALLEL_MAX), barrier: z.enum(['none', 'wave']) });
+
+const modulePolicy = z.strictObject({
+  priority: z.union([z.literal(0), priority]),
+  limits: z.array(z.strictObject({ key: name, max: z.int().min(1).max(PARALLEL_MAX) })).max(LIMITS_PER_MODULE_MAX),
+  hedgeFactor: z.union([z.literal(0), z.number().min(HEDGE_FACTOR_MIN).max(HEDGE_FACTOR_MAX)]),
+});
+
 const moduleSpec = z.strictObject({
   name,
   needs: z.array(z.int().min(0)).max(pipeline.PIPELINE_MODULES_MAX),
@@ -53,6 +64,7 @@ const moduleSpec = z.strictObject({
   retry,
   effectful: z.boolean(),
   durationMs: z.number().min(0).max(pipeline.TIMEOUT_MS_MAX),
+  policy: modulePolicy.exactOptional(),
 });
 
 export const runSpecSchema = z
@@ -62,6 +74,7 @@ export const runSpecSchema = z
     env,
     modules: z.array(moduleSpec).min(1).max(pipeline.PIPELINE_MODULES_MAX),
     bundles: record(text(pipeline.BUNDLE_BYTES_MAX), pipeline.BUNDLES_MAX),
+    policy: runPolicy.exactOptional(),
   })
   .superRefine((spec, context) => {
     for (const problem of graphProblems(spec)) context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message });
