@@ -2,7 +2,7 @@
 
 // Pipelines
 export { defineModule, definePipeline } from './pipeline/builder.ts';
-export type { DefinedPipeline, Duration, ModuleDefinition, ModulesDefinition, ParamDefinition, ParamValues, PipelineDefinition, RequiresDefinition, RetryDefinition, Size } from './pipeline/builder.ts';
+export type { DefinedPipeline, Duration, HedgeDefinition, LimitDefinition, ModuleDefinition, ModulesDefinition, ParamDefinition, ParamValues, PipelineDefinition, RequiresDefinition, RetryDefinition, Size } from './pipeline/builder.ts';
 export { compileRun } from './pipeline/compile.ts';
 export { expandPipeline, loadPipeline, type PipelineText } from './pipeline/load.ts';
 export type { ParamSpec, Pipeline, PipelineModule } from './pipeline/model.ts';
@@ -12,7 +12,7 @@ export { pipelineSchema } from './pipeline/schema.ts';
 export type { ModuleContext, ModuleFunction } from './ports/module-function.ts';
 
 // What they work on
-export type { Json, ModuleSpec, RunSpec } from './core/cell/types.ts';
+export type { Json, Limit, ModulePolicy, ModuleSpec, RunPolicy, RunSpec } from './core/cell/types.ts';
 export { errorCodes, isSkeinError, SkeinError, type ErrorCode } from './errors.ts';
 
 // Nodes

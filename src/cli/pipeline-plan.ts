@@ -8,7 +8,7 @@ import { PLAN_SLOTS_MAX, PLAN_WORKERS_MAX } from './limits.ts';
 import { printData } from './output.ts';
 import type { ParamFlags } from './params.ts';
 import { compileFile } from './run.ts';
-import { action, type VerbContext } from './verb.ts';
+import { action, wholeNumber, type VerbContext } from './verb.ts';
 
 interface PlanFlags extends ParamFlags {
   readonly all?: boolean;
@@ -22,8 +22,8 @@ interface PlanFlags extends ParamFlags {
 export function addPlan(command: Command, context: VerbContext): void {
   command
     .description('the waves in which modules can start, the critical path, and with --workers how long the run takes')
-    .option('--workers <n>', 'play the run on so many workers, without running anything', upTo(PLAN_WORKERS_MAX))
-    .option('--slots <n>', 'cpu slots of each worker (default: 1)', upTo(PLAN_SLOTS_MAX))
+    .option('--workers <n>', 'play the run on so many workers, without running anything', wholeNumber(1, PLAN_WORKERS_MAX))
+    .option('--slots <n>', 'cpu slots of each worker (default: 1)', wholeNumber(1, PLAN_SLOTS_MAX))
     .option('--memory <size>', 'memory of each worker (default: enough)', size)
     .option('--all', 'every name, however many')
     .option('--json', 'as data, with the start of each module')
@@ -41,14 +41,6 @@ async function plan(io: CliIo, file: string, flags: PlanFlags): Promise<ExitCode
 function workersOf({ workers, slots, memory }: PlanFlags): Workers | undefined {
   if (workers === undefined && slots === undefined && memory === undefined) return undefined;
   return { workers: workers ?? 1, slots: slots ?? 1, ...(memory === undefined ? {} : { memory }) };
-}
-
-function upTo(max: number): (value: string) => number {
-  return (value) => {
-    const amount = Number(value);
-    if (/^\d+$/.test(value) && amount >= 1 && amount <= max) return amount;
-    throw new InvalidArgumentError(`it must be a whole number from 1 to ${max}`);
-  };
 }
 
 function size(value: string): number {

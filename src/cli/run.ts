@@ -1,6 +1,8 @@
 /** `skein run FILE`: submit, and follow to the end. */
 import { resolve } from 'node:path';
 import { Option } from 'commander';
+import { PARALLEL_MAX } from '../core/cell/limits.ts';
+import { PRIORITY_MAX, PRIORITY_MIN } from '../core/cell/policy.ts';
 import type { RunSpec } from '../core/cell/types.ts';
 import type { AcceptedJson } from '../io/http/views.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -9,10 +11,11 @@ import { line, type CliIo } from './io.ts';
 import { outputOption, printData, type Format } from './output.ts';
 import { givenParams, readAll, type ParamFlags } from './params.ts';
 import { newRequestKey } from './request-key.ts';
-import { action, clientFor, collect, duration, withNode, type AddVerb } from './verb.ts';
+import { withOverrides, type PolicyOverrides } from '../pipeline/policy.ts';
+import { action, clientFor, collect, duration, wholeNumber, withNode, type AddVerb } from './verb.ts';
 import type { EndpointFlags } from './endpoints.ts';
 
-interface RunFlags extends ParamFlags, EndpointFlags {
+interface RunFlags extends ParamFlags, EndpointFlags, PolicyOverrides {
   readonly detach?: boolean;
   readonly output: Format;
   readonly timeout?: number;
@@ -30,13 +33,15 @@ export const addRun: AddVerb = (program, context) => {
     .addOption(outputOption())
     .addOption(new Option('--timeout <duration>', 'stop following after this long (exit 124); the run goes on').argParser(duration))
     .addOption(new Option('--place-timeout <duration>', 'exit 5 when no node takes a module for this long; the run goes on').argParser(duration))
+    .option('--priority <n>', `${PRIORITY_MIN} to ${PRIORITY_MAX}, ${PRIORITY_MAX} first, whatever the file says`, wholeNumber(PRIORITY_MIN, PRIORITY_MAX))
+    .option('--max-parallel <n>', 'modules at a time, whatever the file says; 0 = as many as there is room for', wholeNumber(0, PARALLEL_MAX))
     .option('--request-key <key>', 'submitting again with the same key gives the same run');
   withNode(command).action(action(context, (file: string, flags: RunFlags) => run(context.io, file, flags)));
 };
 
 async function run(io: CliIo, file: string, flags: RunFlags): Promise<ExitCode> {
   const client = clientFor(io, flags);
-  const spec = await compileFile(io, file, flags);
+  const spec = withOverrides(await compileFile(io, file, flags), flags);
   const accepted = await client.post<AcceptedJson>('/api/v1/runs', { body: { spec }, headers: { 'idempotency-key': flags.requestKey ?? newRequestKey(io.now()) } });
   if (flags.detach === true) return tellDetached(io, accepted, flags.output);
   return followRun(client, io, accepted.runId, { format: flags.output, timeoutMs: flags.timeout, placeTimeoutMs: flags.placeTimeout });

@@ -41,6 +41,15 @@ export function collect(value: string, before: readonly string[] | undefined): r
 }
 
 /** For `argParser`: commander adds the flag's name to the message. */
+export function wholeNumber(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const amount = Number(value);
+    if (/^\d+$/.test(value) && amount >= min && amount <= max) return amount;
+    throw new InvalidArgumentError(`it must be a whole number from ${min} to ${max}`);
+  };
+}
+
+/** For `argParser`. */
 export function duration(value: string): number {
   try {
     return parseTimeout(value, 'it');

@@ -65,6 +65,18 @@ export interface RetryDefinition {
   readonly cap?: Duration;
 }
 
+export interface LimitDefinition {
+  /** Name that all runs of the cluster share. */
+  readonly key: string;
+  /** Modules with this key at a time. */
+  readonly max: number;
+}
+
+export interface HedgeDefinition {
+  /** Times the predicted duration after which a second copy starts. @default 2 */
+  readonly factor?: number;
+}
+
 /** One module. Exactly one of `run`, `uses` and `call`. */
 export interface ModuleDefinition {
   /** Needed in a list of modules; in a map the key is the name. */
@@ -89,6 +101,14 @@ export interface ModuleDefinition {
   readonly env?: Readonly<Record<string, string | number | boolean>>;
   /** Estimate that the planner goes by until it has measured. */
   readonly duration?: Duration;
+  /** 1 to 10, 10 first. @default that of the pipeline */
+  readonly priority?: number;
+  /** Names of which one module at a time holds each, over all runs of the cluster. */
+  readonly mutex?: string | readonly string[];
+  /** So many modules with this key at a time, over all runs of the cluster. */
+  readonly limit?: LimitDefinition | readonly LimitDefinition[];
+  /** A second copy on an idle node when an execution takes far longer than predicted. Not for effectful modules. @default false */
+  readonly hedge?: boolean | HedgeDefinition;
 }
 
 export type ModulesDefinition = Readonly<Record<string, ModuleDefinition>> | readonly ModuleDefinition[];
@@ -104,6 +124,12 @@ export interface PipelineDefinition<P extends Readonly<Record<string, ParamDefin
   readonly name?: string;
   readonly params?: P;
   readonly env?: Readonly<Record<string, string | number | boolean>>;
+  /** 1 to 10, 10 first. @default 5 */
+  readonly priority?: number;
+  /** Modules of a run at a time. @default as many as there is room for */
+  readonly 'max-parallel'?: number;
+  /** `wave`: modules of a wave start when all earlier waves have ended. @default 'none' */
+  readonly barrier?: 'none' | 'wave';
   /** The modules, or a function that makes them from the parameters when a run is submitted. */
   readonly modules: ModulesDefinition | ((params: ParamValues<P>) => ModulesDefinition | Promise<ModulesDefinition>);
 }

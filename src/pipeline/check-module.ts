@@ -2,6 +2,7 @@
 import type { Requires, RetrySpec } from '../core/cell/types.ts';
 import { isVersionRange } from '../core/lib/version-range.ts';
 import { checkEnv, type EnvDraft } from './check-env.ts';
+import { checkModulePolicy } from './check-policy.ts';
 import { bytesOf, describe, Fields, isReserved } from './fields.ts';
 import type { InputEntry } from './input.ts';
 import { archNames, foreignModuleKeys, laterModuleKeys, laterRequiresKeys, laterRetryKeys, moduleKeys, osNames, requiresKeys, retryKeys } from './keys.ts';
@@ -58,6 +59,7 @@ export function checkModule({ key: name, keySpan, value }: InputEntry, problems:
     retry: checkRetry(fields, where, problems),
     effectful: fields.flag('effectful') ?? false,
     durationMs: fields.duration('duration', { min: 0, max: TIMEOUT_MS_MAX }) ?? 0,
+    policy: checkModulePolicy(fields, where, problems),
   };
   return { module, env: checkEnv(fields, problems), keySpan, actionSpan: action.span, needSpans };
 }

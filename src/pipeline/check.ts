@@ -3,6 +3,7 @@ import { checkEnv, envValues, type EnvDraft } from './check-env.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkModule, type ModuleDraft } from './check-module.ts';
 import { checkParams } from './check-params.ts';
+import { checkRunPolicy } from './check-policy.ts';
 import { describe, Fields } from './fields.ts';
 import type { InputMap, InputNode } from './input.ts';
 import { foreignPipelineKeys, laterPipelineKeys, pipelineKeys } from './keys.ts';
@@ -33,6 +34,7 @@ export function checkPipeline(root: InputNode | undefined, source: Source, probl
   const name = checkName(fields, problems) ?? source.defaultName;
   const params = checkParams(fields.map('params'), problems);
   const env = checkEnv(fields, problems);
+  const policy = checkRunPolicy(fields, problems);
   const drafts = source.generate === undefined ? checkModules(fields, root, problems) : [];
   checkGraph(drafts, problems);
   if (source.directory === null) refuseFiles(drafts, problems);
@@ -42,6 +44,7 @@ export function checkPipeline(root: InputNode | undefined, source: Source, probl
     name,
     params,
     env: envValues(env),
+    policy,
     modules: drafts.map((draft) => ({ ...draft.module, env: envValues(draft.env) })),
     origin: {
       file: source.file,

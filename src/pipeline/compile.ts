@@ -9,6 +9,7 @@ import { BUNDLE_BYTES_MAX, BUNDLES_BYTES_MAX, BUNDLES_MAX } from './limits.ts';
 import { expandPipeline } from './load.ts';
 import type { Pipeline, PipelineModule } from './model.ts';
 import { resolveParams } from './params.ts';
+import { modulePolicyField, runPolicyField } from './policy.ts';
 import { didYouMean, NOWHERE, Problems, quote, type ProblemDetail } from './problems.ts';
 import { compileCommand } from './references.ts';
 import { suggest } from './suggest.ts';
@@ -32,14 +33,15 @@ export async function compileRun(pipeline: Pipeline, given: Readonly<Record<stri
     env: expanded.env,
     modules: expanded.modules.map((module) => compileModule(module, positions, bundles)),
     bundles: Object.fromEntries(Array.from(bundles.values(), ({ hash, source }) => [hash, source])),
+    ...runPolicyField(expanded.policy),
   };
 }
 
 function compileModule(module: PipelineModule, positions: ReadonlyMap<string, number>, bundles: ReadonlyMap<string, Bundle>): ModuleSpec {
   const { action, env } = compileAction(module, bundles);
-  const { name, requires, timeoutMs, retry, effectful, durationMs } = module;
+  const { name, requires, timeoutMs, retry, effectful, durationMs, policy } = module;
   const needs = module.needs.map((need) => positions.get(need)).filter((position) => position !== undefined);
-  return { name, needs, action, env: { ...module.env, ...env }, requires, timeoutMs, retry, effectful, durationMs };
+  return { name, needs, action, env: { ...module.env, ...env }, requires, timeoutMs, retry, effectful, durationMs, ...modulePolicyField(policy) };
 }
 
 function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, Bundle>): { action: ModuleAction; env: Readonly<Record<string, string>> } {

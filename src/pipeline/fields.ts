@@ -140,11 +140,11 @@ export class Fields {
 
   #refuse({ key, keySpan }: InputEntry, { known, later = [], foreign = {} }: Vocabulary): void {
     const inWhere = this.#where === '' ? '' : ` in ${this.#where}`;
+    const replacement = Object.hasOwn(foreign, key) ? foreign[key] : undefined;
     if (later.includes(key)) {
-      this.#problems.add(keySpan, `${quote(key)} is not available in this version${inWhere === '' ? '' : ` (${this.#where})`}`);
+      this.#problems.add(keySpan, `${quote(key)} is not available in this version${inWhere === '' ? '' : ` (${this.#where})`}`, { hint: replacement });
       return;
     }
-    const replacement = Object.hasOwn(foreign, key) ? foreign[key] : undefined;
     this.#problems.add(keySpan, `unknown key ${quote(key)}${inWhere}`, { allowed: known.filter((word) => !word.startsWith('$')).join(', '), hint: replacement ?? didYouMean(suggest(key, known)) });
   }
 }

@@ -1,6 +1,6 @@
 /** The words of the format: those in force, those that a later version brings, and those of other tools. */
 
-export const pipelineKeys = ['name', 'params', 'env', 'modules', 'jobs', '$schema'] as const;
+export const pipelineKeys = ['name', 'params', 'env', 'priority', 'max-parallel', 'barrier', 'modules', 'jobs', '$schema'] as const;
 export const moduleKeys = [
   'name',
   'run',
@@ -15,29 +15,32 @@ export const moduleKeys = [
   'effectful',
   'env',
   'duration',
+  'priority',
+  'mutex',
+  'limit',
+  'hedge',
 ] as const;
 export const requiresKeys = ['cpu', 'memory', 'labels', 'tools', 'os', 'arch'] as const;
 export const retryKeys = ['attempts', 'backoff', 'factor', 'jitter', 'cap'] as const;
+export const limitKeys = ['key', 'max'] as const;
+export const hedgeKeys = ['factor'] as const;
+export const barrierWords = ['none', 'wave'] as const;
 export const paramKeys = ['type', 'description', 'required', 'default', 'min', 'max', 'enum'] as const;
 export const paramTypes = ['string', 'integer', 'number', 'boolean'] as const;
 export const osNames = ['linux', 'darwin', 'win32'] as const;
 export const archNames = ['x64', 'arm64', 'arm', 'ia32', 'loong64', 'mips', 'mipsel', 'ppc64', 'riscv64', 's390x'] as const;
 
 /** Part of the format, not of this version: the message says so, since "unknown" would be wrong. */
-export const laterPipelineKeys: readonly string[] = ['on', 'defaults', 'concurrency', 'secrets', 'barrier', 'retention', 'outputs', 'shell', 'working-directory', 'priority', 'checkpoint', 'cache'];
+export const laterPipelineKeys: readonly string[] = ['on', 'defaults', 'concurrency', 'secrets', 'retention', 'outputs', 'shell', 'working-directory', 'checkpoint', 'cache'];
 export const laterModuleKeys: readonly string[] = [
   'inputs',
   'outputs',
   'foreach',
   'cache',
-  'mutex',
-  'limit',
   'if',
   'with',
   'prefer',
   'affinity',
-  'hedge',
-  'priority',
   'checkpoint',
   'volumes',
   'verify',
@@ -53,8 +56,11 @@ export const laterRequiresKeys: readonly string[] = ['gpu', 'gpus', 'mount', 'di
 export const laterRetryKeys: readonly string[] = ['elsewhere'];
 export const laterParamTypes: readonly string[] = ['file', 'folder', 'secret'];
 
-/** Words that people bring along from other tools, with what says the same here. */
+/** Words that people bring along from other tools, with what says the same here; for some that a later version brings, what does most of it now. */
 export const foreignPipelineKeys: Readonly<Record<string, string>> = {
+  concurrency: 'one at a time, over all runs, is `mutex: NAME` in a module; so many at a time `limit: { key: NAME, max: N }`',
+  strategy: 'modules of one run at a time are limited by `max-parallel: N`',
+  parallel: 'use `max-parallel`',
   permissions: 'modules run with the rights of the node; remove it',
   'run-name': 'use `name`',
   stages: 'order follows from `needs`',
@@ -65,6 +71,14 @@ export const foreignPipelineKeys: Readonly<Record<string, string>> = {
   workflow_dispatch: 'use `params`',
 };
 export const foreignModuleKeys: Readonly<Record<string, string>> = {
+  concurrency: 'one at a time, over all runs, is `mutex: NAME`; so many at a time `limit: { key: NAME, max: N }`',
+  'max-parallel': 'it belongs to the pipeline; for some modules use `limit: { key: NAME, max: N }`',
+  barrier: 'it belongs to the pipeline',
+  lock: 'use `mutex`',
+  locks: 'use `mutex`',
+  limits: 'use `limit`',
+  semaphore: 'use `limit`',
+  resource_group: 'use `mutex`',
   'runs-on': 'use `requires` with `os` or `labels`',
   steps: 'write the commands into one `run`, or make each step a module',
   container: 'start the container in `run`',

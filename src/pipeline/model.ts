@@ -2,7 +2,7 @@
  * A checked pipeline: what YAML, JSON and the builder all become. Every default is filled in, every name refers to
  * something, the modules form no cycle. Parameters have no values yet: `resolveParams` and `compileRun` do the rest.
  */
-import type { Json, Requires, RetrySpec } from '../core/cell/types.ts';
+import type { Json, ModulePolicy, Requires, RetrySpec, RunPolicy } from '../core/cell/types.ts';
 import type { Span } from './problems.ts';
 
 export type ParamType = 'string' | 'integer' | 'number' | 'boolean';
@@ -42,12 +42,14 @@ export interface PipelineModule {
   readonly effectful: boolean;
   /** Declared estimate, 0 = unknown. */
   readonly durationMs: number;
+  readonly policy: ModulePolicy;
 }
 
 export interface Pipeline {
   readonly name: string;
   readonly params: Readonly<Record<string, ParamSpec>>;
   readonly env: Readonly<Record<string, string>>;
+  readonly policy: RunPolicy;
   /** In file order; empty while `generate` has not been asked. */
   readonly modules: readonly PipelineModule[];
   readonly origin: Origin;

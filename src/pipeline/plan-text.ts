@@ -1,4 +1,5 @@
 /** What `pipeline plan` prints: the waves, who waits for whom, the chain that nothing can shorten, and how long so many workers take. */
+import { modulePolicy, ordinaryRun } from '../core/cell/policy.ts';
 import type { RunSpec } from '../core/cell/types.ts';
 import { outline, planSchedule, type Outline, type Schedule, type Workers } from '../core/plan/schedule.ts';
 import { formatDuration } from './units.ts';
@@ -6,7 +7,7 @@ import { formatDuration } from './units.ts';
 /** Names written out in one wave, one list of needs, one path. */
 const NAMES_SHOWN_MAX = 8;
 
-type Planned = Pick<RunSpec, 'name' | 'modules'>;
+type Planned = Pick<RunSpec, 'name' | 'modules' | 'policy'>;
 
 export interface PlanTextOptions {
   /** Write out every name. @default false */
@@ -19,7 +20,7 @@ export interface PlanTextOptions {
 export function formatPlan(spec: Planned, { all = false, workers }: PlanTextOptions = {}): string {
   const { name, modules } = spec;
   const shownMax = all ? Infinity : NAMES_SHOWN_MAX;
-  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(modules) : planSchedule(modules, workers);
+  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(modules) : planSchedule(modules, workers, undefined, spec.policy);
   const { waves, criticalPath, criticalPathMs } = plan;
   const lines = [`${name}: ${count(modules.length, 'module')} in ${count(waves.length, 'wave')}`, ''];
   waves.forEach((wave, index) => {
@@ -31,8 +32,25 @@ export function formatPlan(spec: Planned, { all = false, workers }: PlanTextOpti
   const length = declared ? `, ${formatDuration(criticalPathMs)} as declared` : '';
   lines.push('', `Critical path: ${chain(namesOf(spec, criticalPath), shownMax)} (${count(criticalPath.length, 'module')}${length})`);
   if (workers !== undefined) lines.push(...scheduleLines(spec, plan as Schedule, workers, shownMax));
-  lines.push('A module starts when its own needs are done; waves are not barriers.');
+  lines.push(...policyLines(spec, shownMax));
   return lines.join('\n');
+}
+
+/** What else decides when a module starts. */
+function policyLines(spec: Planned, shownMax: number): string[] {
+  const { parallelMax, barrier } = spec.policy ?? ordinaryRun;
+  const holders = new Map<string, { readonly max: number; readonly positions: number[] }>();
+  spec.modules.forEach((module, position) => {
+    for (const { key, max } of modulePolicy(module).limits) {
+      const known = holders.get(`${max} ${key}`) ?? { max, positions: [] };
+      holders.set(`${max} ${key}`, known);
+      known.positions.push(position);
+    }
+  });
+  const limits = Array.from(holders, ([name, { max, positions }]) => `${max === 1 ? 'Mutex' : `Limit of ${max},`} ${name.slice(name.indexOf(' ') + 1)}: ${listNames(namesOf(spec, positions), shownMax)}`);
+  const parallel = parallelMax === 0 ? [] : [`At most ${count(parallelMax, 'module')} at a time`];
+  const start = barrier === 'wave' ? 'Waves are barriers: a module starts when all modules of the waves before its own are done.' : 'A module starts when its own needs are done; waves are not barriers.';
+  return [...limits, ...parallel, start];
 }
 
 function scheduleLines(spec: Planned, plan: Schedule, { workers, slots }: Workers, shownMax: number): string[] {
@@ -51,7 +69,7 @@ function scheduleLines(spec: Planned, plan: Schedule, { workers, slots }: Worker
 
 /** The same as data. Times are ms from the start of the run; `schedule` is null without workers. */
 export function planData(spec: Planned, workers?: Workers): Readonly<Record<string, unknown>> {
-  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(spec.modules) : planSchedule(spec.modules, workers);
+  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(spec.modules) : planSchedule(spec.modules, workers, undefined, spec.policy);
   const { waves, criticalPath, criticalPathMs, workMs } = plan;
   return {
     name: spec.name,

@@ -3,7 +3,9 @@
  * what needs the whole file (needs, cycles, expressions) is the loader's. Built from the same words and bounds.
  */
 import { z } from 'zod';
-import { archNames, osNames, paramTypes } from './keys.ts';
+import { HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, PARALLEL_MAX } from '../core/cell/limits.ts';
+import { PRIORITY_MAX, PRIORITY_MIN } from '../core/cell/policy.ts';
+import { archNames, barrierWords, osNames, paramTypes } from './keys.ts';
 import { ATTEMPTS_MAX, COMMAND_BYTES_MAX, CPU_MAX, CPU_MIN, ENV_WRITTEN_MAX, NAME_LENGTH_MAX, REQUIRES_MAX, VALUE_BYTES_MAX } from './limits.ts';
 
 const durationPattern = /^\d{1,15}(\.\d{1,9})? ?(ms|s|m|h|d)$/;
@@ -53,6 +55,16 @@ const retry = z.union([
 
 const needs = z.union([z.string(), z.array(z.string())]);
 
+const priority = z.int().min(PRIORITY_MIN).max(PRIORITY_MAX);
+const key = z.string().min(1).max(NAME_LENGTH_MAX);
+const mutex = z.union([key, z.array(key).max(LIMITS_PER_MODULE_MAX)]);
+const oneLimit = z.strictObject({ key: key.meta({ description: 'Name that all runs of the cluster share' }), max: z.int().min(1).max(PARALLEL_MAX).meta({ description: 'Modules with this key at a time' }) });
+const limit = z.union([oneLimit, z.array(oneLimit).max(LIMITS_PER_MODULE_MAX)]);
+const hedge = z.union([
+  z.boolean(),
+  z.strictObject({ factor: z.number().min(HEDGE_FACTOR_MIN).max(HEDGE_FACTOR_MAX).optional().meta({ description: 'Times the predicted duration; 2 if left out' }) }),
+]);
+
 const moduleFields = {
   name: z.string().min(1).max(NAME_LENGTH_MAX).optional().meta({ description: 'Needed in a list of modules; in a map the key is the name' }),
   run: z.string().min(1).max(COMMAND_BYTES_MAX).optional().meta({ description: 'Shell command; ${{ … }} becomes a variable' }),
@@ -71,6 +83,10 @@ const moduleFields = {
   effectful: z.boolean().optional().meta({ description: 'Touches the world outside: never executed by two nodes at once' }),
   env: env.optional(),
   duration: duration.optional().meta({ description: 'Estimate for the planner' }),
+  priority: priority.optional().meta({ description: '1 to 10, 10 first; that of the pipeline if left out' }),
+  mutex: mutex.optional().meta({ description: 'Names of which one module at a time holds each, over all runs of the cluster' }),
+  limit: limit.optional().meta({ description: 'So many modules with this key at a time, over all runs of the cluster' }),
+  hedge: hedge.optional().meta({ description: 'A second copy on an idle node when an execution takes far longer than predicted' }),
 };
 
 const module = z.strictObject(moduleFields).refine(hasOneAction, 'one of run, uses and call').meta({ id: 'module', oneOf: [{ required: ['run'] }, { required: ['uses'] }, { required: ['call'] }] });
@@ -82,6 +98,9 @@ const pipeline = z
     name: z.string().min(1).max(NAME_LENGTH_MAX).optional().meta({ description: 'Name of the pipeline; the name of the file if left out' }),
     params: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/), param).optional().meta({ description: 'Typed inputs of a run' }),
     env: env.optional(),
+    priority: priority.optional().meta({ description: '1 to 10, 10 first; 5 if left out' }),
+    'max-parallel': z.int().min(1).max(PARALLEL_MAX).optional().meta({ description: 'Modules of a run at a time; as many as there is room for if left out' }),
+    barrier: z.enum(barrierWords).optional().meta({ description: 'wave: modules of a wave start when all earlier waves have ended; none if left out' }),
     modules: modules.optional(),
     jobs: modules.optional().meta({ description: 'Same as modules' }),
   })

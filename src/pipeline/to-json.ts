@@ -4,11 +4,14 @@ import { unreachable } from '../core/lib/assert.ts';
 import type { ParamSpec, Pipeline, PipelineAction, PipelineModule } from './model.ts';
 
 /** A pipeline whose modules are generated must be expanded before. */
-export function pipelineToJson({ name, params, env, modules }: Pipeline): Record<string, Json> {
+export function pipelineToJson({ name, params, env, policy, modules }: Pipeline): Record<string, Json> {
   return {
     name,
     params: Object.fromEntries(Object.entries(params).map(([key, spec]) => [key, paramToJson(spec)])),
     env,
+    priority: policy.priority,
+    ...(policy.parallelMax === 0 ? {} : { 'max-parallel': policy.parallelMax }),
+    barrier: policy.barrier,
     // A list: an object would put modules with numbers for names first.
     modules: modules.map(moduleToJson),
   };
@@ -20,7 +23,7 @@ function paramToJson(spec: ParamSpec): Json {
 }
 
 function moduleToJson(module: PipelineModule): Json {
-  const { requires, retry } = module;
+  const { requires, retry, policy } = module;
   return {
     name: module.name,
     ...actionToJson(module.action),
@@ -31,6 +34,9 @@ function moduleToJson(module: PipelineModule): Json {
     retry: { attempts: retry.attempts, backoff: `${retry.backoffMs}ms`, factor: retry.factor, jitter: retry.jitter, cap: `${retry.capMs}ms` },
     effectful: module.effectful,
     duration: `${module.durationMs}ms`,
+    ...(policy.priority === 0 ? {} : { priority: policy.priority }),
+    limit: policy.limits.map(({ key, max }) => ({ key, max })),
+    hedge: policy.hedgeFactor === 0 ? false : { factor: policy.hedgeFactor },
   };
 }
 

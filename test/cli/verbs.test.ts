@@ -135,6 +135,22 @@ test('--params-file gives parameters, single ones win', async (t) => {
   assert.match((await bed.run(['run', 'four.yaml', '-d', '--params-file', 'none.yaml'])).stderr, /none.yaml cannot be used: ENOENT/);
 });
 
+test('run takes a priority and a width that overrule the file', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve();
+  writeFileSync(join(bed.home, 'four.yaml'), `priority: 7\nmax-parallel: 3\nbarrier: wave\n${fourModulesYaml}`);
+  for (const flags of [[], ['--priority', '9', '--max-parallel', '2'], ['--max-parallel', '0'], ['--priority', '5']]) assert.equal((await bed.run(['run', 'four.yaml', '-d', ...flags])).code, 0);
+  assert.deepEqual(api.submitted.map(({ policy }) => policy), [
+    { priority: 7, parallelMax: 3, barrier: 'wave' },
+    { priority: 9, parallelMax: 2, barrier: 'wave' },
+    { priority: 7, parallelMax: 0, barrier: 'wave' },
+    { priority: 5, parallelMax: 3, barrier: 'wave' },
+  ]);
+  const wrong = await bed.run(['run', 'four.yaml', '--priority', '11']);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /'--priority <n>' argument '11' is invalid\. it must be a whole number from 1 to 10/);
+});
+
 test('node list, drain and undrain', async (t) => {
   const bed = new TestBed(t);
   const { api } = await bed.serve();

@@ -46,6 +46,11 @@ test('plan of modules that fit on no worker', () => {
   assert.deepEqual([schedule.makespanMs, schedule.unplaced, schedule.starts[2], schedule.starts[1]], [null, ['build'], { module: 'build', worker: null, startMs: null, durationMs: 90_000 }, { module: '@app/test', worker: 0, startMs: 0, durationMs: 90_000 }]);
 });
 
+test('plan of a run with a barrier, a width and keys', async () => {
+  const plan = formatPlan(await compileRun(await load('barrier: wave\nmax-parallel: 2\nmodules:\n  a: { run: a, mutex: nas }\n  b: { run: b, limit: { key: nas, max: 3 } }\n  c: { run: c, mutex: nas, needs: a }\n')));
+  assert.deepEqual(plan.split('\n').slice(-4), ['Mutex nas: a and c', 'Limit of 3, nas: b', 'At most 2 modules at a time', 'Waves are barriers: a module starts when all modules of the waves before its own are done.']);
+});
+
 test('plan as data', () => {
   const plan = planData(spec, { workers: 1, slots: 1, memory: 1024 });
   assert.deepEqual(

@@ -12,6 +12,9 @@ params:
   fast: { type: boolean, default: false }
   tier: { enum: [low, high], default: low }
   note: { required: false }
+priority: 8
+max-parallel: 4
+barrier: wave
 env: { LC_ALL: C, VERSION: 1.10, FLAG: yes, EMPTY: , TITLE: "\${{ params.src }}-\${{ env.VERSION }}" }
 modules:
   fetch/source:
@@ -22,21 +25,29 @@ modules:
     timeout: 90s
     retry: { attempts: 3, backoff: 500ms, factor: 1.5, jitter: false, cap: 1m }
     duration: 2.5s
+    priority: 10
+    hedge: { factor: 1.5 }
   encode:
     needs: fetch/source
     uses: ./encode.ts#encode
     env: { SIZE: "\${{ needs['fetch/source'].outputs.size }}" }
     retry: 2
     timeout: 0
+    mutex: nas
+    limit: { key: licences, max: 20 }
   publish:
     dependsOn: [encode, fetch/source]
     call: publish.toShop
     timeout-minutes: 5
     effectful: true
     requires: { tools: [docker], labels: gpu }
+    mutex: [shop, "the till"]
+    limit: [{ key: a, max: 2 }, { key: b, max: 3 }]
+    hedge: false
   notify:
     needs: [publish]
     uses: fn:notify
+    hedge: true
 `,
   jobs: 'jobs: { a: { run: a }, b: { run: b, needs: [a] } }',
   list: 'name: listed\nmodules:\n  - name: "10"\n    run: a\n  - { name: "9", run: b, needs: ["10"] }\n',

@@ -13,12 +13,12 @@ import { goodCorpus } from './good-corpus.ts';
 import { failure, folderWith, load } from './helpers.ts';
 
 /** What two pipelines must agree in: all but where they come from. */
-function model({ name, params, env, modules }: Pipeline): unknown {
-  return { name, params, env, modules };
+function model({ name, params, env, policy, modules }: Pipeline): unknown {
+  return { name, params, env, policy, modules };
 }
 
 test('every default is filled in', async () => {
-  const { name, modules } = await load('modules: { a: { run: make } }', 'ci/build.yaml');
+  const { name, modules, policy } = await load('modules: { a: { run: make } }', 'ci/build.yaml');
   assert.equal(name, 'build');
   assert.deepEqual(modules, [
     {
@@ -31,8 +31,10 @@ test('every default is filled in', async () => {
       retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 },
       effectful: false,
       durationMs: 0,
+      policy: { priority: 0, limits: [], hedgeFactor: 0 },
     },
   ]);
+  assert.deepEqual(policy, { priority: 5, parallelMax: 0, barrier: 'none' });
 });
 
 test('every key is read', async () => {
@@ -50,6 +52,13 @@ test('every key is read', async () => {
   assert.deepEqual([encode?.needs, encode?.retry.attempts, encode?.timeoutMs], [['fetch/source'], 2, 0]);
   assert.deepEqual([publish?.needs, publish?.timeoutMs, publish?.effectful], [['encode', 'fetch/source'], 300_000, true]);
   assert.deepEqual(publish?.requires.tools, { docker: '*' });
+  assert.deepEqual(pipeline.policy, { priority: 8, parallelMax: 4, barrier: 'wave' });
+  assert.deepEqual([fetch, encode, publish, notify].map((module) => module?.policy), [
+    { priority: 10, limits: [], hedgeFactor: 1.5 },
+    { priority: 0, limits: [{ key: 'nas', max: 1 }, { key: 'licences', max: 20 }], hedgeFactor: 0 },
+    { priority: 0, limits: [{ key: 'shop', max: 1 }, { key: 'the till', max: 1 }, { key: 'a', max: 2 }, { key: 'b', max: 3 }], hedgeFactor: 0 },
+    { priority: 0, limits: [], hedgeFactor: 2 },
+  ]);
   assert.deepEqual([publish?.action, notify?.action], [{ type: 'call', function: 'publish.toShop' }, { type: 'call', function: 'notify' }]);
 });
 

@@ -5,7 +5,8 @@
 import { apply } from '../cell/cell.ts';
 import { ITEMS_PER_ENTRY_MAX, MEMORY_BYTES_MAX } from '../cell/limits.ts';
 import { createCell, isFinal, type CellState, type RunRecord } from '../cell/state.ts';
-import type { Command, ModuleSpec, Outcome, Reply, ResultItem } from '../cell/types.ts';
+import { ordinaryRun } from '../cell/policy.ts';
+import type { Command, ModuleSpec, Outcome, Reply, ResultItem, RunPolicy } from '../cell/types.ts';
 import { assert } from '../lib/assert.ts';
 import { Heap } from '../lib/heap.ts';
 import { cellId, nodeId, type Fence, type RunNumber } from '../lib/ids.ts';
@@ -19,7 +20,7 @@ export interface Worker {
 }
 
 /** What is played of a module: labels, tools and the like are taken to be everywhere. */
-export type Rehearsed = Pick<ModuleSpec, 'needs'> & { readonly requires: Pick<ModuleSpec['requires'], 'cpu' | 'memory'> };
+export type Rehearsed = Pick<ModuleSpec, 'needs' | 'policy'> & { readonly requires: Pick<ModuleSpec['requires'], 'cpu' | 'memory'> };
 
 export interface Rehearsal {
   /** Per module, ms from the start of the run; NaN for one that never starts. */
@@ -66,8 +67,8 @@ class Stage {
     }
   }
 
-  submit(modules: readonly Rehearsed[], durations: Float64Array): RunRecord {
-    const reply = this.enter({ type: 'submit', now: STARTED_AT, requestKey: 'plan', spec: { name: 'plan', params: {}, env: {}, bundles: {}, modules: modules.map((module, i) => played(module, i, durations[i]!)) } });
+  submit(modules: readonly Rehearsed[], durations: Float64Array, policy: RunPolicy): RunRecord {
+    const reply = this.enter({ type: 'submit', now: STARTED_AT, requestKey: 'plan', spec: { name: 'plan', params: {}, env: {}, bundles: {}, policy, modules: modules.map((module, i) => played(module, i, durations[i]!)) } });
     assert(reply.type === 'run', `a checked pipeline is accepted: ${reply.type === 'error' ? reply.message : ''}`);
     return this.state.runs.get(reply.run)!;
   }
@@ -99,7 +100,7 @@ class Stage {
   }
 }
 
-function played({ needs, requires: { cpu, memory } }: Rehearsed, index: number, durationMs: number): ModuleSpec {
+function played({ needs, policy, requires: { cpu, memory } }: Rehearsed, index: number, durationMs: number): ModuleSpec {
   return {
     name: `m${index}`,
     needs,
@@ -110,18 +111,19 @@ function played({ needs, requires: { cpu, memory } }: Rehearsed, index: number, 
     retry: { attempts: 1, backoffMs: 0, factor: 1, jitter: false, capMs: 0 },
     effectful: false,
     durationMs: Math.max(SHORTEST_MS, durationMs),
+    ...(policy === undefined ? {} : { policy }),
   };
 }
 
-/** @param durations ms per module, as it will take, and as the planner believes. */
-export function rehearse(modules: readonly Rehearsed[], durations: Float64Array, workers: readonly Worker[]): Rehearsal {
+/** @param durations ms per module, as it will take, and as the planner believes. @param policy of the run. */
+export function rehearse(modules: readonly Rehearsed[], durations: Float64Array, workers: readonly Worker[], policy: RunPolicy = ordinaryRun): Rehearsal {
   assert(workers.length > 0 && workers.every(({ slots }) => slots > 0), 'a rehearsal needs a slot');
   const startsMs = new Float64Array(modules.length).fill(Number.NaN);
   const workerOf = new Int32Array(modules.length).fill(-1);
   if (modules.length === 0) return { startsMs, workerOf, makespanMs: 0, unplaced: [] };
   const stage = new Stage();
   stage.open(workers);
-  const run = stage.submit(modules, durations);
+  const run = stage.submit(modules, durations, policy);
   const numbers = new Map(stage.sessions.map(({ session }, i): [number, number] => [session, i]));
   const running = new Heap<Execution>((a, b) => (a.endsMs === b.endsMs ? a.module < b.module : a.endsMs < b.endsMs));
   let nowMs = 0;

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
 import { SkeinError } from '../../errors.ts';
+import { withOverrides } from '../../pipeline/policy.ts';
 import type { NodeApi } from '../../runtime/api.ts';
 import { openEventStream, type EventStream } from './event-stream.ts';
 import { RUNS_SCAN_MAX, SSE_STREAMS_MAX } from './limits.ts';
@@ -60,7 +61,7 @@ async function submit({ api, compile }: RunRoutesInit, request: FastifyRequest, 
   const header = request.headers['idempotency-key'];
   const requestKey = header === undefined ? undefined : checked(requestKeySchema, header, 'The Idempotency-Key header');
   const body = checked(submitBodySchema, request.body, 'The body');
-  const spec: RunSpec = 'spec' in body ? body.spec : await compile(body.pipeline, body.file ?? 'pipeline.yaml', body.params ?? {});
+  const spec: RunSpec = 'spec' in body ? body.spec : withOverrides(await compile(body.pipeline, body.file ?? 'pipeline.yaml', body.params ?? {}), body);
   const answer = await api.submit(spec, requestKey === undefined ? {} : { requestKey });
   reply.code(202).header('location', `/api/v1/runs/${encodeURIComponent(answer.runId)}`);
   return { ...answer, status: 'pending' };

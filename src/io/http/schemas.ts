@@ -87,6 +87,8 @@ export const submitBodySchema = z.union([
     pipeline: z.string().min(1).max(pipeline.PIPELINE_FILE_BYTES_MAX).meta({ description: 'A pipeline file, YAML or JSON; without `uses: ./file`, since the file is not here' }),
     file: z.string().min(1).max(1024).optional().meta({ description: 'Name of the file, for messages' }),
     params: record(json, pipeline.PARAMS_MAX).optional(),
+    priority: priority.optional().meta({ description: 'In place of what the file says' }),
+    maxParallel: z.int().min(0).max(PARALLEL_MAX).optional().meta({ description: 'In place of what the file says; 0 = as many as there is room for' }),
   }),
 ]);
 

@@ -51,7 +51,7 @@ test('submit: 202, Location, one run per Idempotency-Key', async () => {
 
 test('submit takes a pipeline as text, and says where it is wrong', async () => {
   const compiled: unknown[] = [];
-  const { request } = testServer({
+  const { api, request } = testServer({
     compile: (text, file, params) => {
       compiled.push([text, file, params]);
       if (text === 'bad') throw new SkeinError('PIPELINE_INVALID', '1 problem in x.yaml', { problems: [{ file: 'x.yaml', line: 3, column: 5, message: 'unknown key' }] });
@@ -60,6 +60,9 @@ test('submit takes a pipeline as text, and says where it is wrong', async () => 
   });
   assert.equal((await request({ method: 'POST', url: runs, payload: { pipeline: 'name: x', file: 'x.yaml', params: { crf: 3 } } })).statusCode, 202);
   assert.deepEqual(compiled, [['name: x', 'x.yaml', { crf: 3 }]]);
+  assert.equal((await request({ method: 'POST', url: runs, payload: { pipeline: 'name: x', priority: 9, maxParallel: 2 } })).statusCode, 202);
+  assert.deepEqual(api.submitted.at(-1)?.policy, { priority: 9, parallelMax: 2, barrier: 'none' });
+  assert.match((await request({ method: 'POST', url: runs, payload: { pipeline: 'name: x', priority: 0 } })).body, /\$\.priority/);
   const bad = await request({ method: 'POST', url: runs, payload: { pipeline: 'bad' } });
   assert.equal(bad.statusCode, 422);
   assert.deepEqual(bad.json<{ problems: unknown }>().problems, [{ file: 'x.yaml', line: 3, column: 5, message: 'unknown key' }]);
