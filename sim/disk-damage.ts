@@ -53,7 +53,8 @@ export class DiskDamage {
     // What the power cut left is looked at before anything changes.
     node.synced('' as CellId);
     const before = node.disk.syncedImage();
-    const places = flippable(before);
+    // A second flip of the same bit of a damaged disk would mend it, and what was lost would be back.
+    const places = isWhole(before) ? flippable(before) : [];
     if (places.length === 0) return this.#later(node, false);
     const { file, bytes } = random.pick(places);
     const [offset, bit] = [random.int(0, bytes - 1), random.int(0, 7)];
@@ -147,6 +148,11 @@ function judge(before: Image, after: Image): 'noticed' | 'harmless' | 'hidden' {
   const [whole, flipped] = [read(before), read(after)];
   if (flipped === undefined || flipped.damage !== undefined) return 'noticed';
   return whole !== undefined && essence(whole) === essence(flipped) ? 'harmless' : 'hidden';
+}
+
+function isWhole(image: Image): boolean {
+  const found = read(image);
+  return found !== undefined && found.damage === undefined;
 }
 
 function read(image: Image): (Recovered & { readonly identity: string }) | undefined {
