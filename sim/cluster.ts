@@ -13,6 +13,7 @@ import { ClockRecord } from './checkers/clocks.ts';
 import { Checkers } from './checkers/index.ts';
 import type { Invariant } from './checkers/checker.ts';
 import { SimDisk, type DiskFault, type DiskOperation, type SimDiskInit } from './disk.ts';
+import { SimBlobStore } from './blob-store.ts';
 import { SimExecutor } from './executor.ts';
 import type { HistoryEvent } from './history/events.ts';
 import { Kernel, Process } from './kernel.ts';
@@ -148,6 +149,7 @@ export class Cluster {
         disk: mutants === undefined ? disk : new ForgetfulDisk(disk, process, mutants),
         transport,
         executor,
+        blobs: new SimBlobStore(node.blobs, process),
         observer: { notify: (note) => this.#note(node, note) },
         fatal: (error) => this.#fatal(node, process, error),
       },
@@ -176,6 +178,7 @@ export class Cluster {
     node.incarnation = undefined;
     incarnation.process.kill();
     this.network.down(node.id, kind);
+    if (kind === 'power') node.blobs.powerLost();
     if (kind === 'power' || !this.#orphansLive) incarnation.executor.nodeDied(kind);
     node.earlierExecutor = incarnation.executor;
     const { kept, torn, lost } = node.disk.crash({ kind });

@@ -50,7 +50,7 @@ export class End {
     this.peer = peer.self;
     this.peerBootId = peer.bootId;
     this.#path = network.path(owner.host, peer.host);
-    this.#lanes = { raft: lane('raft'), work: lane('work'), bulk: lane('bulk') };
+    this.#lanes = { raft: lane('raft'), work: lane('work'), bulk: lane('bulk'), blob: lane('blob') };
   }
 
   queued(channel: Channel): number {

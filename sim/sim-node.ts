@@ -3,6 +3,7 @@ import type { Capabilities } from '../src/core/cell/types.ts';
 import type { CellId, MemberId, NodeId } from '../src/core/lib/ids.ts';
 import type { NodeRuntime } from '../src/runtime/node-runtime.ts';
 import type { Replica } from '../src/runtime/replica.ts';
+import { BlobShelf } from './blob-store.ts';
 import type { NodeView } from './checkers/checker.ts';
 import type { DiskFault, DiskOperation, SimDisk } from './disk.ts';
 import type { SimExecutor } from './executor.ts';
@@ -31,6 +32,7 @@ export class SimNode implements NodeView {
   readonly #synced: SyncedLog;
   readonly clock = new MachineClock();
   disk: SimDisk;
+  readonly blobs = new BlobShelf();
   boot = 0;
   /** It was told to go in good order and is still there. */
   leaving = false;

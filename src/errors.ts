@@ -28,6 +28,12 @@ export const errorCodes = {
   DISK_FAILED: 'A write or sync failed; the process ends, since what is on disk is no longer known.',
   LOG_DAMAGED: 'A log frame in the middle is damaged: this disk does not vote any more.',
   DATA_DIR_LOCKED: 'Another process uses this data directory.',
+  // Blobs
+  BLOB_INVALID: 'This is not the name of a blob, or what came under a name is not what it names.',
+  BLOB_NOT_FOUND: 'No node that can be reached has this blob.',
+  BLOB_TOO_LARGE: 'The file is larger than a blob can be.',
+  BLOB_DISK_FULL: 'There is no room for the blob on the disk of the node.',
+  BLOB_STORE_FAILED: 'The folder of blobs of the node could not be read or written.',
   // Wire
   FRAME_INVALID: 'A frame from a peer could not be decoded.',
   FRAME_TOO_LARGE: 'A frame from a peer is over the size limit.',

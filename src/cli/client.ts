@@ -4,6 +4,8 @@
  */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SkeinError, errorCodes, isSkeinError, type ErrorCode } from '../errors.ts';
@@ -28,6 +30,8 @@ export interface ClientInit {
 
 export interface Call {
   readonly body?: unknown;
+  /** Instead of `body`: the bytes of a file. Can be sent once only. */
+  readonly bytes?: Readable;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -55,6 +59,26 @@ export class Client {
 
   post<T>(path: string, call: Call = {}): Promise<T> {
     return this.#patiently<T>('POST', path, call);
+  }
+
+  /** Sends a file to the first node that takes connections. It is not repeated: the caller knows whether it can be. */
+  async upload<T>(path: string, bytes: Readable): Promise<T> {
+    const response = await this.#anyEndpoint('POST', path, { bytes });
+    if ((response.statusCode ?? 0) >= 300) throw await failure(response);
+    return (await readJson(response)) as T;
+  }
+
+  /** The bytes of an answer, which end in an error when the connection breaks. */
+  async download(path: string): Promise<Readable> {
+    const response = await this.#anyEndpoint('GET', path, {});
+    if (response.statusCode !== 200) throw await failure(response);
+    return response;
+  }
+
+  async remove(path: string): Promise<void> {
+    const response = await this.#anyEndpoint('DELETE', path, {});
+    if ((response.statusCode ?? 0) >= 300) throw await failure(response);
+    response.resume();
   }
 
   /**
@@ -126,6 +150,8 @@ export class Client {
         return response;
       } catch (error) {
         call.signal?.throwIfAborted();
+        // A part of it may have been sent already.
+        if (call.bytes?.readableDidRead === true) throw error;
         starting ||= isClosed(error);
         failures.push(`${endpoint.shown}: ${reasonOf(error)}`);
       }
@@ -139,6 +165,7 @@ export class Client {
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (body !== undefined) headers['content-length'] = String(Buffer.byteLength(body));
+    if (call.bytes !== undefined) headers['content-type'] = 'application/octet-stream';
     if (endpoint.url !== undefined && this.#init.token !== undefined && this.#init.token !== '') headers['authorization'] = `Bearer ${this.#init.token}`;
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const options: RequestOptions = { method, headers, ...(call.signal === undefined ? {} : { signal: call.signal }) };
@@ -149,7 +176,8 @@ export class Client {
     const patience = method === 'GET' ? (this.#init.requestMs ?? REQUEST_MS) : (this.#init.writeMs ?? WRITE_MS);
     request.setTimeout(patience, () => request.destroy(new Error('no answer in time')));
     request.on('error', reject);
-    request.end(body);
+    if (call.bytes === undefined) request.end(body);
+    else pipeline(call.bytes, request).catch(reject);
     return promise;
   }
 }

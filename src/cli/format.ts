@@ -25,6 +25,15 @@ export function estimate(ms: number): string {
   return `${Math.floor(seconds / 3600)}h${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}m`;
 }
 
+/** `512 B`, `4 KiB`, `1.5 GiB`. */
+export function size(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let power = 0;
+  while (power < units.length - 1 && bytes >= 1024 ** (power + 1)) power++;
+  const value = bytes / 1024 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : Number(value.toFixed(1))} ${units[power]}`;
+}
+
 /** RFC 3339 or null → ms, 0 for null. */
 export function timeOf(text: string | null): number {
   return text === null ? 0 : Date.parse(text);

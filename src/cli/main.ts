@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { SkeinError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { addBlob } from './blob.ts';
 import { printError } from './errors.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
@@ -52,7 +53,7 @@ function buildProgram(context: UpContext): Command {
     .showSuggestionAfterError(true)
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text), outputError: () => undefined })
     .addHelpText('after', () => `\n${nodeOptionsHelp()}`);
-  for (const add of [addRun, addRuns, addShortCuts, addNode, addStatus, addPipeline, addKey, addVersion]) add(program, context);
+  for (const add of [addRun, addRuns, addShortCuts, addNode, addStatus, addPipeline, addBlob, addKey, addVersion]) add(program, context);
   addUp(program, context);
   return program;
 }

@@ -3,6 +3,7 @@ import type { NodeId } from '../core/lib/ids.ts';
 import type { NodeOptions } from '../options.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { NodeApi } from '../runtime/api.ts';
+import type { NodeBlobs } from './blobs/node-blobs.ts';
 
 /** `drain`: finish or hand back, leave the cell, end. `now`: hand back and end at once. */
 export type StopMode = 'drain' | 'now';
@@ -26,6 +27,7 @@ export interface NodeExit {
 
 export interface RunningNode {
   readonly api: NodeApi;
+  readonly blobs: NodeBlobs;
   readonly nodeId: NodeId;
   readonly name: string;
   readonly clusterName: string;

@@ -20,6 +20,8 @@ import { compileText } from './compile-text.ts';
 import { acquireDataDir, type DataDir } from './data-dir/data-dir.ts';
 import { FolderDisk } from './disk/disk.ts';
 import { createExecutor, type ProcessExecutor } from './executor/executor.ts';
+import { FolderBlobStore } from './blobs/folder-store.ts';
+import { NodeBlobs } from './blobs/node-blobs.ts';
 import { listenHttp, type HttpListener } from './http/listen.ts';
 import { loadClusterKey, type ClusterKey } from './key/cluster-key.ts';
 import { loadNodeKey } from './key/node-key.ts';
@@ -92,8 +94,10 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
     exit.resolve({ code: 1, error });
   };
   const disk = new FolderDisk(logDir);
+  const blobStore = new FolderBlobStore(join(dataDir.path, 'blobs'));
+  opened.push(() => blobStore.close());
   const runtime: NodeRuntime = new NodeRuntime({
-    ports: { clock, random: realRandom(), disk, transport, executor, observer, fatal },
+    ports: { clock, random: realRandom(), disk, transport, executor, blobs: blobStore, observer, fatal },
     name,
     clusterName: options.clusterName,
     version: VERSION,
@@ -103,8 +107,9 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
   });
   opened.push(() => runtime.stop());
   const api = new RuntimeNodeApi(runtime);
+  const blobs = new NodeBlobs(runtime.blobs, blobStore);
   const listen = { token: options.httpToken, allowedHosts: [name], host: options.httpHost, port: options.httpPort, socket: { server: dataDir.server } };
-  const http = extras.http === false ? undefined : await listenHttp({ api, observer, compile: compileText, version: VERSION, ...listen });
+  const http = extras.http === false ? undefined : await listenHttp({ api, blobs, observer, compile: compileText, version: VERSION, ...listen });
   if (http !== undefined) opened.push(() => http.close());
   runtime.start();
   const observe = (): void => {
@@ -114,11 +119,12 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
   transport.setSeeking(true);
   const load = setInterval(observe, LOAD_EVERY_MS);
   load.unref();
-  const parts: Parts = { runtime, transport, executor, http, dataDir, load };
+  const parts: Parts = { runtime, transport, executor, blobStore, http, dataDir, load };
   const closed = exit.promise.then(() => closeAll(parts));
   const stop = stopper(parts, exit.resolve, closed);
   return {
     api,
+    blobs,
     nodeId,
     name,
     clusterName: options.clusterName,
@@ -141,6 +147,7 @@ interface Parts {
   readonly runtime: NodeRuntime;
   readonly transport: Libp2pTransport;
   readonly executor: ProcessExecutor;
+  readonly blobStore: FolderBlobStore;
   readonly http: HttpListener | undefined;
   readonly dataDir: DataDir;
   readonly load: NodeJS.Timeout;
@@ -170,6 +177,7 @@ function closeAll(parts: Parts): Promise<void> {
       parts.runtime.stop();
       await parts.transport.stopped();
       await new Promise<void>((resolve) => parts.executor.stop(resolve));
+      parts.blobStore.close();
       parts.dataDir.release();
     })();
     closing.set(parts, under);

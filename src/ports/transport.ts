@@ -5,8 +5,8 @@
  */
 import type { NodeId } from '../core/lib/ids.ts';
 
-/** `raft` never queues behind anything else; `work` is sessions, claims, results, clients; `bulk` is snapshots and later blobs. */
-export type Channel = 'raft' | 'work' | 'bulk';
+/** `raft` never queues behind anything else; `work` is sessions, claims, results, clients; `bulk` is snapshots; `blob` is files. */
+export type Channel = 'raft' | 'work' | 'bulk' | 'blob';
 
 export interface TransportEvents {
   message(from: NodeId, channel: Channel, bytes: Uint8Array): void;
@@ -31,7 +31,7 @@ export interface Transport {
    * @returns false when there is no connection or the queue is full: the message is dropped.
    */
   send(to: NodeId, channel: Channel, bytes: Uint8Array): boolean;
-  /** Bytes queued and not yet taken by the network, for back-pressure on `bulk`. */
+  /** Bytes queued and not yet taken by the network, for back-pressure on `bulk` and `blob`. */
   queued(to: NodeId, channel: Channel): number;
   /** Connected peers. */
   peers(): NodeId[];

@@ -25,3 +25,9 @@ export const MODULES_MAX = 100_000;
 export const LIST_LENGTH_MAX = 100_000;
 /** Nesting of JSON values. */
 export const JSON_DEPTH_MAX = 32;
+/** Part of a blob that is checked, stored and fetched by itself. Part of every manifest: never to be changed. */
+export const BLOB_CHUNK_BYTES = 4 * 1024 * 1024;
+/** One file: 400 GiB, whose manifest still fits into one message. */
+export const BLOB_BYTES_MAX = 102_400 * BLOB_CHUNK_BYTES;
+/** Part of a chunk in one message, so that other blobs and other peers get a turn. */
+export const BLOB_PIECE_BYTES = 256 * 1024;

@@ -5,6 +5,7 @@
 import type { CellId, NodeId, SessionId } from '../core/lib/ids.ts';
 import type { Capabilities, CellEvent, Command, Reply } from '../core/cell/types.ts';
 import type { Entry } from '../core/raft/types.ts';
+import type { BlobStore } from '../ports/blobs.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Executor } from '../ports/executor.ts';
@@ -18,6 +19,7 @@ export interface NodePorts {
   readonly disk: Disk;
   readonly transport: Transport;
   readonly executor: Executor;
+  readonly blobs: BlobStore;
   readonly observer: Observer;
   /** Ends the process: a disk error, a broken assumption. In the simulator: a crash. */
   readonly fatal: (error: Error) => void;
@@ -55,6 +57,8 @@ export interface NodeRuntimeInit {
   /** `--no-vote`: never stores a log. */
   readonly vote: boolean;
   readonly timing: Timing;
+  /** Of blobs to all peers together; 0 = no limit. @default 0 */
+  readonly blobBytesPerSecond?: number;
   /** Observation points for the simulator's checkers; absent in production. */
   readonly probe?: Probe;
   /** Small in the simulator, so that what is rare happens often; absent in production. */

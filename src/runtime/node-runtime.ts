@@ -7,10 +7,12 @@ import type { CellEvent, Json, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import type { Channel } from '../ports/transport.ts';
 import { decodeBulk } from '../protocol/bulk-codec.ts';
+import { decodeBlob } from '../protocol/blob-codec.ts';
 import type { LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import { decodeRaft } from '../protocol/raft-codec.ts';
 import { decodeWork } from '../protocol/work-codec.ts';
 import type { CellPhase } from './api.ts';
+import { Blobs } from './blobs/blobs.ts';
 import { CellFinder } from './cell-finder.ts';
 import { CellHost } from './cell-host.ts';
 import { NodeContext } from './context.ts';
@@ -37,6 +39,7 @@ export class NodeRuntime {
   readonly discovery: Discovery;
   readonly feed = new EventFeed();
   readonly watches: WatchClient;
+  readonly blobs: Blobs;
   readonly #watchServer: WatchServer;
   readonly #floor: ReadFloor;
   readonly #gateway: Gateway;
@@ -86,6 +89,7 @@ export class NodeRuntime {
     this.#watchServer = new WatchServer(this.context, this.feed, () => this.replica?.state);
     this.watches = new WatchClient(this.context, { target: () => finder.target(), local: () => (this.current === undefined ? undefined : { feed: this.feed, state: this.current.state }) });
     this.#leaver = new Leaver(this.context, { target: () => finder.target(), host: this.host, worker: this.worker, session: () => this.worker.sessionId });
+    this.blobs = new Blobs(this.context, init.ports.blobs, init.blobBytesPerSecond ?? 0);
     this.#suspend = new SuspendWatch(this.context, { suspended: () => this.#suspended(), lagging: () => this.host.autopilot?.handOver() });
   }
 
@@ -95,6 +99,7 @@ export class NodeRuntime {
   start(): void {
     const { transport } = this.context.ports;
     this.host.recover();
+    this.blobs.start();
     if (this.host.cell !== '') this.#finder.adopt(this.host.cell);
     transport.start({
       message: (from, channel, bytes) => this.#message(from, channel, bytes),
@@ -224,6 +229,9 @@ export class NodeRuntime {
           return;
         case 'bulk':
           this.host.bulk(from, decodeBulk(bytes));
+          return;
+        case 'blob':
+          this.blobs.receive(from, decodeBlob(bytes));
       }
     } catch (error) {
       if (!isSkeinError(error, 'FRAME_INVALID')) throw error;
@@ -289,10 +297,12 @@ export class NodeRuntime {
     this.discovery.greet(peer);
     this.host.peerUp(peer, bootId);
     this.worker.peerUp(peer);
+    this.blobs.peerUp();
   }
 
   #peerDown(peer: NodeId): void {
     this.host.peerDown(peer);
+    this.blobs.peerDown(peer);
     this.watches.peerDown(peer);
     this.#watchServer.peerDown(peer);
   }

@@ -12,6 +12,7 @@ import { socketPathOf } from '../../src/io/paths.ts';
 import type { StartNode } from '../../src/io/running-node.ts';
 import type { Note } from '../../src/ports/observer.ts';
 import { FAKE_START, FakeNode, fakeSpec } from '../support/fake-node.ts';
+import { sharedBlobs } from '../support/node-blobs.ts';
 
 export interface CliResult {
   readonly code: number;
@@ -62,6 +63,7 @@ export class TestBed {
     mkdirSync(dataDir, { recursive: true });
     const listener = await listenHttp({
       api,
+      blobs: sharedBlobs(),
       observer: { notify: (note) => void this.notes.push(note) },
       compile: () => fakeSpec(),
       version: '0.1.0',

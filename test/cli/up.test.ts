@@ -6,6 +6,7 @@ import type { NodeExit, RunningNode, StopMode } from '../../src/io/running-node.
 import type { NodeOptions } from '../../src/options.ts';
 import { FakeNode } from '../support/fake-node.ts';
 import { TestBed, parseLines } from './harness.ts';
+import { sharedBlobs } from '../support/node-blobs.ts';
 
 const secret = 'c2VjcmV0LWtleS1vZi10aGUtY2x1c3Rlcg';
 
@@ -17,6 +18,7 @@ function fakeStart(isNewKey: boolean) {
   const text = 'node dist/node.js --bootstrap /ip4/192.168.1.5/tcp/9000';
   const node: RunningNode = {
     api,
+    blobs: sharedBlobs(),
     nodeId: api.cluster.node.nodeId,
     name: 'box-NodeAA',
     clusterName: 'skein',

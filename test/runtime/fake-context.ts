@@ -37,6 +37,7 @@ export class FakeContext {
         disk: init.disk?.(process) ?? (undefined as never),
         transport: this.#transport(nodeId(init.self ?? 'self')),
         executor: init.executor ?? (undefined as never),
+        blobs: undefined as never,
         observer: { notify: (note) => void this.notes.push(note) },
         fatal: (error) => {
           throw error;

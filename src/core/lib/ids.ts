@@ -8,6 +8,8 @@ export type MemberId = string & { readonly brand: 'MemberId' };
 export type CellId = string & { readonly brand: 'CellId' };
 /** `<short>-<cellId>`; `short` is unique within the cell. */
 export type RunId = string & { readonly brand: 'RunId' };
+/** Content identifier of a blob (CIDv1, base32). */
+export type Cid = string & { readonly brand: 'Cid' };
 
 /** Raft term, from 1. */
 export type Term = number;

@@ -71,7 +71,7 @@ export class FolderDisk implements Disk {
 /** Windows opens no folders for syncing; its rename is journaled. */
 const canSyncFolders = process.platform !== 'win32';
 
-function writeAll(fd: number, bytes: Uint8Array, from: number, position: number, done: (error: Error | null) => void): void {
+export function writeAll(fd: number, bytes: Uint8Array, from: number, position: number, done: (error: Error | null) => void): void {
   fs.write(fd, bytes, from, bytes.length - from, position, (error, written) => {
     if (error !== null || from + written >= bytes.length) done(error);
     else if (written === 0) done(new Error('the disk takes no more bytes'));

@@ -1,4 +1,4 @@
-/** Keeps the files that are written to open, the least recently used closed. */
+/** Keeps the files that are in use open, the least recently used closed. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { DiskDone } from '../../ports/disk.ts';
@@ -19,11 +19,14 @@ interface Handle {
 
 export class FileHandles {
   readonly #folder: string;
+  readonly #access: number;
   /** Least recently used first. */
   readonly #handles = new Map<string, Handle>();
 
-  constructor(folder: string) {
+  /** @param access `fs.constants.O_RDWR` or `O_RDONLY`. */
+  constructor(folder: string, access: number = fs.constants.O_RDWR) {
     this.#folder = folder;
+    this.#access = access;
   }
 
   /**
@@ -60,7 +63,7 @@ export class FileHandles {
 
   #open(name: string, create: boolean): Handle {
     const handle: Handle = { fd: undefined, users: 0, forgotten: false, waiting: [] };
-    const flags = fs.constants.O_RDWR | (create ? fs.constants.O_CREAT : 0);
+    const flags = this.#access | (create ? fs.constants.O_CREAT : 0);
     fs.open(path.join(this.#folder, name), flags, 0o600, (error, fd) => {
       if (error === null) handle.fd = fd;
       else if (this.#handles.get(name) === handle) this.#handles.delete(name);

@@ -23,7 +23,9 @@ export const RUNS_SCAN_MAX = 100_000;
 export const PROBLEMS_MAX = 20;
 /** Ports tried above a busy default one. */
 export const PORT_TRIES_MAX = 100;
-/** Time to send a whole request. */
+/** Longest that `:fetch` waits before it tells how far the blob has come. */
+export const FETCH_WAIT_MS = 10_000;
+/** Time to send a whole request; a file that is uploaded may take longer as long as it moves. */
 export const REQUEST_TIMEOUT_MS = 60_000;
 /** Open requests may end for this long when the server closes. */
 export const CLOSE_GRACE_MS = 1000;

@@ -32,7 +32,7 @@ export async function listenHttp(init: ListenInit): Promise<HttpListener> {
   const app = buildServer({ ...init, allowedHosts: [...(init.allowedHosts ?? []), init.host, hostname()], localSockets, httpUrl: () => url });
   await app.ready();
   const newServer = (): Server => {
-    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => app.routing(request, response));
+    const server = createServer({ headersTimeout: REQUEST_TIMEOUT_MS, requestTimeout: 0 }, (request, response) => app.routing(request, response));
     server.maxConnections = HTTP_CONNECTIONS_MAX;
     return server;
   };

@@ -6,14 +6,15 @@ import * as view from './views.ts';
 type Schema = Readonly<Record<string, unknown>>;
 
 interface Operation {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'delete';
   readonly path: string;
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly headers?: Readonly<Record<string, z.ZodType>>;
-  readonly body?: z.ZodType;
-  /** A schema, or `events` for a stream. */
-  readonly answer: z.ZodType | 'events';
+  /** A schema, or `bytes` for a file. */
+  readonly body?: z.ZodType | 'bytes';
+  /** A schema, `events` for a stream, `bytes` for a file, `nothing`. */
+  readonly answer: z.ZodType | 'events' | 'bytes' | 'nothing';
   readonly status?: number;
 }
 
@@ -30,6 +31,13 @@ const operations: readonly Operation[] = [
   { method: 'post', path: '/api/v1/runs/{run}:cancel', summary: 'Cancel a run', body: request.cancelBodySchema, answer: view.runSummarySchema },
   { method: 'get', path: '/api/v1/runs/{run}/events', summary: 'Events of a run; ends with `final` and the whole run', query: request.eventsQuerySchema, headers: { 'Last-Event-ID': request.sequenceSchema }, answer: 'events' },
   { method: 'get', path: '/api/v1/events', summary: 'Events of all runs', query: request.eventsQuerySchema, headers: { 'Last-Event-ID': request.sequenceSchema }, answer: 'events' },
+  { method: 'get', path: '/api/v1/blobs', summary: 'Blobs on this node', answer: view.blobListSchema },
+  { method: 'post', path: '/api/v1/blobs', summary: 'Store a file, whose bytes are the body', body: 'bytes', answer: view.blobStoredSchema, status: 201 },
+  { method: 'get', path: '/api/v1/blobs/{cid}', summary: 'How much of a blob is on this node', answer: view.blobProgressSchema },
+  { method: 'get', path: '/api/v1/blobs/{cid}/content', summary: 'The bytes, fetched from other nodes first if need be', answer: 'bytes' },
+  { method: 'post', path: '/api/v1/blobs/{cid}:fetch', summary: 'Bring a blob to this node; 202 while it is on its way', body: request.fetchBodySchema, answer: view.blobProgressSchema },
+  { method: 'post', path: '/api/v1/blobs/{cid}:verify', summary: 'Compare every digest; a damaged copy is removed', answer: view.blobVerifiedSchema },
+  { method: 'delete', path: '/api/v1/blobs/{cid}', summary: 'Remove the copy on this node', answer: 'nothing', status: 204 },
   { method: 'get', path: '/livez', summary: 'The process answers', answer: view.healthSchema },
   { method: 'get', path: '/readyz', summary: 'The node has joined and a majority answers; ?verbose lists the checks', answer: view.healthSchema },
   { method: 'get', path: '/healthz', summary: 'As /readyz', answer: view.healthSchema },
@@ -64,17 +72,24 @@ function describe(operation: Operation, components: Map<string, Schema>): Schema
     ...Object.entries(query?.shape ?? {}).map(([name, schema]) => ({ name, in: 'query', schema: schemaOf(schema as z.ZodType) })),
     ...Object.entries(headers).map(([name, schema]) => ({ name, in: 'header', schema: schemaOf(schema) })),
   ];
-  const content = answer === 'events' ? { 'text/event-stream': { schema: { type: 'string' } } } : { 'application/json': { schema: schemaOf(answer) } };
+  const content = contentOf(answer, schemaOf);
   return {
     summary: operation.summary,
     operationId: `${operation.method}${path.replaceAll(/[^A-Za-z0-9]+(\w)?/g, (_all, letter: string | undefined) => (letter ?? '').toUpperCase())}`,
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: { content: { 'application/json': { schema: schemaOf(body) } } } }),
+    ...(body === undefined ? {} : { requestBody: { content: contentOf(body, schemaOf) } }),
     responses: {
-      [status]: { description: 'Success', content },
+      [status]: { description: 'Success', ...(content === undefined ? {} : { content }) },
       default: { description: 'Problem', content: { 'application/problem+json': { schema: schemaOf(view.problemSchema) } } },
     },
   };
+}
+
+function contentOf(what: NonNullable<Operation['answer']>, schemaOf: (schema: z.ZodType) => Schema): Schema | undefined {
+  if (what === 'nothing') return undefined;
+  if (what === 'events') return { 'text/event-stream': { schema: { type: 'string' } } };
+  if (what === 'bytes') return { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
+  return { 'application/json': { schema: schemaOf(what) } };
 }
 
 /** Named schemas become components, and references to them point there. */

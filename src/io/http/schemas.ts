@@ -9,7 +9,7 @@ import { topologicalOrder } from '../../core/cell/run-spec.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
 import * as pipeline from '../../pipeline/limits.ts';
 import { JSON_DEPTH_MAX } from '../../protocol/limits.ts';
-import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
+import { FETCH_WAIT_MS, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
 
 // oxlint-disable-next-line no-control-regex -- a control character in a name would garble terminals and logs
 const printable = /^[^\u0000-\u001f\u007f]*$/;
@@ -93,6 +93,8 @@ export const submitBodySchema = z.union([
 ]);
 
 export const cancelBodySchema = z.strictObject({ reason: z.string().max(1024).regex(printable, 'no control characters').optional() }).nullish();
+
+export const fetchBodySchema = z.strictObject({ waitMs: z.number().min(0).max(FETCH_WAIT_MS).exactOptional() }).nullish();
 
 export const runsQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT),

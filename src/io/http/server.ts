@@ -3,9 +3,11 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { SkeinError } from '../../errors.ts';
 import type { Observer } from '../../ports/observer.ts';
 import type { NodeApi } from '../../runtime/api.ts';
+import type { NodeBlobs } from '../blobs/node-blobs.ts';
+import { acceptLongBodies, blobRoutes } from './routes-blobs.ts';
 import type { EventStream } from './event-stream.ts';
 import { guard } from './guard.ts';
-import { HTTP_BODY_BYTES_MAX, REQUEST_TIMEOUT_MS } from './limits.ts';
+import { HTTP_BODY_BYTES_MAX } from './limits.ts';
 import { openApiDocument } from './openapi.ts';
 import { RETRY_AFTER_S, problemOf, type Problem } from './problem.ts';
 import { clusterRoutes, healthPaths } from './routes-cluster.ts';
@@ -13,6 +15,7 @@ import { runRoutes, type CompileText } from './routes-runs.ts';
 
 export interface HttpInit {
   readonly api: NodeApi;
+  readonly blobs: NodeBlobs;
   readonly observer: Observer;
   /** Makes a run of a pipeline file sent as text. */
   readonly compile: CompileText;
@@ -33,7 +36,6 @@ export interface HttpInit {
 export function buildServer(init: HttpInit): FastifyInstance {
   const app = fastify({
     bodyLimit: init.bodyBytesMax ?? HTTP_BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 512 },
@@ -46,6 +48,7 @@ export function buildServer(init: HttpInit): FastifyInstance {
   const guardInit = { token: init.token ?? '', allowedHosts: init.allowedHosts ?? [], openPaths, isLocalSocket: (request: FastifyRequest) => localSockets.has(request.raw.socket) };
 
   acceptEmptyJson(app);
+  acceptLongBodies(app);
   app.addHook('onRequest', async (request) => guard(request, guardInit));
   app.addHook('onSend', async (_request, reply) => void reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store'));
   app.addHook('preClose', async () => {
@@ -53,6 +56,7 @@ export function buildServer(init: HttpInit): FastifyInstance {
   });
   answerProblems(app, init.observer, routes);
   runRoutes(app, { api: init.api, compile: init.compile, streams });
+  blobRoutes(app, init.blobs);
   clusterRoutes(app, init.api, init.httpUrl ?? (() => ''));
   const document = openApiDocument(init.version);
   app.get('/api/v1/openapi.json', () => document);

@@ -3,6 +3,7 @@
  * them in the OpenAPI document; tests hold real answers against them.
  */
 import { z } from 'zod';
+import type { StoredBlob } from '../../ports/blobs.ts';
 import type { ClusterStatus, ModuleView, NodeView, RunEvent, RunSummary, RunView } from '../../runtime/api.ts';
 
 const time = z.iso.datetime().nullable();
@@ -106,6 +107,12 @@ export const statusSchema = z
   })
   .meta({ id: 'Status' });
 
+const blob = z.strictObject({ cid: z.string(), size: count, usedAt: time });
+export const blobListSchema = z.strictObject({ count, bytes: count, blobs: z.array(blob) }).meta({ id: 'BlobList', description: 'Least recently used first' });
+export const blobProgressSchema = z.strictObject({ cid: z.string(), size: count, bytesHere: count, whole: z.boolean() }).meta({ id: 'BlobProgress' });
+export const blobStoredSchema = z.strictObject({ cid: z.string(), size: count }).meta({ id: 'BlobStored' });
+export const blobVerifiedSchema = z.strictObject({ cid: z.string(), fits: z.boolean() }).meta({ id: 'BlobVerified' });
+
 export const acceptedSchema = z.strictObject({ runId: z.string(), requestKey: z.string(), duplicate: z.boolean(), status }).meta({ id: 'Accepted' });
 export const healthSchema = z.looseObject({ status: z.enum(['healthy', 'unhealthy']) }).meta({ id: 'Health' });
 export const problemSchema = z
@@ -120,6 +127,10 @@ export type RunEventJson = z.infer<typeof runEventSchema>;
 export type NodeJson = z.infer<typeof nodeViewSchema>;
 export type NodeListJson = z.infer<typeof nodeListSchema>;
 export type StatusJson = z.infer<typeof statusSchema>;
+export type BlobListJson = z.infer<typeof blobListSchema>;
+export type BlobProgressJson = z.infer<typeof blobProgressSchema>;
+export type BlobStoredJson = z.infer<typeof blobStoredSchema>;
+export type BlobVerifiedJson = z.infer<typeof blobVerifiedSchema>;
 export type AcceptedJson = z.infer<typeof acceptedSchema>;
 
 /** Wall ms → RFC 3339; 0 → null. A stamp outside of what Date can hold counts as unknown. */
@@ -142,6 +153,10 @@ function presentModule(module: ModuleView): ModuleJson {
 
 export function presentEvent(event: RunEvent): RunEventJson {
   return { ...event, at: timeText(event.at) };
+}
+
+export function presentBlob({ cid, size, usedAt }: StoredBlob): BlobListJson['blobs'][number] {
+  return { cid, size, usedAt: timeText(usedAt) };
 }
 
 export function presentNode(node: NodeView): NodeJson {

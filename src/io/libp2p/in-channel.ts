@@ -21,7 +21,7 @@ export interface InChannelSink {
 
 export function readChannel(channel: Channel, stream: Stream, sink: InChannelSink): void {
   const reader = new PayloadReader(stream, sink);
-  if (channel === 'bulk') readBulk(stream, reader);
+  if (channel === 'bulk' || channel === 'blob') readBulk(stream, reader);
   else readHot(stream, reader);
 }
 

@@ -22,7 +22,7 @@ export const FRAME_MESSAGES_MAX = 65_536;
 export const HELLO_BYTES_MAX = 2048;
 
 /** Waiting for one peer on one channel. At least one message of maximal size fits into each. */
-export const QUEUE_BYTES_MAX: Readonly<Record<Channel, number>> = { raft: 16 * 1024 * 1024, work: 16 * 1024 * 1024, bulk: 16 * 1024 * 1024 };
+export const QUEUE_BYTES_MAX: Readonly<Record<Channel, number>> = { raft: 16 * 1024 * 1024, work: 16 * 1024 * 1024, bulk: 16 * 1024 * 1024, blob: 16 * 1024 * 1024 };
 export const QUEUE_MESSAGES_MAX = 65_536;
 
 /** Window that a receiver grants a sender: what may be under way on one stream. libp2p aborts streams that hold more than 4 MiB unread. */

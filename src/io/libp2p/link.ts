@@ -18,7 +18,7 @@ export interface LinkInit {
   readonly unsupported: (link: Link, error: Error) => void;
 }
 
-export const channels: readonly Channel[] = ['raft', 'work', 'bulk'];
+export const channels: readonly Channel[] = ['raft', 'work', 'bulk', 'blob'];
 
 export function protocolOf(channel: Channel): string {
   return `/skein/${channel}/${WIRE_VERSION}`;
@@ -51,7 +51,7 @@ export class Link {
       opened: () => this.#sentHello(),
       unsupported: (error) => init.unsupported(this, error),
     });
-    this.#out = { raft: new HotOutChannel(channelInit('raft')), work: new HotOutChannel(channelInit('work')), bulk: new BulkOutChannel(channelInit('bulk')) };
+    this.#out = { raft: new HotOutChannel(channelInit('raft')), work: new HotOutChannel(channelInit('work')), bulk: new BulkOutChannel(channelInit('bulk')), blob: new BulkOutChannel(channelInit('blob')) };
     this.#timer = init.clock.setTimer(HELLO_TIMEOUT_MS, () => init.silent(this));
   }
 
@@ -63,7 +63,7 @@ export class Link {
     return this.#refused;
   }
 
-  /** The raft stream says hello at once on every connection; `bulk` is opened when something is to be sent. */
+  /** The raft stream says hello at once on every connection; `bulk` and `blob` are opened when something is to be sent. */
   open(): void {
     this.#out.raft.open();
     this.#out.work.open();

@@ -14,10 +14,11 @@ import { SSE_STREAMS_MAX } from '../../../src/io/http/limits.ts';
 import { listenHttp, type ListenInit } from '../../../src/io/http/listen.ts';
 import { isSkeinError } from '../../../src/errors.ts';
 import { FakeNode, fakeSpec } from '../../support/fake-node.ts';
+import { sharedBlobs } from '../../support/node-blobs.ts';
 
 async function listen(t: TestContext, init: Partial<ListenInit> = {}) {
   const api = new FakeNode();
-  const listener = await listenHttp({ api, observer: { notify: () => undefined }, compile: () => fakeSpec(), version: '0', host: '127.0.0.1', port: { port: 0, fixed: false }, ...init });
+  const listener = await listenHttp({ api, blobs: sharedBlobs(), observer: { notify: () => undefined }, compile: () => fakeSpec(), version: '0', host: '127.0.0.1', port: { port: 0, fixed: false }, ...init });
   t.after(() => listener.close());
   return { api, listener };
 }

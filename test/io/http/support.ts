@@ -2,6 +2,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { buildServer, type HttpInit } from '../../../src/io/http/server.ts';
 import type { Note } from '../../../src/ports/observer.ts';
 import { FakeNode, fakeSpec } from '../../support/fake-node.ts';
+import { sharedBlobs } from '../../support/node-blobs.ts';
 
 export interface TestServer {
   readonly api: FakeNode;
@@ -14,7 +15,7 @@ export interface TestServer {
 export function testServer(init: Partial<HttpInit> = {}): TestServer {
   const api = new FakeNode();
   const notes: Note[] = [];
-  const app = buildServer({ api, observer: { notify: (note) => void notes.push(note) }, version: '0.1.0', compile: () => fakeSpec(), ...init });
+  const app = buildServer({ api, blobs: sharedBlobs(), observer: { notify: (note) => void notes.push(note) }, version: '0.1.0', compile: () => fakeSpec(), ...init });
   return {
     api,
     app,

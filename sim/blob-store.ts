@@ -1,0 +1,134 @@
+/** The blobs of one machine in virtual time: what was finished survives every crash, parts survive a kill but not a power cut. */
+import { createHash } from 'node:crypto';
+import type { Cid } from '../src/core/lib/ids.ts';
+import type { BlobDone, BlobStore, StoredBlob } from '../src/ports/blobs.ts';
+import type { Clock } from '../src/ports/clock.ts';
+
+const OPERATION_MS = 0.3;
+const BYTES_PER_MS = 1_000_000;
+
+interface Whole {
+  bytes: Uint8Array;
+  readonly manifest: Uint8Array | undefined;
+  usedAt: number;
+}
+
+/** What lies on the disk, through all processes of the machine. */
+export class BlobShelf {
+  readonly whole = new Map<Cid, Whole>();
+  readonly parts = new Map<Cid, Uint8Array>();
+  /** Room for all bytes together. */
+  bytesMax = Infinity;
+
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.whole.values()) sum += bytes.byteLength;
+    for (const part of this.parts.values()) sum += part.byteLength;
+    return sum;
+  }
+
+  /** As if it had been stored in some other way. @param manifest of a file of several chunks. */
+  put(cid: Cid, bytes: Uint8Array, manifest?: Uint8Array): void {
+    this.whole.set(cid, { bytes, manifest, usedAt: 0 });
+  }
+
+  powerLost(): void {
+    this.parts.clear();
+  }
+
+  /** Bit rot, in a whole blob or in what arrived of one. */
+  flip(cid: Cid, offset: number): void {
+    const whole = this.whole.get(cid);
+    const bytes = (whole?.bytes ?? this.parts.get(cid))?.slice();
+    if (bytes === undefined || offset >= bytes.byteLength) return;
+    bytes[offset]! ^= 1;
+    if (whole !== undefined) whole.bytes = bytes;
+    else this.parts.set(cid, bytes);
+  }
+}
+
+/** The port as one process sees it: callbacks of a dead process never fire. */
+export class SimBlobStore implements BlobStore {
+  readonly #shelf: BlobShelf;
+  readonly #clock: Clock;
+
+  constructor(shelf: BlobShelf, clock: Clock) {
+    this.#shelf = shelf;
+    this.#clock = clock;
+  }
+
+  list(): StoredBlob[] {
+    return Array.from(this.#shelf.whole, ([cid, { bytes, usedAt }]) => ({ cid, size: bytes.byteLength, usedAt }));
+  }
+
+  read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
+    this.#later(length, () => {
+      const bytes = this.#shelf.whole.get(cid)?.bytes ?? this.#shelf.parts.get(cid);
+      if (bytes === undefined) done(missing(cid));
+      else done(undefined, bytes.slice(offset, offset + length));
+    });
+  }
+
+  manifest(cid: Cid, done: BlobDone<Uint8Array>): void {
+    this.#later(0, () => {
+      const manifest = this.#shelf.whole.get(cid)?.manifest;
+      if (manifest === undefined) done(missing(cid));
+      else done(undefined, manifest);
+    });
+  }
+
+  writePart(cid: Cid, offset: number, bytes: Uint8Array, done: BlobDone): void {
+    this.#later(bytes.byteLength, () => {
+      const before = this.#shelf.parts.get(cid) ?? new Uint8Array(0);
+      const end = offset + bytes.byteLength;
+      if (this.#shelf.bytes + Math.max(0, end - before.byteLength) > this.#shelf.bytesMax) return done(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+      const after = new Uint8Array(Math.max(before.byteLength, end));
+      after.set(before);
+      after.set(bytes, offset);
+      this.#shelf.parts.set(cid, after);
+      done();
+    });
+  }
+
+  finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void {
+    this.#later(0, () => {
+      const bytes = this.#shelf.parts.get(cid);
+      if (bytes?.byteLength !== size) return done(new Error(`the part of ${cid} has ${bytes?.byteLength ?? 0} bytes, not ${size}`));
+      this.#shelf.parts.delete(cid);
+      this.#shelf.whole.set(cid, { bytes, manifest, usedAt: this.#clock.wall() });
+      done();
+    });
+  }
+
+  dropPart(cid: Cid, done: BlobDone): void {
+    this.#later(0, () => {
+      this.#shelf.parts.delete(cid);
+      done();
+    });
+  }
+
+  touch(cid: Cid): void {
+    const whole = this.#shelf.whole.get(cid);
+    if (whole !== undefined) whole.usedAt = this.#clock.wall();
+  }
+
+  remove(cid: Cid, done: BlobDone): void {
+    this.#later(0, () => {
+      this.#shelf.whole.delete(cid);
+      done();
+    });
+  }
+
+  digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void {
+    const digest = createHash('sha256').update(bytes).digest();
+    this.#later(bytes.byteLength, () => done(digest));
+  }
+
+  #later(bytes: number, then: () => void): void {
+    this.#clock.setTimer(OPERATION_MS + bytes / BYTES_PER_MS, then);
+  }
+}
+
+function missing(cid: Cid): Error {
+  return Object.assign(new Error(`there is no ${cid}`), { code: 'ENOENT' });
+}

@@ -1,0 +1,122 @@
+/** `skein blob put|get|ls|verify|rm`: files by what they hold. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Command } from 'commander';
+import { SkeinError } from '../errors.ts';
+import type { BlobListJson, BlobProgressJson, BlobStoredJson, BlobVerifiedJson } from '../io/http/views.ts';
+import { checkedCid } from '../protocol/cid.ts';
+import type { Client } from './client.ts';
+import type { EndpointFlags } from './endpoints.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { age, size, timeOf } from './format.ts';
+import { line, type CliIo } from './io.ts';
+import { outputOption, printList, printOne, type Format } from './output.ts';
+import type { Column } from './table.ts';
+import { action, clientFor, withNode, type AddVerb } from './verb.ts';
+
+interface BlobFlags extends EndpointFlags {
+  readonly output: Format;
+  readonly out?: string;
+}
+
+export const addBlob: AddVerb = (program, context) => {
+  const blob = program.command('blob').description('files by what they hold: whoever has the name gets the bytes, from any node');
+  const verb = (command: Command, fallback: Format = 'table'): Command => withNode(command.addOption(outputOption(fallback)));
+  verb(blob.command('put <file>').description('store a file on the node and print its name; - reads stdin'), 'name').action(action(context, (file: string, flags: BlobFlags) => put(context.io, file, flags)));
+  withNode(blob.command('get <cid>').description('fetch a blob, from other nodes if need be').option('--out <file>', 'where to write it; without it the bytes go to stdout')).action(action(context, (cid: string, flags: BlobFlags) => get(context.io, cid, flags)));
+  verb(blob.command('list').alias('ls').description('blobs on the node, least recently used first')).action(action(context, (flags: BlobFlags) => list(context.io, flags)));
+  withNode(blob.command('verify [cid...]').description('compare every digest of these blobs, or of all on the node; damaged copies are removed')).action(action(context, (cids: string[], flags: BlobFlags) => verify(context.io, cids, flags)));
+  withNode(blob.command('rm <cid...>').description('remove copies on the node')).action(action(context, (cids: string[], flags: BlobFlags) => remove(context.io, cids, flags)));
+};
+
+function pathOf(cid: string): string {
+  return `/api/v1/blobs/${checkedCid(cid).cid}`;
+}
+
+async function put(io: CliIo, file: string, flags: BlobFlags): Promise<ExitCode> {
+  const bytes = file === '-' ? Readable.from(io.stdin) : await readable(path.resolve(io.cwd, file));
+  const stored = await clientFor(io, flags).upload<BlobStoredJson>('/api/v1/blobs', bytes);
+  printOne(io, flags.output, stored, stored.cid, () => `${stored.cid}  ${size(stored.size)}`);
+  return exitCodes.ok;
+}
+
+async function readable(file: string): Promise<Readable> {
+  try {
+    const handle = await open(file, 'r');
+    if ((await handle.stat()).isFile()) return createReadStream(file, { fd: handle });
+    await handle.close();
+  } catch (cause) {
+    throw new SkeinError('OPTION_INVALID', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause });
+  }
+  throw new SkeinError('OPTION_INVALID', `${file} is not a file`);
+}
+
+async function get(io: CliIo, cid: string, flags: BlobFlags): Promise<ExitCode> {
+  const client = clientFor(io, flags);
+  const api = pathOf(cid);
+  if (flags.out === undefined && io.stdout.isTTY === true) {
+    throw new SkeinError('OPTION_INVALID', 'A file is not written to a terminal', { hint: 'Name a file with --out FILE, or redirect stdout.' });
+  }
+  await untilHere(io, client, api);
+  const content = await client.download(`${api}/content`);
+  if (flags.out === undefined) await pipeline(content, io.stdout, { end: false });
+  else await writeWhole(content, path.resolve(io.cwd, flags.out));
+  return exitCodes.ok;
+}
+
+/** Asks until the node has it, and says how far it is. */
+async function untilHere(io: CliIo, client: Client, api: string): Promise<void> {
+  for (;;) {
+    const { whole, bytesHere, size: total } = await client.post<BlobProgressJson>(`${api}:fetch`);
+    if (whole) return;
+    line(io.stderr, total === 0 ? 'looking for a node that has it' : `${size(bytesHere)} of ${size(total)} are here`);
+  }
+}
+
+/** A file that is half written never has the name that was asked for. */
+async function writeWhole(content: Readable, file: string): Promise<void> {
+  const temporary = `${file}.part-${process.pid}`;
+  try {
+    await pipeline(content, createWriteStream(temporary, { flags: 'wx' }));
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new SkeinError('OPTION_INVALID', `${file} could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause });
+  }
+}
+
+const columns = (now: number): Column<BlobListJson['blobs'][number]>[] => [
+  { head: 'BLOB', cell: (blob) => blob.cid },
+  { head: 'SIZE', cell: (blob) => size(blob.size) },
+  { head: 'USED', cell: (blob) => (blob.usedAt === null ? '' : age(now - timeOf(blob.usedAt))) },
+];
+
+async function list(io: CliIo, flags: BlobFlags): Promise<ExitCode> {
+  const whole = await clientFor(io, flags).get<BlobListJson>('/api/v1/blobs');
+  printList(io, flags.output, { whole, rows: whole.blobs, columns: columns(io.now()), name: (blob) => blob.cid, empty: 'No blobs on this node.' });
+  return exitCodes.ok;
+}
+
+async function verify(io: CliIo, cids: readonly string[], flags: BlobFlags): Promise<ExitCode> {
+  const client = clientFor(io, flags);
+  const paths = cids.map(pathOf);
+  const all = cids.length > 0 ? paths : (await client.get<BlobListJson>('/api/v1/blobs')).blobs.map(({ cid }) => pathOf(cid));
+  let damaged = 0;
+  for (const api of all) {
+    const { cid, fits } = await client.post<BlobVerifiedJson>(`${api}:verify`);
+    if (fits) continue;
+    damaged++;
+    line(io.stderr, `${cid} was damaged and is removed from this node`);
+  }
+  line(io.stdout, `${all.length - damaged} of ${all.length} blobs are whole`);
+  return damaged === 0 ? exitCodes.ok : exitCodes.runFailed;
+}
+
+async function remove(io: CliIo, cids: readonly string[], flags: BlobFlags): Promise<ExitCode> {
+  const client = clientFor(io, flags);
+  for (const api of cids.map(pathOf)) await client.remove(api);
+  return exitCodes.ok;
+}

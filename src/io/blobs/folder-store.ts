@@ -1,0 +1,153 @@
+/** The `BlobStore` port on a folder: `whole/xx/<cid>`, `manifests/<cid>`, `parts/<cid>`, `new/` for files on their way in. */
+import { webcrypto } from 'node:crypto';
+import fs from 'node:fs';
+import { open, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Cid } from '../../core/lib/ids.ts';
+import type { BlobDone, BlobStore, StoredBlob } from '../../ports/blobs.ts';
+import { needsManifest } from '../../protocol/blob-manifest.ts';
+import { readCid } from '../../protocol/cid.ts';
+import { writeAll } from '../disk/disk.ts';
+import { FileHandles } from '../disk/file-handles.ts';
+import { MANIFESTS, manifestFile, NEW, PARTS, WHOLE, wholeFile } from './layout.ts';
+
+export class FolderBlobStore implements BlobStore {
+  readonly path: string;
+  readonly #parts: FileHandles;
+  readonly #whole: FileHandles;
+  #temporary = 0;
+
+  /** @param folder is made (0700) if missing; what a killed process left half done in `new` is removed. */
+  constructor(folder: string) {
+    this.path = path.resolve(folder);
+    fs.rmSync(path.join(this.path, NEW), { recursive: true, force: true });
+    for (const name of [WHOLE, MANIFESTS, PARTS, NEW]) fs.mkdirSync(path.join(this.path, name), { recursive: true, mode: 0o700 });
+    this.#parts = new FileHandles(path.join(this.path, PARTS));
+    this.#whole = new FileHandles(this.path, fs.constants.O_RDONLY);
+  }
+
+  list(): StoredBlob[] {
+    const manifests = new Set(fs.readdirSync(path.join(this.path, MANIFESTS)));
+    const blobs: StoredBlob[] = [];
+    for (const folder of fs.readdirSync(path.join(this.path, WHOLE))) {
+      for (const name of fs.readdirSync(path.join(this.path, WHOLE, folder))) {
+        const read = readCid(name);
+        if (read === undefined || !name.endsWith(folder)) continue;
+        const { size, mtimeMs } = fs.statSync(path.join(this.path, WHOLE, folder, name));
+        if (needsManifest(size) !== (read.kind === 'manifest') || (read.kind === 'manifest' && !manifests.has(name))) continue;
+        blobs.push({ cid: read.cid, size, usedAt: mtimeMs });
+      }
+    }
+    return blobs;
+  }
+
+  read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
+    readAt(this.#whole, wholeFile(cid), offset, length, (error, bytes) => {
+      if (error === undefined || codeOf(error) !== 'ENOENT') return done(error, bytes);
+      readAt(this.#parts, cid, offset, length, done);
+    });
+  }
+
+  manifest(cid: Cid, done: BlobDone<Uint8Array>): void {
+    fs.readFile(this.fileOf(manifestFile(cid)), (error, bytes) => (error === null ? done(undefined, bytes) : done(error)));
+  }
+
+  writePart(cid: Cid, offset: number, bytes: Uint8Array, done: BlobDone): void {
+    this.#parts.use(cid, true, done, (fd, end) => writeAll(fd, bytes, 0, offset, end));
+  }
+
+  finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void {
+    this.#parts.use(cid, false, (error) => {
+      if (error !== undefined) return done(error);
+      this.#parts.forget(cid);
+      this.takeIn(path.join(this.path, PARTS, cid), cid, manifest).then(() => done(), done);
+    }, (fd, end) => fs.ftruncate(fd, size, (error) => (error === null ? fs.fdatasync(fd, end) : end(error))));
+  }
+
+  dropPart(cid: Cid, done: BlobDone): void {
+    this.#parts.forget(cid);
+    rm(path.join(this.path, PARTS, cid), { force: true }).then(() => done(), done);
+  }
+
+  touch(cid: Cid): void {
+    const now = new Date();
+    // Somebody may remove it in this moment; then there is nothing to note.
+    utimes(this.fileOf(wholeFile(cid)), now, now).catch(() => undefined);
+  }
+
+  remove(cid: Cid, done: BlobDone): void {
+    this.#whole.forget(wholeFile(cid));
+    // The file first: a manifest without its file is nothing.
+    rm(this.fileOf(wholeFile(cid)), { force: true })
+      .then(() => rm(this.fileOf(manifestFile(cid)), { force: true }))
+      .then(() => done(), done);
+  }
+
+  digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void {
+    void sha256(bytes).then(done);
+  }
+
+  /** Moves a synced file of this folder to its place; durable when resolved. */
+  async takeIn(file: string, cid: Cid, manifest: Uint8Array | undefined): Promise<void> {
+    if (manifest !== undefined) {
+      const temporary = this.temporary();
+      await writeFile(temporary, manifest, { mode: 0o600, flush: true });
+      await rename(temporary, this.fileOf(manifestFile(cid)));
+      await syncFolder(path.join(this.path, MANIFESTS));
+    }
+    const target = this.fileOf(wholeFile(cid));
+    fs.mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 });
+    await rename(file, target);
+    await syncFolder(path.dirname(target));
+    await syncFolder(path.join(this.path, WHOLE));
+  }
+
+  /** A name in `new` that nobody uses. */
+  temporary(): string {
+    return path.join(this.path, NEW, String(this.#temporary++));
+  }
+
+  fileOf(name: string): string {
+    return path.join(this.path, name);
+  }
+
+  close(): void {
+    this.#parts.close();
+    this.#whole.close();
+  }
+}
+
+/** sha2-256 on another thread. */
+export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes));
+}
+
+function readAt(handles: FileHandles, name: string, offset: number, length: number, done: BlobDone<Uint8Array>): void {
+  const buffer = Buffer.allocUnsafe(length);
+  let read = 0;
+  handles.use(name, false, (error) => (error === undefined ? done(undefined, buffer.subarray(0, read)) : done(error)), (fd, end) => {
+    const more = (): void =>
+      fs.read(fd, buffer, read, length - read, offset + read, (error, count) => {
+        read += count ?? 0;
+        if (error !== null || count === 0 || read === length) end(error);
+        else more();
+      });
+    if (length === 0) end(null);
+    else more();
+  });
+}
+
+/** Windows opens no folders for syncing; its rename is journaled. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function codeOf(error: Error): unknown {
+  return (error as NodeJS.ErrnoException).code;
+}

@@ -1,0 +1,101 @@
+/** Bytes from outside become a blob: cut, digested and written as they come, named when the last has come. */
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import type { Cid } from '../../core/lib/ids.ts';
+import { SkeinError } from '../../errors.ts';
+import { isDiskFull } from '../../ports/blobs.ts';
+import { encodeManifest, needsManifest } from '../../protocol/blob-manifest.ts';
+import { cidOf, DIGEST_BYTES } from '../../protocol/cid.ts';
+import { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
+import { sha256, type FolderBlobStore } from './folder-store.ts';
+
+export interface Imported {
+  readonly cid: Cid;
+  readonly size: number;
+}
+
+/**
+ * Half a file is never stored: whatever ends the source early leaves nothing behind. A file that is there already is
+ * replaced by the same bytes.
+ * @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED; errors of `source` as they are.
+ */
+export async function importFile(store: FolderBlobStore, source: AsyncIterable<Uint8Array>): Promise<Imported> {
+  const file = store.temporary();
+  try {
+    const handle = await stored(open(file, 'wx', 0o600));
+    let written: Written;
+    try {
+      written = await writeChunks(handle, source);
+      await stored(handle.datasync());
+    } finally {
+      await handle.close();
+    }
+    const { size, digests } = written;
+    const manifest = needsManifest(size) ? encodeManifest(size, digests) : undefined;
+    const cid = manifest === undefined ? cidOf('raw', digests) : cidOf('manifest', await sha256(manifest));
+    await stored(store.takeIn(file, cid, manifest));
+    return { cid, size };
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
+}
+
+interface Written {
+  readonly size: number;
+  readonly digests: Uint8Array;
+}
+
+async function writeChunks(handle: FileHandle, source: AsyncIterable<Uint8Array>): Promise<Written> {
+  const digests: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunksOf(source)) {
+    if (size + chunk.byteLength > BLOB_BYTES_MAX) throw new SkeinError('BLOB_TOO_LARGE', `the file has more than ${BLOB_BYTES_MAX} bytes`, { bytesMax: BLOB_BYTES_MAX });
+    // Digest and write share the time, and the source waits for both.
+    const [digest] = await Promise.all([sha256(chunk), stored(writeWhole(handle, chunk, size))]);
+    digests.push(digest);
+    size += chunk.byteLength;
+  }
+  const all = new Uint8Array(digests.length * DIGEST_BYTES);
+  for (const [i, digest] of digests.entries()) all.set(digest, i * DIGEST_BYTES);
+  return { size, digests: all };
+}
+
+/** Pieces of any size become chunks of BLOB_CHUNK_BYTES; the last one is shorter, and the only one may be empty. */
+async function* chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let chunk = new Uint8Array(BLOB_CHUNK_BYTES);
+  let filled = 0;
+  let given = false;
+  for await (const piece of source) {
+    let at = 0;
+    while (at < piece.byteLength) {
+      const taken = Math.min(piece.byteLength - at, BLOB_CHUNK_BYTES - filled);
+      chunk.set(piece.subarray(at, at + taken), filled);
+      filled += taken;
+      at += taken;
+      if (filled < BLOB_CHUNK_BYTES) continue;
+      yield chunk;
+      given = true;
+      chunk = new Uint8Array(BLOB_CHUNK_BYTES);
+      filled = 0;
+    }
+  }
+  if (filled > 0 || !given) yield chunk.subarray(0, filled);
+}
+
+async function writeWhole(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < bytes.byteLength; ) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.byteLength - written, position + written);
+    if (bytesWritten === 0) throw new Error('the disk takes no more bytes');
+    written += bytesWritten;
+  }
+}
+
+async function stored<T>(operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (cause) {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    const full = isDiskFull(error);
+    throw new SkeinError(full ? 'BLOB_DISK_FULL' : 'BLOB_STORE_FAILED', `the file could not be stored: ${full ? 'there is no room for it on the disk' : error.message}`, {}, { cause });
+  }
+}

@@ -1,0 +1,102 @@
+/** Blobs as programs, the API and the CLI use them: files in and out, fetched from other nodes when they are not here. */
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import type { Cid } from '../../core/lib/ids.ts';
+import { SkeinError } from '../../errors.ts';
+import type { StoredBlob } from '../../ports/blobs.ts';
+import { checkedCid } from '../../protocol/cid.ts';
+import type { Blobs } from '../../runtime/blobs/blobs.ts';
+import type { FolderBlobStore } from './folder-store.ts';
+import { importFile, type Imported } from './import-file.ts';
+import { wholeFile } from './layout.ts';
+
+/** A blob that somebody waited for goes on arriving for so long after the last one gave up. */
+const FETCH_LINGER_MS = 60_000;
+
+/** How far a blob has come. */
+export interface BlobProgress {
+  readonly cid: Cid;
+  /** 0 while it is not known. */
+  readonly size: number;
+  readonly bytesHere: number;
+  readonly whole: boolean;
+}
+
+export class NodeBlobs {
+  readonly #blobs: Blobs;
+  readonly #store: FolderBlobStore;
+
+  constructor(blobs: Blobs, store: FolderBlobStore) {
+    this.#blobs = blobs;
+    this.#store = store;
+  }
+
+  /** Least recently used first. */
+  list(): StoredBlob[] {
+    return this.#blobs.list();
+  }
+
+  /** Stores what `source` gives. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
+  async put(source: AsyncIterable<Uint8Array>): Promise<Imported> {
+    const imported = await importFile(this.#store, source);
+    this.#blobs.added(imported.cid, imported.size);
+    return imported;
+  }
+
+  /** Of a blob that is here or on its way. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND */
+  progress(text: string): BlobProgress {
+    const { cid } = checkedCid(text);
+    const found = this.#blobs.progress(cid);
+    if (found === undefined) throw new SkeinError('BLOB_NOT_FOUND', `${cid} is not on this node`, { cid });
+    return { cid, ...found };
+  }
+
+  /**
+   * Waits until the blob is here, at most `waitMs`; it goes on arriving when the time is over.
+   * @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND, BLOB_DISK_FULL, BLOB_STORE_FAILED, NODE_STOPPING
+   */
+  async fetch(text: string, options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {}): Promise<BlobProgress> {
+    const { cid } = checkedCid(text);
+    const { waitMs = Infinity, signal } = options;
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const giveUp = this.#blobs.fetch(cid, (error) => end(error));
+      const end = (error?: Error): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+        setTimeout(giveUp, FETCH_LINGER_MS).unref();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const aborted = (): void => end(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
+      const timer = waitMs === Infinity ? undefined : setTimeout(() => end(), waitMs);
+      signal?.addEventListener('abort', aborted, { once: true });
+    });
+    return this.#blobs.progress(cid) === undefined ? { cid, size: 0, bytesHere: 0, whole: false } : this.progress(cid);
+  }
+
+  /** @throws SkeinError as `fetch` does */
+  async open(text: string, signal?: AbortSignal): Promise<{ readonly cid: Cid; readonly size: number; readonly content: Readable }> {
+    const { cid, size } = await this.fetch(text, signal === undefined ? {} : { signal });
+    return { cid, size, content: createReadStream(this.#store.fileOf(wholeFile(cid))) };
+  }
+
+  /** From this node alone. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND, BLOB_STORE_FAILED */
+  async remove(text: string): Promise<void> {
+    const { cid } = this.#here(text);
+    await new Promise<void>((resolve, reject) => this.#blobs.remove(cid, (error) => (error === undefined ? resolve() : reject(new SkeinError('BLOB_STORE_FAILED', error.message, { cid }, { cause: error })))));
+  }
+
+  /** Compares every digest; a damaged one is removed from this node. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND */
+  verify(text: string): Promise<boolean> {
+    const { cid } = this.#here(text);
+    return new Promise((resolve) => this.#blobs.verify(cid, resolve));
+  }
+
+  #here(text: string): StoredBlob {
+    const { cid } = checkedCid(text);
+    const blob = this.#blobs.get(cid);
+    if (blob === undefined) throw new SkeinError('BLOB_NOT_FOUND', `${cid} is not on this node`, { cid });
+    return blob;
+  }
+}

@@ -1,0 +1,83 @@
+/** Blobs: upload, fetch from whoever has it, download, list, verify, remove. What is listed and removed is this node's. */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Readable } from 'node:stream';
+import { SkeinError } from '../../errors.ts';
+import { BLOB_BYTES_MAX } from '../../protocol/limits.ts';
+import type { BlobProgress, NodeBlobs } from '../blobs/node-blobs.ts';
+import type { Imported } from '../blobs/import-file.ts';
+import { FETCH_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.ts';
+import { checked } from './problem.ts';
+import { splitVerb } from './routes-runs.ts';
+import { fetchBodySchema } from './schemas.ts';
+import { presentBlob, type BlobListJson, type BlobVerifiedJson } from './views.ts';
+
+interface Target {
+  readonly Params: { readonly target: string };
+}
+
+export function blobRoutes(app: FastifyInstance, blobs: NodeBlobs): void {
+  app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+  app.get('/api/v1/blobs', (): BlobListJson => {
+    const list = blobs.list();
+    return { count: list.length, bytes: list.reduce((sum, { size }) => sum + size, 0), blobs: list.map(presentBlob) };
+  });
+  app.post('/api/v1/blobs', { bodyLimit: BLOB_BYTES_MAX, config: { longBody: true } }, async (request, reply): Promise<Imported> => {
+    if (!isStream(request.body)) throw new SkeinError('REQUEST_INVALID', 'The body must be the bytes of the file, with content-type application/octet-stream', { status: 415 });
+    const imported = await blobs.put(request.body);
+    reply.code(201).header('location', `/api/v1/blobs/${imported.cid}`);
+    return imported;
+  });
+  app.get<Target>('/api/v1/blobs/:target', (request): BlobProgress => blobs.progress(request.params.target));
+  app.get<Target>('/api/v1/blobs/:target/content', async (request, reply) => {
+    const { cid, size, content } = await blobs.open(request.params.target, abortOf(reply));
+    // The name says what the bytes are: whoever has them never needs to ask again.
+    return reply.type('application/octet-stream').header('content-length', size).header('etag', `"${cid}"`).send(content);
+  });
+  app.post<Target>('/api/v1/blobs/:target', async (request, reply): Promise<BlobProgress | BlobVerifiedJson> => {
+    const { name, verb } = splitVerb(request.params.target, ['fetch', 'verify']);
+    if (verb === 'verify') return { cid: name, fits: await blobs.verify(name) };
+    const { waitMs = FETCH_WAIT_MS } = checked(fetchBodySchema, request.body, 'The body') ?? {};
+    const progress = await blobs.fetch(name, { waitMs, signal: abortOf(reply) });
+    reply.code(progress.whole ? 200 : 202);
+    return progress;
+  });
+  app.delete<Target>('/api/v1/blobs/:target', async (request, reply) => {
+    await blobs.remove(request.params.target);
+    return reply.code(204).send();
+  });
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is a file: it may take as long as it needs. */
+    readonly longBody?: boolean;
+  }
+}
+
+/** Every other body has REQUEST_TIMEOUT_MS to come in whole: nobody can hold connections open with half a request. */
+export function acceptLongBodies(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    const { raw } = request;
+    if (request.routeOptions.config.longBody === true) {
+      raw.socket.setTimeout(REQUEST_TIMEOUT_MS, () => raw.destroy());
+      raw.once('close', () => raw.socket.setTimeout(0));
+      return;
+    }
+    if (raw.complete) return;
+    const timer = setTimeout(() => raw.destroy(), REQUEST_TIMEOUT_MS);
+    for (const event of ['end', 'close'] as const) raw.once(event, () => clearTimeout(timer));
+  });
+}
+
+function isStream(body: unknown): body is Readable {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+}
+
+/** Aborts when the client goes away. */
+function abortOf(reply: FastifyReply): AbortSignal {
+  const abort = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) abort.abort();
+  });
+  return abort.signal;
+}

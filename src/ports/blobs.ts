@@ -1,0 +1,41 @@
+/**
+ * Where blobs lie: a folder of whole files by name, and of parts of those that are being fetched. Listing is synchronous
+ * since it happens before a node joins; everything else answers by callback, later, as `Disk` does. Nothing is checked
+ * here: what is read may be damaged, and whoever reads compares digests.
+ */
+import type { Cid } from '../core/lib/ids.ts';
+
+export interface StoredBlob {
+  readonly cid: Cid;
+  readonly size: number;
+  /** Wall ms of its last use. */
+  readonly usedAt: number;
+}
+
+export interface BlobStore {
+  /** Whole ones. */
+  list(): StoredBlob[];
+  /** @param length bytes from `offset` on, of the whole file or of the part of it that is here; less at its end. */
+  read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void;
+  manifest(cid: Cid, done: BlobDone<Uint8Array>): void;
+  writePart(cid: Cid, offset: number, bytes: Uint8Array, done: BlobDone): void;
+  /**
+   * The part is the whole file now. It and its manifest are durable when `done` is called, and appear at once or not at all.
+   * @param manifest undefined for a blob of one chunk.
+   */
+  finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void;
+  dropPart(cid: Cid, done: BlobDone): void;
+  /** It was used now. */
+  touch(cid: Cid): void;
+  remove(cid: Cid, done: BlobDone): void;
+  /** sha2-256, off the event loop where that is possible. */
+  digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void;
+}
+
+export type BlobDone<T = void> = (error?: Error, value?: T) => void;
+
+/** Was it refused for lack of room? */
+export function isDiskFull(error: Error): boolean {
+  const { code } = error as Error & { readonly code?: unknown };
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

@@ -1,0 +1,97 @@
+/** What nodes say to each other about blobs, on a channel of its own so that heartbeats never wait behind it. */
+import type { Cid } from '../core/lib/ids.ts';
+import { readCid } from './cid.ts';
+import { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES, BLOB_PIECE_BYTES, MESSAGE_BYTES_MAX } from './limits.ts';
+import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
+
+export type BlobMessage =
+  /** Who has it? Whoever asks wants it, and tells those that answered what it has itself from then on. */
+  | { readonly type: 'find'; readonly cid: Cid }
+  /** `chunks`: a bit for each chunk that is here, lowest bit first; null = all of them. */
+  | { readonly type: 'have'; readonly cid: Cid; readonly size: number; readonly chunks: Uint8Array | null }
+  | { readonly type: 'haveNot'; readonly cid: Cid }
+  /** One more chunk is here: to those that asked before. */
+  | { readonly type: 'gained'; readonly cid: Cid; readonly chunk: number }
+  /** `chunk` -1 = the manifest. Answered by pieces in order, or by `refuse`. */
+  | { readonly type: 'want'; readonly id: number; readonly cid: Cid; readonly chunk: number }
+  /** `total`: bytes of all pieces of this answer. */
+  | { readonly type: 'piece'; readonly id: number; readonly offset: number; readonly total: number; readonly bytes: Uint8Array }
+  /** `gone`: not here (any more). `busy`: later. */
+  | { readonly type: 'refuse'; readonly id: number; readonly reason: RefuseReason }
+  | { readonly type: 'stop'; readonly id: number }
+  /** A chunk that came from there does not fit its digest: the holder should look at its copy. */
+  | { readonly type: 'doubt'; readonly cid: Cid; readonly chunk: number };
+
+export type RefuseReason = 'gone' | 'busy';
+
+const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt'] as const;
+const codes = Object.fromEntries(types.map((type, index) => [type, index])) as Record<BlobMessage['type'], number>;
+const reasons: readonly RefuseReason[] = ['gone', 'busy'];
+
+export function encodeBlob(message: BlobMessage): Uint8Array {
+  return encodeWire([codes[message.type], ...fieldsOf(message)]);
+}
+
+function fieldsOf(message: BlobMessage): unknown[] {
+  switch (message.type) {
+    case 'find':
+    case 'haveNot':
+      return [message.cid];
+    case 'have':
+      return [message.cid, message.size, message.chunks];
+    case 'gained':
+    case 'doubt':
+      return [message.cid, message.chunk];
+    case 'want':
+      return [message.id, message.cid, message.chunk + 1];
+    case 'piece':
+      return [message.id, message.offset, message.total, message.bytes];
+    case 'refuse':
+      return [message.id, reasons.indexOf(message.reason)];
+    case 'stop':
+      return [message.id];
+  }
+}
+
+/** @throws SkeinError FRAME_INVALID */
+export function decodeBlob(bytes: Uint8Array): BlobMessage {
+  const reader = decodeWire(bytes);
+  const message = read(reader);
+  reader.end();
+  return message;
+}
+
+function read(reader: Reader): BlobMessage {
+  const type = reader.oneOf(types);
+  switch (type) {
+    case 'find':
+    case 'haveNot':
+      return { type, cid: cid(reader) };
+    case 'have':
+      return { type, cid: cid(reader), size: atMost(reader, BLOB_BYTES_MAX), chunks: reader.bytesOrNull(BLOB_BYTES_MAX / BLOB_CHUNK_BYTES / 8) };
+    case 'gained':
+    case 'doubt':
+      return { type, cid: cid(reader), chunk: reader.int() };
+    case 'want':
+      return { type, id: reader.int(), cid: cid(reader), chunk: reader.int() - 1 };
+    case 'piece':
+      return { type, id: reader.int(), offset: reader.int(), total: atMost(reader, MESSAGE_BYTES_MAX), bytes: reader.bytes(BLOB_PIECE_BYTES) };
+    case 'refuse':
+      return { type, id: reader.int(), reason: reader.oneOf(reasons) };
+    case 'stop':
+      return { type, id: reader.int() };
+  }
+}
+
+function cid(reader: Reader): Cid {
+  const text = reader.string();
+  const read = readCid(text);
+  if (read === undefined) throw invalid(`${JSON.stringify(text)} is not the name of a blob`);
+  return read.cid;
+}
+
+function atMost(reader: Reader, max: number): number {
+  const value = reader.int();
+  if (value > max) throw invalid(`${value} is over ${max}`);
+  return value;
+}

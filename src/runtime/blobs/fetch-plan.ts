@@ -1,0 +1,173 @@
+/**
+ * Which chunk to ask of whom, for one blob: plain decisions, no messages. Holders that have only a part are asked first for
+ * what they have, and of whole ones is asked what fewest others have: so what five nodes fetch at once leaves its origin
+ * about once, and they give each other the rest.
+ */
+import type { NodeId } from '../../core/lib/ids.ts';
+import { CHUNKS_PER_HOLDER, DAMAGED_CHUNKS_MAX } from './limits.ts';
+import { ChunkSet } from './chunk-set.ts';
+
+export interface Holder {
+  readonly node: NodeId;
+  /** null = all. */
+  chunks: ChunkSet | null;
+  /** Answers outstanding. */
+  underWay: number;
+  /** Not asked before this time (monotonic ms): it was busy, or too slow. */
+  restUntil: number;
+  /** Chunks from there that did not fit their digest. */
+  damaged: number;
+  /** Bytes a ms of its answers, smoothed; 0 = not measured. */
+  speed: number;
+}
+
+export interface Pick {
+  readonly node: NodeId;
+  readonly chunk: number;
+}
+
+const MISSING = 0;
+const ASKED = 1;
+const HERE = 2;
+
+export class FetchPlan {
+  readonly chunkCount: number;
+  readonly holders = new Map<NodeId, Holder>();
+  readonly have: ChunkSet;
+  readonly #states: Uint8Array;
+  /** Holders of each chunk that have only a part. */
+  readonly #partial: Uint16Array;
+  /** Where the search for the next chunk begins: differs from node to node. */
+  #start: number;
+
+  /** @param chance in [0, 1). */
+  constructor(chunkCount: number, chance: number) {
+    this.chunkCount = chunkCount;
+    this.have = new ChunkSet(chunkCount);
+    this.#states = new Uint8Array(chunkCount);
+    this.#partial = new Uint16Array(chunkCount);
+    this.#start = Math.floor(chance * chunkCount);
+  }
+
+  get complete(): boolean {
+    return this.have.isFull;
+  }
+
+  /** @param chunks null = all of them. */
+  holds(node: NodeId, chunks: ChunkSet | null): void {
+    const holder = this.holders.get(node);
+    if (holder === undefined) this.holders.set(node, { node, chunks, underWay: 0, restUntil: 0, damaged: 0, speed: 0 });
+    else {
+      this.#count(holder.chunks, -1);
+      holder.chunks = chunks;
+    }
+    this.#count(chunks, 1);
+  }
+
+  gained(node: NodeId, chunk: number): void {
+    const holder = this.holders.get(node);
+    if (holder === undefined) {
+      const chunks = new ChunkSet(this.chunkCount);
+      chunks.add(chunk);
+      this.holds(node, chunks);
+    } else if (holder.chunks !== null && chunk < this.chunkCount && !holder.chunks.has(chunk)) {
+      holder.chunks.add(chunk);
+      this.#partial[chunk]!++;
+    }
+  }
+
+  /** It has nothing any more, or is not connected. Chunks that were asked of it are the caller's to give back. */
+  lost(node: NodeId): void {
+    const holder = this.holders.get(node);
+    if (holder === undefined) return;
+    this.#count(holder.chunks, -1);
+    this.holders.delete(node);
+  }
+
+  /** The best thing to ask for now. The caller confirms it with `asked`. */
+  next(now: number): Pick | undefined {
+    let best: Pick | undefined;
+    let bestRank = -Infinity;
+    for (const holder of this.holders.values()) {
+      if (holder.underWay >= CHUNKS_PER_HOLDER || holder.restUntil > now) continue;
+      const rank = rankOf(holder);
+      if (rank <= bestRank) continue;
+      const chunk = this.#chunkFor(holder);
+      if (chunk === undefined) continue;
+      best = { node: holder.node, chunk };
+      bestRank = rank;
+    }
+    return best;
+  }
+
+  asked({ node, chunk }: Pick): void {
+    this.#states[chunk] = ASKED;
+    this.holders.get(node)!.underWay++;
+  }
+
+  /** An answer ended, well or not. */
+  answered(node: NodeId): void {
+    const holder = this.holders.get(node);
+    if (holder !== undefined && holder.underWay > 0) holder.underWay--;
+  }
+
+  /** It did not come: ask again, of whoever has it. */
+  missing(chunk: number): void {
+    if (this.#states[chunk] === ASKED) this.#states[chunk] = MISSING;
+  }
+
+  /** It is here, checked and stored. */
+  here(chunk: number): void {
+    this.#states[chunk] = HERE;
+    this.have.add(chunk);
+    for (let i = 0; i < this.chunkCount && this.#states[this.#start] === HERE; i++) this.#start = (this.#start + 1) % this.chunkCount;
+  }
+
+  /** A chunk from there was wrong. @returns false when it is asked no more. */
+  damaged(node: NodeId, chunk: number): boolean {
+    const holder = this.holders.get(node);
+    if (holder === undefined) return false;
+    holder.damaged++;
+    if (holder.damaged >= DAMAGED_CHUNKS_MAX) {
+      this.lost(node);
+      return false;
+    }
+    // From a whole holder, too, it is not asked again.
+    const left = new ChunkSet(this.chunkCount);
+    for (let i = 0; i < this.chunkCount; i++) if (i !== chunk && (holder.chunks === null || holder.chunks.has(i))) left.add(i);
+    this.holds(node, left);
+    return true;
+  }
+
+  /** Is there anybody who has a chunk that is missing here? */
+  get hopeful(): boolean {
+    for (const holder of this.holders.values()) if (holder.underWay > 0 || this.#chunkFor(holder) !== undefined) return true;
+    return false;
+  }
+
+  /** Rarest first, from the own starting point on. */
+  #chunkFor(holder: Holder): number | undefined {
+    let best: number | undefined;
+    let rarest = Infinity;
+    for (let i = 0; i < this.chunkCount; i++) {
+      const chunk = (this.#start + i) % this.chunkCount;
+      if (this.#states[chunk] !== MISSING || (holder.chunks !== null && !holder.chunks.has(chunk))) continue;
+      const others = this.#partial[chunk]!;
+      if (others >= rarest) continue;
+      best = chunk;
+      rarest = others;
+      if (others === 0) break;
+    }
+    return best;
+  }
+
+  #count(chunks: ChunkSet | null, by: 1 | -1): void {
+    if (chunks === null) return;
+    for (let i = 0; i < this.chunkCount; i++) if (chunks.has(i)) this.#partial[i]! += by;
+  }
+}
+
+/** Partial holders first, then who has least to do, then the fastest. */
+function rankOf({ chunks, underWay, speed }: Holder): number {
+  return (chunks === null ? 0 : 1000) - underWay * 10 + Math.min(9, speed / 1_000_000);
+}

@@ -1,0 +1,321 @@
+/**
+ * Fetches one blob: manifest (if it has one), what an earlier try left on the disk, then the missing chunks from whoever
+ * has them. Every chunk is checked before it is written, and again nothing is believed when it is read back.
+ */
+import type { Cid, NodeId } from '../../core/lib/ids.ts';
+import { SkeinError } from '../../errors.ts';
+import { isDiskFull, type BlobStore } from '../../ports/blobs.ts';
+import type { BlobMessage } from '../../protocol/blob-codec.ts';
+import { chunkDigest, chunkLength, layoutOfManifest, layoutOfRaw, type BlobLayout } from '../../protocol/blob-manifest.ts';
+import { readCid } from '../../protocol/cid.ts';
+import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
+import type { NodeContext } from '../context.ts';
+import type { AskFailure, Asks } from './asks.ts';
+import { ChunkSet } from './chunk-set.ts';
+import { FetchPlan, type Pick } from './fetch-plan.ts';
+import { FIND_AGAIN_MS, FIND_TIMEOUT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
+
+export interface FetchInit {
+  readonly context: NodeContext;
+  readonly store: BlobStore;
+  readonly asks: Asks;
+  readonly cid: Cid;
+  readonly send: (to: NodeId, message: BlobMessage) => boolean;
+  /** Memory is shared by all fetches. @returns false when there is none for so many bytes now. */
+  readonly take: (bytes: number) => boolean;
+  readonly giveBack: (bytes: number) => void;
+  readonly done: (error: SkeinError | undefined, size: number) => void;
+}
+
+/** What somebody said before the number of chunks was known here. */
+interface Said {
+  readonly size: number;
+  chunks: Uint8Array | null;
+}
+
+export class Fetch {
+  readonly #init: FetchInit;
+  #layout: BlobLayout | undefined;
+  #manifest: Uint8Array | undefined;
+  #plan: FetchPlan | undefined;
+  readonly #said = new Map<NodeId, Said>();
+  /** When each peer was asked whether it has it. */
+  readonly #askedAt = new Map<NodeId, number>();
+  /** Told of each chunk that arrives. */
+  readonly #interested = new Set<NodeId>();
+  #manifestAsked = false;
+  #hopeAt: number;
+  /** Chunks that were asked for and are not stored yet, and the look at what was here before. */
+  #busy = 0;
+  #bytesTaken = 0;
+  #over = false;
+
+  constructor(init: FetchInit) {
+    this.#init = init;
+    this.#hopeAt = init.context.now();
+    this.tick();
+  }
+
+  get cid(): Cid {
+    return this.#init.cid;
+  }
+
+  /** Chunks that are here, and size; undefined before that is known. */
+  get progress(): { readonly have: ChunkSet; readonly size: number } | undefined {
+    return this.#plan === undefined || this.#layout === undefined ? undefined : { have: this.#plan.have, size: this.#layout.size };
+  }
+
+  get manifest(): Uint8Array | undefined {
+    return this.#manifest;
+  }
+
+  /** Nobody wants it any more. What arrived stays on the disk for the next time. */
+  stop(): void {
+    this.#over = true;
+    this.#init.asks.forget(this.cid);
+    this.#giveBack(this.#bytesTaken);
+  }
+
+  tick(): void {
+    const { context, send } = this.#init;
+    const now = context.now();
+    for (const peer of context.ports.transport.peers()) {
+      if (this.#said.has(peer) || now - (this.#askedAt.get(peer) ?? -Infinity) < FIND_AGAIN_MS) continue;
+      if (send(peer, { type: 'find', cid: this.cid })) this.#askedAt.set(peer, now);
+    }
+    this.#go();
+    const hopeful = this.#busy > 0 || this.#manifestAsked || this.#plan?.hopeful === true;
+    if (hopeful) this.#hopeAt = now;
+    else if (now - this.#hopeAt >= FIND_TIMEOUT_MS) this.#fail(this.#notFound());
+  }
+
+  // ── What others say ────────────────────────────────────────────────────────────────────────────────────────────
+
+  had(from: NodeId, { size, chunks }: Extract<BlobMessage, { type: 'have' }>): void {
+    this.#said.set(from, { size, chunks });
+    this.#takeIn(from);
+    this.#go();
+  }
+
+  hadNot(from: NodeId): void {
+    this.#said.delete(from);
+    this.#plan?.lost(from);
+  }
+
+  gained(from: NodeId, chunk: number): void {
+    this.#plan?.gained(from, chunk);
+    this.#go();
+  }
+
+  /** Another node fetches it too: it will have what this one wants, and wants what this one has. */
+  wantedBy(peer: NodeId): void {
+    if (this.#interested.size < INTERESTED_MAX) this.#interested.add(peer);
+    if (!this.#said.has(peer)) this.#askedAt.delete(peer);
+  }
+
+  peerDown(peer: NodeId): void {
+    this.#said.delete(peer);
+    this.#askedAt.delete(peer);
+    this.#interested.delete(peer);
+    this.#plan?.lost(peer);
+  }
+
+  #takeIn(from: NodeId): void {
+    const said = this.#said.get(from);
+    if (said === undefined || this.#plan === undefined || this.#layout === undefined) return;
+    if (said.size !== this.#layout.size) return this.hadNot(from);
+    const chunks = said.chunks === null ? null : new ChunkSet(this.#plan.chunkCount, said.chunks);
+    this.#plan.holds(from, chunks === null || chunks.isFull ? null : chunks);
+  }
+
+  // ── Steps ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #go(): void {
+    if (this.#over) return;
+    if (this.#layout === undefined) this.#learnLayout();
+    else if (this.#plan !== undefined) this.#askChunks(this.#plan);
+  }
+
+  #learnLayout(): void {
+    const [first] = this.#said;
+    if (first === undefined || this.#manifestAsked) return;
+    const [node, { size }] = first;
+    if (readCid(this.cid)?.kind === 'raw') {
+      if (size > BLOB_CHUNK_BYTES) return this.hadNot(node);
+      return this.#begin(layoutOfRaw(this.cid, size));
+    }
+    this.#manifestAsked = true;
+    this.#init.asks.ask({ cid: this.cid, node, chunk: -1, done: (failure, bytes) => this.#manifestCame(node, failure, bytes) });
+  }
+
+  #manifestCame(node: NodeId, failure: AskFailure | undefined, bytes: Uint8Array): void {
+    if (this.#over) return;
+    const again = (): void => {
+      this.#manifestAsked = false;
+      this.hadNot(node);
+      this.#go();
+    };
+    if (failure !== undefined) return again();
+    this.#check(bytes, readCid(this.cid)!.digest, (fits) => {
+      if (!fits) {
+        this.#init.context.note('warn', 'blob-damaged', `the manifest of ${this.cid} that came from ${node} is not what it should be`, { cid: this.cid, from: node });
+        return again();
+      }
+      try {
+        const layout = layoutOfManifest(this.cid, bytes);
+        this.#manifestAsked = false;
+        this.#manifest = bytes;
+        this.#begin(layout);
+      } catch (error) {
+        // It is what the name says, and still no manifest: nobody has a better one.
+        this.#fail(error as SkeinError);
+      }
+    });
+  }
+
+  #begin(layout: BlobLayout): void {
+    this.#layout = layout;
+    const plan = new FetchPlan(layout.chunkCount, this.#init.context.ports.random.float());
+    // A single chunk is as quickly fetched as looked for.
+    if (layout.chunkCount === 1) return this.#planned(plan);
+    this.#busy++;
+    this.#resume(layout, plan, 0);
+  }
+
+  /** Looks at what an earlier try has left, chunk by chunk. */
+  #resume(layout: BlobLayout, plan: FetchPlan, chunk: number): void {
+    if (this.#over) return;
+    if (chunk === layout.chunkCount) {
+      this.#busy--;
+      return this.#planned(plan);
+    }
+    this.#init.store.read(this.cid, chunk * BLOB_CHUNK_BYTES, chunkLength(layout, chunk), (error, bytes) => {
+      if (error !== undefined || bytes === undefined) return this.#resume(layout, plan, layout.chunkCount);
+      const next = (fits: boolean): void => {
+        if (fits) plan.here(chunk);
+        this.#resume(layout, plan, bytes.byteLength === 0 ? layout.chunkCount : chunk + 1);
+      };
+      if (bytes.byteLength < chunkLength(layout, chunk)) next(false);
+      else this.#check(bytes, chunkDigest(layout, chunk), next);
+    });
+  }
+
+  #planned(plan: FetchPlan): void {
+    this.#plan = plan;
+    for (const peer of this.#said.keys()) this.#takeIn(peer);
+    this.#go();
+  }
+
+  #askChunks(plan: FetchPlan): void {
+    if (plan.complete) return this.#busy === 0 ? this.#finish() : undefined;
+    const { context, asks, take } = this.#init;
+    for (;;) {
+      const pick = plan.next(context.now());
+      if (pick === undefined) return;
+      const bytes = chunkLength(this.#layout!, pick.chunk);
+      if (!take(bytes)) return;
+      plan.asked(pick);
+      this.#busy++;
+      this.#bytesTaken += bytes;
+      asks.ask({ cid: this.cid, ...pick, done: (failure, bytes, tookMs) => this.#chunkCame(plan, pick, failure, bytes, tookMs) });
+    }
+  }
+
+  #chunkCame(plan: FetchPlan, pick: Pick, failure: AskFailure | undefined, bytes: Uint8Array, tookMs: number): void {
+    if (this.#over) return;
+    plan.answered(pick.node);
+    const layout = this.#layout!;
+    const lost = failure ?? (bytes.byteLength === chunkLength(layout, pick.chunk) ? undefined : 'gone');
+    if (lost !== undefined) {
+      if (lost === 'gone' || lost === 'down') this.hadNot(pick.node);
+      else this.#rest(plan, pick.node);
+      return this.#notHere(plan, pick);
+    }
+    const holder = plan.holders.get(pick.node);
+    if (holder !== undefined) holder.speed = smoothed(holder.speed, bytes.byteLength / Math.max(tookMs, 0.1));
+    this.#check(bytes, chunkDigest(layout, pick.chunk), (fits) => (fits ? this.#write(plan, pick, bytes) : this.#damaged(plan, pick)));
+  }
+
+  #write(plan: FetchPlan, { chunk }: Pick, bytes: Uint8Array): void {
+    this.#init.store.writePart(this.cid, chunk * BLOB_CHUNK_BYTES, bytes, (error) => {
+      if (this.#over) return;
+      this.#ended(chunk);
+      if (error !== undefined) return this.#fail(this.#notStored(error));
+      plan.here(chunk);
+      for (const peer of this.#interested) this.#init.send(peer, { type: 'gained', cid: this.cid, chunk });
+      this.#go();
+    });
+  }
+
+  #damaged(plan: FetchPlan, pick: Pick): void {
+    const { context, send } = this.#init;
+    context.note('warn', 'blob-damaged', `chunk ${pick.chunk} of ${this.cid} that came from ${pick.node} does not fit its digest`, { cid: this.cid, from: pick.node, chunk: pick.chunk });
+    send(pick.node, { type: 'doubt', cid: this.cid, chunk: pick.chunk });
+    if (!plan.damaged(pick.node, pick.chunk)) this.#said.delete(pick.node);
+    this.#notHere(plan, pick);
+  }
+
+  #notHere(plan: FetchPlan, pick: Pick): void {
+    plan.missing(pick.chunk);
+    this.#ended(pick.chunk);
+    this.#go();
+  }
+
+  #rest(plan: FetchPlan, node: NodeId): void {
+    const holder = plan.holders.get(node);
+    if (holder !== undefined) holder.restUntil = this.#init.context.now() + HOLDER_REST_MS;
+  }
+
+  #ended(chunk: number): void {
+    this.#busy--;
+    this.#giveBack(chunkLength(this.#layout!, chunk));
+  }
+
+  #giveBack(bytes: number): void {
+    this.#bytesTaken -= bytes;
+    this.#init.giveBack(bytes);
+  }
+
+  #check(bytes: Uint8Array, expected: Uint8Array, then: (fits: boolean) => void): void {
+    this.#init.store.digest(bytes, (digest) => {
+      if (!this.#over) then(equal(digest, expected));
+    });
+  }
+
+  #finish(): void {
+    this.#over = true;
+    const { size } = this.#layout!;
+    const end = (error?: Error): void => this.#init.done(error === undefined ? undefined : this.#notStored(error), size);
+    const finish = (): void => this.#init.store.finish(this.cid, size, this.#manifest, end);
+    // An empty file has nothing that would have been written.
+    if (size > 0) finish();
+    else this.#init.store.writePart(this.cid, 0, new Uint8Array(0), (error) => (error === undefined ? finish() : end(error)));
+  }
+
+  #fail(error: SkeinError): void {
+    if (this.#over) return;
+    this.stop();
+    this.#init.done(error, 0);
+  }
+
+  #notStored(error: Error): SkeinError {
+    const full = isDiskFull(error);
+    const what = full ? 'there is no room for it on this disk' : error.message;
+    if (full) this.#init.store.dropPart(this.cid, () => undefined);
+    return new SkeinError(full ? 'BLOB_DISK_FULL' : 'BLOB_STORE_FAILED', `${this.cid} could not be stored: ${what}`, { cid: this.cid }, { cause: error });
+  }
+
+  #notFound(): SkeinError {
+    const peers = this.#init.context.ports.transport.peers().length;
+    const have = this.#plan === undefined ? '' : `; ${this.#plan.have.count} of ${this.#plan.chunkCount} parts are here and kept`;
+    return new SkeinError('BLOB_NOT_FOUND', `None of ${peers} connected nodes has ${this.cid}${have}`, { cid: this.cid });
+  }
+}
+
+function smoothed(before: number, now: number): number {
+  return before === 0 ? now : 0.7 * before + 0.3 * now;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,29 @@
+/** Bounds of blobs in transit. docs/reference/limits.md lists them. */
+import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
+
+/** Chunks asked of one holder at a time, for one blob. */
+export const CHUNKS_PER_HOLDER = 2;
+/** Wrong chunks from one holder before it is asked no more for this blob. */
+export const DAMAGED_CHUNKS_MAX = 3;
+/** Blobs fetched at a time; others wait. */
+export const FETCHES_MAX = 64;
+/** Blobs that wait to be fetched. */
+export const FETCHES_WAITING_MAX = 200_000;
+/** Bytes of chunks in memory, of all blobs being fetched. */
+export const FETCH_BYTES_MAX = 16 * BLOB_CHUNK_BYTES;
+/** An answer that does not move for so long is given up, and its chunk asked of somebody else. */
+export const ANSWER_STALL_MS = 5000;
+/** A holder that stalled or was busy is left alone for so long. */
+export const HOLDER_REST_MS = 1000;
+/** Who has not answered, or had nothing, is asked again after this. */
+export const FIND_AGAIN_MS = 2000;
+/** Nobody has it: how long a fetch looks before it fails. */
+export const FIND_TIMEOUT_MS = 10_000;
+/** Answers under way to one peer. */
+export const SERVED_PER_PEER_MAX = 256;
+/** Peers that are told of each chunk that arrives, for one blob. */
+export const INTERESTED_MAX = 64;
+/** No piece is read for a peer while so much waits to be sent to it. */
+export const SEND_AHEAD_BYTES = 4 * 1024 * 1024;
+/** When the queue to a peer is full, it is looked at again after this. */
+export const SEND_AGAIN_MS = 5;

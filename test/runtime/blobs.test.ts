@@ -1,0 +1,230 @@
+/** Blobs between simulated nodes: whole, from several at once, through cuts, kills, damage and full disks. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import test from 'node:test';
+import type { Cid } from '../../src/core/lib/ids.ts';
+import { isSkeinError } from '../../src/errors.ts';
+import { encodeManifest } from '../../src/protocol/blob-manifest.ts';
+import { cidOf } from '../../src/protocol/cid.ts';
+import { BLOB_CHUNK_BYTES } from '../../src/protocol/limits.ts';
+import { ANSWER_STALL_MS, FIND_TIMEOUT_MS } from '../../src/runtime/blobs/limits.ts';
+import type { SimNode } from '../../sim/sim-node.ts';
+import { Stage } from '../../sim/stage.ts';
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+
+interface File {
+  readonly cid: Cid;
+  readonly bytes: Uint8Array;
+  readonly manifest: Uint8Array | undefined;
+}
+
+/** Bytes that are different in each chunk. */
+function file(size: number): File {
+  const bytes = new Uint8Array(size);
+  for (let i = 0; i < size; i += 97) bytes[i] = (i * 31 + (i >>> 16)) & 255;
+  if (size <= BLOB_CHUNK_BYTES) return { cid: cidOf('raw', sha256(bytes)), bytes, manifest: undefined };
+  const digests = Buffer.concat(Array.from({ length: Math.ceil(size / BLOB_CHUNK_BYTES) }, (_, i) => sha256(bytes.subarray(i * BLOB_CHUNK_BYTES, (i + 1) * BLOB_CHUNK_BYTES))));
+  const manifest = encodeManifest(size, digests);
+  return { cid: cidOf('manifest', sha256(manifest)), bytes, manifest };
+}
+
+class Lab extends Stage {
+  constructor(seed: string, nodes: number) {
+    super({ seed, mutants: new Set() }, { nodes });
+    this.form();
+  }
+
+  put(node: SimNode, { cid, bytes, manifest }: File): void {
+    node.blobs.put(cid, bytes, manifest);
+    node.incarnation?.process.run(() => node.runtime?.blobs.added(cid, bytes.byteLength));
+  }
+
+  /** @returns what came of it, once something has. */
+  fetch(node: SimNode, cid: Cid): { ended: boolean; error: Error | undefined } {
+    const fetch = { ended: false, error: undefined as Error | undefined };
+    node.incarnation?.process.run(() =>
+      node.runtime?.blobs.fetch(cid, (error) => {
+        fetch.ended = true;
+        fetch.error = error;
+      }),
+    );
+    return fetch;
+  }
+
+  assertWhole(node: SimNode, { cid, bytes, manifest }: File): void {
+    const stored = node.blobs.whole.get(cid);
+    assert.ok(stored !== undefined, `${node.name} has it`);
+    assert.ok(Buffer.from(bytes).equals(stored.bytes), 'byte for byte');
+    assert.deepEqual([...(stored.manifest ?? [])], [...(manifest ?? [])]);
+    assert.equal(node.blobs.parts.size, 0);
+  }
+
+  arrived(node: SimNode, cid: Cid): number {
+    return node.runtime?.blobs.progress(cid)?.bytesHere ?? 0;
+  }
+
+  sent(node: SimNode): number {
+    return node.runtime?.blobs.sentBytes ?? 0;
+  }
+}
+
+const MIB = 1024 * 1024;
+
+for (const size of [0, 1, BLOB_CHUNK_BYTES - 1, BLOB_CHUNK_BYTES, BLOB_CHUNK_BYTES + 1, 9 * MIB]) {
+  test(`a file of ${size} bytes comes whole from another node`, () => {
+    const lab = new Lab(`size ${size}`, 3);
+    const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+    const one = file(size);
+    lab.put(a, one);
+    const fetch = lab.fetch(b, one.cid);
+    lab.until('the blob', () => fetch.ended, 10_000, 1);
+    assert.equal(fetch.error, undefined);
+    lab.assertWhole(b, one);
+  });
+}
+
+test('four nodes that fetch at once give each other what they have: the origin sends less than twice the file', () => {
+  const lab = new Lab('swarm', 5);
+  const [origin, ...others] = lab.cluster.nodes as [SimNode, ...SimNode[]];
+  const one = file(64 * MIB);
+  lab.put(origin, one);
+  const fetches = others.map((node) => lab.fetch(node, one.cid));
+  lab.until('all have it', () => fetches.every(({ ended }) => ended), 60_000, 5);
+  for (const node of others) lab.assertWhole(node, one);
+  assert.ok(lab.sent(origin) <= 2 * one.bytes.byteLength, `${lab.sent(origin) / one.bytes.byteLength} times the file`);
+});
+
+test('after a kill of the receiver only what is missing is sent again', () => {
+  const lab = new Lab('receiver', 3);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(40 * MIB);
+  lab.put(a, one);
+  lab.fetch(b, one.cid);
+  lab.until('half of it', () => lab.arrived(b, one.cid) >= 20 * MIB, 20_000, 1);
+  lab.crash(b, 'process');
+  lab.run(100);
+  lab.boot(b);
+  lab.run(3000);
+  const before = lab.sent(a);
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('the rest', () => fetch.ended, 20_000, 1);
+  lab.assertWhole(b, one);
+  assert.ok(lab.sent(a) - before <= 24 * MIB, `${(lab.sent(a) - before) / MIB} MiB were sent again`);
+});
+
+test('when a holder dies in the middle another one goes on', () => {
+  const lab = new Lab('holder', 3);
+  const [a, b, c] = lab.cluster.nodes as [SimNode, SimNode, SimNode];
+  const one = file(32 * MIB);
+  lab.put(a, one);
+  lab.put(b, one);
+  const fetch = lab.fetch(c, one.cid);
+  lab.until('some of it', () => lab.arrived(c, one.cid) >= 8 * MIB, 20_000, 1);
+  lab.crash(a, 'power');
+  lab.until('the rest', () => fetch.ended, 20_000, 1);
+  assert.equal(fetch.error, undefined);
+  lab.assertWhole(c, one);
+});
+
+test('after a cut and a heal the fetch goes on by itself', () => {
+  const lab = new Lab('cut', 3);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(32 * MIB);
+  lab.put(a, one);
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('some of it', () => lab.arrived(b, one.cid) >= 8 * MIB, 20_000, 1);
+  lab.cut(b, a);
+  lab.run(ANSWER_STALL_MS / 2);
+  lab.heal(b, a);
+  lab.until('the rest', () => fetch.ended, 40_000, 5);
+  assert.equal(fetch.error, undefined);
+  lab.assertWhole(b, one);
+  assert.ok(lab.sent(a) <= 1.6 * one.bytes.byteLength, `${lab.sent(a) / one.bytes.byteLength} times the file`);
+});
+
+test('a chunk that rotted at one holder is fetched elsewhere, and that holder throws its copy away', () => {
+  const lab = new Lab('rot', 3);
+  const [a, b, c] = lab.cluster.nodes as [SimNode, SimNode, SimNode];
+  const one = file(12 * MIB);
+  lab.put(a, one);
+  lab.put(b, one);
+  for (const offset of [5, 5 * MIB, 9 * MIB]) a.blobs.flip(one.cid, offset);
+  const fetch = lab.fetch(c, one.cid);
+  lab.until('the blob', () => fetch.ended, 20_000, 1);
+  assert.equal(fetch.error, undefined);
+  lab.assertWhole(c, one);
+  lab.run(1000);
+  assert.equal(a.blobs.whole.has(one.cid), false, 'the rotten copy is gone');
+  assert.ok(b.blobs.whole.has(one.cid));
+});
+
+test('what nobody has whole is never given out: the fetch fails, and says what is here', () => {
+  const lab = new Lab('only rot', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(12 * MIB);
+  lab.put(a, one);
+  a.blobs.flip(one.cid, 5 * MIB);
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('the end', () => fetch.ended, 2 * FIND_TIMEOUT_MS, 5);
+  assert.ok(isSkeinError(fetch.error, 'BLOB_NOT_FOUND'), String(fetch.error));
+  assert.match(fetch.error.message, /of 3 parts are here/);
+  assert.equal(b.blobs.whole.size, 0);
+});
+
+test('nobody has it', () => {
+  const lab = new Lab('nobody', 3);
+  const fetch = lab.fetch(lab.leader, file(7).cid);
+  lab.run(FIND_TIMEOUT_MS - 500);
+  assert.equal(fetch.ended, false, 'somebody may still come');
+  lab.until('the end', () => fetch.ended, 2000, 5);
+  assert.ok(isSkeinError(fetch.error, 'BLOB_NOT_FOUND'), String(fetch.error));
+});
+
+test('a full disk ends the fetch with a clear error and leaves nothing half done', () => {
+  const lab = new Lab('full', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(12 * MIB);
+  lab.put(a, one);
+  b.blobs.bytesMax = 6 * MIB;
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('the end', () => fetch.ended, 20_000, 1);
+  assert.ok(isSkeinError(fetch.error, 'BLOB_DISK_FULL'), String(fetch.error));
+  lab.run(100);
+  assert.equal(b.blobs.bytes, 0);
+  b.blobs.bytesMax = Infinity;
+  const again = lab.fetch(b, one.cid);
+  lab.until('the blob', () => again.ended, 20_000, 1);
+  lab.assertWhole(b, one);
+});
+
+test('whatever breaks on the way, what arrives is right', () => {
+  for (let seed = 0; seed < 12; seed++) {
+    const lab = new Lab(`broken ${seed}`, 4);
+    const random = lab.cluster.random.fork('trouble');
+    const [a, b, c, d] = lab.cluster.nodes as [SimNode, SimNode, SimNode, SimNode];
+    const one = file(random.int(1, 30) * MIB + random.int(0, 5000));
+    lab.put(a, one);
+    lab.put(b, one);
+    let fetch = lab.fetch(d, one.cid);
+    lab.fetch(c, one.cid);
+    for (let step = 0; step < 6; step++) {
+      lab.run(random.int(1, 60));
+      const victim = random.pick([b, c, d]);
+      const trouble = random.int(0, 3);
+      if (trouble === 0) random.pick([b, c]).blobs.flip(one.cid, random.int(0, one.bytes.byteLength));
+      else if (trouble === 1) lab.cut(d, victim === d ? a : victim);
+      else {
+        lab.crash(victim, trouble === 2 ? 'process' : 'power');
+        lab.boot(victim);
+        if (victim === d) fetch = lab.fetch(d, one.cid);
+      }
+    }
+    for (const other of [a, b, c]) lab.heal(d, other);
+    lab.run(8000);
+    if (!fetch.ended || fetch.error !== undefined) fetch = lab.fetch(d, one.cid);
+    lab.until('the blob', () => fetch.ended, 60_000, 10);
+    assert.equal(fetch.error, undefined, `seed ${seed}`);
+    lab.assertWhole(d, one);
+  }
+});

@@ -1,0 +1,57 @@
+/** Blobs of a node that knows no other, on a real folder. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NodeId } from '../../src/core/lib/ids.ts';
+import { FolderBlobStore } from '../../src/io/blobs/folder-store.ts';
+import { NodeBlobs } from '../../src/io/blobs/node-blobs.ts';
+import { realClock } from '../../src/io/clock.ts';
+import { timingProfiles } from '../../src/options/timing.ts';
+import type { Transport } from '../../src/ports/transport.ts';
+import { Blobs } from '../../src/runtime/blobs/blobs.ts';
+import { NodeContext } from '../../src/runtime/context.ts';
+import { capabilities } from '../core/cell/cells.ts';
+
+export interface TestBlobs {
+  readonly store: FolderBlobStore;
+  readonly blobs: Blobs;
+  readonly node: NodeBlobs;
+}
+
+export function testBlobs(folder: string): TestBlobs {
+  const store = new FolderBlobStore(folder);
+  const transport = { self: 'alone' as NodeId, bootId: 'boot', peers: () => [], send: () => false, queued: () => 0 } as Partial<Transport> as Transport;
+  const context = new NodeContext({
+    ports: {
+      clock: realClock(),
+      random: { float: () => 0.5, bytes: (length) => new Uint8Array(length) },
+      disk: undefined as never,
+      transport,
+      executor: undefined as never,
+      blobs: store,
+      observer: { notify: () => undefined },
+      fatal: (error) => {
+        throw error;
+      },
+    },
+    name: 'alone',
+    clusterName: 'test',
+    version: '0',
+    capabilities: capabilities(),
+    vote: false,
+    timing: timingProfiles.default,
+  });
+  const blobs = new Blobs(context, store, 0);
+  blobs.start();
+  return { store, blobs, node: new NodeBlobs(blobs, store) };
+}
+
+let shared: NodeBlobs | undefined;
+
+/** For servers whose tests are about other things. */
+export function sharedBlobs(): NodeBlobs {
+  if (shared !== undefined) return shared;
+  const folder = mkdtempSync(join(tmpdir(), 'skein-blobs-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return (shared = testBlobs(folder).node);
+}
