@@ -6,12 +6,11 @@
  *
  * `config` is there for kinds genesis and config only, data is empty for noop and config.
  */
+import { decode, encode } from 'cborg';
 import { assert } from '../core/lib/assert.ts';
 import type { MemberId } from '../core/lib/ids.ts';
 import type { Config, Entry, EntryKind } from '../core/raft/types.ts';
 import { ByteReader, varintLength, writeVarint } from './bytes.ts';
-import { decodeCbor } from './cbor-decoder.ts';
-import { encodeCbor } from './cbor-encoder.ts';
 import { ENTRY_DATA_BYTES_MAX, NAME_LENGTH_MAX } from './limits.ts';
 import { invalid } from './reader.ts';
 
@@ -141,7 +140,7 @@ function hasData(kind: EntryKind): boolean {
 export function encodeConfig(config: Config): Uint8Array {
   const known = configs.get(config);
   if (known !== undefined) return known;
-  const bytes = encodeCbor([config.voters, config.outgoing, config.standbys, config.removed]);
+  const bytes = encode([config.voters, config.outgoing, config.standbys, config.removed]);
   assert(bytes.length <= CONFIG_BYTES_MAX, 'config is over its size limit');
   configs.set(config, bytes);
   return bytes;
@@ -150,7 +149,12 @@ export function encodeConfig(config: Config): Uint8Array {
 /** @throws SkeinError FRAME_INVALID */
 export function decodeConfig(bytes: Uint8Array): Config {
   if (bytes.length > CONFIG_BYTES_MAX) throw invalid('config is too large');
-  const lists = decodeCbor(bytes);
+  let lists: unknown;
+  try {
+    lists = decode(bytes, { strict: true, allowIndefinite: false, allowUndefined: false });
+  } catch (error) {
+    throw invalid(`config is not CBOR: ${String(error)}`);
+  }
   if (!Array.isArray(lists) || lists.length !== 4) throw invalid('config is not four lists');
   return {
     voters: members(lists[0], CONFIG_MEMBERS_MAX),

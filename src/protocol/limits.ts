@@ -25,9 +25,3 @@ export const MODULES_MAX = 100_000;
 export const LIST_LENGTH_MAX = 100_000;
 /** Nesting of JSON values. */
 export const JSON_DEPTH_MAX = 32;
-/** Nesting of lists and maps in any message: more than anything that is written, far from what the stack holds. */
-export const CBOR_DEPTH_MAX = 256;
-/** Short texts (ids, names) that the decoder remembers, since they come again with every message. */
-export const TEXTS_REMEMBERED_MAX = 1024;
-/** Where messages are put together; kept from one to the next up to this size. */
-export const SCRATCH_BYTES_MAX = 1024 * 1024;

@@ -1,16 +1,20 @@
 /** Bytes of the plain form (src/core/lib/plain.ts), for snapshot sections. */
+import { decode, encode } from 'cborg';
 import type { Plain } from '../core/lib/plain.ts';
-import { decodeCbor } from './cbor-decoder.ts';
-import { encodeCbor } from './cbor-encoder.ts';
 import { invalid } from './reader.ts';
 
 export function encodePlain(plain: Plain): Uint8Array {
-  return encodeCbor(plain);
+  return encode(plain);
 }
 
 /** Maps and tags never occur in the plain form and are refused. @throws SkeinError FRAME_INVALID */
 export function decodePlain(bytes: Uint8Array): Plain {
-  const value = decodeCbor(bytes);
+  let value: unknown;
+  try {
+    value = decode(bytes, { useMaps: true, allowUndefined: false, allowIndefinite: false });
+  } catch (error) {
+    throw invalid(`not CBOR: ${error instanceof Error ? error.message : String(error)}`);
+  }
   if (!isPlain(value)) throw invalid('a value that is no list, text, number, flag, null or bytes');
   return value;
 }

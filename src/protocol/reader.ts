@@ -3,10 +3,9 @@
  * before their form is known. Messages are positional arrays (a map costs eight times as much); records are flat
  * key-value lists, so that no key of a peer can touch a prototype.
  */
+import { decode, encode } from 'cborg';
 import { SkeinError } from '../errors.ts';
 import type { Json } from '../core/cell/types.ts';
-import { decodeCbor } from './cbor-decoder.ts';
-import { encodeCbor } from './cbor-encoder.ts';
 import { JSON_DEPTH_MAX, LIST_LENGTH_MAX, NAME_LENGTH_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 
 export function invalid(message: string): SkeinError {
@@ -15,12 +14,18 @@ export function invalid(message: string): SkeinError {
 
 /** Encodes arrays, strings, numbers, booleans, null and bytes. */
 export function encodeWire(value: unknown): Uint8Array {
-  return encodeCbor(value);
+  return encode(value);
 }
 
 /** @throws SkeinError FRAME_INVALID */
 export function decodeWire(bytes: Uint8Array): Reader {
-  return new Reader(decodeCbor(bytes));
+  let value: unknown;
+  try {
+    value = decode(bytes, { useMaps: true, rejectDuplicateMapKeys: true, allowUndefined: false, allowIndefinite: false });
+  } catch (error) {
+    throw invalid(`not CBOR: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return new Reader(value);
 }
 
 /** A cursor over one positional array. Every method throws SkeinError FRAME_INVALID when the next field does not fit. */
