@@ -2,6 +2,7 @@
  * The Executor port of one process. The modules live in processes of their own: they go on while the node is paused,
  * and the supervisor kills them when the node dies or misses the fence deadline that it last wrote.
  */
+import { isExclusive } from '../src/core/cell/policy.ts';
 import type { Json, Outcome } from '../src/core/cell/types.ts';
 import type { Fence, NodeId } from '../src/core/lib/ids.ts';
 import type { Timer } from '../src/ports/clock.ts';
@@ -89,7 +90,7 @@ export class SimExecutor implements Executor {
     this.#deadline?.cancel();
     this.#deadline = this.#modules.setTimer(monotonicMs - this.#process.now(), () => {
       for (const running of this.#running.values()) {
-        if (!running.execution.spec.effectful) continue;
+        if (!isExclusive(running.execution.spec)) continue;
         running.stopping = 'MODULE_FENCED';
         this.#stopped(running);
       }

@@ -115,6 +115,12 @@ export class WorkStory {
       case 'closed':
         this.#say('members', who, `cell closed; ${event.senior.slice(0, 8)} takes over`);
         return;
+      case 'runPaused':
+        this.#say('run', who, `${runName(runOf(event.run), event)} ${event.on ? 'is paused' : 'goes on'}`);
+        return;
+      case 'queuePaused':
+        this.#say('note', who, `the queue ${event.on ? 'is paused' : 'goes on'}`);
+        return;
       case 'runRetired':
         return;
     }

@@ -9,7 +9,7 @@ import { startNode } from './start.ts';
 export interface CreateNodeOptions extends Partial<NodeOptions> {
   /**
    * Functions by name; modules with `call: NAME` run them in this process, in parallel up to `slots`. They cannot be
-   * killed, only asked to stop by their AbortSignal, so an effectful module may not use one.
+   * killed, only asked to stop by their AbortSignal, so a module that is effectful or has a limit may not use one.
    */
   readonly modules?: Readonly<Record<string, ModuleFunction>>;
   /** Told what happens. @default nobody */

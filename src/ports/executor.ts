@@ -28,7 +28,7 @@ export interface Executor {
   /** SIGTERM, grace, SIGKILL, whole group. `now` = SIGKILL at once (fence deadline passed). Unknown fences are ignored. */
   cancel(fence: Fence, mode: 'grace' | 'now', code: 'MODULE_CANCELLED' | 'MODULE_TIMEOUT' | 'MODULE_FENCED' | 'NODE_STOPPING'): void;
   /**
-   * Until when (monotonic ms) the modules with `effectful` may live without further word. The supervisor kills them at
+   * Until when (monotonic ms) exclusive modules (`effectful`, or with limits) may live without further word. The supervisor kills them at
    * the deadline even if this process hangs.
    */
   setFenceDeadline(monotonicMs: number): void;

@@ -5,7 +5,7 @@ import { ENTRY_DATA_BYTES_MAX, LIST_LENGTH_MAX, TEXT_LENGTH_MAX } from './limits
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
 import { capabilityFields, decodeSpec, encodeSpec, outcomeFields, readCapabilities, readOutcome } from './spec-codec.ts';
 
-const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close'] as const;
+const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause'] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<Command['type'], number>;
 const releaseReasons: readonly ReleaseReason[] = ['declined', 'released', 'lost', 'timeout'];
 const expireReasons = ['silent', 'socket', 'left', 'superseded'] as const;
@@ -40,6 +40,10 @@ function commandFields(command: Command): unknown[] {
       return [command.now, command.runs];
     case 'close':
       return [command.now, command.senior];
+    case 'runPause':
+      return [command.now, command.run, command.on, command.reason];
+    case 'queuePause':
+      return [command.now, command.on, command.reason];
   }
 }
 
@@ -90,6 +94,10 @@ function readCommand(reader: Reader): Command {
       return { type, now: reader.number(), runs: reader.ints() };
     case 'close':
       return { type, now: reader.number(), senior: reader.string() as CellId };
+    case 'runPause':
+      return { type, now: reader.number(), run: reader.int(), on: reader.boolean(), reason: reader.string(TEXT_LENGTH_MAX) };
+    case 'queuePause':
+      return { type, now: reader.number(), on: reader.boolean(), reason: reader.string(TEXT_LENGTH_MAX) };
   }
 }
 

@@ -5,6 +5,7 @@
 import { fenceOf, type Fence, type LogIndex, type NodeId, type SessionId } from '../core/lib/ids.ts';
 import { retirable } from '../core/cell/finish.ts';
 import { ownFailure } from '../core/cell/outcome.ts';
+import { isExclusive } from '../core/cell/policy.ts';
 import { moduleAt, type CellState } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
@@ -14,6 +15,7 @@ import { ClaimDeadlines } from './claim-deadlines.ts';
 import type { NodeContext } from './context.ts';
 import { LeaderSessions, type SoftSession } from './leader-sessions.ts';
 import type { ProposalDone } from './proposals.ts';
+import { reconcile } from './reconcile.ts';
 import type { Replica } from './replica.ts';
 import { ResultIntake } from './result-intake.ts';
 import { SessionOpenings } from './session-openings.ts';
@@ -125,6 +127,8 @@ export class Leader {
       case 'runSubmitted':
       case 'runRetired':
       case 'nodeDrain':
+      case 'runPaused':
+      case 'queuePaused':
       case 'closed':
     }
   }
@@ -182,7 +186,7 @@ export class Leader {
     // Not acked without the planner lease: the worker must not think that somebody watches over it (PROTOCOL §4).
     if (!this.#replica.mayPlan()) return;
     const session = this.sessions.get(message.session);
-    // Given up already: an ack would let it go on with effectful modules that are about to be given to others.
+    // Given up already: an ack would let it go on with exclusive modules that are about to be given to others.
     if (session !== undefined && this.#expiring.has(session.id)) return;
     // Evicted while its session was open: it says hello again, and is told then that it needs a new disk.
     const known = session !== undefined && session.node === from && !this.#replica.evicted(session.member);
@@ -196,28 +200,10 @@ export class Leader {
     this.#context.sendWork(from, { type: 'keepaliveReply', cell: this.#replica.cell, session: message.session, sequence: message.sequence, known, stop, contacts: this.#hooks.contacts() });
   }
 
-  /**
-   * Compares the claims of the log with what the worker says it has: assigns what it does not know of (the Assign was
-   * lost, or its leader died between commit and Assign), and returns what it should stop because the module has ended.
-   */
-  #reconcile(session: SoftSession, running: readonly RunningClaim[]): number[] {
-    const record = this.#state.sessions.get(session.id);
-    if (record === undefined) return [];
-    const reported = new Set(running.map((claim) => claim.fence));
-    const stop: number[] = [];
-    for (const { run, module, fence } of running) {
-      if (record.claims.has(fence)) continue;
-      const current = this.#state.runs.get(run)?.modules[module];
-      if (current === undefined || current.finishedAt !== 0) stop.push(fence);
-      // The work of a lost claim may still count, but an effectful module must not be executed twice at a time.
-      else if (current.run.spec.modules[module]?.effectful === true) stop.push(fence);
-    }
-    const before = this.#context.now() - this.#context.timing.keepaliveMs / 2;
-    for (const [fence, sentAt] of session.assigned) if (!record.claims.has(fence) || (sentAt < before && reported.has(fence))) session.assigned.delete(fence);
-    for (const [fence, module] of record.claims) {
-      if (reported.has(fence) || (session.assigned.get(fence) ?? -Infinity) > before) continue;
-      this.#assigner.assign(this.#state, session, module, fence);
-    }
+  /** @returns fences that the worker should stop. */
+  #reconcile(session: SoftSession, running: readonly RunningClaim[]): readonly Fence[] {
+    const { assign, stop } = reconcile(this.#state, session, running, this.#context.now() - this.#context.timing.keepaliveMs / 2);
+    for (const { module, fence } of assign) this.#assigner.assign(this.#state, session, module, fence);
     return stop;
   }
 
@@ -229,6 +215,12 @@ export class Leader {
     // It waits for what is not its own any more.
     if (message.needSpec && claims.length < message.claims.length) {
       this.#tellStop(session.id, message.claims.filter((claim) => !claims.includes(claim)).map(({ fence }) => fence), 'released');
+    }
+    if (!message.needSpec) {
+      for (const { fence } of message.claims) {
+        const ending = this.#state.ending.get(fence);
+        if (ending?.session === session.id) claims.push({ run: ending.run, module: ending.module, fence });
+      }
     }
     if (claims.length === 0) return;
     if (message.needSpec) {
@@ -357,7 +349,7 @@ export class Leader {
     if (record === undefined) return;
     const claims: RunningClaim[] = [];
     for (const [fence, module] of record.claims) {
-      if (module.run.spec.modules[module.index]?.effectful === false || this.#context.mutant('effectful-released-early')) claims.push({ run: module.run.number, module: module.index, fence });
+      if (!isExclusive(module.run.spec.modules[module.index]!) || this.#context.mutant('effectful-released-early')) claims.push({ run: module.run.number, module: module.index, fence });
     }
     if (claims.length > 0) this.#replica.propose({ type: 'release', now: this.#replica.stamp(), claims, reason: 'lost' });
   }

@@ -3,10 +3,12 @@
  * is told that they are recorded. Knows nothing of the log; a node without a log works the same way.
  */
 import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../core/lib/ids.ts';
+import { isExclusive } from '../core/cell/policy.ts';
 import type { Outcome, ResultItem, RunningClaim, RunSpec } from '../core/cell/types.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import type { NodeContext } from './context.ts';
 import { claimOf, executionOf } from './execution.ts';
+import { FenceMemory } from './fence-memory.ts';
 import { ResultOutbox } from './result-outbox.ts';
 import { SpecCache } from './spec-cache.ts';
 
@@ -14,8 +16,6 @@ import { SpecCache } from './spec-cache.ts';
 const ADDRESSES_MAX = 16;
 /** Keepalives whose answer is still told apart. */
 const KEEPALIVES_REMEMBERED_MAX = 64;
-/** Fences remembered after their end, so that a doubled Assign never executes twice. */
-const FENCES_REMEMBERED_MAX = 20_000;
 
 /** A node that could not start a module offers no slots for so long. */
 const REST_MS = 10_000;
@@ -28,7 +28,7 @@ type Session =
 interface Running {
   readonly item: AssignItem;
   readonly cpu: number;
-  readonly effectful: boolean;
+  readonly exclusive: boolean;
 }
 
 export interface WorkerHooks {
@@ -54,9 +54,9 @@ export class Worker {
   readonly #specs: SpecCache;
   readonly #results: ResultOutbox;
   readonly #running = new Map<Fence, Running>();
-  readonly #done = new Set<Fence>();
+  readonly #done = new FenceMemory();
   /** Handed back; the leader may not have heard it and assign again. */
-  readonly #declined = new Set<Fence>();
+  readonly #declined = new FenceMemory();
   /** Assigned, but the specification is not here yet. */
   readonly #waitingForSpec = new Map<Fence, AssignItem>();
   #cell: CellId | '' = '';
@@ -136,7 +136,7 @@ export class Worker {
 
   /**
    * A connection is there again. What was said since the last answer is lost, and the next keepalive may come too late: a
-   * blip of the network must not end an effectful module that ran for hours.
+   * blip of the network must not end an exclusive module that ran for hours.
    */
   peerUp(peer: NodeId): void {
     if (peer !== this.#leader) return;
@@ -156,8 +156,8 @@ export class Worker {
 
   /** The monotonic clock stood still or the loop was blocked: what was promised by time is void. */
   suspended(): void {
-    for (const [fence, { effectful }] of this.#running) {
-      if (effectful) this.#context.ports.executor.cancel(fence, 'now', 'MODULE_FENCED');
+    for (const [fence, { exclusive }] of this.#running) {
+      if (exclusive) this.#context.ports.executor.cancel(fence, 'now', 'MODULE_FENCED');
     }
     // Answers to what was said before are worth nothing now, and what was assigned before may be given away: the session
     // is asked for anew, and until then nothing is begun.
@@ -186,11 +186,11 @@ export class Worker {
         for (const item of message.items) this.#assigned(item);
         return;
       case 'stop':
-        if (message.cell === this.#cell) for (const fence of message.fences) this.#stop(fence, message.reason === 'timeout');
+        if (message.cell === this.#cell) this.#stopAll(message.fences, message.reason === 'timeout');
         return;
       case 'resultsReply':
         this.#hooks.hinted(message.hint);
-        this.#results.answered(message.id, message.verdicts, (item) => remember(this.#done, item.fence));
+        this.#results.answered(message.id, message.verdicts, (item) => this.#done.add(item.fence));
         return;
       default:
         this.#context.note('warn', 'message-dropped', `a ${message.type} message from ${from} is not for a worker`, { from });
@@ -276,7 +276,7 @@ export class Worker {
       return;
     }
     this.#acked(sent.at);
-    for (const fence of message.stop) this.#stop(fence, false);
+    this.#stopAll(message.stop, false);
   }
 
   #acked(sentAt: number): void {
@@ -333,14 +333,15 @@ export class Worker {
       this.#decline([claimOf(item)], false);
       return;
     }
-    if (module.effectful) this.#hooks.checkSuspended();
-    // An effectful module may only begin while the leader's word is fresh enough to be killed in time.
-    if (module.effectful && this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs && !this.#context.mutant('late-start')) {
+    const exclusive = isExclusive(module);
+    if (exclusive) this.#hooks.checkSuspended();
+    // An exclusive module may only begin while the leader's word is fresh enough to be killed in time.
+    if (exclusive && this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs && !this.#context.mutant('late-start')) {
       this.#decline([claimOf(item)], false);
       return;
     }
     this.#cpuUsed += cpu;
-    this.#running.set(item.fence, { item, cpu, effectful: module.effectful });
+    this.#running.set(item.fence, { item, cpu, exclusive });
     this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
     const execution = executionOf(item, runId, spec);
     this.#context.ports.executor.start(execution, (outcome) => this.#finished(item.fence, outcome));
@@ -370,14 +371,24 @@ export class Worker {
     this.#keepalive();
   }
 
-  #stop(fence: Fence, timeout: boolean): void {
-    this.#waitingForSpec.delete(fence);
-    if (this.#running.has(fence)) this.#context.ports.executor.cancel(fence, 'grace', timeout ? 'MODULE_TIMEOUT' : 'MODULE_CANCELLED');
+  /** Each Stop has an answer, or the limits that the claim holds would wait for one: the result, or that nothing runs. */
+  #stopAll(fences: readonly Fence[], timeout: boolean): void {
+    const idle: RunningClaim[] = [];
+    for (const fence of fences) {
+      if (this.#running.has(fence)) this.#context.ports.executor.cancel(fence, 'grace', timeout ? 'MODULE_TIMEOUT' : 'MODULE_CANCELLED');
+      else if (!this.#results.has(fence)) {
+        const item = this.#waitingForSpec.get(fence);
+        this.#waitingForSpec.delete(fence);
+        // Of one that never arrived only the fence is known, which is enough.
+        idle.push(item === undefined ? { run: 0, module: 0, fence } : claimOf(item));
+      }
+    }
+    if (idle.length > 0) this.#decline(idle, false);
   }
 
   #decline(claims: RunningClaim[], needSpec: boolean): void {
     // Also when nobody can be told now: the next leader will assign it again, and a fence is executed once.
-    if (!needSpec) for (const claim of claims) remember(this.#declined, claim.fence);
+    if (!needSpec) for (const claim of claims) this.#declined.add(claim.fence);
     if (this.#cell === '' || this.#leader === '') return;
     this.#context.sendWork(this.#leader, { type: 'decline', cell: this.#cell, session: this.sessionId, claims, needSpec });
   }
@@ -385,14 +396,5 @@ export class Worker {
   #sendResults(items: readonly ResultItem[], id: number): void {
     if (this.#cell === '' || this.#leader === '') return;
     this.#context.sendWork(this.#leader, { type: 'results', cell: this.#cell, id, items });
-  }
-}
-
-function remember(fences: Set<Fence>, fence: Fence): void {
-  fences.add(fence);
-  if (fences.size <= FENCES_REMEMBERED_MAX) return;
-  for (const oldest of fences) {
-    fences.delete(oldest);
-    return;
   }
 }

@@ -46,6 +46,8 @@ export const commands: Command[] = [
   { type: 'nodeDrain', now: 8, node, on: true },
   { type: 'retire', now: 9, runs: [5, 6] },
   { type: 'close', now: 10, senior: cell },
+  { type: 'runPause', now: 11, run: 5, on: true, reason: 'the disk is full' },
+  { type: 'queuePause', now: 12, on: false, reason: '' },
 ];
 
 const hint: LeaderHint = { cell, node, addresses: ['/ip4/127.0.0.1/tcp/9000'] };

@@ -203,3 +203,31 @@ test('a module whose inputs fit into no message fails and says why', () => {
   assert.equal(last.phase, 'failed');
   assert.equal(last.outcome?.error?.code, 'LIMIT_EXCEEDED');
 });
+
+test('a claim with a limit is told to stop until its node answers, and only then gives its limit to the next', () => {
+  const nas: ModuleSketch = { policy: { limits: [{ key: 'nas', max: 1 }] } };
+  const { fixture, claim } = claimed(nas);
+  fixture.cell.apply({ type: 'cancel', run: claim.run, reason: '' });
+  fixture.leader.applied(fixture.cell.index, fixture.cell.events);
+  assert.deepEqual(fixture.take('stop').map(({ message }) => message.fences), [[claim.fence]]);
+  // The Stop is lost, or its Assign was: the node names the claim, or nothing.
+  for (const running of [[claim], []]) {
+    fixture.keepalive(fixture.sessions[0], running);
+    assert.deepEqual(fixture.take('keepaliveReply').map(({ message }) => message.stop), [[claim.fence]]);
+  }
+  assert.equal(fixture.cell.state.ending.size, 1);
+  fixture.fake.process.run(() => fixture.leader.receive(one, { type: 'decline', cell: cellName, session: fixture.sessions[0], claims: [{ run: 0, module: 0, fence: claim.fence }], needSpec: false }));
+  assert.deepEqual(fixture.commands('release').map(({ claims, reason }) => [claims, reason]), [[[claim], 'declined']]);
+  assert.deepEqual([fixture.cell.state.ending.size, fixture.cell.state.seats.size], [0, 0]);
+  fixture.keepalive(fixture.sessions[0]);
+  assert.deepEqual(fixture.take('keepaliveReply').map(({ message }) => message.stop), [[]]);
+});
+
+test('claims with limits of a node whose connection is gone wait for its session to end', () => {
+  for (const limits of [[], [{ key: 'nas', max: 1 }]]) {
+    const { fixture } = claimed({ policy: { limits } });
+    fixture.leader.peerDown(one);
+    fixture.fake.pass(2_000);
+    assert.deepEqual(fixture.commands('release').map(({ reason }) => reason), limits.length === 0 ? ['lost'] : []);
+  }
+});

@@ -272,3 +272,15 @@ test('a result told to a leader that had not begun is told again with its first 
   fixture.fake.pass(100);
   assert.equal(fixture.take('results').length, 0);
 });
+
+test('each Stop has an answer: what runs is ended, what never began is declined and never begins', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(4, 0);
+  fixture.take('decline');
+  fixture.receive({ type: 'stop', cell: cellName, session: 7, fences: [4, 5], reason: 'cancelled' });
+  assert.deepEqual(fixture.take('decline').map(({ claims, needSpec }) => [claims, needSpec]), [[[{ run: 0, module: 0, fence: 5 }], false]]);
+  fixture.assign(5, 0);
+  assert.ok(!fixture.started.includes(5));
+  assert.deepEqual(fixture.take('decline').map(({ claims }) => claims.map(({ fence }) => fence)), [[5]], 'its Assign came after the Stop');
+});

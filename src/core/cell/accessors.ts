@@ -1,7 +1,7 @@
 /** What views, planners and the leader's timers read. Nothing here changes the state. */
 import type { NodeId } from '../lib/ids.ts';
 import { parseRunId, runNumberOfShort } from './run-id.ts';
-import { type CellState, type RunRecord, type SessionRecord } from './state.ts';
+import { countOf, type CellState, type RunRecord, type SessionRecord } from './state.ts';
 
 /** Live and finished runs, newest first; stops early if the caller does. */
 export function* runsNewestFirst(state: CellState): Generator<RunRecord> {
@@ -25,6 +25,11 @@ export function findRun(state: CellState, text: string): RunRecord | undefined {
     found = run;
   }
   return found;
+}
+
+/** Executions of a run that are under way, as far as the log knows. */
+export function liveClaims(run: RunRecord): number {
+  return countOf(run, 'claimed');
 }
 
 export function sessionOf(state: CellState, node: NodeId): SessionRecord | undefined {

@@ -7,6 +7,7 @@ import type { LogIndex } from '../lib/ids.ts';
 import { claimBatch, release } from './claims.ts';
 import { cancelRun, retire } from './finish.ts';
 import { ITEMS_PER_ENTRY_MAX, NAME_LENGTH_MAX, NOW_MAX_MS } from './limits.ts';
+import { queuePause, runPause } from './pause.ts';
 import { ok, refuse, type Applied } from './reply.ts';
 import { results } from './results.ts';
 import { nodeDrain, sessionExpire, sessionOpen } from './sessions.ts';
@@ -70,6 +71,10 @@ function applyFounded(state: CellState, index: LogIndex, command: Exclude<Comman
     }
     case 'close':
       return close(state, command);
+    case 'runPause':
+      return runPause(state, command);
+    case 'queuePause':
+      return queuePause(state, command);
     default:
       return unreachable(command);
   }

@@ -1,6 +1,7 @@
 /** ClaimBatch and Release: who executes what (PROTOCOL §6). */
 import { unreachable } from '../lib/assert.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type Fence, type LogIndex } from '../lib/ids.ts';
+import { admissionProblem } from './admission.ts';
 import { declineClaim, failAttempt, loseClaim, returnClaim } from './attempts.ts';
 import { moduleEvent } from './finish.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
@@ -8,7 +9,9 @@ import { fits, totalMilliCpu, type Requirement } from './matching.ts';
 import { cellMutant } from './mutants.ts';
 import { dropClaim, editModule, editRun, setClaim } from './mutate.ts';
 import { ownFailure } from './outcome.ts';
+import { isExclusive } from './policy.ts';
 import { refuse, type Applied } from './reply.ts';
+import { endingIsOver } from './seats.ts';
 import { moduleAt, type CellState, type ModuleRecord, type SessionRecord } from './state.ts';
 import type { CellEvent, ClaimItem, Command } from './types.ts';
 
@@ -32,6 +35,8 @@ export function claimProblem(state: CellState, module: ModuleRecord | undefined,
   if (module.waitingOn !== 0 && !cellMutant(state, 'claim-before-needs')) return 'needs are not done';
   if (module.notBefore > state.now) return 'waits for its retry';
   if (state.drained.has(session.nodeId)) return 'the node is draining';
+  const admission = admissionProblem(state, module);
+  if (admission !== '') return admission;
   const { requirement } = module;
   if (!sessionFits(session, requirement)) return 'the node does not fit';
   if (session.milliCpuUsed + requirement.milliCpu > totalMilliCpu(session.capabilities)) return 'no free cpu slot';
@@ -76,7 +81,9 @@ export function release(state: CellState, command: Extract<Command, { type: 'rel
   const { claims, reason } = command;
   if (claims.length > ITEMS_PER_ENTRY_MAX) return { reply: refuse('LIMIT_EXCEEDED', `more than ${ITEMS_PER_ENTRY_MAX} claims in one release`), events: [] };
   const events: CellEvent[] = [];
-  for (const { run, module, fence } of claims) {
+  for (const claim of claims) {
+    const { run, module, fence } = claim;
+    if (reason === 'declined' || reason === 'released') endingIsOver(state, claim);
     const record = moduleAt(state, run, module);
     if (record === undefined || record.session === 0 || record.fence !== fence) continue;
     releaseOne(state, record, reason, events);
@@ -85,11 +92,11 @@ export function release(state: CellState, command: Extract<Command, { type: 'rel
 }
 
 function releaseOne(state: CellState, module: ModuleRecord, reason: Extract<Command, { type: 'release' }>['reason'], events: CellEvent[]): void {
-  const { effectful, timeoutMs } = module.run.spec.modules[module.index]!;
+  const spec = module.run.spec.modules[module.index]!;
   // The node may still be executing it behind a dead socket; only the end of its session proves that it stopped.
-  if (reason === 'lost' && effectful && !cellMutant(state, 'effectful-released-early')) return;
+  if (reason === 'lost' && isExclusive(spec) && !cellMutant(state, spec.effectful ? 'effectful-released-early' : 'limit-released-early')) return;
   const { fence } = module;
-  const session = dropClaim(state, module);
+  const session = dropClaim(state, module, reason !== 'timeout');
   switch (reason) {
     case 'declined':
       return declineClaim(state, module, events);
@@ -101,7 +108,7 @@ function releaseOne(state: CellState, module: ModuleRecord, reason: Extract<Comm
     case 'timeout':
       events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: 'timeout' });
       // Nobody has seen an effectful execution stop, so there must not be a second one.
-      return failAttempt(state, module, fence, ownFailure('MODULE_TIMEOUT', `no result after its timeout of ${timeoutMs} ms`), 0, effectful, events);
+      return failAttempt(state, module, fence, ownFailure('MODULE_TIMEOUT', `no result after its timeout of ${spec.timeoutMs} ms`), 0, spec.effectful, events);
     default:
       return unreachable(reason);
   }

@@ -8,6 +8,7 @@ import { clip, dropClaim, editModule, editRun, setPhase } from './mutate.ts';
 import { summarySpec } from './run-record.ts';
 import { countOf, isFinal, isRunFinal, openModules, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
 import type { CellEvent, ModulePhase, Outcome, RunPhase } from './types.ts';
+import { nextWave, type Waves } from './waves.ts';
 
 export function moduleEvent(state: CellState, module: ModuleRecord): CellEvent {
   return {
@@ -34,18 +35,34 @@ export function endModule(state: CellState, module: ModuleRecord, phase: ModuleP
   writable.notBefore = 0;
   if (module.earlier.length > 0) writable.earlier = [];
   events.push(moduleEvent(state, module));
+  const { waves } = module.run;
+  if (waves !== null) waves.open[waves.of[module.index]!]!--;
   if (phase === 'succeeded') releaseChildren(state, module, events);
   else if (phase === 'failed') skipDescendants(state, module, events);
+  else return;
+  if (waves !== null && nextWave(waves)) releaseWave(state, module.run, waves, events);
 }
 
-/** Children wait for their own needs only: there is no barrier between waves. */
+/** A wave begins: what it needs has succeeded, or it was skipped. */
+function releaseWave(state: CellState, { modules }: RunRecord, { current, start, list }: Waves, events: CellEvent[]): void {
+  for (let at = start[current]!; at < (start[current + 1] ?? 0); at++) {
+    const module = modules[list[at]!]!;
+    if (module.phase !== 'waiting') continue;
+    assert(module.waitingOn === 0 || cellMutant(state, 'claim-before-needs'), 'what a wave needs is in earlier ones');
+    setPhase(state, module, 'ready', '');
+    events.push(moduleEvent(state, module));
+  }
+}
+
+/** Children wait for their own needs only, unless the run has a barrier between its waves: then they begin with their wave. */
 function releaseChildren(state: CellState, parent: ModuleRecord, events: CellEvent[]): void {
   const { childStart, childList, modules } = parent.run;
+  const barrier = parent.run.waves !== null && !cellMutant(state, 'barrier-ignored');
   for (let c = childStart[parent.index]!; c < childStart[parent.index + 1]!; c++) {
     const child = modules[childList[c]!]!;
     const writable = editModule(state, child);
     writable.waitingOn--;
-    if ((child.waitingOn > 0 && !cellMutant(state, 'claim-before-needs')) || child.phase !== 'waiting') continue;
+    if ((child.waitingOn > 0 && !cellMutant(state, 'claim-before-needs')) || child.phase !== 'waiting' || barrier) continue;
     setPhase(state, child, 'ready', '');
     events.push(moduleEvent(state, child));
   }
@@ -82,6 +99,8 @@ function endRun(state: CellState, run: RunRecord, phase: RunPhase, reason: strin
   writable.phase = phase;
   writable.finishedAt = state.now;
   writable.reason = clip(reason, REASON_LENGTH_MAX);
+  writable.paused = null;
+  writable.waves = null;
   summarise(state, run);
   state.liveModules -= run.modules.length;
   state.finishedModules += run.modules.length;
@@ -97,7 +116,7 @@ export function cancelRun(state: CellState, run: RunRecord, reason: string, even
   for (const module of run.modules) {
     if (isFinal(module.phase)) continue;
     const { fence } = module;
-    const session = dropClaim(state, module);
+    const session = dropClaim(state, module, false);
     if (session !== 0) events.push({ type: 'claimEnded', run: run.number, module: module.index, fence, session, why: 'cancelled' });
     endModule(state, module, 'cancelled', note, events);
   }

@@ -55,6 +55,8 @@ export const SUMMARY_VALUES_BYTES_MAX = 256 * 1024;
 export const SUMMARY_TAILS_LENGTH_MAX = 64 * 1024;
 export const SESSIONS_MAX = 10_000;
 export const DRAINED_NODES_MAX = 10_000;
+/** Claims with limits that were told to stop and still hold their seats; what is over gives them up at once. */
+export const ENDING_CLAIMS_MAX = 10_000;
 export const NODE_NAMES_MAX = 10_000;
 /** Claims listed by one SessionOpen, items of one Release or Results entry. */
 export const ITEMS_PER_ENTRY_MAX = 10_000;
@@ -80,4 +82,4 @@ export const NOW_MAX_MS = 2 ** 48;
 
 // ── Snapshot ─────────────────────────────────────────────────────────────────────────────────────────────────────
 /** Rises with every change of the plain form. */
-export const SNAPSHOT_FORMAT = 2;
+export const SNAPSHOT_FORMAT = 3;

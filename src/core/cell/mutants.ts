@@ -16,7 +16,17 @@ export const cellMutants = [
   { name: 'foresight-kept', rule: '§6 plan on append', breaks: 'The planner goes on counting with what it foresaw after the result was applied: a slot is free twice.' },
 ] as const;
 
-export type CellMutant = (typeof cellMutants)[number]['name'];
+/** Rules of scheduling, caught by the slow model of test/core/cell. */
+export const policyMutants = [
+  { name: 'limit-ignored', rule: '§6 limits', breaks: 'A module is claimed though as many claims hold its key as may.' },
+  { name: 'limit-released-early', rule: '§6 limits', breaks: 'A key is free as soon as its holder is told to stop, or the connection of its node closes.' },
+  { name: 'run-pause-ignored', rule: '§6 pause', breaks: 'Modules of a paused run are claimed.' },
+  { name: 'queue-pause-ignored', rule: '§6 pause', breaks: 'Modules are claimed while the queue is paused.' },
+  { name: 'parallel-ignored', rule: '§6 parallelism', breaks: 'More modules of a run are claimed at a time than it allows.' },
+  { name: 'barrier-ignored', rule: '§6 barrier', breaks: 'A module of a run with a barrier begins before its wave.' },
+] as const;
+
+export type CellMutant = (typeof cellMutants)[number]['name'] | (typeof policyMutants)[number]['name'];
 
 export function cellMutant(state: CellState, name: CellMutant): boolean {
   return state.hooks.mutants?.has(name) === true;

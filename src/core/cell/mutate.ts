@@ -6,6 +6,7 @@
 import { assert } from '../lib/assert.ts';
 import type { Fence, SessionId } from '../lib/ids.ts';
 import { EARLIER_CLAIMS_MAX, NOTE_LENGTH_MAX } from './limits.ts';
+import { leaveSeats, takeSeats } from './seats.ts';
 import { phaseOrdinal, type CellState, type EarlierClaim, type ModuleRecord, type RunRecord, type SessionRecord } from './state.ts';
 import type { ModulePhase, Outcome } from './types.ts';
 
@@ -57,6 +58,7 @@ export function setClaim(state: CellState, module: ModuleRecord, session: Sessio
   holder.milliCpuUsed += module.requirement.milliCpu;
   holder.memoryUsed += module.requirement.memory;
   session.claims.set(fence, module);
+  takeSeats(state, module, session.id, fence);
 }
 
 /** The claims before the next one whose executions may still deliver: those not already counted, newest kept. */
@@ -65,8 +67,12 @@ function earlierClaims(module: ModuleRecord): readonly EarlierClaim[] {
   return [...module.earlier.slice(1 - EARLIER_CLAIMS_MAX), { fence: module.fence, nodeId: module.nodeId }];
 }
 
-/** Ends the live claim, if any, and gives its reservation back. The phase is the caller's to change. @returns its session or 0. */
-export function dropClaim(state: CellState, module: ModuleRecord): SessionId {
+/**
+ * Ends the live claim, if any, and gives its reservation back. The phase is the caller's to change.
+ * @param over its execution has ended, as far as its node says, or never began; false = it is told to stop.
+ * @returns its session or 0.
+ */
+export function dropClaim(state: CellState, module: ModuleRecord, over: boolean): SessionId {
   const id = module.session;
   if (id === 0) return 0;
   const session = state.sessions.get(id);
@@ -75,6 +81,7 @@ export function dropClaim(state: CellState, module: ModuleRecord): SessionId {
   const holder = editSession(state, session);
   holder.milliCpuUsed -= module.requirement.milliCpu;
   holder.memoryUsed -= module.requirement.memory;
+  leaveSeats(state, module, id, module.fence, over);
   editModule(state, module).session = 0;
   return id;
 }

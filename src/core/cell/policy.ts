@@ -15,3 +15,8 @@ export function runPolicy(spec: RunSpec): RunPolicy {
 export function modulePolicy(spec: ModuleSpec): ModulePolicy {
   return spec.policy ?? ordinaryModule;
 }
+
+/** Two executions must never overlap: it touches the world outside, or it holds what only so many may use. */
+export function isExclusive(spec: ModuleSpec): boolean {
+  return spec.effectful || modulePolicy(spec).limits.length > 0;
+}

@@ -10,9 +10,11 @@ import { runIdOf } from './run-id.ts';
 import { newRun } from './run-record.ts';
 import { specProblem } from './run-spec.ts';
 import { capabilitiesFit } from './sessions.ts';
-import { readSpec } from './spec-plain.ts';
-import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
+import { addSeat, takeSeats } from './seats.ts';
+import { readSpec, texts } from './spec-plain.ts';
+import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
 import type { Capabilities, ModulePhase, Outcome } from './types.ts';
+import { nextWave, type Waves } from './waves.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -58,6 +60,8 @@ function readHeader(state: CellState, reader: PlainReader): number {
   state.closedFor = reader.text() as CellId;
   readSessions(state, reader.list());
   for (const node of reader.list()) state.drained.add(node as NodeId);
+  state.queuePaused = readPause(reader.listOrNull());
+  for (const item of each(reader.list(), 'ending claim')) readEnding(state, item);
   for (const item of each(reader.list(), 'node name')) state.nodeNames.set(item.text() as NodeId, item.text());
   for (const item of each(reader.list(), 'request')) {
     const key = item.text();
@@ -75,6 +79,23 @@ function readHeader(state: CellState, reader: PlainReader): number {
   const runs = reader.count();
   reader.end();
   return runs;
+}
+
+function readPause(plain: readonly Plain[] | null): Pause | null {
+  if (plain === null) return null;
+  const reader = new PlainReader(plain, 'pause');
+  const pause = { reason: reader.text(), at: reader.count() };
+  reader.end();
+  return pause;
+}
+
+function readEnding(state: CellState, reader: PlainReader): void {
+  const claim = { run: reader.count(), module: reader.count(), fence: reader.count(), session: reader.count() };
+  const keys = texts(reader.list());
+  reader.end();
+  if (!state.sessions.has(claim.session) || state.ending.has(claim.fence) || keys.length === 0 || new Set(keys).size !== keys.length) throw damaged(`the ending claim ${claim.fence}`);
+  state.ending.set(claim.fence, { ...claim, keys });
+  for (const key of keys) addSeat(state, key, claim);
 }
 
 function readSessions(state: CellState, list: readonly Plain[]): void {
@@ -123,13 +144,15 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   const startedAt = reader.count();
   const finishedAt = reader.count();
   const reason = reader.text();
+  const paused = readPause(reader.listOrNull());
   const summary = reader.flag();
   const spec = readSpec(reader.list(), summary);
   const problem = specProblem(spec);
   if (problem !== undefined) throw damaged(`the spec of run ${number}: ${problem.message}`);
   if (state.cellId === '') throw damaged('runs without a cell');
   const run: Writable<RunRecord> = newRun(state.cellId, number, spec, requestKey, submittedAt, revision);
-  Object.assign(run, { phase, startedAt, finishedAt, reason, summary });
+  if ((phase === 'paused') !== (paused !== null)) throw damaged(`run ${number} is ${phase}, and ${paused === null ? 'not ' : ''}paused`);
+  Object.assign(run, { phase, startedAt, finishedAt, reason, paused, summary });
   const modules = reader.list();
   if (modules.length !== run.modules.length) throw damaged(`run ${number} has ${modules.length} modules, its spec ${run.modules.length}`);
   modules.forEach((plain, i) => readModule(state, run.modules[i]!, plain));
@@ -200,6 +223,7 @@ function readError(reader: PlainReader): { code: string; message: string } {
 /** Everything that follows from the rest, checked against it where the two could disagree. */
 function derive(state: CellState): void {
   for (const run of state.runs.values()) {
+    if (run.waves !== null) deriveWaves(run, run.waves);
     for (const module of run.modules) deriveModule(state, run, module);
     const final = isRunFinal(run.phase);
     if (final !== (openModules(run) === 0) || final !== run.summary) throw damaged(`run ${run.number} is ${run.phase} with ${openModules(run)} open modules`);
@@ -213,12 +237,18 @@ function derive(state: CellState): void {
   }
 }
 
+function deriveWaves({ modules }: RunRecord, waves: Waves): void {
+  for (const { phase, index } of modules) if (isFinal(phase)) waves.open[waves.of[index]!]!--;
+  nextWave(waves);
+}
+
 function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): void {
   const writable = module as Writable<ModuleRecord>;
   const { needs } = run.spec.modules[module.index]!;
   writable.waitingOn = needs.reduce((open, need) => open - (run.modules[need]!.phase === 'succeeded' ? 1 : 0), needs.length);
+  const laterWave = run.waves !== null && run.waves.of[module.index]! > run.waves.current;
   const where = `module ${module.index} of run ${run.number}`;
-  if (!isFinal(module.phase) && (module.phase === 'waiting') !== module.waitingOn > 0) throw damaged(`${where} is ${module.phase} with ${module.waitingOn} needs open`);
+  if (!isFinal(module.phase) && (module.phase === 'waiting') !== (module.waitingOn > 0 || laterWave)) throw damaged(`${where} is ${module.phase} with ${module.waitingOn} needs open`);
   if ((module.phase === 'claimed') !== (module.session !== 0)) throw damaged(`${where} is ${module.phase} in session ${module.session}`);
   const totals = run as Writable<RunRecord>;
   totals.valuesBytes += valuesBytes(module.outcome);
@@ -228,6 +258,8 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   if (session === undefined || session.nodeId !== module.nodeId || session.claims.has(module.fence)) throw damaged(`${where} is claimed by nobody`);
   const holder = session as Writable<typeof session>;
   session.claims.set(module.fence, module);
+  if (state.ending.has(module.fence)) throw damaged(`${where} is claimed and told to stop`);
+  takeSeats(state, module, session.id, module.fence);
   holder.milliCpuUsed += module.requirement.milliCpu;
   holder.memoryUsed += module.requirement.memory;
 }

@@ -11,6 +11,7 @@ import { cellMutant } from './mutants.ts';
 import { dropClaim, editModule, setOutcome } from './mutate.ts';
 import { keptOutcome, type KeptOutcome } from './outcome.ts';
 import { refuse, type Applied } from './reply.ts';
+import { endingIsOver } from './seats.ts';
 import { isFinal, moduleAt, type CellState, type ModuleRecord } from './state.ts';
 import type { CellEvent, Command, ResultItem, ResultVerdict } from './types.ts';
 
@@ -20,6 +21,8 @@ export function results(state: CellState, command: Extract<Command, { type: 'res
   const events: CellEvent[] = [];
   const verdicts: ResultVerdict[] = [];
   for (const item of items) {
+    // Whatever it says, and whether or not it counts: that execution is over.
+    endingIsOver(state, item);
     const module = moduleAt(state, item.run, item.module);
     verdicts.push(module === undefined ? 'unknown' : result(state, module, item, jitter, events));
   }
@@ -47,7 +50,7 @@ function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem
   const kept = keptOutcome(module.run, item.outcome);
   // An execution already counted as failed (the leader's own timeout) may turn out well, but does not fail twice.
   if (!kept.outcome.ok && counted) return 'duplicate';
-  dropClaim(state, module);
+  dropClaim(state, module, true);
   if (kept.outcome.ok) {
     takeBackLoss(state, module);
     succeed(state, module, item, kept, events);
@@ -85,7 +88,7 @@ function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultI
   const kept = keptOutcome(module.run, item.outcome);
   if (!kept.outcome.ok) return 'stale';
   const { fence } = module;
-  const session = dropClaim(state, module);
+  const session = dropClaim(state, module, false);
   if (session !== 0) events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: 'superseded' });
   editModule(state, module).nodeId = claim.nodeId;
   succeed(state, module, item, kept, events);

@@ -5,6 +5,7 @@ import { runIdOf, shortIdOf } from './run-id.ts';
 import { childrenOf } from './run-spec.ts';
 import { modulePhases, phaseOrdinal, type EarlierClaim, type ModuleRecord, type RunRecord } from './state.ts';
 import type { ModuleAction, ModuleSpec, RetrySpec, RunSpec } from './types.ts';
+import { newWaves } from './waves.ts';
 
 /** All modules waiting or ready, nothing claimed. */
 export function newRun(cell: CellId, number: RunNumber, spec: RunSpec, requestKey: string, at: number, revision: LogIndex): RunRecord {
@@ -23,9 +24,11 @@ export function newRun(cell: CellId, number: RunNumber, spec: RunSpec, requestKe
     startedAt: 0,
     finishedAt: 0,
     reason: '',
+    paused: null,
     modules,
     ...childrenOf(spec.modules),
     counts,
+    waves: spec.policy?.barrier === 'wave' ? newWaves(spec.modules) : null,
     valuesBytes: 0,
     tailsLength: 0,
     revision,

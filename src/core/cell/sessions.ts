@@ -16,6 +16,7 @@ import {
 } from './limits.ts';
 import { dropClaim, editModule, setClaim } from './mutate.ts';
 import { ok, refuse, type Applied } from './reply.ts';
+import { endingsAreOver, fullLimit, moveEnding } from './seats.ts';
 import { isFinal, moduleAt, type CellState, type SessionRecord } from './state.ts';
 import type { Capabilities, CellEvent, Command, RunningClaim } from './types.ts';
 
@@ -67,7 +68,10 @@ export function sessionOpen(state: CellState, index: LogIndex, command: SessionO
   state.sessionOfNode.set(node, session.id);
   rememberName(state, node, name);
   events.push({ type: 'sessionOpened', session: session.id, node });
-  for (const claim of running) maybeClaimAgain(state, session, claim, events);
+  for (const claim of running) {
+    if (before !== undefined) moveEnding(state, claim, before.id, session.id);
+    maybeClaimAgain(state, session, claim, events);
+  }
   if (before !== undefined) closeSession(state, before, 'superseded', before.bootId === bootId ? 'returned' : 'lost', events);
   return { reply: { type: 'session', session: session.id }, events };
 }
@@ -91,8 +95,10 @@ function maybeClaimAgain(state: CellState, session: SessionRecord, { run, module
   if (record === undefined || isFinal(record.phase) || fence === 0) return;
   if (record.fence !== fence || record.nodeId !== session.nodeId || record.countedFence === fence || record.session === session.id) return;
   const holder = state.sessions.get(record.session);
+  // Given to another meanwhile. By then its own node has killed it; if not, it is told to stop.
+  if (holder === undefined && fullLimit(state, record) !== undefined) return;
   assert(holder === undefined || holder.nodeId === session.nodeId, 'the last fence belongs to the node that claimed last');
-  dropClaim(state, record);
+  dropClaim(state, record, true);
   takeBackLoss(state, record);
   setClaim(state, record, session, fence, 'its node came back');
   editModule(state, record).notBefore = 0;
@@ -104,7 +110,7 @@ function closeSession(state: CellState, session: SessionRecord, reason: string, 
   // By fence, not in the order of the map, which differs after a restore.
   const held = [...session.claims].sort(([a], [b]) => a - b);
   for (const [fence, module] of held) {
-    dropClaim(state, module);
+    dropClaim(state, module, true);
     if (claims === 'lost') {
       loseClaim(state, module, `node ${session.name} was lost`, events);
       continue;
@@ -112,6 +118,7 @@ function closeSession(state: CellState, session: SessionRecord, reason: string, 
     events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session: session.id, why: 'released' });
     returnClaim(state, module, `node ${session.name} does not execute it any more`, events);
   }
+  endingsAreOver(state, session.id);
   assert(session.claims.size === 0, 'a closed session holds nothing');
   state.sessions.delete(session.id);
   if (state.sessionOfNode.get(session.nodeId) === session.id) state.sessionOfNode.delete(session.nodeId);

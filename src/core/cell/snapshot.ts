@@ -9,7 +9,7 @@ import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { specPlain } from './spec-plain.ts';
-import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
+import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
 import type { Outcome } from './types.ts';
 
 export { fromSections } from './restore.ts';
@@ -62,6 +62,8 @@ function headerPlain(state: CellState): Plain {
       session.openedAt,
     ]),
     [...state.drained],
+    pausePlain(state.queuePaused),
+    [...state.ending.values()].sort((a, b) => a.fence - b.fence).map(({ run, module, fence, session, keys }) => [run, module, fence, session, keys]),
     [...state.nodeNames].map(([node, name]) => [node, name]),
     [...state.requests].map(([key, { run, at }]) => [key, run, at]),
     state.requestHorizon,
@@ -69,6 +71,10 @@ function headerPlain(state: CellState): Plain {
     [...state.learned].map(([pipeline, averages]) => [pipeline, [...averages].map(([module, average]) => [module, average])]),
     state.runs.size,
   ];
+}
+
+function pausePlain(pause: Pause | null): Plain {
+  return pause === null ? null : [pause.reason, pause.at];
 }
 
 function runPlain(run: RunRecord): Plain {
@@ -81,6 +87,7 @@ function runPlain(run: RunRecord): Plain {
     run.startedAt,
     run.finishedAt,
     run.reason,
+    pausePlain(run.paused),
     run.summary,
     specPlain(run.spec, run.summary),
     run.modules.map(modulePlain),

@@ -152,7 +152,7 @@ function readRetry(reader: PlainReader): RetrySpec {
   return retry;
 }
 
-function texts(list: readonly Plain[]): string[] {
+export function texts(list: readonly Plain[]): string[] {
   return list.map((item) => {
     if (typeof item !== 'string') throw damaged('a list of the spec holds something else than text');
     return item;

@@ -6,7 +6,8 @@
 import { assert } from '../lib/assert.ts';
 import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, SessionId } from '../lib/ids.ts';
 import type { Requirement } from './matching.ts';
-import type { Capabilities, ModulePhase, Outcome, RunPhase, RunSpec } from './types.ts';
+import type { Capabilities, ModulePhase, Outcome, RunningClaim, RunPhase, RunSpec } from './types.ts';
+import type { Waves } from './waves.ts';
 
 /** Pure functions that the reducer needs from the layer of codecs; the same on every node. */
 export interface CellHooks {
@@ -20,6 +21,23 @@ export interface CellHooks {
 export interface EarlierClaim {
   readonly fence: Fence;
   readonly nodeId: NodeId;
+}
+
+/** Since when and why nothing is claimed. */
+export interface Pause {
+  readonly reason: string;
+  readonly at: number;
+}
+
+/** One that holds a key of a limit. */
+export interface Seat extends RunningClaim {
+  readonly session: SessionId;
+}
+
+/** A claim that ended while its execution may go on: it was told to stop. Its run may be gone. */
+export interface EndingClaim extends Seat {
+  /** Of the limits that it still holds. */
+  readonly keys: readonly string[];
 }
 
 export interface ModuleRecord {
@@ -85,12 +103,16 @@ export interface RunRecord {
   readonly finishedAt: number;
   /** Why it ended other than succeeded, or ''. */
   readonly reason: string;
+  /** Phase `paused`, and only then. */
+  readonly paused: Pause | null;
   readonly modules: readonly ModuleRecord[];
   /** Derived: children of module i are `childList[childStart[i]]` to before `childStart[i + 1]`. */
   readonly childStart: Int32Array;
   readonly childList: Int32Array;
   /** Derived: modules per phase, by `phaseOrdinal`. */
   readonly counts: Int32Array;
+  /** Derived: of a run with `barrier: wave` that is not final. */
+  readonly waves: Waves | null;
   /** Derived: of the values and tails kept. */
   readonly valuesBytes: number;
   readonly tailsLength: number;
@@ -152,6 +174,11 @@ export interface CellState {
   /** Derived: the open session of each node. */
   readonly sessionOfNode: Map<NodeId, SessionId>;
   readonly drained: Set<NodeId>;
+  queuePaused: Pause | null;
+  /** By fence: claims with limits that were told to stop and not heard to have stopped. */
+  readonly ending: Map<Fence, EndingClaim>;
+  /** Derived: who holds a key of a limit, by fence: live claims and ending ones. */
+  readonly seats: Map<string, Map<Fence, Seat>>;
   /** Last known name of each node, also after it left; least recently opened first. */
   readonly nodeNames: Map<NodeId, string>;
   /** Live and finished, by run number, which rises. */
@@ -225,6 +252,9 @@ export function createCell(hooks: CellHooks): CellState {
     sessions: new Map(),
     sessionOfNode: new Map(),
     drained: new Set(),
+    queuePaused: null,
+    ending: new Map(),
+    seats: new Map(),
     nodeNames: new Map(),
     runs: new Map(),
     finished: new Map(),

@@ -183,7 +183,11 @@ export type Command =
   | { readonly type: 'nodeDrain'; readonly now: number; readonly node: NodeId; readonly on: boolean }
   | { readonly type: 'retire'; readonly now: number; readonly runs: readonly RunNumber[] }
   /** This cell ends; its nodes join `senior`. Refused when the cell is established. */
-  | { readonly type: 'close'; readonly now: number; readonly senior: CellId };
+  | { readonly type: 'close'; readonly now: number; readonly senior: CellId }
+  /** `on`: nothing new of this run is claimed, until it is off. */
+  | { readonly type: 'runPause'; readonly now: number; readonly run: RunNumber; readonly on: boolean; readonly reason: string }
+  /** The same for all runs. */
+  | { readonly type: 'queuePause'; readonly now: number; readonly on: boolean; readonly reason: string };
 
 export interface ClaimItem {
   readonly run: RunNumber;
@@ -233,5 +237,7 @@ export type CellEvent =
   | { readonly type: 'sessionClosed'; readonly session: SessionId; readonly node: NodeId; readonly reason: string }
   | { readonly type: 'runRetired'; readonly run: RunNumber; readonly runId: RunId }
   | { readonly type: 'nodeDrain'; readonly node: NodeId; readonly on: boolean }
+  | { readonly type: 'runPaused'; readonly run: RunNumber; readonly runId: RunId; readonly on: boolean; readonly at: number }
+  | { readonly type: 'queuePaused'; readonly on: boolean; readonly at: number }
   | { readonly type: 'closed'; readonly senior: CellId };
 

@@ -64,7 +64,8 @@ export class Foresight {
 
   /** Not ready in the state, but as soon as the results in sight are applied. */
   isReady(module: ModuleRecord): boolean {
-    return module.phase === 'waiting' && module.waitingOn > 0 && module.waitingOn === this.met.get(module);
+    // With a barrier it begins with its wave, which is seen when the last result of the wave before is applied.
+    return module.phase === 'waiting' && module.run.waves === null && module.waitingOn > 0 && module.waitingOn === this.met.get(module);
   }
 }
 

@@ -186,7 +186,7 @@ export class Planner {
       if (room !== undefined && room.milliCpu >= 0) rooms.push(room);
     }
     const items: ClaimItem[] = [];
-    if (rooms.length === 0 || max <= 0) return items;
+    if (rooms.length === 0 || max <= 0 || state.queuePaused !== null) return items;
     const fronts = this.fronts(state, now);
     while (items.length < max) {
       const front = fronts.peek();

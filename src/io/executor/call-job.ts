@@ -16,7 +16,7 @@ export interface JobHost {
 
 export class CallJob implements Job {
   readonly id: number;
-  readonly effectful: boolean;
+  readonly exclusive: boolean;
   readonly head: CallHead;
   /** JSON texts, sent on as they came. */
   readonly headText: string;
@@ -36,7 +36,7 @@ export class CallJob implements Job {
     this.id = id;
     this.headText = headText;
     this.head = JSON.parse(headText) as CallHead;
-    this.effectful = this.head.effectful;
+    this.exclusive = this.head.exclusive;
     this.context = context;
     this.#graceMs = graceMs;
     this.#onEnd = onEnd;

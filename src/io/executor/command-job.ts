@@ -43,7 +43,7 @@ export interface JobTools {
 
 export class CommandJob implements Job {
   readonly id: number;
-  readonly effectful: boolean;
+  readonly exclusive: boolean;
   readonly #tools: JobTools;
   readonly #head: RunHead;
   readonly #tail = new Tail();
@@ -62,7 +62,7 @@ export class CommandJob implements Job {
 
   constructor(id: number, head: RunHead, tools: JobTools) {
     this.id = id;
-    this.effectful = head.effectful;
+    this.exclusive = head.exclusive;
     this.#head = head;
     this.#tools = tools;
     this.#tree = treeOf(undefined, this.#mark);

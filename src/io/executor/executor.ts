@@ -9,6 +9,7 @@
 import { availableParallelism } from 'node:os';
 import { isSkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
+import { isExclusive } from '../../core/cell/policy.ts';
 import type { Json, Outcome } from '../../core/cell/types.ts';
 import type { Fence } from '../../core/lib/ids.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -62,7 +63,7 @@ export interface ProcessExecutor extends Executor {
   /**
    * Kills what an earlier start of this node left running, then starts the supervisor, rather than with the first
    * module. A node opens no session before this is over: its modules may be executed elsewhere or here from then on,
-   * and an effectful one must not go on beside that (PROTOCOL §4). Never rejects.
+   * and an exclusive one must not go on beside that (PROTOCOL §4). Never rejects.
    */
   warmUp(): Promise<void>;
   /** Process id of the supervisor, undefined while there is none. */
@@ -132,7 +133,7 @@ class NodeExecutor implements ProcessExecutor {
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
     if (this.#active.size >= EXECUTIONS_MAX) return this.#refuse(active, 'MODULE_SPAWN', `this node executes ${EXECUTIONS_MAX} modules already`);
-    if (spec.effectful && this.#clock.now() >= this.#deadline) return this.#refuse(active, 'MODULE_FENCED', stopMessage('MODULE_FENCED', 0));
+    if (isExclusive(spec) && this.#clock.now() >= this.#deadline) return this.#refuse(active, 'MODULE_FENCED', stopMessage('MODULE_FENCED', 0));
     this.#active.set(fence, active);
     this.#begin(active);
   }
@@ -210,7 +211,7 @@ class NodeExecutor implements ProcessExecutor {
       const known = [...this.#registered.keys()].sort();
       throw new Error(`this node has no registered function "${name}"; ${known.length === 0 ? 'none is registered' : `registered are ${known.join(', ')}`}`);
     }
-    if (execution.spec.effectful) throw new Error(`the registered function "${name}" cannot be killed, so it may not be effectful: use run: or uses:`);
+    if (isExclusive(execution.spec)) throw new Error(`the registered function "${name}" cannot be killed, so it may not be effectful or hold a mutex or limit: use run: or uses:`);
     const call = new RegisteredCall(execution, target, env, (result) => {
       this.#runner.ended(call);
       const { code, message, values, tail } = result;
@@ -227,7 +228,7 @@ class NodeExecutor implements ProcessExecutor {
       command,
       env: commandEnvironment(execution, env, this.#init.nodeName),
       timeoutMs: execution.spec.timeoutMs,
-      effectful: execution.spec.effectful,
+      exclusive: isExclusive(execution.spec),
     };
     this.#remember(active);
     this.#link.send('run', active.id, JSON.stringify(head), JSON.stringify(execution.params));
@@ -238,7 +239,7 @@ class NodeExecutor implements ProcessExecutor {
     const { execution } = active;
     this.#sendBundle(execution, action.bundle, action.sourceName);
     const { params, needs, attempt, fence, runId, runName, idempotencyKey, spec } = execution;
-    const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, effectful: spec.effectful };
+    const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, exclusive: isExclusive(spec) };
     this.#remember(active);
     this.#link.send('call', active.id, JSON.stringify(head), JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey }));
   }

@@ -6,7 +6,7 @@ import type { TreeQuery } from './process-table.ts';
 export interface Job {
   readonly id: number;
   /** Dies when the fence deadline passes. */
-  readonly effectful: boolean;
+  readonly exclusive: boolean;
   /** The first code stands; `now` overtakes `grace`. */
   cancel(mode: CancelMode, code: ErrorCode): void;
 }
@@ -27,7 +27,7 @@ export function stopMessage(code: ErrorCode, timeoutMs: number): string {
     case 'MODULE_CANCELLED':
       return 'cancelled while it ran';
     case 'MODULE_FENCED':
-      return 'killed: the node lost contact for so long that another may execute this effectful module';
+      return 'killed: the node lost contact for so long that another may execute this module, which must not run twice at a time';
     case 'NODE_STOPPING':
       return 'the node stopped while it ran';
     default:

@@ -27,7 +27,7 @@ export interface RunHead {
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
-  readonly effectful: boolean;
+  readonly exclusive: boolean;
 }
 
 /** `bundle`: body = source as a JSON string. `drop` has the same head. */
@@ -41,7 +41,7 @@ export interface CallHead {
   readonly export: string;
   readonly sourceName: string;
   readonly timeoutMs: number;
-  readonly effectful: boolean;
+  readonly exclusive: boolean;
 }
 
 export interface CancelHead {

@@ -4,7 +4,7 @@
  *
  * - The socket ends (the node was killed, crashed, left): SIGKILL for all trees, then it ends itself.
  * - The fence deadline passes without a new one (the node hangs, is stopped, lost contact): SIGKILL for the trees of
- *   effectful modules.
+ *   exclusive modules.
  * - It has its own session, so signals from a terminal do not reach it, and it ignores the polite ones.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
@@ -132,9 +132,9 @@ class Supervisor {
     }
   }
 
-  /** An effectful module is not even started after the deadline. */
+  /** An exclusive module is not even started after the deadline. */
   #fenced(job: Job): boolean {
-    if (!job.effectful || performance.now() < this.#deadline) return false;
+    if (!job.exclusive || performance.now() < this.#deadline) return false;
     job.cancel('now', 'MODULE_FENCED');
     return true;
   }
@@ -162,7 +162,7 @@ class Supervisor {
       return;
     }
     const code: ErrorCode = 'MODULE_FENCED';
-    for (const job of this.#jobs.values()) if (job.effectful) job.cancel('now', code);
+    for (const job of this.#jobs.values()) if (job.exclusive) job.cancel('now', code);
   }
 
   #sweepSoon(): void {

@@ -1,6 +1,7 @@
 /** Small cells for tests: short ways to say what a log says. */
 import { strict as assert } from 'node:assert';
 import { apply } from '../../../src/core/cell/cell.ts';
+import { ordinaryModule, ordinaryRun } from '../../../src/core/cell/policy.ts';
 import { createCell, moduleAt, type CellState, type ModuleRecord } from '../../../src/core/cell/state.ts';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import type {
@@ -9,10 +10,12 @@ import type {
   ClaimItem,
   Command,
   Json,
+  ModulePolicy,
   ModuleSpec,
   Outcome,
   Reply,
   ResultItem,
+  RunPolicy,
   RunSpec,
 } from '../../../src/core/cell/types.ts';
 import { cellId, nodeId, type Fence, type RunNumber, type SessionId } from '../../../src/core/lib/ids.ts';
@@ -35,9 +38,13 @@ export function capabilities(more: Partial<Capabilities> = {}): Capabilities {
   return { os: 'linux', arch: 'x64', slots: 4, memory: 8_000, gpus: [], tools: {}, labels: {}, functions: [], ...more };
 }
 
-export type ModuleSketch = Omit<Partial<ModuleSpec>, 'requires' | 'retry'> & { readonly requires?: Partial<ModuleSpec['requires']>; readonly retry?: Partial<ModuleSpec['retry']> };
+export type ModuleSketch = Omit<Partial<ModuleSpec>, 'requires' | 'retry' | 'policy'> & {
+  readonly requires?: Partial<ModuleSpec['requires']>;
+  readonly retry?: Partial<ModuleSpec['retry']>;
+  readonly policy?: Partial<ModulePolicy>;
+};
 
-export function module(name: string, needs: readonly number[] = [], more: ModuleSketch = {}): ModuleSpec {
+export function module(name: string, needs: readonly number[] = [], { policy, ...more }: ModuleSketch = {}): ModuleSpec {
   return {
     name,
     needs,
@@ -49,11 +56,12 @@ export function module(name: string, needs: readonly number[] = [], more: Module
     ...more,
     requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: [], ...more.requires },
     retry: { attempts: 1, backoffMs: 5_000, factor: 2, jitter: false, capMs: 300_000, ...more.retry },
+    ...(policy === undefined ? {} : { policy: { ...ordinaryModule, ...policy } }),
   };
 }
 
-export function spec(modules: readonly ModuleSpec[], name = 'pipeline'): RunSpec {
-  return { name, params: {}, env: {}, modules, bundles: {} };
+export function spec(modules: readonly ModuleSpec[], name = 'pipeline', policy?: Partial<RunPolicy>): RunSpec {
+  return { name, params: {}, env: {}, modules, bundles: {}, ...(policy === undefined ? {} : { policy: { ...ordinaryRun, ...policy } }) };
 }
 
 export function succeeded(values: Readonly<Record<string, Json>> = {}, durationMs = 10): Outcome {
@@ -104,8 +112,8 @@ export class TestCell {
     return reply.session;
   }
 
-  submit(modules: readonly ModuleSpec[], requestKey?: string, name = 'pipeline'): RunNumber {
-    const reply = this.apply({ type: 'submit', requestKey: requestKey ?? `key-${++this.keys}`, spec: spec(modules, name) });
+  submit(modules: readonly ModuleSpec[], requestKey?: string, name = 'pipeline', policy?: Partial<RunPolicy>): RunNumber {
+    const reply = this.apply({ type: 'submit', requestKey: requestKey ?? `key-${++this.keys}`, spec: spec(modules, name, policy) });
     assert.ok(reply.type === 'run', JSON.stringify(reply));
     return reply.run;
   }

@@ -25,6 +25,8 @@ export class Invariants {
       assert.equal(isRunFinal(run.phase), open === 0, 'a run is final when all its modules are');
       assert.equal(isRunFinal(run.phase), state.finished.has(run.number));
       assert.equal(isRunFinal(run.phase), run.finishedAt !== 0);
+      assert.equal(run.phase === 'paused', run.paused !== null);
+      assert.equal(run.waves !== null, run.spec.policy?.barrier === 'wave');
       for (const [i, phase] of modulePhases.entries()) assert.equal(run.counts[i], run.modules.filter((module) => module.phase === phase).length);
       if (run.phase === 'succeeded') assert.ok(run.modules.every((module) => module.phase === 'succeeded'));
       if (run.phase === 'cancelled' || run.phase === 'failed') continue;
@@ -32,6 +34,7 @@ export class Invariants {
       assert.ok(!byKey.has(run.requestKey), `S21: ${run.requestKey} has two runs that are live or succeeded`);
       byKey.set(run.requestKey, run.number);
     }
+    this.checkSeats(state);
     const live = [...state.runs.values()].filter((run) => !isRunFinal(run.phase));
     assert.equal(state.liveModules, live.reduce((sum, run) => sum + run.modules.length, 0));
     assert.equal(state.finishedModules, [...state.finished.values()].reduce((sum, run) => sum + run.modules.length, 0));
@@ -46,6 +49,26 @@ export class Invariants {
       assert.equal(session.memoryUsed, held.reduce((sum, module) => sum + module.requirement.memory, 0));
       for (const [fence, module] of session.claims) assert.equal(fence, module.fence);
     }
+  }
+
+  /** A key is held by live claims and by those that were told to stop, and by nobody else. */
+  private checkSeats(state: CellState): void {
+    const expected = new Map<string, number[]>();
+    const hold = (key: string, fence: number): unknown => expected.set(key, [...(expected.get(key) ?? []), fence]);
+    for (const run of state.runs.values()) {
+      for (const { session, fence, index } of run.modules) {
+        if (session === 0) continue;
+        assert.ok(!state.ending.has(fence), 'a live claim was not told to stop');
+        for (const { key } of run.spec.modules[index]!.policy?.limits ?? []) hold(key, fence);
+      }
+    }
+    for (const { session, fence, keys } of state.ending.values()) {
+      assert.ok(state.sessions.has(session), 'nothing is executed for a session that has ended');
+      for (const key of keys) hold(key, fence);
+    }
+    const found = new Map([...state.seats].map(([key, seats]) => [key, [...seats.keys()]]));
+    assert.deepEqual([...found.keys()].toSorted(), [...expected.keys()].toSorted());
+    for (const [key, fences] of expected) assert.deepEqual(new Set(found.get(key)), new Set(fences), `holders of ${key}`);
   }
 
   private checkModule(state: CellState, module: ModuleRecord): void {

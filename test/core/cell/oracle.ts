@@ -10,6 +10,8 @@ interface PastClaim {
   readonly node: string;
   /** Session that holds it, 0 = ended. */
   session: number;
+  /** Told to stop by this session's node, which did not say yet that it did. 0 = no. */
+  ending: number;
   /** Its failure was counted. */
   counted: boolean;
   lost: boolean;
@@ -34,8 +36,14 @@ export class Oracle {
   readonly runs = new Map<number, OracleModule[]>();
   private readonly sessions = new Map<number, OracleSession>();
   private readonly drained = new Set<string>();
+  private readonly specs = new Map<number, RunSpec>();
+  private readonly pausedRuns = new Set<number>();
+  private queuePaused = false;
+  /** Modules of runs that were retired: some may still have to stop. */
+  private readonly forgotten: OracleModule[] = [];
 
   submitted(run: number, spec: RunSpec): void {
+    this.specs.set(run, spec);
     this.runs.set(
       run,
       spec.modules.map((module) => ({ spec: module, final: '', claims: [], failures: 0, losses: 0, values: '' })),
@@ -48,6 +56,50 @@ export class Oracle {
 
   parentsDone(run: number, module: OracleModule): boolean {
     return module.spec.needs.every((need) => this.runs.get(run)![need]!.final === 'succeeded');
+  }
+
+  /** Longest way from a module without needs. */
+  private depth(run: number, module: OracleModule): number {
+    return Math.max(0, ...module.spec.needs.map((need) => 1 + this.depth(run, this.runs.get(run)![need]!)));
+  }
+
+  /** With a barrier: every module that is less deep has ended. */
+  private waveBegan(run: number, module: OracleModule): boolean {
+    if (this.specs.get(run)!.policy?.barrier !== 'wave') return true;
+    const depth = this.depth(run, module);
+    return this.runs.get(run)!.every((other) => other.final !== '' || this.depth(run, other) >= depth);
+  }
+
+  private holders(key: string): number {
+    const claims = [...this.runs.values(), this.forgotten].flat().filter(({ spec }) => spec.policy?.limits.some((limit) => limit.key === key) === true);
+    return claims.flatMap((module) => module.claims.filter((claim) => claim.session !== 0 || claim.ending !== 0)).length;
+  }
+
+  private limitsHaveRoom({ spec }: OracleModule): boolean {
+    return (spec.policy?.limits ?? []).every(({ key, max }) => this.holders(key) < max);
+  }
+
+  private admitted(run: number, module: OracleModule): boolean {
+    if (this.queuePaused || this.pausedRuns.has(run)) return false;
+    const parallelMax = this.specs.get(run)!.policy?.parallelMax ?? 0;
+    const running = this.runs.get(run)!.filter((other) => this.live(other) !== undefined).length;
+    return (parallelMax === 0 || running < parallelMax) && this.limitsHaveRoom(module);
+  }
+
+  /** Effectful, or with limits: its executions must not overlap. */
+  private exclusive({ spec }: OracleModule): boolean {
+    return spec.effectful || (spec.policy?.limits ?? []).length > 0;
+  }
+
+  private tellToStop(claim: PastClaim): void {
+    if (claim.session !== 0) claim.ending = claim.session;
+    claim.session = 0;
+  }
+
+  /** The node of this execution says that it is over. */
+  private stopped(run: number, index: number, fence: number): void {
+    const modules = this.runs.get(run)?.[index] === undefined ? this.forgotten : [this.runs.get(run)![index]!];
+    for (const module of modules) for (const claim of module.claims) if (claim.fence === fence) claim.ending = 0;
   }
 
   live(module: OracleModule): PastClaim | undefined {
@@ -79,6 +131,7 @@ export class Oracle {
     const session = this.sessions.get(sessionId);
     if (module === undefined || session === undefined) return false;
     if (module.final !== '' || this.live(module) !== undefined || !this.parentsDone(run, module) || waitsUntil > now) return false;
+    if (!this.waveBegan(run, module) || !this.admitted(run, module)) return false;
     if (this.drained.has(session.node) || !this.fits(module.spec, session.capabilities)) return false;
     const { cpu, memory } = this.used(sessionId);
     if (cpu + module.spec.requires.cpu > session.capabilities.slots) return false;
@@ -87,11 +140,12 @@ export class Oracle {
 
   claimed(run: number, index: number, sessionId: number, fence: number): void {
     const { node } = this.sessions.get(sessionId)!;
-    this.module(run, index)!.claims.push({ fence, node, session: sessionId, counted: false, lost: false });
+    this.module(run, index)!.claims.push({ fence, node, session: sessionId, ending: 0, counted: false, lost: false });
   }
 
   /** The answer to one result, and what it changes. `inputsHash` is the hash that counts. */
   result(item: ResultItem, inputsHash: string, tooBig: boolean): string {
+    this.stopped(item.run, item.module, item.fence);
     const module = this.module(item.run, item.module);
     if (module === undefined) return 'unknown';
     if (module.final !== '') return 'duplicate';
@@ -110,7 +164,7 @@ export class Oracle {
     }
     const recent = module.claims.slice(0, -1).filter((past) => !past.counted).slice(-16);
     if (!ok || claim.counted || !recent.includes(claim) || module.spec.effectful || item.inputsHash !== inputsHash) return 'stale';
-    for (const past of module.claims) past.session = 0;
+    for (const past of module.claims) this.tellToStop(past);
     this.end(item.run, module, 'succeeded', item);
     return 'accepted';
   }
@@ -157,8 +211,12 @@ export class Oracle {
     this.sessions.set(id, { node: command.node, boot: command.bootId, capabilities: command.capabilities });
     for (const { run, module: index, fence } of command.running) {
       const module = this.module(run, index);
+      for (const past of module?.claims ?? this.forgotten.flatMap((other) => other.claims)) {
+        if (past.fence === fence && past.ending !== 0 && past.ending === old?.[0]) past.ending = id;
+      }
       const last = module?.claims.at(-1);
       if (module === undefined || last === undefined || module.final !== '' || last.fence !== fence || last.node !== command.node || last.counted) continue;
+      if (last.session === 0 && !this.limitsHaveRoom(module)) continue;
       if (last.lost) module.losses--;
       last.lost = false;
       last.session = id;
@@ -175,6 +233,7 @@ export class Oracle {
         else this.lose(run, module, claim);
       }
     }
+    for (const module of [...this.runs.values(), this.forgotten].flat()) for (const claim of module.claims) if (claim.ending === id) claim.ending = 0;
     this.sessions.delete(id);
   }
 
@@ -193,9 +252,11 @@ export class Oracle {
   released(command: Extract<Command, { type: 'release' }>): void {
     for (const { run, module: index, fence } of command.claims) {
       const module = this.module(run, index);
+      if (command.reason === 'declined' || command.reason === 'released') this.stopped(run, index, fence);
       const claim = module === undefined ? undefined : this.live(module);
       if (module === undefined || claim === undefined || claim.fence !== fence) continue;
-      if (command.reason === 'lost' && module.spec.effectful) continue;
+      if (command.reason === 'lost' && this.exclusive(module)) continue;
+      if (command.reason === 'timeout') this.tellToStop(claim);
       claim.session = 0;
       if (command.reason === 'lost') this.lose(run, module, claim);
       if (command.reason !== 'timeout') continue;
@@ -208,7 +269,7 @@ export class Oracle {
   cancelled(run: number): void {
     for (const module of this.runs.get(run) ?? []) {
       if (module.final !== '') continue;
-      for (const claim of module.claims) claim.session = 0;
+      for (const claim of module.claims) this.tellToStop(claim);
       module.final = 'cancelled';
     }
   }
@@ -216,6 +277,32 @@ export class Oracle {
   phase(run: number, module: OracleModule): string {
     if (module.final !== '') return module.final;
     if (this.live(module) !== undefined) return 'claimed';
-    return this.parentsDone(run, module) ? 'ready' : 'waiting';
+    return this.parentsDone(run, module) && this.waveBegan(run, module) ? 'ready' : 'waiting';
+  }
+
+  paused(run: number, on: boolean): void {
+    if (on) this.pausedRuns.add(run);
+    else this.pausedRuns.delete(run);
+  }
+
+  pausedAll(on: boolean): void {
+    this.queuePaused = on;
+  }
+
+  retired(run: number): void {
+    this.forgotten.push(...(this.runs.get(run) ?? []));
+    this.runs.delete(run);
+  }
+
+  /** Of a run that has not ended. */
+  runPhase(run: number): string {
+    if (this.pausedRuns.has(run)) return 'paused';
+    return this.runs.get(run)!.some((module) => module.claims.length > 0) ? 'running' : 'queued';
+  }
+
+  /** By key, how many executions hold it. */
+  held(): Map<string, number> {
+    const keys = [...this.runs.values(), this.forgotten].flat().flatMap(({ spec }) => (spec.policy?.limits ?? []).map(({ key }) => key));
+    return new Map([...new Set(keys)].map((key): [string, number] => [key, this.holders(key)]).filter(([, count]) => count > 0));
   }
 }

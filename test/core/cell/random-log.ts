@@ -5,7 +5,7 @@
 import * as fc from 'fast-check';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import type { CellState } from '../../../src/core/cell/state.ts';
-import type { ClaimItem, Command, ModuleSpec, Outcome, ResultItem, RunningClaim } from '../../../src/core/cell/types.ts';
+import type { ClaimItem, Command, Limit, ModuleSpec, Outcome, ResultItem, RunningClaim, RunSpec } from '../../../src/core/cell/types.ts';
 import { cellId, nodeId } from '../../../src/core/lib/ids.ts';
 import { capabilities, cellName, failed, module, spec, start, succeeded } from './cells.ts';
 
@@ -31,6 +31,19 @@ export function graph(seed: number): ModuleSpec[] {
   });
 }
 
+const limitKeys: readonly Limit[][] = [[{ key: 'nas', max: 1 }], [{ key: 'licence', max: 2 }], [{ key: 'nas', max: 2 }, { key: 'licence', max: 1 }]];
+
+/** The same graphs with limits, pauses, bounds on parallelism and barriers; also a function of `seed`. */
+export function policySpec(seed: number): RunSpec {
+  const modules = graph(seed).map((plain, i): ModuleSpec => {
+    const limits = limitKeys[(seed + i * 3) % 5] ?? [];
+    const priority = (seed + i) % 4 === 0 ? 1 + ((seed * 3 + i) % 10) : 0;
+    return { ...plain, policy: { priority, limits, hedgeFactor: 0 } };
+  });
+  const barrier = seed % 3 === 0 ? 'wave' : 'none';
+  return { ...spec(modules), policy: { priority: 1 + (seed % 10), parallelMax: seed % 4, barrier } };
+}
+
 export class RandomLog {
   private now = start;
   private readonly issued: (RunningClaim & { inputsHash: string })[] = [];
@@ -38,6 +51,12 @@ export class RandomLog {
   private count = 0;
   private runs: number[] = [];
   private sessions: number[] = [];
+  private readonly policies: boolean;
+
+  /** @param policies specs with limits and the like, and pauses. */
+  constructor(policies = false) {
+    this.policies = policies;
+  }
 
   /** The next command for a cell that is at `state`. */
   next(state: CellState, [chosen, a, b, c]: Step): Command {
@@ -49,13 +68,14 @@ export class RandomLog {
     else if (this.count <= 4) kind = 5;
     this.now += a % 7 === 0 ? (b % 5) * 1_000 : 0;
     const now = c % 97 === 0 ? absurd[a % absurd.length]! : c % 31 === 0 ? this.now - 5_000 : this.now;
-    if (kind < 12) return { type: 'submit', now, requestKey: `key-${a % 30}`, spec: spec(graph(b)) };
+    if (kind < 12) return { type: 'submit', now, requestKey: `key-${a % 30}`, spec: this.policies ? policySpec(b) : spec(graph(b)) };
     if (kind < 20) return this.sessionOpen(now, a, b, c);
     if (kind < 50) return { type: 'claimBatch', now, claims: this.claims(state, a, b, c) };
     if (kind < 78) return { type: 'results', now, jitter: (c % 10) / 10, items: Array.from({ length: 1 + (a % 3) }, (_, i) => this.result(a + i * 7, b + i * 3, c + i)) };
     if (kind < 83) return { type: 'release', now, claims: [this.claim(a), this.claim(b)], reason: (['declined', 'released', 'lost', 'timeout'] as const)[c % 4]! };
     if (kind < 89) return { type: 'sessionExpire', now, session: this.session(a), reason: (['silent', 'socket', 'left', 'superseded'] as const)[c % 4]! };
     if (kind < 90) return { type: 'cancel', now, run: this.run(a), reason: 'why not' };
+    if (kind < 95 && this.policies && c % 3 !== 0) return this.pause(now, a, b, c);
     if (kind < 95) return { type: 'nodeDrain', now, node: nodeId('abcd'[a % 4]!), on: b % 2 === 0 };
     if (kind < 97) return { type: 'retire', now, runs: [this.run(a), this.run(b)] };
     if (kind < 98) return { type: 'submitPart', now, requestKey: `part-${a % 3}`, part: b % 3, parts: 2, bytes: new Uint8Array([a % 256]) };
@@ -88,6 +108,12 @@ export class RandomLog {
   private claim(pick: number): RunningClaim & { readonly inputsHash: string } {
     const from = pick % 5 === 0 ? this.issued : this.open;
     return from[pick % Math.max(1, from.length)] ?? { run: this.run(pick), module: pick % 7, fence: pick, inputsHash: '' };
+  }
+
+  /** The queue is mostly resumed again soon, or nothing would happen. */
+  private pause(now: number, a: number, b: number, c: number): Command {
+    if (c % 3 === 1) return { type: 'queuePause', now, on: b % 3 === 0, reason: 'the queue' };
+    return { type: 'runPause', now, run: this.run(a), on: b % 2 === 0, reason: 'the run' };
   }
 
   private sessionOpen(now: number, a: number, b: number, c: number): Command {

@@ -1,0 +1,36 @@
+/** What a worker says that it has, beside what the log says that it has. */
+import type { Fence } from '../core/lib/ids.ts';
+import { isExclusive } from '../core/cell/policy.ts';
+import type { CellState, ModuleRecord } from '../core/cell/state.ts';
+import type { RunningClaim } from '../core/cell/types.ts';
+import type { SoftSession } from './leader-sessions.ts';
+
+export interface Reconciled {
+  /** What the worker does not know of: the Assign was lost, or its leader died between commit and Assign. */
+  readonly assign: ReadonlyArray<{ readonly module: ModuleRecord; readonly fence: Fence }>;
+  /** What it should stop. */
+  readonly stop: readonly Fence[];
+}
+
+/** @param before assigned after this moment (monotonic ms), a claim may still be on its way. */
+export function reconcile(state: CellState, session: SoftSession, running: readonly RunningClaim[], before: number): Reconciled {
+  const record = state.sessions.get(session.id);
+  if (record === undefined) return { assign: [], stop: [] };
+  const reported = new Set(running.map((claim) => claim.fence));
+  const stop: Fence[] = [];
+  for (const { run, module, fence } of running) {
+    if (record.claims.has(fence)) continue;
+    const current = state.runs.get(run)?.modules[module];
+    if (current === undefined || current.finishedAt !== 0) stop.push(fence);
+    // The work of a lost claim may still count, but an exclusive module must not be executed twice at a time.
+    else if (isExclusive(current.run.spec.modules[module]!)) stop.push(fence);
+  }
+  // It may not have heard the Stop. What does not run is answered too, and gives its limits back.
+  for (const ending of state.ending.values()) if (ending.session === session.id && !reported.has(ending.fence)) stop.push(ending.fence);
+  for (const [fence, sentAt] of session.assigned) if (!record.claims.has(fence) || (sentAt < before && reported.has(fence))) session.assigned.delete(fence);
+  const assign: Array<{ module: ModuleRecord; fence: Fence }> = [];
+  for (const [fence, module] of record.claims) {
+    if (!reported.has(fence) && (session.assigned.get(fence) ?? -Infinity) <= before) assign.push({ module, fence });
+  }
+  return { assign, stop };
+}

@@ -1,0 +1,102 @@
+/** Plays a random log on the reducer and on the slow model, and compares them after every command. */
+import { strict as assert } from 'node:assert';
+import { apply } from '../../../src/core/cell/cell.ts';
+import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
+import { createCell, isRunFinal, moduleAt, type CellState } from '../../../src/core/cell/state.ts';
+import type { CellEvent, Command, Reply } from '../../../src/core/cell/types.ts';
+import { fenceOf, nodeId } from '../../../src/core/lib/ids.ts';
+import { cellName, hooks, start } from './cells.ts';
+import { Oracle } from './oracle.ts';
+import { RandomLog, type Step } from './random-log.ts';
+
+interface Before {
+  readonly hashes: string[];
+  readonly live: boolean;
+  readonly notBefore: number[];
+}
+
+/** What the oracle needs from the state as it was before the command. */
+function look(state: CellState, command: Command): Before {
+  const items = command.type === 'results' ? command.items : [];
+  const claims = command.type === 'claimBatch' ? command.claims : [];
+  const run = command.type === 'cancel' ? state.runs.get(command.run) : undefined;
+  return {
+    hashes: items.map((item) => inputsHashOf(state, item.run, item.module)),
+    live: run !== undefined && !isRunFinal(run.phase),
+    notBefore: claims.map((claim) => moduleAt(state, claim.run, claim.module)?.notBefore ?? 0),
+  };
+}
+
+function compare(oracle: Oracle, state: CellState, index: number, command: Command, reply: Reply, before: Before): void {
+  if (reply.type === 'error') return;
+  switch (command.type) {
+    case 'submit':
+      if (reply.type === 'run' && !reply.duplicate) oracle.submitted(reply.run, command.spec);
+      return;
+    case 'sessionOpen':
+      return oracle.opened(index, command);
+    case 'sessionExpire':
+      return oracle.expired(command.session, command.reason);
+    case 'claimBatch': {
+      assert.ok(reply.type === 'claims');
+      for (const [position, claim] of command.claims.entries()) {
+        const granted = oracle.grants(claim.run, claim.module, claim.session, before.notBefore[position]!, state.now);
+        assert.equal(reply.fences[position], granted ? fenceOf(index, position) : 0, `claim ${position}`);
+        if (granted) oracle.claimed(claim.run, claim.module, claim.session, fenceOf(index, position));
+      }
+      return;
+    }
+    case 'results': {
+      assert.ok(reply.type === 'results');
+      const verdicts = command.items.map((item, i) => oracle.result(item, before.hashes[i]!, 'big' in item.outcome.values));
+      return assert.deepEqual(reply.verdicts, verdicts);
+    }
+    case 'release':
+      return oracle.released(command);
+    case 'cancel':
+      return oracle.cancelled(command.run);
+    case 'nodeDrain':
+      return oracle.drain(command.node, command.on);
+    case 'retire':
+      for (const run of command.runs) if (!state.runs.has(run) && oracle.runs.has(run)) oracle.retired(run);
+      return;
+    case 'runPause':
+      return oracle.paused(command.run, command.on);
+    case 'queuePause':
+      return oracle.pausedAll(command.on);
+    case 'genesis':
+    case 'submitPart':
+    case 'close':
+  }
+}
+
+function sameRuns(oracle: Oracle, state: CellState, command: Command): void {
+  for (const run of state.runs.values()) {
+    for (const module of run.modules) {
+      const model = oracle.module(run.number, module.index)!;
+      const where = `run ${run.number} module ${module.index} after ${JSON.stringify(command)}`;
+      assert.equal(module.phase, oracle.phase(run.number, model), where);
+      assert.deepEqual([module.failures, module.losses], [model.failures, model.losses], where);
+      assert.equal(module.session, oracle.live(model)?.session ?? 0, where);
+    }
+    if (!isRunFinal(run.phase)) assert.equal(run.phase, oracle.runPhase(run.number));
+  }
+  assert.deepEqual([...oracle.runs.keys()], [...state.runs.keys()]);
+  assert.deepEqual(new Map([...state.seats].map(([key, seats]) => [key, seats.size])), oracle.held(), `seats after ${JSON.stringify(command)}`);
+}
+
+/** @throws AssertionError where the two differ. @param seen hears of all events. */
+export function followLog(list: readonly Step[], { policies, mutants }: { readonly policies: boolean; readonly mutants?: ReadonlySet<string> }, seen: (event: CellEvent) => void = () => undefined): void {
+  const state = createCell({ ...hooks, ...(mutants === undefined ? {} : { mutants }) });
+  apply(state, 1, { type: 'genesis', cellId: cellName, clusterName: 'test', createdAt: start, founder: nodeId('a') });
+  const oracle = new Oracle();
+  const log = new RandomLog(policies);
+  for (const [i, step] of list.entries()) {
+    const command = log.next(state, step);
+    const before = look(state, command);
+    const { reply, events } = apply(state, i + 2, command);
+    compare(oracle, state, i + 2, command, reply, before);
+    for (const event of events) seen(event);
+    sameRuns(oracle, state, command);
+  }
+}
