@@ -4,13 +4,14 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { encode } from 'cborg';
 import { isSkeinError } from '../../src/errors.ts';
+import { decodeBlob, encodeBlob } from '../../src/protocol/blob-codec.ts';
 import { decodeBeacon, decodeBulk, encodeBeacon, encodeBulk } from '../../src/protocol/bulk-codec.ts';
 import { decodeCommand, encodeCommand } from '../../src/protocol/command-codec.ts';
 import { decodePlain, encodePlain } from '../../src/protocol/plain-codec.ts';
 import { decodeRaft, encodeRaft } from '../../src/protocol/raft-codec.ts';
 import { decodeSpec, encodeSpec } from '../../src/protocol/spec-codec.ts';
 import { decodeWork, encodeWork } from '../../src/protocol/work-codec.ts';
-import { beacons, bulkMessages, cell, commands, member, raftMessages, spec, workMessages } from './samples.ts';
+import { beacons, blobMessages, bulkMessages, cell, commands, member, raftMessages, spec, workMessages } from './samples.ts';
 
 interface Codec {
   readonly name: string;
@@ -25,6 +26,7 @@ const codecs: Codec[] = [
   { name: 'work', samples: workMessages, encode: encodeWork, decode: decodeWork },
   { name: 'raft', samples: envelopes, encode: encodeRaft, decode: decodeRaft },
   { name: 'bulk', samples: bulkMessages, encode: encodeBulk, decode: decodeBulk },
+  { name: 'blob', samples: blobMessages, encode: encodeBlob, decode: decodeBlob },
   { name: 'beacon', samples: beacons, encode: encodeBeacon, decode: decodeBeacon },
   { name: 'spec', samples: [spec], encode: encodeSpec, decode: decodeSpec },
   { name: 'plain', samples: [[1, 'a', null, true, new Uint8Array([1]), [[]]]], encode: encodePlain, decode: decodePlain },

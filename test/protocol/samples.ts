@@ -1,4 +1,6 @@
 /** One or more messages of every kind, with the odd values that real ones have. */
+import type { Cid } from '../../src/core/lib/ids.ts';
+import type { BlobMessage } from '../../src/protocol/blob-codec.ts';
 import { cellId, memberId, nodeId, type RunId } from '../../src/core/lib/ids.ts';
 import type { Capabilities, Command, Outcome, ResultItem, RunSpec } from '../../src/core/cell/types.ts';
 import type { Config, RaftMessage } from '../../src/core/raft/types.ts';
@@ -107,6 +109,22 @@ export const raftMessages: RaftMessage[] = [
   },
   { type: 'appendReply', term: 3, ok: false, index: 9, hintTerm: 2, sentAt: 12.5, round: 2 },
   { type: 'timeoutNow', term: 3, lastIndex: 9, lastTerm: 2 },
+];
+
+const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
+
+export const blobMessages: BlobMessage[] = [
+  { type: 'find', cid },
+  { type: 'have', cid, size: 5_000_000_000, chunks: null },
+  { type: 'have', cid, size: 5_000_000, chunks: new Uint8Array([1]) },
+  { type: 'haveNot', cid },
+  { type: 'gained', cid, chunk: 7 },
+  { type: 'want', id: 9, cid, chunk: -1 },
+  { type: 'want', id: 2 ** 44, cid, chunk: 3 },
+  { type: 'piece', id: 9, offset: 262_144, total: 262_147, bytes: new Uint8Array([1, 2, 3]) },
+  { type: 'refuse', id: 9, reason: 'busy' },
+  { type: 'stop', id: 9 },
+  { type: 'doubt', cid, chunk: 0 },
 ];
 
 export const bulkMessages: BulkMessage[] = [

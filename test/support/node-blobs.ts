@@ -7,6 +7,7 @@ import { FolderBlobStore } from '../../src/io/blobs/folder-store.ts';
 import { NodeBlobs } from '../../src/io/blobs/node-blobs.ts';
 import { realClock } from '../../src/io/clock.ts';
 import { timingProfiles } from '../../src/options/timing.ts';
+import type { Timer } from '../../src/ports/clock.ts';
 import type { Transport } from '../../src/ports/transport.ts';
 import { Blobs } from '../../src/runtime/blobs/blobs.ts';
 import { NodeContext } from '../../src/runtime/context.ts';
@@ -23,7 +24,7 @@ export function testBlobs(folder: string): TestBlobs {
   const transport = { self: 'alone' as NodeId, bootId: 'boot', peers: () => [], send: () => false, queued: () => 0 } as Partial<Transport> as Transport;
   const context = new NodeContext({
     ports: {
-      clock: realClock(),
+      clock: { ...realClock(), setTimer },
       random: { float: () => 0.5, bytes: (length) => new Uint8Array(length) },
       disk: undefined as never,
       transport,
@@ -44,6 +45,12 @@ export function testBlobs(folder: string): TestBlobs {
   const blobs = new Blobs(context, store, 0);
   blobs.start();
   return { store, blobs, node: new NodeBlobs(blobs, store) };
+}
+
+/** Does not keep the test alive: some fetch what nobody has. */
+function setTimer(delayMs: number, callback: () => void): Timer {
+  const timer = setTimeout(callback, delayMs).unref();
+  return { cancel: () => clearTimeout(timer) };
 }
 
 let shared: NodeBlobs | undefined;

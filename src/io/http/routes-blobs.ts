@@ -58,14 +58,15 @@ declare module 'fastify' {
 export function acceptLongBodies(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     const { raw } = request;
-    if (request.routeOptions.config.longBody === true) {
-      raw.socket.setTimeout(REQUEST_TIMEOUT_MS, () => raw.destroy());
-      raw.once('close', () => raw.socket.setTimeout(0));
-      return;
-    }
-    if (raw.complete) return;
-    const timer = setTimeout(() => raw.destroy(), REQUEST_TIMEOUT_MS);
-    for (const event of ['end', 'close'] as const) raw.once(event, () => clearTimeout(timer));
+    const { 'content-length': length, 'transfer-encoding': coding } = raw.headers;
+    if (raw.complete || ((length === undefined || length === '0') && coding === undefined)) return;
+    const isLong = request.routeOptions.config.longBody === true;
+    let seen = raw.socket.bytesRead;
+    const timer = setInterval(() => {
+      if (!isLong || raw.socket.bytesRead === seen) raw.destroy();
+      seen = raw.socket.bytesRead;
+    }, REQUEST_TIMEOUT_MS).unref();
+    for (const event of ['end', 'close'] as const) raw.once(event, () => clearInterval(timer));
   });
 }
 

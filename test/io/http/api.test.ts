@@ -259,9 +259,9 @@ test('the API document names every route, and its references resolve', async () 
   for (const [, name = ''] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) assert.ok(name in document.components.schemas, name);
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const method of Object.keys(methods)) {
-      const url = path.replace('{run}', 'zzz').replace('{node}', 'node1');
+      const url = path.replace('{run}', 'zzz').replace('{node}', 'node1').replace('{cid}', 'zzz');
       if (path === '/api/v1/events') continue;
-      const { statusCode } = await request({ method: method === 'get' ? 'GET' : 'POST', url });
+      const { statusCode } = await request({ method: method.toUpperCase() as 'GET' | 'POST' | 'DELETE', url });
       assert.ok(statusCode !== 405 && (statusCode !== 404 || url.includes('zzz')), `${method} ${path}: ${statusCode}`);
     }
   }

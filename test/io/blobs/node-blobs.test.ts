@@ -1,0 +1,130 @@
+/** The folder of blobs and what programs do with it, on a real disk. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import fc from 'fast-check';
+import { isSkeinError } from '../../../src/errors.ts';
+import { importFile } from '../../../src/io/blobs/import-file.ts';
+import { manifestFile, wholeFile } from '../../../src/io/blobs/layout.ts';
+import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
+import { testBlobs } from '../../support/node-blobs.ts';
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'skein-blobs-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function contentOf(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+for (const size of [0, 1, BLOB_CHUNK_BYTES, BLOB_CHUNK_BYTES + 1, 2 * BLOB_CHUNK_BYTES + 12_345]) {
+  test(`${size} bytes in, the same out, also after a restart`, async (t) => {
+    const path = folder(t);
+    const bytes = randomBytes(size);
+    const stored = await testBlobs(path).node.put(pieces(bytes, 100_000));
+    assert.equal(stored.size, size);
+    const { node } = testBlobs(path);
+    assert.deepEqual(node.list().map(({ cid, size: listed }) => [cid, listed]), [[stored.cid, size]]);
+    const opened = await node.open(stored.cid);
+    assert.ok(bytes.equals(await contentOf(opened.content)));
+    assert.equal(await node.verify(stored.cid), true);
+    assert.deepEqual(readdirSync(join(path, 'new')), []);
+  });
+}
+
+test('the name depends on the bytes alone, not on how they come', async (t) => {
+  const { store } = testBlobs(folder(t));
+  const bytes = randomBytes(BLOB_CHUNK_BYTES + 500);
+  const names = new Set<string>();
+  for (const size of [bytes.byteLength, BLOB_CHUNK_BYTES, 65_537]) names.add((await importFile(store, pieces(bytes, size))).cid);
+  assert.equal(names.size, 1);
+});
+
+test('a damaged copy is found wherever it is damaged, and removed', async (t) => {
+  const path = folder(t);
+  const bytes = randomBytes(BLOB_CHUNK_BYTES + 5000);
+  await fc.assert(
+    fc.asyncProperty(fc.nat({ max: bytes.byteLength - 1 }), fc.integer({ min: 1, max: 255 }), async (offset, flip) => {
+      const { node, store } = testBlobs(path);
+      const { cid } = await node.put(pieces(bytes, bytes.byteLength));
+      const file = store.fileOf(wholeFile(cid));
+      const rotten = readFileSync(file);
+      rotten[offset]! ^= flip;
+      writeFileSync(file, rotten);
+      assert.equal(await node.verify(cid), false);
+      assert.equal(existsSync(file), false);
+      assert.throws(() => node.progress(cid), (error) => isSkeinError(error, 'BLOB_NOT_FOUND'));
+    }),
+    { numRuns: 8 },
+  );
+});
+
+test('a damaged manifest is found, too', async (t) => {
+  const path = folder(t);
+  const { node, store } = testBlobs(path);
+  const { cid } = await node.put(pieces(randomBytes(BLOB_CHUNK_BYTES + 1), 1_000_000));
+  writeFileSync(store.fileOf(manifestFile(cid)), 'nonsense');
+  assert.equal(await node.verify(cid), false);
+});
+
+test('files that are cut short, foreign or half there are not listed', async (t) => {
+  const path = folder(t);
+  const first = testBlobs(path);
+  const big = await first.node.put(pieces(randomBytes(BLOB_CHUNK_BYTES + 1), 1_000_000));
+  const lost = await first.node.put(pieces(randomBytes(BLOB_CHUNK_BYTES + 2), 1_000_000));
+  truncateSync(first.store.fileOf(wholeFile(big.cid)), 100);
+  rmSync(first.store.fileOf(manifestFile(lost.cid)));
+  writeFileSync(join(path, 'whole', lost.cid.slice(-2), 'README'), 'not a blob');
+  writeFileSync(join(path, 'new', '7'), 'half a file');
+  assert.deepEqual(testBlobs(path).node.list(), []);
+  assert.deepEqual(readdirSync(join(path, 'new')), []);
+});
+
+test('a source that breaks leaves nothing behind', async (t) => {
+  const path = folder(t);
+  const { node } = testBlobs(path);
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield randomBytes(BLOB_CHUNK_BYTES + 1);
+    throw new Error('the client went away');
+  }
+  await assert.rejects(node.put(broken()), /went away/);
+  assert.deepEqual(node.list(), []);
+  assert.deepEqual(readdirSync(join(path, 'new')), []);
+});
+
+test('removing takes file and manifest; what is not here is said to be so', async (t) => {
+  const path = folder(t);
+  const { node, store } = testBlobs(path);
+  const { cid } = await node.put(pieces(randomBytes(BLOB_CHUNK_BYTES + 1), 1_000_000));
+  await node.remove(cid);
+  assert.equal(existsSync(store.fileOf(wholeFile(cid))), false);
+  assert.equal(existsSync(store.fileOf(manifestFile(cid))), false);
+  await assert.rejects(node.remove(cid), (error) => isSkeinError(error, 'BLOB_NOT_FOUND'));
+  await assert.rejects(node.remove('../../etc/passwd'), (error) => isSkeinError(error, 'BLOB_INVALID'));
+});
+
+test('files are for their owner alone', { skip: process.platform === 'win32' }, async (t) => {
+  const path = folder(t);
+  const { node, store } = testBlobs(join(path, 'blobs'));
+  const { cid } = await node.put(pieces(new Uint8Array([1]), 1));
+  assert.equal(statSync(store.fileOf(wholeFile(cid))).mode & 0o077, 0);
+});
+
+test('a wait that is over or given up leaves the fetch to go on', async (t) => {
+  const { node } = testBlobs(folder(t));
+  const missing = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
+  assert.deepEqual(await node.fetch(missing, { waitMs: 1 }), { cid: missing, size: 0, bytesHere: 0, whole: false });
+  await assert.rejects(node.fetch(missing, { signal: AbortSignal.timeout(5) }), /timeout|abort/i);
+  assert.equal(node.progress(missing).whole, false);
+});

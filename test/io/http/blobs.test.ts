@@ -1,0 +1,65 @@
+/** Blobs over HTTP: what goes in comes out, whatever its type claims to be, and nothing else does. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import test from 'node:test';
+import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
+import { blobListSchema, blobProgressSchema, blobStoredSchema, problemSchema } from '../../../src/io/http/views.ts';
+import { testServer } from './support.ts';
+
+const octets = { 'content-type': 'application/octet-stream' };
+const missing = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
+
+test('a file is stored, listed, given back with its length, verified and removed', async () => {
+  const { request } = testServer();
+  const bytes = randomBytes(BLOB_CHUNK_BYTES + 10);
+  const put = await request({ method: 'POST', url: '/api/v1/blobs', headers: octets, payload: bytes });
+  assert.equal(put.statusCode, 201);
+  const { cid, size } = blobStoredSchema.parse(put.json());
+  assert.equal(size, bytes.byteLength);
+  assert.equal(put.headers['location'], `/api/v1/blobs/${cid}`);
+  assert.ok(blobListSchema.parse((await request({ url: '/api/v1/blobs' })).json()).blobs.some((blob) => blob.cid === cid));
+  assert.deepEqual(blobProgressSchema.parse((await request({ url: `/api/v1/blobs/${cid}` })).json()), { cid, size, bytesHere: size, whole: true });
+  const content = await request({ url: `/api/v1/blobs/${cid}/content` });
+  assert.ok(bytes.equals(content.rawPayload));
+  assert.equal(content.headers['content-length'], String(size));
+  assert.equal(content.headers['content-type'], 'application/octet-stream');
+  const fetched = await request({ method: 'POST', url: `/api/v1/blobs/${cid}:fetch` });
+  assert.equal(fetched.statusCode, 200);
+  assert.deepEqual((await request({ method: 'POST', url: `/api/v1/blobs/${cid}:verify` })).json(), { cid, fits: true });
+  assert.equal((await request({ method: 'DELETE', url: `/api/v1/blobs/${cid}` })).statusCode, 204);
+  assert.equal((await request({ url: `/api/v1/blobs/${cid}` })).statusCode, 404);
+});
+
+test('a file may be larger than any other body', async () => {
+  const { request } = testServer({ bodyBytesMax: 1000 });
+  const put = await request({ method: 'POST', url: '/api/v1/blobs', headers: octets, payload: Buffer.alloc(100_000) });
+  assert.equal(put.statusCode, 201);
+  const run = await request({ method: 'POST', url: '/api/v1/runs', headers: { 'content-type': 'application/json' }, payload: JSON.stringify({ pipeline: 'x'.repeat(2000) }) });
+  assert.equal(run.statusCode, 413);
+});
+
+test('a blob that is looked for is 202 until it is here', async () => {
+  const { request } = testServer();
+  const answer = await request({ method: 'POST', url: `/api/v1/blobs/${missing}:fetch`, headers: { 'content-type': 'application/json' }, payload: '{"waitMs":1}' });
+  assert.equal(answer.statusCode, 202);
+  assert.equal(blobProgressSchema.parse(answer.json()).whole, false);
+});
+
+const refused: readonly (readonly [string, Parameters<ReturnType<typeof testServer>['request']>[0], number, string])[] = [
+  ['a name that is none', { url: '/api/v1/blobs/hello' }, 400, 'BLOB_INVALID'],
+  ['a path in place of a name', { url: '/api/v1/blobs/..%2f..%2fetc%2fpasswd/content' }, 400, 'BLOB_INVALID'],
+  ['a blob that is not here', { method: 'DELETE', url: '/api/v1/blobs/bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq' }, 404, 'BLOB_NOT_FOUND'],
+  ['JSON in place of a file', { method: 'POST', url: '/api/v1/blobs', headers: { 'content-type': 'application/json' }, payload: '{}' }, 415, 'REQUEST_INVALID'],
+  ['no body at all', { method: 'POST', url: '/api/v1/blobs' }, 415, 'REQUEST_INVALID'],
+  ['a verb that does not exist', { method: 'POST', url: `/api/v1/blobs/${missing}:eat` }, 404, 'REQUEST_INVALID'],
+  ['a wait that is too long', { method: 'POST', url: `/api/v1/blobs/${missing}:fetch`, headers: { 'content-type': 'application/json' }, payload: '{"waitMs":1e9}' }, 400, 'REQUEST_INVALID'],
+];
+
+for (const [what, options, status, code] of refused) {
+  test(`${what} is ${status} ${code}`, async () => {
+    const { request } = testServer();
+    const answer = await request(options);
+    assert.equal(answer.statusCode, status, answer.body);
+    assert.equal(problemSchema.parse(answer.json()).code, code);
+  });
+}
