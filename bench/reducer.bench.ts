@@ -4,7 +4,7 @@
  */
 import { apply } from '../src/core/cell/cell.ts';
 import { stateHash, toSections } from '../src/core/cell/snapshot.ts';
-import { createCell, type CellState } from '../src/core/cell/state.ts';
+import { createCell, withoutParts, type CellState } from '../src/core/cell/state.ts';
 import type { Command, ModuleSpec, Outcome, Reply, RunSpec } from '../src/core/cell/types.ts';
 import { cellId, nodeId } from '../src/core/lib/ids.ts';
 import { Planner } from '../src/core/plan/planner.ts';
@@ -28,7 +28,7 @@ function module(name: string, needs: number[]): ModuleSpec {
 }
 
 class Bench {
-  readonly state: CellState = createCell({ decodeSubmit: () => undefined });
+  readonly state: CellState = createCell(withoutParts);
   readonly planner = new Planner();
   private index = 0;
   applyMs = 0;

@@ -63,7 +63,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
 }
 
 function drawStorage(random: Prng): StorageTuning {
-  return { snapshotEntries: random.pick([20, 100, 1000]), tailEntriesMax: random.pick([0, 10, 1024]), segmentBytes: random.pick([2000, 50_000, 16_000_000]) };
+  return { snapshotEntries: random.pick([20, 100, 1000]), tailEntriesMax: random.pick([0, 10, 1024]), segmentBytes: random.pick([2000, 50_000, 16_000_000]), stepsPerSlice: random.pick([30, 200, 20_000]) };
 }
 
 /** One line of `key=value`, only what differs from a quiet cluster. */

@@ -7,9 +7,10 @@ import { describePlan, measurePlan } from '../bench/plan.bench.ts';
 test('bench plan: every shape is planned, in more slices where there is more to look at', async () => {
   const figures = await measurePlan([300, 12_000], 1);
   assert.equal(figures.length, 8);
-  for (const { modules, slices, needs, shape } of figures) {
-    if (modules === 300) assert.equal(slices, 1, shape);
-    else assert.ok(slices >= 3 && slices <= 12, `${shape}: ${slices} slices for ${modules} modules, ${needs} needs`);
+  for (const { modules, planner, reducer, needs, shape } of figures) {
+    if (modules === 300) assert.equal(planner.count, 1, shape);
+    else assert.ok(planner.count >= 3 && planner.count <= 12, `${shape}: ${planner.count} slices for ${modules} modules, ${needs} needs`);
+    assert.ok(reducer.count >= modules / 1000 && reducer.count <= 2 + modules / 100, `${shape}: the reducer takes ${reducer.count} pieces for ${modules} modules`);
   }
   assert.match(describePlan(figures), /^plan of 300 modules, flat \(0 needs\)$[^]*^ {2}memory: -?\d+ bytes a module in the planner, -?\d+ in the state$/m);
 });

@@ -4,6 +4,8 @@
 export const ENTRY_DATA_BYTES_MAX = 256 * 1024;
 /** Encoded RunSpec, over all its parts. */
 export const SPEC_BYTES_MAX = 64 * 1024 * 1024;
+/** A larger RunSpec is not decoded by the leader and travels as parts, which are applied in slices. */
+export const SUBMIT_WHOLE_BYTES_MAX = 32 * 1024;
 /** One slice of a SubmitPart. */
 export const SUBMIT_PART_BYTES = 192 * 1024;
 /** One message on a channel, before framing. */

@@ -6,6 +6,7 @@
 import { decode, encode } from 'cborg';
 import { SkeinError } from '../errors.ts';
 import type { Json } from '../core/cell/types.ts';
+import { wireCbor } from './wire-cbor.ts';
 import { JSON_DEPTH_MAX, LIST_LENGTH_MAX, NAME_LENGTH_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 
 export function invalid(message: string): SkeinError {
@@ -21,7 +22,7 @@ export function encodeWire(value: unknown): Uint8Array {
 export function decodeWire(bytes: Uint8Array): Reader {
   let value: unknown;
   try {
-    value = decode(bytes, { useMaps: true, rejectDuplicateMapKeys: true, allowUndefined: false, allowIndefinite: false });
+    value = decode(bytes, wireCbor);
   } catch (error) {
     throw invalid(`not CBOR: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -3,8 +3,10 @@
  * name and needs is interned in a table of templates.
  */
 import type { Capabilities, Json, Limit, ModuleAction, ModuleError, ModulePolicy, ModuleSpec, Outcome, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import { drained, type Slice } from '../core/lib/slice.ts';
 import { MODULES_MAX, TEXT_LENGTH_MAX, VALUE_BYTES_MAX } from './limits.ts';
-import { decodeWire, encodeWire, flat, invalid, type Reader } from './reader.ts';
+import { encodeWire, flat, invalid, type Reader } from './reader.ts';
+import { SlicedReader } from './sliced-reader.ts';
 
 type Template = Omit<ModuleSpec, 'name' | 'needs'>;
 
@@ -73,25 +75,33 @@ function retryFields(retry: RetrySpec): unknown[] {
 
 /** @throws SkeinError FRAME_INVALID */
 export function decodeSpec(bytes: Uint8Array): RunSpec {
-  const reader = decodeWire(bytes);
-  const name = reader.string();
-  const params = reader.record((field) => field.json());
-  const env = reader.record((field) => field.string(VALUE_BYTES_MAX));
-  const bundles = reader.record((field) => field.string(4 * VALUE_BYTES_MAX), 1024);
-  const templates = reader.list(readTemplate, MODULES_MAX);
-  const modules = reader.list((fields): ModuleSpec => {
-    const moduleName = fields.string();
-    const needs = fields.ints(MODULES_MAX);
-    const template = templates[fields.int()];
-    fields.end();
-    if (template === undefined) throw invalid(`module ${moduleName} names a template that is not there`);
-    return { name: moduleName, needs, ...template };
-  }, MODULES_MAX);
-  const policy = reader.maybe(readRunPolicy);
+  return drained((slice) => decodeSpecInSlices(bytes, slice));
+}
+
+/** @throws SkeinError FRAME_INVALID, in any slice. */
+export function* decodeSpecInSlices(bytes: Uint8Array, slice: Slice): Generator<undefined, RunSpec> {
+  const reader = new SlicedReader(bytes);
+  const head = reader.fields(4);
+  const name = head.string();
+  const params = head.record((field) => field.json());
+  const env = head.record((field) => field.string(VALUE_BYTES_MAX));
+  const bundles = head.record((field) => field.string(4 * VALUE_BYTES_MAX), 1024);
+  const templates = yield* reader.list(readTemplate, MODULES_MAX, slice);
+  const modules = yield* reader.list((fields) => readModule(fields, templates), MODULES_MAX, slice);
+  const policy = reader.fields(1).maybe(readRunPolicy);
   reader.end();
   const spec: RunSpec = { name, params, env, bundles, modules, ...(policy === null ? {} : { policy }) };
   encodedSpecs.set(spec, bytes);
   return spec;
+}
+
+function readModule(fields: Reader, templates: readonly Template[]): ModuleSpec {
+  const name = fields.string();
+  const needs = fields.ints(MODULES_MAX);
+  const template = templates[fields.int()];
+  fields.end();
+  if (template === undefined) throw invalid(`module ${name} names a template that is not there`);
+  return { name, needs, ...template };
 }
 
 function readTemplate(reader: Reader): Template {

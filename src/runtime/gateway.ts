@@ -5,7 +5,7 @@
 import type { CellId, LogIndex, NodeId, RunNumber } from '../core/lib/ids.ts';
 import type { Command, Json, Reply, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError, type ErrorCode } from '../errors.ts';
-import { SPEC_BYTES_MAX, SUBMIT_PART_BYTES } from '../protocol/limits.ts';
+import { SPEC_BYTES_MAX, SUBMIT_PART_BYTES, SUBMIT_WHOLE_BYTES_MAX } from '../protocol/limits.ts';
 import type { ClientRequest, LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import { decodeSpec, encodeSpec } from '../protocol/spec-codec.ts';
 import type { NodeContext } from './context.ts';
@@ -276,7 +276,7 @@ export class Gateway {
   }
 }
 
-/** A Submit over the entry limit becomes parts; the last one makes it take effect. */
+/** A large Submit becomes parts; the last one makes it take effect. */
 function commandsOf(request: ClientRequest, bytes: Uint8Array, now: number): Command[] {
   switch (request.type) {
     case 'cancel':
@@ -285,8 +285,7 @@ function commandsOf(request: ClientRequest, bytes: Uint8Array, now: number): Com
       return [{ type: 'nodeDrain', now, node: request.node, on: request.on }];
     case 'submit': {
       const { requestKey } = request;
-      const spec = decodeSpec(bytes);
-      if (bytes.length <= SUBMIT_PART_BYTES) return [{ type: 'submit', now, requestKey, spec }];
+      if (bytes.length <= SUBMIT_WHOLE_BYTES_MAX) return [{ type: 'submit', now, requestKey, spec: decodeSpec(bytes) }];
       const parts = Math.ceil(bytes.length / SUBMIT_PART_BYTES);
       return Array.from({ length: parts }, (_, part): Command => {
         return { type: 'submitPart', now, requestKey, part, parts, bytes: bytes.subarray(part * SUBMIT_PART_BYTES, (part + 1) * SUBMIT_PART_BYTES) };

@@ -73,6 +73,8 @@ export interface StorageTuning {
   readonly snapshotEntries?: number;
   /** Entries kept before a snapshot for followers that are a little behind. */
   readonly tailEntriesMax?: number;
+  /** How much of a large Submit is applied in one turn (`Slice`). */
+  readonly stepsPerSlice?: number;
   /** Size at which a new log segment is begun. */
   readonly segmentBytes?: number;
 }

@@ -72,6 +72,12 @@ export class Proposals {
     fail(this.#appending.splice(0));
   }
 
+  /** The command of this very entry, if this node proposed it. */
+  commandAt(index: LogIndex, term: Term): Command | undefined {
+    const proposal = this.#pending.get(index);
+    return proposal?.term === term ? proposal.command : undefined;
+  }
+
   /** Who waits for the entry that was just applied at `index`. */
   applied(index: LogIndex): Proposal | undefined {
     const proposal = this.#pending.get(index);

@@ -5,7 +5,7 @@
  */
 import { assert } from '../core/lib/assert.ts';
 import type { CellId, LogIndex, MemberId, Term } from '../core/lib/ids.ts';
-import { apply, skip, type CellState } from '../core/cell/cell.ts';
+import type { Applied, CellState } from '../core/cell/cell.ts';
 import type { CellEvent, Command } from '../core/cell/types.ts';
 import { isRemoved } from '../core/raft/config.ts';
 import { Raft } from '../core/raft/raft.ts';
@@ -14,8 +14,10 @@ import type { Timer } from '../ports/clock.ts';
 import { decodeCommand, encodeCommand } from '../protocol/command-codec.ts';
 import { ENTRY_DATA_BYTES_MAX } from '../protocol/limits.ts';
 import { AckGate } from './ack-gate.ts';
+import { Applier } from './applier.ts';
 import type { NodeContext } from './context.ts';
 import { LogClock } from './log-clock.ts';
+import { PendingReads, type ReadDone } from './pending-reads.ts';
 import { Proposals, type ProposalDone } from './proposals.ts';
 import { SnapshotImage, restoreImage } from './snapshot-image.ts';
 import type { LogStore } from './storage/log-store.ts';
@@ -49,17 +51,15 @@ export class Replica {
   readonly raft: Raft;
   readonly self: MemberId;
   readonly cell: CellId;
-  state: CellState;
   readonly #context: NodeContext;
   readonly #log: LogStore;
   readonly #hooks: ReplicaHooks;
   readonly #gate: AckGate;
   readonly #image: SnapshotImage;
   readonly #logClock: LogClock;
-  #appliedIndex: LogIndex;
+  readonly #applier: Applier;
   readonly #proposals = new Proposals();
-  readonly #reads = new Map<number, (index: LogIndex | undefined) => void>();
-  #readId = 0;
+  readonly #reads = new PendingReads();
   /** What the disk held at the start is durable. */
   #ready = false;
   #timer: Timer | undefined;
@@ -81,7 +81,6 @@ export class Replica {
     this.#hooks = init.hooks;
     const { heartbeatMs, electionMs, plannerLeaseMs } = context.timing;
     const { mutants, storage } = context.init;
-    this.state = restoreImage(recovered.snapshot?.sections, mutants);
     this.raft = new Raft({
       self: init.self,
       timing: { heartbeatMs, electionMs, plannerLeaseMs },
@@ -93,14 +92,24 @@ export class Replica {
       ...(storage?.tailEntriesMax === undefined ? {} : { tailEntriesMax: storage.tailEntriesMax }),
       ...(mutants === undefined ? {} : { mutants }),
     });
-    this.#appliedIndex = this.raft.snapshot.index;
+    this.#applier = new Applier(context, restoreImage(recovered.snapshot?.sections, mutants), this.raft.snapshot.index, {
+      entry: (index) => this.raft.entry(index)!,
+      command: (entry) => this.#proposals.commandAt(entry.index, entry.term) ?? decodeCommand(entry.data),
+      applied: (entry, command, applied) => this.#applied(entry, command, applied),
+      wentOn: () => this.#afterwards(),
+    });
     this.#image = new SnapshotImage();
     this.#logClock = new LogClock(context.ports.clock);
     this.#gate = new AckGate(this.raft, context.timing.electionMs);
   }
 
+  /** As of `appliedIndex`, which may lie behind what is committed while a large Submit is applied. */
+  get state(): CellState {
+    return this.#applier.state;
+  }
+
   get appliedIndex(): LogIndex {
-    return this.#appliedIndex;
+    return this.#applier.index;
   }
 
   get config(): Config {
@@ -117,6 +126,7 @@ export class Replica {
 
   stop(): void {
     this.#stopped = true;
+    this.#applier.stop();
     this.#timer?.cancel();
     this.#failAll();
   }
@@ -156,11 +166,11 @@ export class Replica {
 
   /** Stores a whole snapshot from the leader, then offers it to the core. */
   installSnapshot(from: MemberId, term: Term, meta: SnapshotMeta, sections: readonly Uint8Array[], state: CellState): void {
-    if (meta.index <= this.#appliedIndex || this.#installing) return;
+    if (meta.index <= this.appliedIndex || this.#installing) return;
     this.#installing = true;
     this.#log.installSnapshot(meta, sections, () => {
       this.#installing = false;
-      if (this.#stopped || meta.index <= this.#appliedIndex) return;
+      if (this.#stopped || meta.index <= this.appliedIndex) return;
       this.#arrived = { meta, state };
       this.#step({ type: 'snapshotArrived', now: this.#context.now(), from, term, meta });
       this.#arrived = undefined;
@@ -209,22 +219,21 @@ export class Replica {
   }
 
   /** Calls back with the index that a linearizable read must see applied; by then it is. Leader only. */
-  readIndex(done: (index: LogIndex | undefined) => void): void {
+  readIndex(done: ReadDone): void {
     if (!this.leads || this.#stopped) {
       this.#context.defer(() => done(undefined));
       return;
     }
-    const id = ++this.#readId;
-    this.#reads.set(id, done);
+    const id = this.#reads.add(done);
     this.#context.init.probe?.readAsked?.(this.#context.self, this.cell, id);
     this.#step({ type: 'readIndex', now: this.#context.now(), id });
   }
 
   /** Snapshot of the state as applied now: what a follower that fell behind gets. */
   capture(): { meta: SnapshotMeta; sections: readonly Uint8Array[] } {
-    const term = this.raft.termAt(this.#appliedIndex);
+    const term = this.raft.termAt(this.appliedIndex);
     assert(term !== undefined, 'the applied entry has a term');
-    return { meta: { index: this.#appliedIndex, term, config: this.raft.committedConfig }, sections: this.#image.encode(this.state) };
+    return { meta: { index: this.appliedIndex, term, config: this.raft.configAt(this.appliedIndex) }, sections: this.#image.encode(this.state) };
   }
 
   /** With one voter: no standby has everything (`status` says "one copy"). Only the leader knows. */
@@ -249,7 +258,14 @@ export class Replica {
     if (this.#stopped) return;
     const effects = this.raft.step(input);
     for (const effect of effects) this.#perform(effect);
+    this.#afterwards();
+  }
+
+  /** After a step, and after each piece of what is applied later than in its step. */
+  #afterwards(): void {
+    if (this.#stopped) return;
     if (this.#gate.active) this.#gate.check(this.#context.now());
+    this.#maybeSnapshot();
     this.#schedule();
     this.#context.init.probe?.stepped?.(this.#context.self);
   }
@@ -261,7 +277,7 @@ export class Replica {
       case 'persist':
         return this.#persist(effect);
       case 'commit':
-        return this.#apply(effect.index);
+        return this.#applier.commit(effect.index);
       case 'appended':
         this.#proposals.appended(effect.first, effect.term);
         if (this.#context.mutant('ack-before-commit')) this.#answerEarly(effect.term);
@@ -269,14 +285,11 @@ export class Replica {
       case 'refused':
         return; // #flush sees what was not appended
       case 'readReady':
-      case 'readFailed': {
-        const done = this.#reads.get(effect.id);
-        const index = effect.type === 'readReady' ? effect.index : undefined;
-        this.#reads.delete(effect.id);
-        this.#context.init.probe?.readEnded?.(this.#context.self, this.cell, effect.id, index);
-        done?.(index);
-        return;
-      }
+        this.#context.init.probe?.readEnded?.(this.#context.self, this.cell, effect.id, effect.index);
+        return this.#reads.confirmed(effect.id, effect.index, this.appliedIndex);
+      case 'readFailed':
+        this.#context.init.probe?.readEnded?.(this.#context.self, this.cell, effect.id, undefined);
+        return this.#reads.failed(effect.id);
       case 'sendSnapshot':
         return this.#hooks.sendSnapshot(effect.to);
       case 'redial':
@@ -308,44 +321,26 @@ export class Replica {
   #adopt(meta: SnapshotMeta): void {
     const arrived = this.#arrived;
     assert(arrived !== undefined && arrived.meta.index === meta.index, 'only the snapshot that just arrived can come in force');
-    this.state = arrived.state;
-    this.#appliedIndex = meta.index;
+    this.#applier.replace(arrived.state, meta.index);
     this.#logBytesSinceSnapshot = 0;
     this.#hooks.replaced(arrived.state);
   }
 
-  #apply(upTo: LogIndex): void {
-    while (this.#appliedIndex < upTo && !this.#stopped) {
-      const index = this.#appliedIndex + 1;
-      const entry = this.raft.entry(index);
-      assert(entry !== undefined, `committed entry ${index} is in the log`);
-      this.#appliedIndex = index;
-      this.#applyEntry(entry);
-    }
-    this.#maybeSnapshot();
-  }
-
-  #applyEntry(entry: Entry): void {
+  #applied(entry: Entry, command: Command | undefined, applied: Applied | undefined): void {
     const { index } = entry;
     const pending = this.#proposals.applied(index);
-    const mine = pending !== undefined && pending.term === entry.term;
     const probe = this.#context.init.probe;
-    if (entry.kind === 'noop' || entry.kind === 'config') {
-      skip(this.state, index);
-      probe?.applied?.(this.#context.self, this.cell, entry, undefined, undefined, []);
-      this.#hooks.applied(index, []);
-      return;
-    }
-    const command = mine ? pending.command : decodeCommand(entry.data);
-    const { reply, events } = apply(this.state, index, command);
-    probe?.applied?.(this.#context.self, this.cell, entry, command, reply, events);
+    const events = applied?.events ?? [];
+    probe?.applied?.(this.#context.self, this.cell, entry, command, applied?.reply, events);
     this.#hooks.applied(index, events);
+    this.#reads.applied(index);
     const done = pending?.done;
     if (done === undefined) return;
-    if (!mine) {
+    if (applied === undefined || pending?.term !== entry.term) {
       done(undefined);
       return;
     }
+    const { reply } = applied;
     this.#gate.pass(index, this.#context.now(), () => {
       probe?.acknowledged?.(this.#context.self, this.cell, index, entry.term);
       done({ reply, index });
@@ -364,9 +359,7 @@ export class Replica {
   #failAll(): void {
     this.#gate.clear();
     this.#proposals.failAll();
-    const reads = [...this.#reads.values()];
-    this.#reads.clear();
-    for (const done of reads) done(undefined);
+    this.#reads.failAll();
   }
 
   // ── Timer and snapshots ────────────────────────────────────────────────────────────────────────────────────────
@@ -384,7 +377,7 @@ export class Replica {
   }
 
   #maybeSnapshot(): void {
-    const entries = this.#appliedIndex - this.raft.snapshot.index;
+    const entries = this.appliedIndex - this.raft.snapshot.index;
     if (this.#snapshotUnderWay || this.#stopped) return;
     if (entries < (this.#context.init.storage?.snapshotEntries ?? SNAPSHOT_ENTRIES) && this.#logBytesSinceSnapshot < SNAPSHOT_LOG_BYTES) return;
     this.#snapshotUnderWay = true;

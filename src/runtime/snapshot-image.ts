@@ -8,12 +8,12 @@ import { fromSections, toSections } from '../core/cell/snapshot.ts';
 import { createCell, type CellHooks, type CellState } from '../core/cell/state.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import { decodePlain, encodePlain } from '../protocol/plain-codec.ts';
-import { decodeSpec } from '../protocol/spec-codec.ts';
+import { decodeSpecInSlices } from '../protocol/spec-codec.ts';
 
 export const cellHooks: CellHooks = {
-  decodeSubmit(bytes) {
+  *decodeSubmit(bytes, slice) {
     try {
-      return decodeSpec(bytes);
+      return yield* decodeSpecInSlices(bytes, slice);
     } catch (error) {
       if (isSkeinError(error, 'FRAME_INVALID')) return undefined;
       throw error;

@@ -4,6 +4,7 @@
  */
 import { assert, unreachable } from '../lib/assert.ts';
 import type { LogIndex } from '../lib/ids.ts';
+import { drained, type Slice } from '../lib/slice.ts';
 import { claimBatch, release } from './claims.ts';
 import { cancelRun, retire } from './finish.ts';
 import { ITEMS_PER_ENTRY_MAX, NAME_LENGTH_MAX, NOW_MAX_MS } from './limits.ts';
@@ -11,8 +12,8 @@ import { queuePause, runPause } from './pause.ts';
 import { ok, refuse, type Applied } from './reply.ts';
 import { results } from './results.ts';
 import { nodeDrain, sessionExpire, sessionOpen } from './sessions.ts';
-import { isRunFinal, type CellState } from './state.ts';
-import { submit, submitPart } from './submit.ts';
+import { isRunFinal, timeAfter, type CellState } from './state.ts';
+import { prepareSubmit, submit, submitPart, type PreparedRun } from './submit.ts';
 import type { CellEvent, Command } from './types.ts';
 
 export type { Applied } from './reply.ts';
@@ -24,15 +25,34 @@ export type { CellState } from './state.ts';
  * @returns the answer for the proposer and what changed, in order.
  */
 export function apply(state: CellState, index: LogIndex, command: Command): Applied {
+  return mayTakeLong(command) ? drained((slice) => applyInSlices(state, index, command, slice)) : applyPrepared(state, index, command, undefined);
+}
+
+type Long = Extract<Command, { type: 'submit' | 'submitPart' }>;
+
+/** Is this a command that `applyInSlices` does in slices? All others are done in one. */
+export function mayTakeLong(command: Command): command is Long {
+  return command.type === 'submit' || command.type === 'submitPart';
+}
+
+/**
+ * The same, in slices. Until the last one nothing of `state` changes, so that whatever reads, hashes or keeps it sees the
+ * entry before; and nobody else may change it until then: entries are applied one after the other.
+ */
+export function* applyInSlices(state: CellState, index: LogIndex, command: Long, slice: Slice): Generator<undefined, Applied> {
+  const prepared = yield* prepareSubmit(state, index, command, slice);
+  return applyPrepared(state, index, command, prepared);
+}
+
+function applyPrepared(state: CellState, index: LogIndex, command: Command, prepared: PreparedRun | undefined): Applied {
   skip(state, index);
   if (command.type === 'genesis') return genesis(state, command);
   if (state.cellId === '') return { reply: refuse('REQUEST_INVALID', 'this cell has no Genesis yet'), events: [] };
-  // Time never goes back, whatever a new leader's clock says. Written so that NaN changes nothing.
-  if (command.now > state.now && command.now <= NOW_MAX_MS) state.now = Math.floor(command.now);
+  state.now = timeAfter(state, command.now);
   if (state.closedFor !== '' && refusedWhenClosed.has(command.type)) {
     return { reply: refuse('CELL_CLOSED', `this cell was closed in favour of ${state.closedFor}`), events: [] };
   }
-  return applyFounded(state, index, command);
+  return applyFounded(state, index, command, prepared);
 }
 
 /** An entry without a command (noop, config) was applied. */
@@ -43,16 +63,16 @@ export function skip(state: CellState, index: LogIndex): void {
 
 const refusedWhenClosed: ReadonlySet<Command['type']> = new Set(['submit', 'submitPart', 'sessionOpen', 'claimBatch', 'close']);
 
-function applyFounded(state: CellState, index: LogIndex, command: Exclude<Command, { type: 'genesis' }>): Applied {
+function applyFounded(state: CellState, index: LogIndex, command: Exclude<Command, { type: 'genesis' }>, prepared: PreparedRun | undefined): Applied {
   switch (command.type) {
     case 'sessionOpen':
       return sessionOpen(state, index, command);
     case 'sessionExpire':
       return sessionExpire(state, command);
     case 'submit':
-      return submit(state, command.requestKey, command.spec);
+      return submit(state, command, prepared);
     case 'submitPart':
-      return submitPart(state, command);
+      return submitPart(state, command, prepared);
     case 'cancel':
       return cancel(state, command);
     case 'claimBatch':

@@ -73,8 +73,16 @@ export function timeOfKey(key: string, acceptedAt: number): number {
 
 type SubmitPart = Extract<Command, { type: 'submitPart' }>;
 
-/** Keeps one part. @returns the whole encoding when this was the last part, else the answer to the part. */
-export function addPart(state: CellState, command: SubmitPart): { readonly whole: Uint8Array } | { readonly reply: Reply } {
+/** The parts that this one makes whole, without keeping it; undefined when some are missing, or more will come. */
+export function lastPartOf(state: CellState, { requestKey, part, parts, bytes }: SubmitPart): readonly Uint8Array[] | undefined {
+  if (part !== parts - 1) return undefined;
+  const unfinished = state.unfinished.get(requestKey);
+  if (unfinished === undefined || unfinished.parts !== parts) return parts === 1 ? [bytes] : undefined;
+  return allOf(unfinished.received.with(part, bytes));
+}
+
+/** Keeps one part. @returns `whole` when this was the last (see `lastPartOf`), else the answer to the part. */
+export function addPart(state: CellState, command: SubmitPart): 'whole' | { readonly reply: Reply } {
   const { requestKey: key, part, parts, bytes } = command;
   dropAbandoned(state);
   const known = Number.isInteger(parts) && Number.isInteger(part);
@@ -92,7 +100,7 @@ export function addPart(state: CellState, command: SubmitPart): { readonly whole
   return keepPart(state, command);
 }
 
-function keepPart(state: CellState, command: SubmitPart): { readonly whole: Uint8Array } | { readonly reply: Reply } {
+function keepPart(state: CellState, command: SubmitPart): 'whole' | { readonly reply: Reply } {
   const { requestKey: key, part, parts, bytes } = command;
   const unfinished = state.unfinished.get(key)!;
   const growth = bytes.length - (unfinished.received[part]?.length ?? 0);
@@ -109,20 +117,13 @@ function keepPart(state: CellState, command: SubmitPart): { readonly whole: Uint
   unfinished.at = state.now;
   state.unfinishedBytes += growth;
   if (part !== parts - 1) return { reply: { type: 'ok' } };
-  const whole = joined(unfinished.received, unfinished.bytes);
+  const all = allOf(unfinished.received);
   dropUnfinished(state, key);
-  return whole === undefined ? { reply: refuse('REQUEST_INVALID', 'parts of this submit are missing: send all of them again') } : { whole };
+  return all === undefined ? { reply: refuse('REQUEST_INVALID', 'parts of this submit are missing: send all of them again') } : 'whole';
 }
 
-function joined(parts: readonly (Uint8Array | undefined)[], length: number): Uint8Array | undefined {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    if (part === undefined) return undefined;
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+function allOf(parts: readonly (Uint8Array | undefined)[]): readonly Uint8Array[] | undefined {
+  return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
 export function dropUnfinished(state: CellState, key: string): void {

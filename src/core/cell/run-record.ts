@@ -1,14 +1,32 @@
 /** Making a run record from a spec: at Submit and when a snapshot is restored. */
 import type { CellId, LogIndex, RunNumber } from '../lib/ids.ts';
+import { drained, type Slice } from '../lib/slice.ts';
 import { requirementOf, anyRequires, type Requirement } from './matching.ts';
+import { childrenOf, type Children } from './needs.ts';
 import { runIdOf, shortIdOf } from './run-id.ts';
-import { childrenOf } from './run-spec.ts';
 import { modulePhases, phaseOrdinal, type EarlierClaim, type ModuleRecord, type RunRecord } from './state.ts';
 import type { ModuleAction, ModuleSpec, RetrySpec, RunSpec } from './types.ts';
-import { newWaves } from './waves.ts';
+import { newWavesInSlices } from './waves.ts';
+
+/** Steps (`Slice`) for the record of a module. */
+const MODULE_STEPS = 20;
 
 /** All modules waiting or ready, nothing claimed. */
 export function newRun(cell: CellId, number: RunNumber, spec: RunSpec, requestKey: string, at: number, revision: LogIndex): RunRecord {
+  return drained((slice) => newRunInSlices({ cell, number, spec, requestKey, at, revision }, childrenOf(spec.modules), slice));
+}
+
+export interface NewRun {
+  readonly cell: CellId;
+  readonly number: RunNumber;
+  readonly spec: RunSpec;
+  readonly requestKey: string;
+  /** When it is accepted. */
+  readonly at: number;
+  readonly revision: LogIndex;
+}
+
+export function* newRunInSlices({ cell, number, spec, requestKey, at, revision }: NewRun, children: Children, slice: Slice): Generator<undefined, RunRecord> {
   const requirements = new Map<string, Requirement>();
   const modules: ModuleRecord[] = [];
   const counts = new Int32Array(modulePhases.length);
@@ -26,9 +44,9 @@ export function newRun(cell: CellId, number: RunNumber, spec: RunSpec, requestKe
     reason: '',
     paused: null,
     modules,
-    ...childrenOf(spec.modules),
+    ...children,
     counts,
-    waves: spec.policy?.barrier === 'wave' ? newWaves(spec.modules) : null,
+    waves: spec.policy?.barrier === 'wave' ? yield* newWavesInSlices(spec.modules, children, slice) : null,
     valuesBytes: 0,
     tailsLength: 0,
     revision,
@@ -36,6 +54,7 @@ export function newRun(cell: CellId, number: RunNumber, spec: RunSpec, requestKe
   for (const [index, module] of spec.modules.entries()) {
     modules.push(newModule(run, index, module, shared(requirements, module)));
     counts[phaseOrdinal[module.needs.length === 0 ? 'ready' : 'waiting']]!++;
+    if (slice.spent(MODULE_STEPS)) yield undefined;
   }
   return run;
 }

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../../errors.ts';
 import { jsonProblem, jsonText } from '../lib/json-text.ts';
+import { drained, type Slice } from '../lib/slice.ts';
 import {
   COMMAND_LENGTH_MAX,
   CPU_PER_MODULE_MAX,
@@ -23,8 +24,13 @@ import {
   RETRY_FACTOR_MAX,
   SPEC_TEXT_LENGTH_MAX,
 } from './limits.ts';
+import { childrenInSlices, orderInSlices, type Children } from './needs.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from './policy.ts';
 import type { ModuleAction, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
+
+/** Steps (`Slice`) for the check of a module, and characters of its text that cost one more. */
+const MODULE_STEPS = 20;
+const TEXT_PER_STEP = 64;
 
 export interface SpecProblem {
   readonly code: ErrorCode;
@@ -44,6 +50,14 @@ class Problem extends Error {
 class SpecCheck {
   textLength = 0;
   needs = 0;
+  readonly #modules: number;
+  /** Per module: one more than the last one that was seen to need it. */
+  readonly #neededBy: Int32Array;
+
+  constructor(modules: number) {
+    this.#modules = modules;
+    this.#neededBy = new Int32Array(Math.min(modules, MODULES_PER_RUN_MAX));
+  }
 
   text(value: string, lengthMax: number, what: string): void {
     if (value.length > lengthMax) throw new Problem('REQUEST_TOO_LARGE', `${what} has ${value.length} characters, at most ${lengthMax} are allowed`);
@@ -138,17 +152,24 @@ class SpecCheck {
     if (limits.length > 0) throw new Problem('PIPELINE_INVALID', `${what} has a mutex or a limit: it cannot be hedged`);
   }
 
-  module(module: ModuleSpec, modules: number): void {
-    this.name(module.name, 'the name of a module');
+  *needsOf({ name, needs }: ModuleSpec, index: number, slice: Slice): Generator<undefined, void> {
+    this.needs += needs.length;
+    if (needs.length > NEEDS_PER_MODULE_MAX || this.needs > NEEDS_PER_RUN_MAX) {
+      throw new Problem('LIMIT_EXCEEDED', `module ${name}: more than ${NEEDS_PER_MODULE_MAX} needs, or ${NEEDS_PER_RUN_MAX} in the run`);
+    }
+    let twice = false;
+    for (const need of needs) {
+      if (!Number.isInteger(need) || need < 0 || need >= this.#modules) throw new Problem('PIPELINE_INVALID', `module ${name} needs module number ${need}, which does not exist`);
+      twice ||= this.#neededBy[need] === index + 1;
+      this.#neededBy[need] = index + 1;
+      if (slice.spent(1)) yield undefined;
+    }
+    if (twice) throw new Problem('PIPELINE_INVALID', `module ${name} names a need twice`);
+  }
+
+  /** All but its name and needs. */
+  module(module: ModuleSpec): void {
     const what = `module ${module.name}`;
-    this.needs += module.needs.length;
-    if (module.needs.length > NEEDS_PER_MODULE_MAX || this.needs > NEEDS_PER_RUN_MAX) {
-      throw new Problem('LIMIT_EXCEEDED', `${what}: more than ${NEEDS_PER_MODULE_MAX} needs, or ${NEEDS_PER_RUN_MAX} in the run`);
-    }
-    for (const need of module.needs) {
-      if (!Number.isInteger(need) || need < 0 || need >= modules) throw new Problem('PIPELINE_INVALID', `${what} needs module number ${need}, which does not exist`);
-    }
-    if (module.needs.length > 1 && new Set(module.needs).size !== module.needs.length) throw new Problem('PIPELINE_INVALID', `${what} names a need twice`);
     this.action(module.action, what);
     this.record(module.env, ENV_VALUE_LENGTH_MAX, `env of ${what}`);
     this.requires(module.requires, what);
@@ -159,33 +180,8 @@ class SpecCheck {
   }
 }
 
-/** Modules in an order in which every need comes before what needs it; shorter than the list if there is a cycle. */
-export function topologicalOrder(modules: readonly { readonly needs: readonly number[] }[]): Int32Array {
-  const { childStart, childList } = childrenOf(modules);
-  const missing = Int32Array.from(modules, (module) => module.needs.length);
-  const order = new Int32Array(modules.length);
-  let end = 0;
-  for (let i = 0; i < modules.length; i++) if (missing[i] === 0) order[end++] = i;
-  for (let next = 0; next < end; next++) {
-    const at = order[next]!;
-    for (let c = childStart[at]!; c < childStart[at + 1]!; c++) if (--missing[childList[c]!]! === 0) order[end++] = childList[c]!;
-  }
-  return order.subarray(0, end);
-}
-
-/** Children as two flat arrays: those of module i are `childList[childStart[i]]` to before `childStart[i + 1]`, rising. */
-export function childrenOf(modules: readonly { readonly needs: readonly number[] }[]): { childStart: Int32Array; childList: Int32Array } {
-  const childStart = new Int32Array(modules.length + 1);
-  for (const { needs } of modules) for (const need of needs) childStart[need + 1]!++;
-  for (let i = 0; i < modules.length; i++) childStart[i + 1]! += childStart[i]!;
-  const cursor = childStart.slice();
-  const childList = new Int32Array(childStart[modules.length]!);
-  for (let i = 0; i < modules.length; i++) for (const need of modules[i]!.needs) childList[cursor[need]!++] = i;
-  return { childStart, childList };
-}
-
-function checkAll(spec: RunSpec): void {
-  const check = new SpecCheck();
+function* checkAll(spec: RunSpec, slice: Slice): Generator<undefined, Children> {
+  const check = new SpecCheck(spec.modules.length);
   check.name(spec.name, 'the name of the pipeline');
   if (spec.modules.length === 0) throw new Problem('PIPELINE_INVALID', 'the run has no modules');
   if (spec.modules.length > MODULES_PER_RUN_MAX) throw new Problem('LIMIT_EXCEEDED', `the run has ${spec.modules.length} modules, at most ${MODULES_PER_RUN_MAX} are allowed`);
@@ -196,19 +192,31 @@ function checkAll(spec: RunSpec): void {
   check.record(spec.bundles, SPEC_TEXT_LENGTH_MAX, 'bundles');
   if (spec.policy !== undefined) check.runPolicy(spec.policy);
   const names = new Set<string>();
-  for (const module of spec.modules) {
-    check.module(module, spec.modules.length);
+  for (const [index, module] of spec.modules.entries()) {
+    check.name(module.name, 'the name of a module');
+    yield* check.needsOf(module, index, slice);
+    const before = check.textLength;
+    check.module(module);
     if (names.has(module.name)) throw new Problem('PIPELINE_INVALID', `two modules are named ${module.name}`);
     names.add(module.name);
+    if (slice.spent(MODULE_STEPS + (check.textLength - before) / TEXT_PER_STEP)) yield undefined;
   }
-  if (topologicalOrder(spec.modules).length !== spec.modules.length) throw new Problem('PIPELINE_INVALID', 'the needs form a cycle');
+  const children = yield* childrenInSlices(spec.modules, slice);
+  const order = yield* orderInSlices(spec.modules, slice, children);
+  if (order.length !== spec.modules.length) throw new Problem('PIPELINE_INVALID', 'the needs form a cycle');
+  return children;
 }
 
 /** @returns why this spec cannot become a run, or undefined. */
 export function specProblem(spec: RunSpec): SpecProblem | undefined {
+  const checked = drained((slice) => checkInSlices(spec, slice));
+  return 'code' in checked ? checked : undefined;
+}
+
+/** @returns who needs whom, which the check finds out anyway, or why this spec cannot become a run. */
+export function* checkInSlices(spec: RunSpec, slice: Slice): Generator<undefined, SpecProblem | Children> {
   try {
-    checkAll(spec);
-    return undefined;
+    return yield* checkAll(spec, slice);
   } catch (error) {
     if (error instanceof Problem) return { code: error.code, message: error.message };
     throw error;

@@ -5,17 +5,27 @@
  */
 import { assert } from '../lib/assert.ts';
 import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, SessionId } from '../lib/ids.ts';
+import type { Slice } from '../lib/slice.ts';
+import { NOW_MAX_MS } from './limits.ts';
 import type { Requirement } from './matching.ts';
 import type { Capabilities, ModulePhase, Outcome, RunningClaim, RunPhase, RunSpec } from './types.ts';
 import type { Waves } from './waves.ts';
 
 /** Pure functions that the reducer needs from the layer of codecs; the same on every node. */
 export interface CellHooks {
-  /** Decodes an assembled Submit. Must not throw; undefined = not a RunSpec. */
-  readonly decodeSubmit: (bytes: Uint8Array) => RunSpec | undefined;
+  /** Decodes an assembled Submit, in slices. Must not throw; undefined = not a RunSpec. */
+  readonly decodeSubmit: (bytes: Uint8Array, slice: Slice) => Generator<undefined, RunSpec | undefined>;
   /** Test-only: rules switched off (`mutants.ts`). */
   readonly mutants?: ReadonlySet<string>;
 }
+
+/** For a cell to which nothing is submitted in parts. */
+export const withoutParts: CellHooks = {
+  // oxlint-disable-next-line require-yield
+  *decodeSubmit() {
+    return undefined;
+  },
+};
 
 /** A claim of the same module that was issued before the last one and whose execution may still deliver. */
 export interface EarlierClaim {
@@ -234,6 +244,12 @@ export function openModules(run: RunRecord): number {
 
 export function moduleAt(state: CellState, run: RunNumber, module: number): ModuleRecord | undefined {
   return state.runs.get(run)?.modules[module];
+}
+
+/** The time of the cell once an entry of that stamp is applied: it never goes back, whatever a new leader's clock says. */
+export function timeAfter({ now }: CellState, stamp: number): number {
+  // Written so that NaN changes nothing.
+  return stamp > now && stamp <= NOW_MAX_MS ? Math.floor(stamp) : now;
 }
 
 /** An empty cell, before Genesis. */

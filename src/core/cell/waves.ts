@@ -3,7 +3,8 @@
  * `barrier: wave`, where a wave begins when all earlier ones have ended, however they did.
  */
 import { assert } from '../lib/assert.ts';
-import { topologicalOrder } from './run-spec.ts';
+import { drained, type Slice } from '../lib/slice.ts';
+import { orderInSlices, type Children } from './needs.ts';
 import type { ModuleSpec } from './types.ts';
 
 /** Derived from the specification and the phases of the modules. */
@@ -21,25 +22,35 @@ export interface Waves {
 
 /** Wave of each module: 0 for those without needs, else 1 + the highest of its needs. */
 export function waveOfEach(modules: readonly Pick<ModuleSpec, 'needs'>[]): Int32Array {
-  const order = topologicalOrder(modules);
+  return drained((slice) => wavesInSlices(modules, slice));
+}
+
+function* wavesInSlices(modules: readonly Pick<ModuleSpec, 'needs'>[], slice: Slice, children?: Children): Generator<undefined, Int32Array> {
+  const order = yield* orderInSlices(modules, slice, children);
   assert(order.length === modules.length, 'a checked pipeline has no cycle');
   const waves = new Int32Array(modules.length);
-  for (const module of order) for (const need of modules[module]!.needs) waves[module] = Math.max(waves[module]!, waves[need]! + 1);
+  for (const module of order) {
+    const { needs } = modules[module]!;
+    for (const need of needs) waves[module] = Math.max(waves[module]!, waves[need]! + 1);
+    if (slice.spent(1 + needs.length)) yield undefined;
+  }
   return waves;
 }
 
 /** As of a run that was just submitted. */
-export function newWaves(modules: readonly Pick<ModuleSpec, 'needs'>[]): Waves {
-  const of = waveOfEach(modules);
+export function* newWavesInSlices(modules: readonly Pick<ModuleSpec, 'needs'>[], children: Children, slice: Slice): Generator<undefined, Waves> {
+  const of = yield* wavesInSlices(modules, slice, children);
   let count = 0;
   for (const wave of of) if (wave >= count) count = wave + 1;
   const open = new Int32Array(count);
   for (const wave of of) open[wave]!++;
+  if (slice.spent(modules.length / 4)) yield undefined;
   const start = new Int32Array(count + 1);
   for (let wave = 0; wave < count; wave++) start[wave + 1] = start[wave]! + open[wave]!;
   const cursor = start.slice();
   const list = new Int32Array(modules.length);
   for (let module = 0; module < of.length; module++) list[cursor[of[module]!]!++] = module;
+  if (slice.spent(modules.length / 4)) yield undefined;
   return { of, start, list, open, current: 0 };
 }
 

@@ -5,7 +5,7 @@
 import { learnedDurationMs } from '../cell/learned.ts';
 import type { CellState } from '../cell/state.ts';
 import type { ModuleSpec, RunSpec } from '../cell/types.ts';
-import { drained, type Slice } from './slice.ts';
+import { drained, type Slice } from '../lib/slice.ts';
 
 /** For a run of which nothing is known. */
 export const UNKNOWN_DURATION_MS = 1_000;

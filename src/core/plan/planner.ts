@@ -14,7 +14,7 @@ import { FirstClaims, foreseenRun } from './first-claims.ts';
 import { Foresight } from './foresight.ts';
 import { Choices, roomOf, type PlannableSession, type Room } from './placement.ts';
 import { Reservations } from './reservations.ts';
-import { Slice, STEPS_PER_SLICE } from './slice.ts';
+import { Slice, STEPS_PER_SLICE } from '../lib/slice.ts';
 import { before, newRetries, type Buckets, type Front, type Task } from './tasks.ts';
 
 export type { PlannableSession } from './placement.ts';

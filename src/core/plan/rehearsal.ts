@@ -4,7 +4,7 @@
  */
 import { apply } from '../cell/cell.ts';
 import { ITEMS_PER_ENTRY_MAX, MEMORY_BYTES_MAX } from '../cell/limits.ts';
-import { createCell, isFinal, type CellState, type RunRecord } from '../cell/state.ts';
+import { createCell, isFinal, withoutParts, type CellState, type RunRecord } from '../cell/state.ts';
 import { ordinaryRun } from '../cell/policy.ts';
 import type { Command, ModuleSpec, Outcome, Reply, ResultItem, RunPolicy } from '../cell/types.ts';
 import { assert } from '../lib/assert.ts';
@@ -46,7 +46,7 @@ const CLAIMS_PER_CALL = 2048;
 const outcome: Outcome = { ok: true, values: {}, error: null, exitCode: 0, tail: '', startedAt: 0, durationMs: 0 };
 
 class Stage {
-  readonly state: CellState = createCell({ decodeSubmit: () => undefined });
+  readonly state: CellState = createCell(withoutParts);
   readonly planner = new Planner();
   readonly sessions: PlannableSession[] = [];
   #index = 0;

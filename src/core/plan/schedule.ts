@@ -1,5 +1,5 @@
 /** A pipeline seen as a whole, before it runs: what `pipeline plan` shows. */
-import { childrenOf, topologicalOrder } from '../cell/run-spec.ts';
+import { childrenOf, topologicalOrder } from '../cell/needs.ts';
 import type { ModuleSpec, RunPolicy } from '../cell/types.ts';
 import { expectedDurations, remainingPaths } from './durations.ts';
 import { lowerBoundMs, pathLengths, type Lengths } from './lower-bound.ts';

@@ -91,6 +91,11 @@ export class Raft {
     return this.#core.log.configAt(this.#core.commitIndex);
   }
 
+  /** In force at a committed index that no snapshot covers yet. */
+  configAt(index: LogIndex): Config {
+    return this.#core.log.configAt(index);
+  }
+
   /** A change is on its way: not committed, or joint. */
   get configChangePending(): boolean {
     return isJoint(this.#core.config) || this.#core.log.configIndex > this.#core.commitIndex;

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
-import { topologicalOrder } from '../../core/cell/run-spec.ts';
+import { topologicalOrder } from '../../core/cell/needs.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
 import * as pipeline from '../../pipeline/limits.ts';
 import { JSON_DEPTH_MAX } from '../../protocol/limits.ts';

@@ -18,13 +18,15 @@ import type {
   RunPolicy,
   RunSpec,
 } from '../../../src/core/cell/types.ts';
+import type { Slice } from '../../../src/core/lib/slice.ts';
 import { cellId, nodeId, type Fence, type RunNumber, type SessionId } from '../../../src/core/lib/ids.ts';
 
 export const cellName = cellId('00112233445566778899aabbccddeeff');
 export const start = 1_700_000_000_000;
 
 /** Decodes a spec that was sent as JSON text. */
-export function decodeSubmit(bytes: Uint8Array): RunSpec | undefined {
+function* decodeSubmit(bytes: Uint8Array, slice: Slice): Generator<undefined, RunSpec | undefined> {
+  if (slice.spent(bytes.length)) yield undefined;
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as RunSpec;
   } catch {

@@ -1,6 +1,6 @@
 /** Nodes made by hand, to show each checker a violation. */
 import assert from 'node:assert/strict';
-import { createCell, type CellState } from '../../../src/core/cell/state.ts';
+import { createCell, withoutParts, type CellState } from '../../../src/core/cell/state.ts';
 import { cellId, memberId, nodeId, type CellId, type MemberId, type NodeId } from '../../../src/core/lib/ids.ts';
 import type { Config, Entry, EntryKind, HardState, RaftLoad, Role, SnapshotMeta } from '../../../src/core/raft/types.ts';
 import { ClockRecord, type Conditions } from '../../../sim/checkers/clocks.ts';
@@ -70,7 +70,7 @@ export class FakeNode implements NodeView {
   boot = 1;
   readonly raft = new FakeRaft();
   readonly disk = new FakeDisk();
-  state: CellState = createCell({ decodeSubmit: () => assert.fail('nothing is submitted in parts here') });
+  state: CellState = createCell(withoutParts);
   appliedIndex = 0;
   /** The process runs. */
   up = true;

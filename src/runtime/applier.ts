@@ -1,0 +1,132 @@
+/**
+ * Applies what is committed to the state, one entry after the other. A large Submit takes many turns of the event loop, so
+ * that heartbeats and answers pass meanwhile; all entries behind it wait. Between two turns the state is that before the
+ * entry: whoever reads, hashes or keeps it never sees half of one.
+ */
+import { assert } from '../core/lib/assert.ts';
+import type { LogIndex } from '../core/lib/ids.ts';
+import { Slice, STEPS_PER_SLICE } from '../core/lib/slice.ts';
+import { apply, applyInSlices, mayTakeLong, skip, type Applied, type CellState } from '../core/cell/cell.ts';
+import type { Command } from '../core/cell/types.ts';
+import type { Entry } from '../core/raft/types.ts';
+import type { NodeContext } from './context.ts';
+
+/** Steps (`Slice`) for an entry, and bytes of it that cost one more: a turn ends after 20,000 of them. */
+const ENTRY_STEPS = 50;
+const BYTES_PER_STEP = 8;
+
+export interface ApplierHooks {
+  /** A committed entry. */
+  entry(index: LogIndex): Entry;
+  /** What it says; asked for once. */
+  command(entry: Entry): Command;
+  /** It was applied just now. @param applied undefined for an entry without a command. */
+  applied(entry: Entry, command: Command | undefined, applied: Applied | undefined): void;
+  /** More was applied in a turn of its own. */
+  wentOn(): void;
+}
+
+export class Applier {
+  readonly #context: NodeContext;
+  readonly #hooks: ApplierHooks;
+  readonly #slice = new Slice(0);
+  readonly #stepsPerSlice: number;
+  #state: CellState;
+  #index: LogIndex;
+  #upTo: LogIndex;
+  /** What is not done yet of the entry behind `#index`. */
+  #work: Generator<undefined, void> | undefined;
+  #running = false;
+  #planned = false;
+  #stopped = false;
+
+  /** @param index of the last entry that `state` knows of. */
+  constructor(context: NodeContext, state: CellState, index: LogIndex, hooks: ApplierHooks) {
+    this.#context = context;
+    this.#hooks = hooks;
+    this.#state = state;
+    this.#index = index;
+    this.#upTo = index;
+    this.#stepsPerSlice = context.init.storage?.stepsPerSlice ?? STEPS_PER_SLICE;
+  }
+
+  get state(): CellState {
+    return this.#state;
+  }
+
+  /** Last entry that is applied, from its first consequence to its last. */
+  get index(): LogIndex {
+    return this.#index;
+  }
+
+  /** Everything up to `index` is committed: it is applied now, or in later turns if there is much of it. */
+  commit(index: LogIndex): void {
+    this.#upTo = Math.max(this.#upTo, index);
+    if (!this.#planned) this.#run();
+  }
+
+  /** The state was replaced by another one; half an entry of the old one is forgotten. */
+  replace(state: CellState, index: LogIndex): void {
+    assert(index > this.#index, 'a snapshot does not take back what is applied');
+    this.#state = state;
+    this.#index = index;
+    this.#upTo = Math.max(this.#upTo, index);
+    this.#work = undefined;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#work = undefined;
+  }
+
+  /** What is applied may cause more to be committed: that is taken up by the call that is under way. */
+  #run(): void {
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    this.#slice.refill(this.#stepsPerSlice);
+    while (this.#index < this.#upTo && !this.#stopped) {
+      if (this.#slice.over) {
+        this.#goOnLater();
+        break;
+      }
+      this.#advance();
+    }
+    this.#running = false;
+  }
+
+  #goOnLater(): void {
+    this.#planned = true;
+    this.#context.after(0, () => {
+      this.#planned = false;
+      this.#run();
+      if (!this.#stopped) this.#hooks.wentOn();
+    });
+  }
+
+  #advance(): void {
+    if (this.#work === undefined) this.#begin(this.#hooks.entry(this.#index + 1));
+    else if (this.#work.next().done === true) this.#work = undefined;
+  }
+
+  #begin(entry: Entry): void {
+    this.#slice.spent(ENTRY_STEPS + entry.data.length / BYTES_PER_STEP);
+    if (entry.kind === 'noop' || entry.kind === 'config') {
+      skip(this.#state, entry.index);
+      this.#ended(entry, undefined, undefined);
+      return;
+    }
+    const command = this.#hooks.command(entry);
+    if (mayTakeLong(command)) this.#work = this.#inSlices(entry, command);
+    else this.#ended(entry, command, apply(this.#state, entry.index, command));
+  }
+
+  *#inSlices(entry: Entry, command: Extract<Command, { type: 'submit' | 'submitPart' }>): Generator<undefined, void> {
+    const applied = yield* applyInSlices(this.#state, entry.index, command, this.#slice);
+    this.#ended(entry, command, applied);
+  }
+
+  #ended(entry: Entry, command: Command | undefined, applied: Applied | undefined): void {
+    this.#index = entry.index;
+    this.#hooks.applied(entry, command, applied);
+  }
+}
