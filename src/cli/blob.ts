@@ -7,7 +7,6 @@ import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { SkeinError } from '../errors.ts';
 import type { BlobListJson, BlobProgressJson, BlobStoredJson, BlobVerifiedJson } from '../io/http/views.ts';
-import { checkedCid } from '../protocol/cid.ts';
 import type { Client } from './client.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -33,7 +32,7 @@ export const addBlob: AddVerb = (program, context) => {
 };
 
 function pathOf(cid: string): string {
-  return `/api/v1/blobs/${checkedCid(cid).cid}`;
+  return `/api/v1/blobs/${encodeURIComponent(cid)}`;
 }
 
 async function put(io: CliIo, file: string, flags: BlobFlags): Promise<ExitCode> {
@@ -63,7 +62,10 @@ async function get(io: CliIo, cid: string, flags: BlobFlags): Promise<ExitCode> 
   await untilHere(io, client, api);
   const content = await client.download(`${api}/content`);
   if (flags.out === undefined) await pipeline(content, io.stdout, { end: false });
-  else await writeWhole(content, path.resolve(io.cwd, flags.out));
+  else {
+    await writeWhole(content, path.resolve(io.cwd, flags.out));
+    line(io.stderr, `written to ${flags.out}`);
+  }
   return exitCodes.ok;
 }
 
@@ -117,6 +119,9 @@ async function verify(io: CliIo, cids: readonly string[], flags: BlobFlags): Pro
 
 async function remove(io: CliIo, cids: readonly string[], flags: BlobFlags): Promise<ExitCode> {
   const client = clientFor(io, flags);
-  for (const api of cids.map(pathOf)) await client.remove(api);
+  for (const cid of cids) {
+    await client.remove(pathOf(cid));
+    line(io.stderr, `${cid} is removed from this node`);
+  }
   return exitCodes.ok;
 }
