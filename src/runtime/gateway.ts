@@ -7,11 +7,12 @@ import type { Command, Json, Reply, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError, type ErrorCode } from '../errors.ts';
 import { SPEC_BYTES_MAX, SUBMIT_PART_BYTES, SUBMIT_WHOLE_BYTES_MAX } from '../protocol/limits.ts';
 import type { ClientRequest, LeaderHint, WorkMessage } from '../protocol/messages.ts';
-import { decodeSpec, encodeSpec } from '../protocol/spec-codec.ts';
+import { decodeSpec, encodeSpecInSlices } from '../protocol/spec-codec.ts';
 import type { NodeContext } from './context.ts';
 import type { Leader } from './leader.ts';
 import type { ReadFloor } from './read-floor.ts';
 import { Assembler } from './assembler.ts';
+import { inTurns } from './turns.ts';
 
 /** Slice of a forwarded request or of a read's answer. */
 const SLICE_BYTES = 1024 * 1024;
@@ -75,16 +76,18 @@ export class Gateway {
   }
 
   submit(spec: RunSpec, requestKey: string, timeoutMs: number, done: GatewayDone<Extract<Reply, { type: 'run' }>>): void {
-    const bytes = encodeSpec(spec);
-    if (bytes.length > SPEC_BYTES_MAX) {
-      done(new SkeinError('REQUEST_TOO_LARGE', `the run takes ${bytes.length} bytes, at most ${SPEC_BYTES_MAX} are allowed`));
-      return;
-    }
-    this.#write({ type: 'submit', requestKey }, bytes, timeoutMs, (error, reply) => {
-      if (error !== undefined) done(error);
-      else if (reply?.type === 'run') done(undefined, reply);
-      else done(unexpected(reply));
-    });
+    const write = (bytes: Uint8Array): void => {
+      if (bytes.length > SPEC_BYTES_MAX) {
+        done(new SkeinError('REQUEST_TOO_LARGE', `the run takes ${bytes.length} bytes, at most ${SPEC_BYTES_MAX} are allowed`));
+        return;
+      }
+      this.#write({ type: 'submit', requestKey }, bytes, timeoutMs, (error, reply) => {
+        if (error !== undefined) done(error);
+        else if (reply?.type === 'run') done(undefined, reply);
+        else done(unexpected(reply));
+      });
+    };
+    inTurns(this.#context, (slice) => encodeSpecInSlices(spec, slice), write, () => done(stopping()));
   }
 
   cancel(run: RunNumber, reason: string, timeoutMs: number, done: GatewayDone<void>): void {
