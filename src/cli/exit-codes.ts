@@ -34,6 +34,7 @@ const codeOf: { readonly [code in ErrorCode]?: ExitCode } = {
   BUNDLE_FAILED: usage,
   RUN_NOT_FOUND: usage,
   NODE_NOT_FOUND: usage,
+  MODULE_NOT_FOUND: usage,
   REQUEST_INVALID: usage,
   REQUEST_TOO_LARGE: usage,
   RUN_FINAL: conflict,

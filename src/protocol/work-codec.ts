@@ -147,7 +147,7 @@ function readJsonList(r: Reader): Json[] {
   return list as Json[];
 }
 
-const requestTypes = ['submit', 'cancel', 'drain'] as const;
+const requestTypes = ['submit', 'cancel', 'drain', 'pauseRun', 'pauseQueue'] as const;
 
 function requestFields(request: ClientRequest): unknown[] {
   switch (request.type) {
@@ -157,6 +157,10 @@ function requestFields(request: ClientRequest): unknown[] {
       return [1, request.run, request.reason];
     case 'drain':
       return [2, request.node, request.on];
+    case 'pauseRun':
+      return [3, request.run, request.on, request.reason];
+    case 'pauseQueue':
+      return [4, request.on, request.reason];
   }
 }
 
@@ -169,6 +173,10 @@ function readRequest(r: Reader): ClientRequest {
       return { type, run: r.int(), reason: r.text() };
     case 'drain':
       return { type, node: r.string() as NodeId, on: r.boolean() };
+    case 'pauseRun':
+      return { type, run: r.int(), on: r.boolean(), reason: r.text() };
+    case 'pauseQueue':
+      return { type, on: r.boolean(), reason: r.text() };
   }
 }
 

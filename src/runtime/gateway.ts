@@ -98,6 +98,14 @@ export class Gateway {
     this.#write({ type: 'drain', node, on }, new Uint8Array(0), timeoutMs, (error) => done(error));
   }
 
+  pauseRun(run: RunNumber, on: boolean, reason: string, timeoutMs: number, done: GatewayDone<void>): void {
+    this.#write({ type: 'pauseRun', run, on, reason }, new Uint8Array(0), timeoutMs, (error) => done(error));
+  }
+
+  pauseQueue(on: boolean, reason: string, timeoutMs: number, done: GatewayDone<void>): void {
+    this.#write({ type: 'pauseQueue', on, reason }, new Uint8Array(0), timeoutMs, (error) => done(error));
+  }
+
   #write(request: ClientRequest, bytes: Uint8Array, timeoutMs: number, done: GatewayDone<Reply>): void {
     const finish = (reply: Reply): void => {
       if (reply.type === 'error') done(new SkeinError(reply.code as ErrorCode, reply.message));
@@ -286,6 +294,10 @@ function commandsOf(request: ClientRequest, bytes: Uint8Array, now: number): Com
       return [{ type: 'cancel', now, run: request.run, reason: request.reason }];
     case 'drain':
       return [{ type: 'nodeDrain', now, node: request.node, on: request.on }];
+    case 'pauseRun':
+      return [{ type: 'runPause', now, run: request.run, on: request.on, reason: request.reason }];
+    case 'pauseQueue':
+      return [{ type: 'queuePause', now, on: request.on, reason: request.reason }];
     case 'submit': {
       const { requestKey } = request;
       if (bytes.length <= SUBMIT_WHOLE_BYTES_MAX) return [{ type: 'submit', now, requestKey, spec: decodeSpec(bytes) }];

@@ -1,6 +1,6 @@
 /**
  * Goal: whoever types what the pages show gets what they promise. Every line of an `sh` block is run, against a cluster of
- * one node; RUN and NODE stand for a run and a node. Lines for `skein` or `node dist/node.js` go to the command line in
+ * one node; RUN, MODULE and NODE stand for a run, one of its modules and a node. Lines for `skein` or `node dist/node.js` go to the command line in
  * this process, which saves a start of Node.js for each.
  */
 import assert from 'node:assert/strict';
@@ -87,11 +87,11 @@ test('lines that talk to a node succeed', async (t) => {
   const hasCurl = (await shell('command -v curl', bed.env)).code === 0;
   let runId = '';
   const perform = async (text: string): Promise<Said> => {
-    const real = text.replaceAll(/\bRUN\b/g, runId).replaceAll(/\bNODE\b/g, node.name).replaceAll('127.0.0.1:8080', `127.0.0.1:${node.httpPort}`);
+    const real = text.replaceAll(/\bRUN\b/g, runId).replaceAll(/\bMODULE\b/g, 'FetchData').replaceAll(/\bNODE\b/g, node.name).replaceAll('127.0.0.1:8080', `127.0.0.1:${node.httpPort}`);
     const call = callOf(real);
     if (call !== undefined) {
       const { code, stdout, stderr } = await bed.run(call.args, { now: Date.now, env: call.env });
-      runId = /\/runs\/(\S+)/.exec(stdout)?.[1] ?? runId;
+      runId = /\/runs\/(\S+)/.exec(stdout)?.[1] ?? /^[0-9a-f]+-[0-9a-f]{32}$/m.exec(stdout)?.[0] ?? runId;
       return { code, output: stdout + stderr };
     }
     const local = real.replaceAll('~/.local/share', bed.env['XDG_DATA_HOME'] ?? '');

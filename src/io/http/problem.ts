@@ -29,6 +29,7 @@ const statuses: { readonly [code in ErrorCode]?: number } = {
   REQUEST_INVALID: 400,
   RUN_NOT_FOUND: 404,
   NODE_NOT_FOUND: 404,
+  MODULE_NOT_FOUND: 404,
   RUN_FINAL: 409,
   KEY_EXPIRED: 409,
   REQUEST_TOO_LARGE: 413,

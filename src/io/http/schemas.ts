@@ -92,7 +92,7 @@ export const submitBodySchema = z.union([
   }),
 ]);
 
-export const cancelBodySchema = z.strictObject({ reason: z.string().max(1024).regex(printable, 'no control characters').optional() }).nullish();
+export const reasonBodySchema = z.strictObject({ reason: z.string().max(1024).regex(printable, 'no control characters').optional() }).nullish();
 
 export const runsQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT),
