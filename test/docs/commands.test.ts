@@ -91,7 +91,7 @@ test('lines that talk to a node succeed', async (t) => {
     const call = callOf(real);
     if (call !== undefined) {
       const { code, stdout, stderr } = await bed.run(call.args, { now: Date.now, env: call.env });
-      runId = /\/runs\/(\S+)/.exec(stdout)?.[1] ?? /^[0-9a-f]+-[0-9a-f]{32}$/m.exec(stdout)?.[0] ?? runId;
+      runId = /\/runs\/(\S+)/.exec(stdout)?.[1] ?? /^[0-9a-z]+-[0-9a-f]{32}$/m.exec(stdout)?.[0] ?? runId;
       return { code, output: stdout + stderr };
     }
     const local = real.replaceAll('~/.local/share', bed.env['XDG_DATA_HOME'] ?? '');
