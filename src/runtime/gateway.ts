@@ -13,6 +13,7 @@ import type { Leader } from './leader.ts';
 import type { ReadFloor } from './read-floor.ts';
 import { Assembler } from './assembler.ts';
 import { inTurns } from './turns.ts';
+import type { Routine } from './routine.ts';
 
 /** Slice of a forwarded request or of a read's answer. */
 const SLICE_BYTES = 1024 * 1024;
@@ -65,6 +66,7 @@ export class Gateway {
   readonly #hooks: GatewayHooks;
   readonly #attempts = new Map<number, Attempt>();
   readonly #assembler = new Assembler(SPEC_BYTES_MAX);
+  readonly #retries: Routine;
   #id: number;
   #stopped = false;
 
@@ -72,7 +74,7 @@ export class Gateway {
     this.#context = context;
     this.#hooks = hooks;
     this.#id = context.firstId();
-    context.every(() => RETRY_MS, () => this.#retry());
+    this.#retries = context.routine(() => RETRY_MS, () => this.#retry());
   }
 
   submit(spec: RunSpec, requestKey: string, timeoutMs: number, done: GatewayDone<Extract<Reply, { type: 'run' }>>): void {
@@ -192,6 +194,7 @@ export class Gateway {
     const id = ++this.#id;
     const whole: Attempt = { ...attempt, node: '', asked: new Set(), sentAt: -Infinity };
     this.#attempts.set(id, whole);
+    this.#retries.wake();
     this.#try(id, whole);
   }
 
@@ -211,7 +214,8 @@ export class Gateway {
     if (attempt !== undefined) attempt.node = '';
   }
 
-  #retry(): void {
+  /** @returns whether any request is left. */
+  #retry(): boolean {
     const now = this.#context.now();
     for (const [id, attempt] of this.#attempts) {
       if (now >= attempt.deadline) {
@@ -221,6 +225,7 @@ export class Gateway {
         this.#try(id, attempt);
       }
     }
+    return this.#attempts.size > 0;
   }
 
   #gaveUp(): SkeinError {
