@@ -27,3 +27,5 @@ export const MODULES_MAX = 100_000;
 export const LIST_LENGTH_MAX = 100_000;
 /** Nesting of JSON values. */
 export const JSON_DEPTH_MAX = 32;
+/** Small messages share memory of this size until they are sent. */
+export const SLAB_BYTES = 32 * 1024;

@@ -23,6 +23,9 @@ const REQUESTS_MAX = 10_000;
 const ATTEMPT_MS = 2000;
 const RETRY_MS = 100;
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 export interface GatewayHooks {
   leader(): Leader | undefined;
   /** Cell, and the node that leads it as far as this node knows. */
@@ -276,7 +279,7 @@ export class Gateway {
         this.#context.sendWork(from, { ...base, code: error?.code ?? 'NO_LEADER', message: error?.message ?? '', part: 0, parts: 1, bytes: new Uint8Array(0) });
         return;
       }
-      const bytes = new TextEncoder().encode(JSON.stringify(answer.value));
+      const bytes = encoder.encode(JSON.stringify(answer.value));
       const parts = Math.max(1, Math.ceil(bytes.length / SLICE_BYTES));
       for (let part = 0; part < parts; part += 1) {
         const slice = bytes.subarray(part * SLICE_BYTES, (part + 1) * SLICE_BYTES);
@@ -326,7 +329,7 @@ function stopping(): SkeinError {
 /** @throws SkeinError FRAME_INVALID */
 function jsonOf(bytes: Uint8Array): Json {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as Json;
+    return JSON.parse(decoder.decode(bytes)) as Json;
   } catch (error) {
     throw new SkeinError('FRAME_INVALID', `the answer to a read is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
