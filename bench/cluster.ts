@@ -1,11 +1,10 @@
 /** Three nodes on this machine as processes of their own, replicated to all three, fsync on. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { ModuleAction, ModuleSpec, RunSpec } from '../src/core/cell/types.ts';
 import type { ClusterStatus } from '../src/runtime/api.ts';
 import type { ProgramCommand, ProgramInit } from './node-program.ts';
 
@@ -107,6 +106,12 @@ export class BenchCluster {
     await again.started;
   }
 
+  /** Size of its log as it lies on the disk; without what a snapshot has made superfluous. */
+  logBytes(node: BenchNode): number {
+    const files = readdirSync(node.init.dataDir, { recursive: true, withFileTypes: true }).filter((file) => file.isFile() && file.name.startsWith('log-'));
+    return files.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill('SIGKILL')));
     rmSync(this.root, { recursive: true, force: true });
@@ -117,26 +122,3 @@ async function addressOf(node: BenchNode): Promise<string> {
   const { addresses } = await node.started;
   return addresses.find((address) => address.includes('/127.0.0.1/')) ?? addresses[0]!;
 }
-
-/** `count` modules of one kind. `width` > 0: layers so wide, each module needing two of the layer before. */
-export function spec(count: number, action: ModuleAction, width = 0, bundles: Readonly<Record<string, string>> = {}): RunSpec {
-  const modules = Array.from({ length: count }, (_, index): ModuleSpec => {
-    const above = index - width;
-    const needs = width === 0 || above < 0 ? [] : width === 1 ? [above] : [above, above % width === width - 1 ? above - 1 : above + 1];
-    return {
-      name: `m${index}`,
-      needs,
-      action,
-      env: {},
-      requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: [] },
-      timeoutMs: 0,
-      retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 },
-      effectful: false,
-      durationMs: 0,
-    };
-  });
-  return { name: 'bench', params: {}, env: {}, modules, bundles };
-}
-
-export const noop: ModuleAction = { type: 'registered', function: 'noop' };
-export const pause: ModuleAction = { type: 'registered', function: 'pause' };

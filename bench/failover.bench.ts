@@ -1,7 +1,8 @@
 /** From the last claim before the leader is lost to the next claim committed after, as a surviving node sees it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BenchCluster, pause, spec } from './cluster.ts';
+import { BenchCluster } from './cluster.ts';
 import { spread, spreadText, type Spread } from './figures.ts';
+import { pause, spec } from './specs.ts';
 
 /** 20 ms modules on a few slots: claims come every few milliseconds, so the gap is the failover and little else. */
 const SLOTS = 4;

@@ -1,6 +1,7 @@
 /** Submit to final of a run of one no-op module, and the time a step takes in a chain. */
-import { BenchCluster, noop, spec, type BenchNode } from './cluster.ts';
+import { BenchCluster, type BenchNode } from './cluster.ts';
 import { spread, spreadText, type Spread } from './figures.ts';
+import { noop, spec } from './specs.ts';
 
 const CHAIN = 100;
 

@@ -11,6 +11,7 @@ import { describeMakespan, measureMakespan } from './makespan.bench.ts';
 import { PeerMissing } from './peers/bullmq-api.ts';
 import { compareLatency, compareThroughput, describeComparison } from './peers/compare.ts';
 import { describePlan, measurePlan } from './plan.bench.ts';
+import { describeScale, measureScale } from './scale.bench.ts';
 import { describeSim, measureSim } from './sim.bench.ts';
 import { describeThroughput, measureThroughput } from './throughput.bench.ts';
 
@@ -34,6 +35,7 @@ const alone: readonly Bench[] = [
   bench('latency', (full) => measureLatency(full ? 500 : 60), describeLatency),
   bench('plan', (full) => measurePlan(full ? [10_000, 100_000] : [10_000], full ? 15 : 5), describePlan),
   bench('makespan', (full) => measureMakespan(full), describeMakespan),
+  bench('scale', (full) => measureScale(full), describeScale),
   bench('failover', (full) => measureFailover(full ? 20 : 2), describeFailover),
   bench('sim', (full) => measureSim(full ? 100 : 15, full ? [3, 30, 100, 300] : [3, 30]), describeSim),
 ];

@@ -4,8 +4,9 @@
  * at this scale, and the work itself costs no cpu that nodes on one machine would take from each other.
  */
 import type { ModuleSpec, RunSpec } from '../src/core/cell/types.ts';
-import { BenchCluster, spec as specOf } from './cluster.ts';
+import { BenchCluster } from './cluster.ts';
 import type { Workload } from './makespan.bench.ts';
+import { spec as specOf } from './specs.ts';
 
 const MEDIAN_TASK_MS = 20;
 

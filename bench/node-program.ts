@@ -2,9 +2,14 @@
  * A program that embeds a node, as a bench drives it: one process a node, a no-op function registered, commands over IPC.
  * What is measured inside it is what a library client in a node's process sees.
  */
+import { writeFile } from 'node:fs/promises';
+import { Session } from 'node:inspector/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createNode } from '../src/io/create-node.ts';
 import { timingProfiles } from '../src/options/timing.ts';
 import type { RunSpec } from '../src/core/cell/types.ts';
+import { LoopWatch } from './loop-watch.ts';
+import { noop, spec } from './specs.ts';
 
 export interface ProgramInit {
   readonly name: string;
@@ -18,12 +23,28 @@ export type ProgramCommand =
   | { readonly id: number; readonly op: 'status' }
   /** Submits and waits, `rounds` times one after the other; answers with the ms of each. */
   | { readonly id: number; readonly op: 'run'; readonly spec: RunSpec; readonly rounds: number }
+  /** `runs` runs of `modules` modules of the kind `action`, at most `atOnce` under way; made here, so that nothing of it comes over IPC. Answers with the ms of all. */
+  | { readonly id: number; readonly op: 'many'; readonly runs: number; readonly modules: number; readonly atOnce: number }
+  /** Begins a cpu profile of this process; ends it and writes it to a file. */
+  | { readonly id: number; readonly op: 'profile' }
+  | { readonly id: number; readonly op: 'profileEnd'; readonly file: string }
+  /** Submits one run that no node can execute. */
+  | { readonly id: number; readonly op: 'submitIdle'; readonly modules: number }
+  /** What this process has used since it was asked last. */
+  | { readonly id: number; readonly op: 'usage' }
   /** Submits only. */
   | { readonly id: number; readonly op: 'submit'; readonly spec: RunSpec }
   /** Starts to collect the stamps (wall ms) at which modules are claimed, as this node sees them. */
   | { readonly id: number; readonly op: 'watch' }
   | { readonly id: number; readonly op: 'claims' }
   | { readonly id: number; readonly op: 'cancelAll' };
+
+export interface Usage {
+  readonly cpuMs: number;
+  /** Longest that the event loop was held, ms of cpu: what the machine did for others does not count. Up to 1 ms too much. */
+  readonly loopMs: number;
+  readonly rssBytes: number;
+}
 
 const init = JSON.parse(process.argv[2]!) as ProgramInit;
 const node = await createNode({
@@ -48,11 +69,56 @@ const node = await createNode({
   },
 });
 const claims: number[] = [];
+const watch = new LoopWatch();
+const profiler = new Session();
+const SAMPLE_US = 200;
+let cpuBefore = process.cpuUsage();
+
+function usage(): Usage {
+  const { user, system } = process.cpuUsage(cpuBefore);
+  cpuBefore = process.cpuUsage();
+  return { cpuMs: (user + system) / 1000, loopMs: watch.longestMs(), rssBytes: process.memoryUsage.rss() };
+}
+
+async function many({ runs, modules, atOnce }: Extract<ProgramCommand, { op: 'many' }>): Promise<number> {
+  const run = spec(modules, noop);
+  let left = runs;
+  const began = performance.now();
+  const lane = async (): Promise<void> => {
+    while (left-- > 0) {
+      const { runId } = await node.api.submit(run);
+      const view = await node.api.wait(runId);
+      if (view.phase !== 'succeeded') throw new Error(`run ${runId} ${view.phase}`);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, runs) }, lane));
+  return performance.now() - began;
+}
 
 async function perform(command: ProgramCommand): Promise<unknown> {
   switch (command.op) {
     case 'status':
       return node.api.status();
+    case 'usage':
+      return usage();
+    case 'profile':
+      profiler.connect();
+      await profiler.post('Profiler.enable');
+      await profiler.post('Profiler.setSamplingInterval', { interval: SAMPLE_US });
+      return profiler.post('Profiler.start');
+    case 'profileEnd': {
+      const { profile } = await profiler.post('Profiler.stop');
+      profiler.disconnect();
+      return writeFile(command.file, JSON.stringify(profile));
+    }
+    case 'many':
+      return many(command);
+    case 'submitIdle': {
+      const run = spec(command.modules, { type: 'registered', function: 'nobody has this' });
+      await sleep(10);
+      watch.longestMs();
+      return node.api.submit(run);
+    }
     case 'submit':
       return node.api.submit(command.spec);
     case 'watch':

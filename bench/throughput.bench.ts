@@ -1,6 +1,7 @@
 /** Modules a second through the whole way: submit, plan, claim, execute, result, three fsynced copies. */
-import { BenchCluster, noop, spec } from './cluster.ts';
+import { BenchCluster } from './cluster.ts';
 import { spread, spreadText, type Spread } from './figures.ts';
+import { noop, spec } from './specs.ts';
 
 const SLOTS = 1000;
 

@@ -6,8 +6,8 @@
  * are held while it is paused, as with SIGSTOP: time goes on and everything arrives at once when it resumes. On a machine
  * that sleeps its timers stand still instead. On a slow one each turn takes time, and what comes meanwhile queues.
  */
-import { Heap } from '../src/core/lib/heap.ts';
 import type { Clock, Timer } from '../src/ports/clock.ts';
+import { EventHeap } from './event-heap.ts';
 import { EXACT_CLOCK, MachineClock, type ClockShape } from './machine-clock.ts';
 import { TraceHash } from './trace.ts';
 
@@ -39,11 +39,6 @@ interface KernelEvent extends Scheduled, Timer {
   readonly owner: Process | undefined;
 }
 
-/** By virtual time, then in the order of scheduling. */
-function before(a: Scheduled, b: Scheduled): boolean {
-  return a.time < b.time || (a.time === b.time && a.sequence < b.sequence);
-}
-
 export class Kernel {
   /** Of all events so far; equal for equal seeds. */
   readonly hash = new TraceHash();
@@ -56,7 +51,7 @@ export class Kernel {
   #turn = 0;
   #sameInstant = 0;
   #stopped = false;
-  readonly #heap = new Heap<KernelEvent>(before);
+  readonly #heap = new EventHeap<KernelEvent>();
   #deferred: { owner: Process | undefined; callback: () => void }[] = [];
   #settling: { owner: Process | undefined; callback: () => void }[] = [];
 

@@ -34,11 +34,17 @@ export class Platter {
   #durableNames = new Map<string, SimFile>();
   #folderChanges: FolderChange[] = [];
   #version = 0;
+  #namesVersion = 0;
   #image: { readonly version: number; readonly files: ReadonlyMap<string, Uint8Array> } | undefined;
 
   /** Rises whenever something became durable. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Rises whenever the durable folder names other files. */
+  get namesVersion(): number {
+    return this.#namesVersion;
   }
 
   list(): string[] {
@@ -138,6 +144,7 @@ export class Platter {
     this.#names = new Map(files);
     this.#durableNames = new Map(files);
     this.#folderChanges = [];
+    this.#namesVersion += 1;
     this.#version += 1;
   }
 
@@ -183,6 +190,7 @@ export class Platter {
   }
 
   #applyToFolder(change: FolderChange): void {
+    this.#namesVersion += 1;
     switch (change.type) {
       case 'create':
         this.#durableNames.set(change.name, change.file);

@@ -26,6 +26,7 @@ export class SyncedLog {
   #snapshotIndex = 0;
   readonly #snapshots = new WeakMap<ByteFile, { readonly length: number; readonly whole: boolean }>();
   #files = '';
+  #namesVersion = -1;
   #segment: { readonly sequence: number; readonly file: ByteFile; offset: number } | undefined;
   #expected: Expected | undefined;
   #frames = 0;
@@ -85,10 +86,17 @@ export class SyncedLog {
   update(): boolean {
     if (this.#version === this.#platter.version) return false;
     this.#version = this.#platter.version;
-    const files = this.#reader.list().join();
+    const files = this.#names();
     if (files !== this.#files || !this.#continues()) this.#restart(files);
     this.#follow();
     return true;
+  }
+
+  #names(): string {
+    const { namesVersion } = this.#platter;
+    if (namesVersion === this.#namesVersion) return this.#files;
+    this.#namesVersion = namesVersion;
+    return this.#reader.list().join();
   }
 
   #continues(): boolean {

@@ -242,7 +242,7 @@ export class Workload {
     for (const { runId } of this.#known) {
       if (!runId.endsWith(`-${state.cellId}`)) continue;
       const pending = this.#recorder.invoke('last look', { type: 'read', run: runId, consistency: 'strong', session: 'last look' });
-      const answer = answerQuery(state, undefined, 'run', runId);
+      const answer = answerQuery(state, () => ({}), 'run', runId);
       pending.returned(isSkeinError(answer) ? { type: 'unknownRun' } : runSeen(answer as unknown as RunShown));
     }
   }

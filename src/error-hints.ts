@@ -7,6 +7,7 @@ const hints: { readonly [code in ErrorCode]?: string } = {
   OPTION_INVALID: 'See `skein --help`, or docs/reference/options.md.',
   RUN_NOT_FOUND: 'List the runs with `skein runs list`; a prefix of the id is enough if only one run has it.',
   NODE_NOT_FOUND: 'List the nodes with `skein node list`.',
+  MODULE_NOT_FOUND: 'List the modules with `skein module list RUN`.',
   RUN_FINAL: 'Look at it with `skein runs view RUN`.',
   REQUEST_INVALID: 'The API is described at /api/v1/openapi.json.',
   REQUEST_TOO_LARGE: 'docs/reference/limits.md lists the limits.',

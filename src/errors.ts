@@ -11,6 +11,7 @@ export const errorCodes = {
   // Requests
   RUN_NOT_FOUND: 'No run has this id, or the prefix fits more than one.',
   NODE_NOT_FOUND: 'No node has this name or peer id.',
+  MODULE_NOT_FOUND: 'The run has no module of this name, or the beginning fits more than one.',
   RUN_FINAL: 'The run has already ended, so the request changes nothing.',
   REQUEST_INVALID: 'The request body or a query parameter does not fit the API.',
   REQUEST_TOO_LARGE: 'The request, a module or a value is over a named size limit.',

@@ -1,8 +1,9 @@
 /** Rounds of ours and of a peer in turn, in one run: the ratio is what a shared machine can say. */
-import { BenchCluster, noop, spec } from '../cluster.ts';
+import { BenchCluster } from '../cluster.ts';
 import { spread, spreadText, type Spread } from '../figures.ts';
 import { BullMqCluster } from './bullmq.ts';
 import { DURABILITIES, type Durability } from './redis.ts';
+import { noop, spec } from '../specs.ts';
 
 const SLOTS = 1000;
 const CHAIN = 100;

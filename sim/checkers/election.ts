@@ -10,7 +10,7 @@ export class ElectionChecker implements Checker {
   readonly #votes = new Map<string, MemberId>();
   readonly #lostDisks = new Set<string>();
   readonly #diskTerms = new Map<string, { readonly term: Term; readonly votedFor: MemberId | '' }>();
-  readonly #leading = new Map<NodeId, string>();
+  readonly #leading = new Map<NodeId, { readonly cell: CellId; readonly term: Term }>();
   /** Leaderships seen, for the figures. */
   elections = 0;
 
@@ -29,9 +29,12 @@ export class ElectionChecker implements Checker {
       return;
     }
     // S1: at most one leader per cell and term.
-    const key = `${replica.cell} ${replica.raft.term}`;
-    if (this.#leading.get(node.id) === key) return;
-    this.#leading.set(node.id, key);
+    const { cell, raft } = replica;
+    const { term } = raft;
+    const known = this.#leading.get(node.id);
+    if (known?.cell === cell && known.term === term) return;
+    this.#leading.set(node.id, { cell, term });
+    const key = `${cell} ${term}`;
     const other = this.#leaders.get(key);
     // S10: only voters are electable (rule 9), or quorums of nobody's configuration would count.
     if (!isVoter(replica.raft.config, replica.self)) this.#report('S10', `${node.name} leads term ${replica.raft.term} without a vote in its own configuration`);

@@ -35,6 +35,8 @@ export class Checkers {
   readonly limits: LimitChecker;
   readonly stability: StabilityChecker;
   readonly timing: TimingChecker;
+  /** Who wants to be called at each moment: most moments come often, and interest few. */
+  #calls: Calls;
   readonly #all: Checker[];
   readonly #nodeOf: (id: NodeId) => NodeView | undefined;
   readonly #applied = new Map<CellId, number>();
@@ -56,24 +58,36 @@ export class Checkers {
     this.stability = new StabilityChecker(report, this.logs);
     this.timing = new TimingChecker(report, () => conditions.now());
     this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, this.quorums, this.disks, this.leases, this.claims, this.requests, reads, this.states, this.limits, this.stability, this.timing];
+    this.#calls = callsOf(this.#all);
   }
 
   /** Looks on as the checkers do, after them. */
   watch(watcher: Checker): void {
     this.#all.push(watcher);
+    this.#calls = callsOf(this.#all);
   }
 
   readonly probe: Probe = {
     applied: (id, cell, entry, command, reply, events) => this.#entryApplied(id, cell, entry, command, reply, events),
-    stepped: (id) => this.#with(id, (node) => this.#stepped(node)),
-    acknowledged: (id, cell, index, term) =>
-      this.#with(id, (node) => {
-        this.logs.stepped(node);
-        for (const checker of this.#all) checker.acknowledged?.(node, cell, index, term);
-      }),
-    readAsked: (id, cell, read) => this.#with(id, (node) => this.#each((checker) => checker.readAsked?.(node, cell, read))),
-    readEnded: (id, cell, read, index) => this.#with(id, (node) => this.#each((checker) => checker.readEnded?.(node, cell, read, index))),
-    started: (id, session, fence) => this.#with(id, (node) => this.#each((checker) => checker.started?.(node, session, fence))),
+    stepped: (id) => this.#stepped(id),
+    acknowledged: (id, cell, index, term) => {
+      const node = this.#nodeOf(id);
+      if (node === undefined) return;
+      this.logs.stepped(node);
+      for (const checker of this.#calls.acknowledged) checker.acknowledged(node, cell, index, term);
+    },
+    readAsked: (id, cell, read) => {
+      const node = this.#nodeOf(id);
+      if (node !== undefined) for (const checker of this.#calls.readAsked) checker.readAsked(node, cell, read);
+    },
+    readEnded: (id, cell, read, index) => {
+      const node = this.#nodeOf(id);
+      if (node !== undefined) for (const checker of this.#calls.readEnded) checker.readEnded(node, cell, read, index);
+    },
+    started: (id, session, fence) => {
+      const node = this.#nodeOf(id);
+      if (node !== undefined) for (const checker of this.#calls.started) checker.started(node, session, fence);
+    },
   };
 
   /** A message on the Raft channel was handed to the network. */
@@ -81,11 +95,11 @@ export class Checkers {
     // The first byte opens the array, the second is the kind: Appends, and what hands over, are of no interest.
     const kind = bytes[1];
     if (kind === undefined || kind > 5 || kind === 4) return;
+    const node = this.#nodeOf(id);
+    if (node === undefined) return;
     const envelope = decodeRaft(bytes);
-    this.#with(id, (node) => {
-      node.synced(envelope.cell);
-      this.#each((checker) => checker.raftSent?.(node, envelope));
-    });
+    node.synced(envelope.cell);
+    for (const checker of this.#calls.raftSent) checker.raftSent(node, envelope);
   }
 
   /** A fault took what this member had synced: what its disk shows from now on proves nothing against the node. */
@@ -96,31 +110,41 @@ export class Checkers {
   }
 
   crashed(node: NodeView): void {
-    this.#each((checker) => checker.crashed?.(node));
+    for (const checker of this.#calls.crashed) checker.crashed(node);
   }
 
-  #stepped(node: NodeView): void {
+  #stepped(id: NodeId): void {
+    const node = this.#nodeOf(id);
+    if (node === undefined) return;
     this.elections.stepped(node);
     this.logs.stepped(node);
-    for (const checker of this.#all) if (checker !== this.elections) checker.stepped?.(node);
+    for (const checker of this.#calls.stepped) if (checker !== this.elections) checker.stepped(node);
   }
 
   #entryApplied(id: NodeId, cell: CellId, entry: Entry, command: Command | undefined, reply: Reply | undefined, events: readonly CellEvent[]): void {
     const newest = this.#applied.get(cell) ?? 0;
     const first = entry.index > newest;
     if (first) this.#applied.set(cell, entry.index);
-    this.#with(id, (node) => {
-      const applied: Applied = { node, cell, entry, command, reply, events, first };
-      this.#each((checker) => checker.applied?.(applied));
-    });
-  }
-
-  #with(id: NodeId, use: (node: NodeView) => void): void {
     const node = this.#nodeOf(id);
-    if (node !== undefined) use(node);
+    if (node === undefined) return;
+    const applied: Applied = { node, cell, entry, command, reply, events, first };
+    for (const checker of this.#calls.applied) checker.applied(applied);
   }
+}
 
-  #each(use: (checker: Checker) => void): void {
-    for (const checker of this.#all) use(checker);
-  }
+type Calls = { readonly [Moment in keyof Checker]-?: readonly (Checker & Required<Pick<Checker, Moment>>)[] };
+
+function callsOf(all: readonly Checker[]): Calls {
+  const wanting = <Moment extends keyof Checker>(moment: Moment): readonly (Checker & Required<Pick<Checker, Moment>>)[] =>
+    all.filter((checker): checker is Checker & Required<Pick<Checker, Moment>> => checker[moment] !== undefined);
+  return {
+    stepped: wanting('stepped'),
+    applied: wanting('applied'),
+    acknowledged: wanting('acknowledged'),
+    started: wanting('started'),
+    raftSent: wanting('raftSent'),
+    readAsked: wanting('readAsked'),
+    readEnded: wanting('readEnded'),
+    crashed: wanting('crashed'),
+  };
 }

@@ -114,7 +114,7 @@ export class MembershipChecker implements Checker, LogListener {
 
   stepped(node: NodeView): void {
     const { replica } = node;
-    if (replica === undefined) return;
+    if (replica === undefined || this.#atCrash.size === 0) return;
     const key = `${replica.cell} ${replica.self}`;
     const before = this.#atCrash.get(key);
     if (before === undefined || before.boot === node.boot) return;

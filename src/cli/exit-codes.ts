@@ -38,6 +38,7 @@ const codeOf: { readonly [code in ErrorCode]?: ExitCode } = {
   BLOB_NOT_FOUND: usage,
   BLOB_TOO_LARGE: usage,
   BLOB_DISK_FULL: conflict,
+  MODULE_NOT_FOUND: usage,
   REQUEST_INVALID: usage,
   REQUEST_TOO_LARGE: usage,
   RUN_FINAL: conflict,

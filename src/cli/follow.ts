@@ -1,6 +1,7 @@
 /** Follows a run to its end: `run`, `runs watch`. */
 import { unreachable } from '../core/lib/assert.ts';
 import { SkeinError } from '../errors.ts';
+import type { RunExplanationJson } from '../io/http/queue-views.ts';
 import type { RunEventJson, RunJson, StatusJson } from '../io/http/views.ts';
 import type { Client } from './client.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -8,7 +9,7 @@ import { oneLine, painter } from './format.ts';
 import { hasColour, line, type CliIo } from './io.ts';
 import { printData, type Format } from './output.ts';
 import { followPrinter, type FollowPrinter } from './printers.ts';
-import { failureBlocks, summaryBlock } from './render.ts';
+import { failureBlocks, groupNames, summaryBlock } from './render.ts';
 import { RunTracker } from './tracker.ts';
 
 export interface FollowOptions {
@@ -24,6 +25,14 @@ const CANCEL_WINDOW_MS = 2000;
 /** Nothing runs though something could: after this long it is asked why. */
 const PLACEMENT_CHECK_MS = 3000;
 const REASONS_SHOWN_MAX = 3;
+
+/** `key` changes with the reason; the text also with each second that it lasts. */
+interface Why {
+  readonly text: string;
+  readonly key: string;
+}
+
+const nothing: Why = { text: '', key: 'nothing' };
 
 type Ending = 'final' | 'interrupt' | 'timeout' | 'unplaced';
 
@@ -48,7 +57,8 @@ class Follower {
   #ending: Ending = 'final';
   #final: RunJson | undefined;
   #idleSince: number;
-  #why = '';
+  #why: Why = nothing;
+  #paused = false;
 
   constructor(client: Client, io: CliIo, path: string, view: RunJson, options: FollowOptions) {
     this.#client = client;
@@ -97,12 +107,22 @@ class Follower {
   }
 
   #take(event: RunEventJson): void {
-    if (event.type === 'run') return this.#printer.runEvent(event);
+    if (event.type === 'run') return this.#takeRunEvent(event);
     const transition = this.#tracker.apply(event);
     if (transition === undefined) return;
     this.#idleSince = Date.now();
-    if (this.#why !== '' && this.#tracker.counts.running > 0) this.#tellWhy('');
+    if (this.#why.text !== '' && this.#tracker.counts.running > 0) this.#tellWhy(nothing);
     this.#printer.changed(transition, event);
+  }
+
+  #takeRunEvent(event: RunEventJson): void {
+    const paused = event.phase === 'paused';
+    // Whoever goes on at another node is told first that the run was submitted.
+    if (paused !== this.#paused && (paused || event.at !== this.#view.submittedAt)) {
+      this.#paused = paused;
+      this.#printer.paused(paused, event.note);
+    }
+    this.#printer.runEvent(event);
   }
 
   async #checkPlacement(unplaced: () => void): Promise<void> {
@@ -112,25 +132,26 @@ class Follower {
       return;
     }
     const { placeTimeoutMs = Infinity } = this.#options;
-    const reasons = await this.#reasons().catch(() => '');
+    const why = await this.#reasons().catch(() => nothing);
     if (this.#over.signal.aborted || this.#tracker.counts.running > 0) return;
-    this.#tellWhy(reasons);
+    if (!this.#paused) this.#tellWhy(why);
     if (Date.now() - this.#idleSince >= placeTimeoutMs) unplaced();
   }
 
   /** Why the ready modules wait, as the node says. */
-  async #reasons(): Promise<string> {
-    const view = await this.#client.get<RunJson>(this.#path, { signal: this.#over.signal });
-    const waiting = view.moduleList.filter((module) => module.phase === 'ready' && module.note !== '');
-    const shown = waiting.slice(0, REASONS_SHOWN_MAX).map((module) => `${oneLine(module.name)}: ${oneLine(module.note)}`);
-    if (waiting.length > REASONS_SHOWN_MAX) shown.push(`… and ${waiting.length - REASONS_SHOWN_MAX} more`);
-    return shown.length === 0 ? 'no node has taken a module yet' : shown.join('; ');
+  async #reasons(): Promise<Why> {
+    const { groups } = await this.#client.get<RunExplanationJson>(`${this.#path}/explain`, { signal: this.#over.signal });
+    if (groups.length === 0) return { text: 'no node has taken a module yet', key: '' };
+    const shown = groups.slice(0, REASONS_SHOWN_MAX).map((group) => `${groupNames(group)}: ${oneLine(group.summary)}`);
+    if (groups.length > REASONS_SHOWN_MAX) shown.push(`… and ${groups.length - REASONS_SHOWN_MAX} more`);
+    return { text: shown.join('; '), key: JSON.stringify(groups.map(({ modules, reasons }) => [modules, reasons.map(({ code }) => code)])) };
   }
 
-  #tellWhy(why: string): void {
-    if (why === this.#why) return;
+  #tellWhy(why: Why): void {
+    if (why.text === this.#why.text) return;
+    const isNews = why.key !== this.#why.key || why.text === '';
     this.#why = why;
-    this.#printer.waits(why);
+    this.#printer.waits(why.text, isNews);
   }
 
   async #finish(): Promise<ExitCode> {
@@ -143,7 +164,7 @@ class Follower {
         line(this.#io.stderr, `Not done in time; the run goes on. Watch it: ${watchCommand}`);
         return exitCodes.timeout;
       case 'unplaced':
-        line(this.#io.stderr, `No node can take it: ${this.#why}\nThe run waits on. Watch it: ${watchCommand}`);
+        line(this.#io.stderr, `No node can take it: ${this.#why.text}\nThe run waits on. Watch it: ${watchCommand}`);
         return exitCodes.unplaced;
       case 'interrupt':
         line(this.#io.stderr, `Detached; the run goes on. Watch it: ${watchCommand}\nCtrl-C again now cancels the run.`);

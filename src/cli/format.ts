@@ -17,6 +17,11 @@ export function age(ms: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
+/** `for 3m (maintenance)`, of a run or a queue that is paused. */
+export function pausedText({ at, reason }: { readonly at: string | null; readonly reason: string }, now: number): string {
+  return `for ${age(now - timeOf(at))}${reason === '' ? '' : ` (${oneLine(reason)})`}`;
+}
+
 /** `4m10s`: how long still. */
 export function estimate(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -8,6 +8,8 @@ export const RESPONSE_BYTES_MAX = 256 * 1024 * 1024;
 export const SSE_EVENT_LENGTH_MAX = 128 * 1024 * 1024;
 /** A `--params-file`. */
 export const PARAMS_FILE_BYTES_MAX = 4 * 1024 * 1024;
+/** Nodes that an explanation lists for people; `-o json` has all. */
+export const EXPLAINED_NODES_MAX = 50;
 /** Workers that `pipeline plan` plays a run on. */
 export const PLAN_WORKERS_MAX = 10_000;
 /** Cpu slots of each of them. */

@@ -1,8 +1,9 @@
-/** `skein node list|drain|undrain`. */
+/** `skein node list|view|drain|undrain`. */
 import type { Command } from 'commander';
 import type { NodeJson, NodeListJson } from '../io/http/views.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { sizeText } from '../core/lib/size-text.ts';
 import { age, oneLine, shortPeer } from './format.ts';
 import type { CliIo } from './io.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
@@ -16,6 +17,7 @@ interface NodeFlags extends EndpointFlags {
 export const addNode: AddVerb = (program, context) => {
   const node = program.command('node').description('look at nodes');
   withNode(node.command('list').alias('ls').description('all known nodes').addOption(outputOption())).action(action(context, (flags: NodeFlags) => list(context.io, flags)));
+  withNode(node.command('view <node>').description('one node (name or peer id): what it has, what it does').addOption(outputOption())).action(action(context, (name: string, flags: NodeFlags) => view(context.io, name, flags)));
   addDrain(node.command('drain <node>').description('give a node (name or peer id) no further modules'), context, 'drain');
   addDrain(node.command('undrain <node>').description('give it modules again'), context, 'undrain');
 };
@@ -48,6 +50,30 @@ async function list(io: CliIo, flags: NodeFlags): Promise<ExitCode> {
   const whole = await clientFor(io, flags).get<NodeListJson>('/api/v1/nodes');
   printList(io, flags.output, { whole, rows: whole.nodes, columns, name: (node) => node.name, empty: 'No nodes.' });
   return exitCodes.ok;
+}
+
+async function view(io: CliIo, name: string, flags: NodeFlags): Promise<ExitCode> {
+  const node = await clientFor(io, flags).get<NodeJson>(`/api/v1/nodes/${encodeURIComponent(name)}`);
+  printOne(io, flags.output, node, node.name, () => describe(node));
+  return exitCodes.ok;
+}
+
+function describe(node: NodeJson): string {
+  const { capabilities } = node;
+  const rows: [string, string][] = [
+    ['Node', `${oneLine(node.name)} (${node.nodeId})${node.self ? ', which answers' : ''}`],
+    ['State', `${node.state}, ${node.role}${node.self ? '' : `, heard of ${age(node.lastSeenMs)} ago`}`],
+    ['Slots', `${node.slotsUsed} of ${capabilities.slots} in use, load ${node.load.toFixed(2)}`],
+    ['Memory', sizeText(capabilities.memory)],
+    ['System', oneLine(`${capabilities.os}/${capabilities.arch}`)],
+    ['Labels', pairs(capabilities.labels)],
+    ['Tools', pairs(capabilities.tools)],
+    ['GPUs', oneLine(capabilities.gpus.join(', '))],
+    ['Functions', oneLine(capabilities.functions.join(', '))],
+    ['Addresses', oneLine(node.addresses.join(', '))],
+    ['Version', oneLine(node.version)],
+  ];
+  return rows.map(([head, text]) => `${`${head}:`.padEnd(11)}${text === '' ? 'none' : text}`).join('\n');
 }
 
 async function drain(io: CliIo, name: string, verb: 'drain' | 'undrain', flags: NodeFlags): Promise<ExitCode> {

@@ -1,7 +1,7 @@
 /** How a followed run is shown: a repainted block on a terminal, plain lines elsewhere, events for programs. */
 import { createLogUpdate } from 'log-update';
 import type { RunEventJson, RunJson } from '../io/http/views.ts';
-import { painter } from './format.ts';
+import { oneLine, painter } from './format.ts';
 import { hasColour, isLive, line, type CliIo } from './io.ts';
 import { liveBlock, progressLine, transitionLine } from './render.ts';
 import type { RunTracker, Transition } from './tracker.ts';
@@ -13,8 +13,10 @@ export interface FollowPrinter {
   changed(transition: Transition, event: RunEventJson | undefined): void;
   /** An event of the run itself. */
   runEvent(event: RunEventJson): void;
-  /** Nothing can be placed; in words, why. '' = it can again. */
-  waits(why: string): void;
+  /** Nothing can be placed; in words, why. '' = it can again. @param isNews another reason than before, not only a later moment. */
+  waits(why: string, isNews: boolean): void;
+  /** The run was paused, or goes on. */
+  paused(on: boolean, reason: string): void;
   /** Nothing more follows; the terminal is left as plain text. */
   end(): void;
 }
@@ -29,7 +31,7 @@ export function followPrinter(io: CliIo, format: 'lines' | 'jsonl' | 'silent'): 
   return isLive(io) ? livePrinter(io) : linePrinter(io);
 }
 
-const silentPrinter: FollowPrinter = { begin() {}, changed() {}, runEvent() {}, waits() {}, end() {} };
+const silentPrinter: FollowPrinter = { begin() {}, changed() {}, runEvent() {}, waits() {}, paused() {}, end() {} };
 
 function eventPrinter(io: CliIo): FollowPrinter {
   const print = (event: RunEventJson | undefined): void => {
@@ -56,11 +58,16 @@ function linePrinter(io: CliIo): FollowPrinter {
       line(io.stdout, text);
       heartbeat?.refresh();
     },
-    waits(why) {
-      if (why !== '') line(io.stdout, `waits: ${why}`);
+    waits(why, isNews) {
+      if (why !== '' && isNews) line(io.stdout, `waits: ${why}`);
     },
+    paused: (on, reason) => line(io.stdout, pausedWords(on, reason)),
     end: () => clearInterval(heartbeat),
   };
+}
+
+function pausedWords(on: boolean, reason: string): string {
+  return on ? `paused${reason === '' ? '' : ` (${oneLine(reason)})`}: nothing new is executed until it is resumed` : 'goes on';
 }
 
 /** Finished modules scroll away above as plain lines, what runs stays below in one block. */
@@ -92,6 +99,10 @@ function livePrinter(io: CliIo): FollowPrinter {
     runEvent: soon,
     waits(why) {
       waiting = why;
+      soon();
+    },
+    paused(on, reason) {
+      paintBlock.persist(pausedWords(on, reason));
       soon();
     },
     end() {

@@ -1,12 +1,16 @@
 /** The words of a followed run: lines of transitions, the block of what runs now, the summary at the end. */
+import type { ModuleExplanationJson, RunExplanationJson } from '../io/http/queue-views.ts';
 import type { ModuleJson, RunJson } from '../io/http/views.ts';
-import { clock, estimate, harmless, oneLine, timeOf, type Colour } from './format.ts';
+import { clock, estimate, harmless, oneLine, pausedText, timeOf, type Colour } from './format.ts';
+import { EXPLAINED_NODES_MAX } from './limits.ts';
 import type { RunTracker, TrackedModule, Transition } from './tracker.ts';
 
 export type Paint = (colour: Colour, text: string) => string;
 
 /** Running modules shown in the live block; the rest is counted. */
 const BLOCK_ROWS_MAX = 12;
+/** Names of modules that are kept by the same. */
+const GROUP_NAMES_SHOWN_MAX = 3;
 /** Modules whose end is told at the end of a failed run. */
 const FAILURES_SHOWN_MAX = 10;
 const TAIL_LINES_MAX = 20;
@@ -80,6 +84,34 @@ export function summaryBlock(run: RunJson, now: number, paint: Paint): string {
   const lines = ['Pipeline Summary', `   Status: ${paint(colour, words[run.phase])}`, `   Duration: ${clock(durationOf(run, now))}`, `   Modules: ${run.modules.total}`];
   if (run.reason !== '' && run.phase !== 'succeeded') lines.push(`   Reason: ${oneLine(run.reason)}`);
   return lines.join('\n');
+}
+
+/** How a run stands beside others, where it is not as usual; '' otherwise. */
+export function policyLine({ policy, paused }: Pick<RunJson, 'policy' | 'paused'>, now: number, paint: Paint): string {
+  const parts = [
+    policy.priority === 5 ? '' : `priority ${policy.priority}`,
+    policy.parallelMax === 0 ? '' : `at most ${policy.parallelMax} at a time`,
+    policy.barrier === 'none' ? '' : 'waves are barriers',
+    paused === null ? '' : paint('yellow', `paused ${pausedText(paused, now)}`),
+  ];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
+/** `b, c and 4 more`: names of a group of modules. */
+export function groupNames({ modules, count }: Pick<RunExplanationJson['groups'][number], 'modules' | 'count'>): string {
+  const shown = modules.slice(0, GROUP_NAMES_SHOWN_MAX).map(oneLine);
+  return count > shown.length ? `${shown.join(', ')} and ${count - shown.length} more` : shown.join(', ');
+}
+
+/** One line for each node: what it could do for a module. */
+export function explainedLines(nodes: ModuleExplanationJson['nodes']): string[] {
+  const lines = nodes.slice(0, EXPLAINED_NODES_MAX).map(({ node, text }) => `  ${oneLine(node)}: ${oneLine(text)}`);
+  return nodes.length > lines.length ? [...lines, `  … and ${nodes.length - lines.length} more nodes`] : lines;
+}
+
+/** Why the ready modules of a run are not running. */
+export function explainedBlocks({ groups }: RunExplanationJson): string[] {
+  return groups.map((group) => [`why ${groupNames(group)} ${group.count === 1 ? 'is' : 'are'} not running: ${oneLine(group.summary)}`, ...explainedLines(group.nodes)].join('\n'));
 }
 
 /**

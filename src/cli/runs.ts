@@ -1,13 +1,15 @@
-/** `skein runs list|view|cancel|wait|watch`, and the short cuts `ps` and `cancel`. */
+/** `skein runs list|view|cancel|pause|resume|wait|watch`, and the short cuts `ps` and `cancel`. */
 import { Option, type Command } from 'commander';
-import type { ModuleJson, RunJson, RunListJson, RunSummaryJson } from '../io/http/views.ts';
+import type { RunExplanationJson, RunPausedJson } from '../io/http/queue-views.ts';
+import type { RunJson, RunListJson, RunSummaryJson } from '../io/http/views.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { followRun } from './follow.ts';
-import { age, clock, nodeLabel, oneLine, painter, timeOf } from './format.ts';
+import { age, clock, oneLine, painter, pausedText, timeOf } from './format.ts';
 import { hasColour, line, type CliIo } from './io.ts';
+import { moduleColumns } from './module.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
-import { durationOf, failureBlocks, summaryBlock } from './render.ts';
+import { durationOf, explainedBlocks, failureBlocks, policyLine, summaryBlock } from './render.ts';
 import { table, type Column } from './table.ts';
 import { action, clientFor, duration, withNode, type AddVerb, type VerbContext } from './verb.ts';
 import { waitForRun } from './wait.ts';
@@ -37,6 +39,8 @@ export const addRuns: AddVerb = (program, context) => {
     .option('--strong', 'as of now, from the leader')
     .action(action(context, (run: string, flags: ShowFlags) => view(context.io, run, flags)));
   addCancel(runs.command('cancel <run>').description('cancel a run'), context);
+  addPause(runs.command('pause <run>').description('execute nothing new of a run; what is under way goes on').option('--reason <text>', 'kept with the pause'), context, 'pause');
+  addPause(runs.command('resume <run>').description('go on with a paused run'), context, 'resume');
   withNode(runs.command('watch <run>').description('follow a run to its end').addOption(outputOption()))
     .addOption(new Option('--timeout <duration>', 'stop following after this long (exit 124)').argParser(duration))
     .addOption(new Option('--place-timeout <duration>', 'exit 5 when no node takes a module for this long').argParser(duration))
@@ -66,6 +70,10 @@ function addCancel(command: Command, context: VerbContext): void {
     .action(action(context, (run: string, flags: ShowFlags) => cancel(context.io, run, flags)));
 }
 
+function addPause(command: Command, context: VerbContext, verb: 'pause' | 'resume'): void {
+  withNode(command.addOption(outputOption())).action(action(context, (run: string, flags: ShowFlags) => pause(context.io, run, verb, flags)));
+}
+
 function runColumns(now: number): Column<RunSummaryJson>[] {
   return [
     { head: 'RUN', cell: (run) => run.shortId },
@@ -74,9 +82,10 @@ function runColumns(now: number): Column<RunSummaryJson>[] {
     { head: 'MODULES', cell: ({ modules }) => `${modules.succeeded + modules.failed + modules.cancelled + modules.skipped}/${modules.total}` },
     { head: 'DURATION', cell: (run) => (run.startedAt === null ? '' : clock(durationOf(run, now))) },
     { head: 'AGE', cell: (run) => age(now - timeOf(run.submittedAt)) },
+    { head: 'PRIORITY', cell: (run) => String(run.priority), wide: true },
     { head: 'SUBMITTED', cell: (run) => run.submittedAt ?? '', wide: true },
     { head: 'ID', cell: (run) => run.runId, wide: true },
-    { head: 'REASON', cell: (run) => oneLine(run.reason), wide: true },
+    { head: 'REASON', cell: (run) => oneLine(run.paused?.reason ?? run.reason), wide: true },
   ];
 }
 
@@ -90,29 +99,34 @@ async function list(io: CliIo, flags: ListFlags): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
-const moduleColumns: Column<ModuleJson>[] = [
-  { head: 'MODULE', cell: (module) => oneLine(module.name) },
-  { head: 'PHASE', cell: (module) => module.phase },
-  { head: 'NODE', cell: (module) => oneLine(module.node) },
-  { head: 'ATTEMPT', cell: (module) => (module.attempt === 0 ? '' : String(module.attempt)) },
-  { head: 'DURATION', cell: (module) => (module.durationMs === 0 ? '' : clock(module.durationMs)) },
-  { head: 'NOTE', cell: (module) => oneLine(module.error === null ? module.note : `${module.error.code}: ${module.error.message}`) },
-  { head: 'PEER', cell: (module) => nodeLabel('', module.nodeId).trim(), wide: true },
-  { head: 'LOSSES', cell: (module) => String(module.losses), wide: true },
-  { head: 'FENCE', cell: (module) => (module.fence === 0 ? '' : String(module.fence)), wide: true },
-  { head: 'NEEDS', cell: (module) => oneLine(module.needs.join(',')), wide: true },
-];
-
 async function view(io: CliIo, run: string, flags: ShowFlags): Promise<ExitCode> {
-  const found = await clientFor(io, flags).get<RunJson>(`/api/v1/runs/${encodeURIComponent(run)}${flags.strong === true ? '?consistency=strong' : ''}`);
-  printOne(io, flags.output, found, found.runId, () => describeRun(io, found, flags.output === 'wide'));
+  const client = clientFor(io, flags);
+  const found = await client.get<RunJson>(`/api/v1/runs/${encodeURIComponent(run)}${flags.strong === true ? '?consistency=strong' : ''}`);
+  const people = flags.output === 'table' || flags.output === 'wide';
+  const explained = people && found.modules.ready > 0 ? await client.get<RunExplanationJson>(`/api/v1/runs/${encodeURIComponent(found.runId)}/explain`) : undefined;
+  printOne(io, flags.output, found, found.runId, () => describeRun(io, found, explained, flags.output === 'wide'));
   return exitCodes.ok;
 }
 
-function describeRun(io: CliIo, run: RunJson, wide: boolean): string {
+function describeRun(io: CliIo, run: RunJson, explained: RunExplanationJson | undefined, wide: boolean): string {
   const paint = painter(hasColour(io, io.stdout));
-  const blocks = [`run ${run.shortId} ${oneLine(run.name)} (${run.runId})`, table(run.moduleList, moduleColumns, wide), ...failureBlocks(run, paint, false), summaryBlock(run, io.now(), paint)];
+  const now = io.now();
+  const policy = policyLine(run, now, paint);
+  const head = [`run ${run.shortId} ${oneLine(run.name)} (${run.runId})`, ...(policy === '' ? [] : [policy])].join('\n');
+  const blocks = [head, table(run.moduleList, moduleColumns, wide), ...failureBlocks(run, paint, false), ...(explained === undefined ? [] : explainedBlocks(explained)), summaryBlock(run, now, paint)];
   return blocks.join('\n\n');
+}
+
+async function pause(io: CliIo, run: string, verb: 'pause' | 'resume', flags: ShowFlags): Promise<ExitCode> {
+  const body = flags.reason === undefined ? {} : { reason: flags.reason };
+  const found = await clientFor(io, flags).post<RunPausedJson>(`/api/v1/runs/${encodeURIComponent(run)}:${verb}`, { body });
+  printOne(io, flags.output, found, found.runId, () => {
+    const which = `run ${found.shortId} ${oneLine(found.name)}`;
+    if (verb === 'resume') return `${which} ${found.changed ? 'goes on' : 'was not paused'}`;
+    const before = found.changed || found.paused === null ? '' : ` already, ${pausedText(found.paused, io.now())}`;
+    return `${which} is paused${before}: nothing new of it is executed, what is under way goes on`;
+  });
+  return exitCodes.ok;
 }
 
 async function cancel(io: CliIo, run: string, flags: ShowFlags): Promise<ExitCode> {

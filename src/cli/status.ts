@@ -2,7 +2,7 @@
 import type { StatusJson } from '../io/http/views.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { nodeLabel, oneLine, painter } from './format.ts';
+import { nodeLabel, oneLine, painter, pausedText } from './format.ts';
 import { hasColour, type CliIo } from './io.ts';
 import { outputOption, printOne, type Format } from './output.ts';
 import type { Paint } from './render.ts';
@@ -18,11 +18,11 @@ export const addStatus: AddVerb = (program, context) => {
 
 async function status(io: CliIo, flags: StatusFlags): Promise<ExitCode> {
   const found = await clientFor(io, flags).get<StatusJson>('/api/v1/status');
-  printOne(io, flags.output, found, found.node.name, () => describeStatus(found, painter(hasColour(io, io.stdout))));
+  printOne(io, flags.output, found, found.node.name, () => describeStatus(found, io.now(), painter(hasColour(io, io.stdout))));
   return found.quorum ? exitCodes.ok : exitCodes.unreachable;
 }
 
-function describeStatus(status: StatusJson, paint: Paint): string {
+function describeStatus(status: StatusJson, now: number, paint: Paint): string {
   const rows: [string, string][] = [
     ['Cluster', `${oneLine(status.clusterName)}${status.cellId === '' ? '' : `, cell ${status.cellId.slice(0, 8)}`}`],
     ['This node', `${nodeLabel(oneLine(status.node.name), status.node.nodeId)}, ${status.node.phase}, version ${oneLine(status.node.version)}`],
@@ -34,6 +34,7 @@ function describeStatus(status: StatusJson, paint: Paint): string {
     ['Runs', `${status.runs.live} live, ${status.runs.finished} finished`],
     ['Log', `${status.appliedIndex} of ${status.commitIndex} committed entries applied`],
   ];
+  if (status.queuePaused !== null) rows.push(['Queue', paint('yellow', `paused ${pausedText(status.queuePaused, now)}`)]);
   if (status.httpUrl !== '') rows.push(['API', status.httpUrl]);
   return rows.map(([head, text]) => `${`${head}:`.padEnd(11)}${text}`).join('\n');
 }

@@ -39,6 +39,11 @@ function settler(): Clock['settle'] {
 }
 
 function setTimer(delayMs: number, callback: () => void): Timer {
+  // At once means in the next turn of the loop; Node's shortest timer takes a millisecond.
+  if (delayMs <= 0) {
+    const immediate = setImmediate(callback);
+    return { cancel: () => clearImmediate(immediate) };
+  }
   const due = performance.now() + delayMs;
   let handle: NodeJS.Timeout;
   const arm = (): void => {

@@ -1,15 +1,16 @@
 /** Wire form of snapshots in transit and of beacons. */
 import type { CellId, MemberId, NodeId } from '../core/lib/ids.ts';
 import type { Config, SnapshotMeta } from '../core/raft/types.ts';
+import { encodeMessage } from './message-bytes.ts';
 import { BEACON_BYTES_MAX, SNAPSHOT_CHUNK_BYTES } from './limits.ts';
 import type { Beacon, BulkMessage, CellSighting } from './messages.ts';
-import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
+import { decodeWire, invalid, type Reader } from './reader.ts';
 import { capabilityFields, readCapabilities } from './spec-codec.ts';
 
 export function encodeBulk(message: BulkMessage): Uint8Array {
-  if (message.type === 'snapshotReply') return encodeWire([1, message.cell, message.from, message.to, message.index, message.next + 1]);
+  if (message.type === 'snapshotReply') return encodeMessage([1, message.cell, message.from, message.to, message.index, message.next + 1]);
   const { cell, from, to, term, meta, sections, offset, bytes } = message;
-  return encodeWire([0, cell, from, to, term, metaFields(meta), sections, offset, bytes]);
+  return encodeMessage([0, cell, from, to, term, metaFields(meta), sections, offset, bytes]);
 }
 
 /** @throws SkeinError FRAME_INVALID */
@@ -42,7 +43,7 @@ function readMeta(r: Reader): SnapshotMeta {
 
 export function encodeBeacon(b: Beacon): Uint8Array {
   const fields = [b.clusterName, b.node, b.bootId, b.name, b.version, b.sequence, b.votes, capabilityFields(b.capabilities), b.load, b.slotsUsed, b.addresses, b.stopping];
-  const bytes = encodeWire([...fields, b.cell === null ? null : sightingFields(b.cell)]);
+  const bytes = encodeMessage([...fields, b.cell === null ? null : sightingFields(b.cell)]);
   if (bytes.length > BEACON_BYTES_MAX) throw invalid(`beacon of ${bytes.length} bytes, at most ${BEACON_BYTES_MAX}`);
   return bytes;
 }

@@ -96,7 +96,9 @@ export type WorkMessage =
 export type ClientRequest =
   | { readonly type: 'submit'; readonly requestKey: string }
   | { readonly type: 'cancel'; readonly run: RunNumber; readonly reason: string }
-  | { readonly type: 'drain'; readonly node: NodeId; readonly on: boolean };
+  | { readonly type: 'drain'; readonly node: NodeId; readonly on: boolean }
+  | { readonly type: 'pauseRun'; readonly run: RunNumber; readonly on: boolean; readonly reason: string }
+  | { readonly type: 'pauseQueue'; readonly on: boolean; readonly reason: string };
 
 export type BulkMessage =
   | {

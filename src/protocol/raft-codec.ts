@@ -1,9 +1,10 @@
 /** Wire form of Raft messages. Each carries its cell, its sender and the member it is meant for. */
 import type { CellId, MemberId } from '../core/lib/ids.ts';
 import type { RaftMessage } from '../core/raft/types.ts';
+import { encodeMessage } from './message-bytes.ts';
 import { decodeEntries, encodeEntries } from './entry-codec.ts';
 import { MESSAGE_BYTES_MAX } from './limits.ts';
-import { decodeWire, encodeWire, type Reader } from './reader.ts';
+import { decodeWire, type Reader } from './reader.ts';
 
 export interface RaftEnvelope {
   readonly cell: CellId;
@@ -17,7 +18,7 @@ const code = Object.fromEntries(types.map((type, index) => [type, index])) as Re
 
 export function encodeRaft(envelope: RaftEnvelope): Uint8Array {
   const { cell, from, to, message } = envelope;
-  return encodeWire([code[message.type], cell, from, to, ...fields(message)]);
+  return encodeMessage([code[message.type], cell, from, to, ...fields(message)]);
 }
 
 function fields(message: RaftMessage): unknown[] {

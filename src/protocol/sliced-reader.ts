@@ -4,8 +4,8 @@ import { Reader, invalid } from './reader.ts';
 import { CborCursor } from './wire-cbor.ts';
 
 /** Steps (`Slice`) for an item of a list, and bytes of it that cost one more. */
-const ITEM_STEPS = 10;
-const BYTES_PER_STEP = 4;
+const ITEM_STEPS = 20;
+const BYTES_PER_STEP = 2;
 
 /**
  * One positional array whose long lists are decoded in slices. Takes exactly what `decodeWire` takes.

@@ -5,8 +5,9 @@
 import type { Capabilities, Json, Limit, ModuleAction, ModuleError, ModulePolicy, ModuleSpec, Outcome, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import { drained, type Slice } from '../core/lib/slice.ts';
 import { MODULES_MAX, TEXT_LENGTH_MAX, VALUE_BYTES_MAX } from './limits.ts';
-import { encodeWire, flat, invalid, type Reader } from './reader.ts';
+import { flat, invalid, type Reader } from './reader.ts';
 import { SlicedReader } from './sliced-reader.ts';
+import { SlicedWriter } from './sliced-writer.ts';
 
 type Template = Omit<ModuleSpec, 'name' | 'needs'>;
 
@@ -14,20 +15,21 @@ const barriers = ['none', 'wave'] as const;
 
 const encodedSpecs = new WeakMap<RunSpec, Uint8Array>();
 
+/** Steps (`Slice`) for the wire form of a module. */
+const MODULE_STEPS = 40;
+
 /** Encoded once per spec object. */
 export function encodeSpec(spec: RunSpec): Uint8Array {
-  let bytes = encodedSpecs.get(spec);
-  if (bytes === undefined) {
-    bytes = encodeWire(specFields(spec));
-    encodedSpecs.set(spec, bytes);
-  }
-  return bytes;
+  return encodedSpecs.get(spec) ?? drained((slice) => encodeSpecInSlices(spec, slice));
 }
 
-function specFields(spec: RunSpec): unknown[] {
+export function* encodeSpecInSlices(spec: RunSpec, slice: Slice): Generator<undefined, Uint8Array> {
+  const known = encodedSpecs.get(spec);
+  if (known !== undefined) return known;
   const templates = new Map<string, number>();
   const table: unknown[] = [];
-  const modules = spec.modules.map((module) => {
+  const numbers = new Int32Array(spec.modules.length);
+  for (const [index, module] of spec.modules.entries()) {
     const fields = templateFields(module);
     const key = JSON.stringify(fields);
     let number = templates.get(key);
@@ -36,9 +38,18 @@ function specFields(spec: RunSpec): unknown[] {
       templates.set(key, number);
       table.push(fields);
     }
-    return [module.name, module.needs, number];
-  });
-  return [spec.name, flat(spec.params), flat(spec.env), flat(spec.bundles), table, modules, runPolicyFields(spec.policy)];
+    numbers[index] = number;
+    if (slice.spent(MODULE_STEPS)) yield undefined;
+  }
+  const writer = new SlicedWriter();
+  writer.list(7);
+  for (const field of [spec.name, flat(spec.params), flat(spec.env), flat(spec.bundles)]) writer.value(field);
+  yield* writer.items(table.length, (i) => table[i], 1, slice);
+  yield* writer.items(spec.modules.length, (i) => [spec.modules[i]!.name, spec.modules[i]!.needs, numbers[i]], 1, slice);
+  writer.value(runPolicyFields(spec.policy));
+  const bytes = yield* writer.bytes(slice);
+  encodedSpecs.set(spec, bytes);
+  return bytes;
 }
 
 function templateFields(module: Template): unknown[] {

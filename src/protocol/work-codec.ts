@@ -1,10 +1,11 @@
 /** Wire form of the messages on the work channel. */
 import type { CellId, MemberId, NodeId, RunId } from '../core/lib/ids.ts';
 import type { Json, Reply, ResultVerdict } from '../core/cell/types.ts';
+import { encodeMessage } from './message-bytes.ts';
 import { readResult, readRunning, resultFields, runningFields } from './command-codec.ts';
 import { BEACON_BYTES_MAX, LIST_LENGTH_MAX, MESSAGE_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 import type { AssignItem, ClientRequest, Contact, LeaderHint, WorkMessage } from './messages.ts';
-import { decodeWire, encodeWire, flat, invalid, type Reader } from './reader.ts';
+import { decodeWire, flat, invalid, type Reader } from './reader.ts';
 import { capabilityFields, readCapabilities } from './spec-codec.ts';
 
 const types = [
@@ -16,7 +17,7 @@ const stopReasons = ['cancelled', 'superseded', 'timeout', 'released'] as const;
 const verdicts: readonly ResultVerdict[] = ['accepted', 'duplicate', 'stale', 'unknown'];
 
 export function encodeWork(message: WorkMessage): Uint8Array {
-  return encodeWire([code[message.type], ...fields(message)]);
+  return encodeMessage([code[message.type], ...fields(message)]);
 }
 
 function fields(m: WorkMessage): unknown[] {
@@ -70,7 +71,9 @@ export function decodeWork(bytes: Uint8Array): WorkMessage {
   return message;
 }
 
-const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Omit<Extract<WorkMessage, { type: T }>, 'type'> } = {
+type Fields<T extends WorkMessage['type']> = Omit<Extract<WorkMessage, { type: T }>, 'type'>;
+
+const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Fields<T> } = {
   sessionOpen: (r) => ({
     id: r.int(), cell: r.string() as CellId, member: r.string() as MemberId, bootId: r.string(), name: r.string(), version: r.string(),
     capabilities: readCapabilities(r.sub()), addresses: r.strings(64), running: readRunning(r),
@@ -98,7 +101,9 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Omit<Extrac
 };
 
 function read(type: WorkMessage['type'], reader: Reader): WorkMessage {
-  return { type, ...readers[type](reader) } as unknown as WorkMessage;
+  const message = readers[type](reader) as { type?: WorkMessage['type'] };
+  message.type = type;
+  return message as WorkMessage;
 }
 
 function hintFields(hint: LeaderHint): unknown[] {
@@ -147,7 +152,7 @@ function readJsonList(r: Reader): Json[] {
   return list as Json[];
 }
 
-const requestTypes = ['submit', 'cancel', 'drain'] as const;
+const requestTypes = ['submit', 'cancel', 'drain', 'pauseRun', 'pauseQueue'] as const;
 
 function requestFields(request: ClientRequest): unknown[] {
   switch (request.type) {
@@ -157,6 +162,10 @@ function requestFields(request: ClientRequest): unknown[] {
       return [1, request.run, request.reason];
     case 'drain':
       return [2, request.node, request.on];
+    case 'pauseRun':
+      return [3, request.run, request.on, request.reason];
+    case 'pauseQueue':
+      return [4, request.on, request.reason];
   }
 }
 
@@ -169,6 +178,10 @@ function readRequest(r: Reader): ClientRequest {
       return { type, run: r.int(), reason: r.text() };
     case 'drain':
       return { type, node: r.string() as NodeId, on: r.boolean() };
+    case 'pauseRun':
+      return { type, run: r.int(), on: r.boolean(), reason: r.text() };
+    case 'pauseQueue':
+      return { type, on: r.boolean(), reason: r.text() };
   }
 }
 

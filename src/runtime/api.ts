@@ -3,7 +3,9 @@
  * answers every call, by itself when it holds the log, else by asking a node that does.
  */
 import type { CellId, Fence, NodeId, RunId } from '../core/lib/ids.ts';
-import type { Capabilities, Json, ModuleError, ModulePhase, RunPhase, RunSpec } from '../core/cell/types.ts';
+import type { Pause } from '../core/cell/state.ts';
+import type { Capabilities, Json, Limit, ModuleError, ModulePhase, RunPhase, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import type { ExplainedGroup, Explanation } from '../core/plan/explain.ts';
 
 /** The seeds' words for JSON consumers (CONVENTIONS 4.3). */
 export type Status = 'pending' | 'running' | 'completed' | 'failed';
@@ -24,6 +26,10 @@ export interface RunSummary {
   readonly modules: { readonly total: number; readonly succeeded: number; readonly failed: number; readonly claimed: number; readonly ready: number; readonly waiting: number; readonly cancelled: number; readonly skipped: number };
   /** Why the run ended other than succeeded, or ''. */
   readonly reason: string;
+  /** 1 to 10, 10 first. */
+  readonly priority: number;
+  /** Since when and why nothing new of it is executed; null when it is not paused. */
+  readonly paused: Pause | null;
 }
 
 export interface ModuleView {
@@ -46,12 +52,87 @@ export interface ModuleView {
   readonly tail: string;
   /** In words: why it is in this phase. */
   readonly note: string;
+  /** 1 to 10, 10 first: its own, else that of its run. */
+  readonly priority: number;
+  /** A mutex is a limit of 1. */
+  readonly limits: readonly Limit[];
 }
 
 export interface RunView extends RunSummary {
+  readonly policy: RunPolicy;
   readonly params: Readonly<Record<string, Json>>;
   readonly moduleList: readonly ModuleView[];
 }
+
+/** Why a module is where it is. */
+export interface ModuleExplanation extends Explanation {
+  readonly runId: RunId;
+  readonly shortId: string;
+  readonly module: string;
+  readonly phase: ModulePhaseShown;
+}
+
+/** Why the ready modules of a run are not running. */
+export interface RunExplanation {
+  readonly runId: RunId;
+  readonly shortId: string;
+  readonly phase: RunPhase;
+  readonly summary: string;
+  readonly groups: readonly ExplainedGroup[];
+}
+
+export interface PausedRun {
+  readonly runId: RunId;
+  readonly shortId: string;
+  readonly name: string;
+  readonly paused: Pause;
+}
+
+export interface PriorityView {
+  readonly priority: number;
+  readonly waiting: number;
+  readonly ready: number;
+  readonly claimed: number;
+}
+
+export interface LimitView {
+  readonly key: string;
+  /** As the modules that hold it now say; the largest, if they differ. */
+  readonly max: number;
+  readonly held: number;
+  readonly holders: readonly {
+    /** '' when the run is gone and its execution not yet known to be over. */
+    readonly runId: RunId | '';
+    readonly module: string;
+    readonly node: string;
+    /** In words: run, module, node, for how long. */
+    readonly text: string;
+  }[];
+}
+
+/** The queue of the whole cluster. */
+export interface QueueView {
+  /** Since when and why nothing new is executed; null when the queue is not paused. */
+  readonly paused: Pause | null;
+  /** Runs that have not ended. */
+  readonly runs: number;
+  readonly pausedRunsCount: number;
+  /** Oldest first, bounded. */
+  readonly pausedRuns: readonly PausedRun[];
+  readonly modules: { readonly waiting: number; readonly ready: number; readonly claimed: number };
+  /** Highest first; only those that some module has. */
+  readonly priorities: readonly PriorityView[];
+  /** The ready module that has waited longest, null when none is ready. `since`: wall ms. */
+  readonly oldest: { readonly runId: RunId; readonly shortId: string; readonly module: string; readonly since: number } | null;
+  /** Cpu slots of the nodes that have a session; a drained node counts with what it still executes. */
+  readonly slots: { readonly total: number; readonly used: number; readonly free: number };
+  readonly limitsCount: number;
+  /** Mutexes and limits that are held now, by key, bounded. */
+  readonly limits: readonly LimitView[];
+}
+
+/** An answer to a pause or a resume: `changed` is false when it was so already. */
+export type Paused<T> = T & { readonly changed: boolean };
 
 /** One line of a run's history; `sequence` rises within the cell and is what SSE sends as the event id. */
 export interface RunEvent {
@@ -113,6 +194,8 @@ export interface ClusterStatus {
   readonly nodes: number;
   readonly slots: { readonly total: number; readonly used: number };
   readonly runs: { readonly live: number; readonly finished: number };
+  /** Since when and why nothing new is executed, as far as this node knows. */
+  readonly queuePaused: Pause | null;
 }
 
 export interface SubmitAnswer {
@@ -127,7 +210,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Errors are SkeinErrors: RUN_NOT_FOUND, NO_LEADER, NO_QUORUM, LIMIT_EXCEEDED, KEY_EXPIRED, REQUEST_TOO_LARGE. */
+/** Errors are SkeinErrors: RUN_NOT_FOUND, MODULE_NOT_FOUND, NO_LEADER, NO_QUORUM, LIMIT_EXCEEDED, KEY_EXPIRED, REQUEST_TOO_LARGE. */
 export interface NodeApi {
   status(): ClusterStatus;
   nodes(): NodeView[];
@@ -147,6 +230,19 @@ export interface NodeApi {
   watch(run: string, afterSequence: number | undefined, listener: (event: RunEvent) => void): () => void;
   /** Resolves when the run is final. */
   wait(run: string, signal?: AbortSignal): Promise<RunView>;
+  /** Nothing new of this run is executed until `resume`; what is under way goes on. @throws SkeinError RUN_FINAL */
+  pause(run: string, reason?: string): Promise<Paused<RunSummary>>;
+  /** @throws SkeinError RUN_FINAL */
+  resume(run: string): Promise<Paused<RunSummary>>;
+  /** As of now, from the leader. */
+  queue(options?: ReadOptions): Promise<QueueView>;
+  /** Nothing new is executed in the whole cluster until `resumeQueue`; what is under way goes on. */
+  pauseQueue(reason?: string): Promise<Paused<QueueView>>;
+  resumeQueue(): Promise<Paused<QueueView>>;
+  /** Why a module is not running, for every node at once. @param module name or unique beginning of it. */
+  explain(run: string, module: string, signal?: AbortSignal): Promise<ModuleExplanation>;
+  /** Why the ready modules of a run are not running. */
+  explainRun(run: string, signal?: AbortSignal): Promise<RunExplanation>;
   /** @param node name, peer id or unique prefix. */
   drain(node: string, on: boolean): Promise<void>;
   /** Drain, hand back or finish, leave the cell, stop. @param options.now hand back at once. */

@@ -5,11 +5,12 @@
  */
 import { assert } from '../core/lib/assert.ts';
 import type { LogIndex } from '../core/lib/ids.ts';
-import { Slice, STEPS_PER_SLICE } from '../core/lib/slice.ts';
+import { Slice } from '../core/lib/slice.ts';
 import { apply, applyInSlices, mayTakeLong, skip, type Applied, type CellState } from '../core/cell/cell.ts';
 import type { Command } from '../core/cell/types.ts';
 import type { Entry } from '../core/raft/types.ts';
 import type { NodeContext } from './context.ts';
+import { stepsPerTurn } from './turns.ts';
 
 /** Steps (`Slice`) for an entry, and bytes of it that cost one more: a turn ends after 20,000 of them. */
 const ENTRY_STEPS = 50;
@@ -47,7 +48,7 @@ export class Applier {
     this.#state = state;
     this.#index = index;
     this.#upTo = index;
-    this.#stepsPerSlice = context.init.storage?.stepsPerSlice ?? STEPS_PER_SLICE;
+    this.#stepsPerSlice = stepsPerTurn(context);
   }
 
   get state(): CellState {

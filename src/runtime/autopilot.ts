@@ -23,6 +23,8 @@ export class Autopilot {
   readonly #evicted = new Set<MemberId>();
   readonly #startedAt: number;
   readonly #timer: { cancel(): void };
+  /** When each member answered last, as of this tick. */
+  #ackedAt: ReadonlyMap<MemberId, number> = new Map();
 
   constructor(context: NodeContext, replica: Replica, leader: Leader, knownNode: (node: NodeId) => KnownNode | undefined) {
     this.#context = context;
@@ -107,12 +109,14 @@ export class Autopilot {
     const now = this.#context.now();
     this.#welcomeBack();
     const { electionMs, voterDeadMs, memberForgottenMs } = this.#context.timing;
+    const progress = raft.progress();
+    this.#ackedAt = new Map(progress.map(({ member, lastAckedSentAt }) => [member, lastAckedSentAt]));
     const members = this.#members(now);
     const decision = nextMembershipStep({
       self: this.#replica.self,
       config: raft.config,
       lastIndex: raft.lastIndex,
-      progress: raft.progress(),
+      progress,
       members,
       deadMs: this.#dead(now),
       leaving: this.#leavingMembers(members),
@@ -136,7 +140,7 @@ export class Autopilot {
     const members: AutopilotMember[] = [];
     for (const session of this.#leader.sessions.all()) {
       if (session.member === '' || this.#evicted.has(session.member)) continue;
-      const heardMs = now - Math.max(session.lastHeardAt, this.#ackedAt(session.member));
+      const heardMs = now - Math.max(session.lastHeardAt, this.#ackedAtOf(session.member));
       const sessionMs = now - session.openedAt;
       members.push({
         member: session.member,
@@ -152,7 +156,7 @@ export class Autopilot {
     const withSession = new Set(members.map(({ node }) => node));
     for (const member of this.#configured()) {
       const node = nodeOfMember(member);
-      if (withSession.has(node) || now - this.#ackedAt(member) > 2 * this.#context.timing.electionMs) continue;
+      if (withSession.has(node) || now - this.#ackedAtOf(member) > 2 * this.#context.timing.electionMs) continue;
       members.push({ member, node, alive: true, stableMs: 0, voteAllowed: true, uptimeMs: 0, flaps: 0, host: node });
     }
     return members;
@@ -163,8 +167,8 @@ export class Autopilot {
     return new Set([...voters, ...outgoing, ...standbys]);
   }
 
-  #ackedAt(member: MemberId): number {
-    return this.#replica.raft.progress().find((entry) => entry.member === member)?.lastAckedSentAt ?? -Infinity;
+  #ackedAtOf(member: MemberId): number {
+    return this.#ackedAt.get(member) ?? -Infinity;
   }
 
   /** How long each member of the configuration that does not answer has been silent. */
@@ -176,7 +180,7 @@ export class Autopilot {
       // Another disk of the same node has a session: this one is gone for good.
       const replaced = session !== undefined && session.member !== '' && session.member !== member;
       const bySession = session?.member === member && session.downSince === undefined ? session.lastHeardAt : -Infinity;
-      const heard = Math.max(this.#ackedAt(member), bySession, this.#startedAt);
+      const heard = Math.max(this.#ackedAtOf(member), bySession, this.#startedAt);
       if (replaced) dead.set(member, Infinity);
       else if (now - heard > 2 * this.#context.timing.electionMs) dead.set(member, now - heard);
     }

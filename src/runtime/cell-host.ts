@@ -3,7 +3,7 @@
  * leads. Decides nothing about which cell to be in; that is the runtime's.
  */
 import type { CellId, LogIndex, MemberId, NodeId } from '../core/lib/ids.ts';
-import { memberId, nodeOfMember } from '../core/lib/ids.ts';
+import { isMemberOf, memberId, nodeOfMember } from '../core/lib/ids.ts';
 import type { CellState } from '../core/cell/state.ts';
 import type { CellEvent } from '../core/cell/types.ts';
 import type { Config, Entry } from '../core/raft/types.ts';
@@ -283,18 +283,18 @@ export class CellHost {
   // ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   raft(from: NodeId, envelope: RaftEnvelope): void {
-    if (nodeOfMember(envelope.from) !== from || envelope.to !== this.member) return; // another disk of this node, or a liar
-    if (this.#replica === undefined) {
+    const replica = this.#replica;
+    if (!isMemberOf(envelope.from, from) || envelope.to !== (replica?.self ?? this.member)) return; // another disk of this node, or a liar
+    if (replica === undefined) {
       if (envelope.message.type === 'append') this.#join(envelope.cell);
       return;
     }
-    if (envelope.cell !== this.#replica.cell) return;
-    this.#replica.receive(envelope.from, envelope.message);
+    if (envelope.cell === replica.cell) replica.receive(envelope.from, envelope.message);
   }
 
   bulk(from: NodeId, message: BulkMessage): void {
     const replica = this.#replica;
-    if (replica === undefined || message.cell !== replica.cell || message.to !== this.member || nodeOfMember(message.from) !== from) return;
+    if (replica === undefined || message.cell !== replica.cell || message.to !== replica.self || !isMemberOf(message.from, from)) return;
     if (message.type === 'snapshotReply') {
       this.#sender?.answered(message.from, message.index, message.next);
       return;

@@ -7,6 +7,7 @@ import type { WorkMessage } from '../protocol/messages.ts';
 import { encodeWork } from '../protocol/work-codec.ts';
 import type { NodePorts, NodeRuntimeInit, Timing } from './init.ts';
 import type { RuntimeMutant } from './mutants.ts';
+import { Routine } from './routine.ts';
 
 /** Far more than any process counts up to, and far from where numbers are not exact. */
 const FIRST_IDS = 2 ** 44;
@@ -93,21 +94,23 @@ export class NodeContext {
 
   /** Calls back every `intervalMs` (read anew each time) until cancelled or stopped. */
   every(intervalMs: () => number, callback: () => void): Timer {
-    let cancelled = false;
-    let timer: Timer;
-    const schedule = (): void => {
-      timer = this.after(intervalMs(), () => {
-        callback();
-        if (!cancelled) schedule();
-      });
-    };
-    schedule();
-    return {
-      cancel: () => {
-        cancelled = true;
-        timer.cancel();
-      },
-    };
+    const routine = this.routine(intervalMs, () => {
+      callback();
+      return true;
+    });
+    routine.wake();
+    return routine;
+  }
+
+  /**
+   * As `every`, for what there is to do at times only: a node with nothing to do is not woken for it. Sleeps until it is
+   * woken, and again when `work` says that nothing is left.
+   */
+  routine(intervalMs: () => number, work: () => boolean): Routine {
+    const routine: Routine = new Routine(this.ports.clock, intervalMs, () => !this.#stopped && work(), () => this.#timers.delete(routine));
+    if (this.#stopped) routine.cancel();
+    else this.#timers.add(routine);
+    return routine;
   }
 
   /** Calls back once when the node stops, for whoever waits for what will not happen any more. @returns takes it back. */

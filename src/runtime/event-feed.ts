@@ -4,7 +4,7 @@
  */
 import type { LogIndex, RunNumber } from '../core/lib/ids.ts';
 import type { CellState, RunRecord } from '../core/cell/state.ts';
-import type { CellEvent } from '../core/cell/types.ts';
+import type { CellEvent, RunPhase } from '../core/cell/types.ts';
 import type { RunEvent } from './api.ts';
 import { nodeName, shownPhase } from './views.ts';
 
@@ -24,7 +24,7 @@ interface Watcher {
 
 interface Kept {
   readonly sequence: number;
-  readonly event: Extract<CellEvent, { type: 'module' | 'runSubmitted' | 'runFinal' }>;
+  readonly event: Extract<CellEvent, { type: 'module' | 'runSubmitted' | 'runPaused' | 'runFinal' }>;
 }
 
 export class EventFeed {
@@ -36,7 +36,7 @@ export class EventFeed {
 
   push(index: LogIndex, events: readonly CellEvent[], state: CellState): void {
     for (const [position, event] of events.entries()) {
-      if (event.type !== 'module' && event.type !== 'runSubmitted' && event.type !== 'runFinal') continue;
+      if (event.type !== 'module' && event.type !== 'runSubmitted' && event.type !== 'runPaused' && event.type !== 'runFinal') continue;
       const kept = { sequence: index * EVENTS_PER_ENTRY + position, event };
       this.#kept.push(kept);
       this.#tell(this.#watchers.get(0), kept, state);
@@ -119,8 +119,8 @@ function runEvent(sequence: number, event: Kept['event'], state: CellState): Run
   const run = state.runs.get(event.run);
   const common = { sequence, at: event.at, runId: event.runId, runName: run?.spec.name ?? '' };
   if (event.type !== 'module') {
-    const phase = event.type === 'runSubmitted' ? 'queued' : event.phase;
-    return { ...common, type: 'run', phase, module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note: run?.reason ?? '' };
+    const note = event.type === 'runPaused' && event.on ? (run?.paused?.reason ?? '') : (run?.reason ?? '');
+    return { ...common, type: 'run', phase: phaseOf(event, run), module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note };
   }
   const record = run?.modules[event.module];
   const node = state.sessions.get(event.session)?.nodeId ?? record?.nodeId ?? '';
@@ -137,6 +137,12 @@ function runEvent(sequence: number, event: Kept['event'], state: CellState): Run
   };
 }
 
+function phaseOf(event: Exclude<Kept['event'], { type: 'module' }>, run: RunRecord | undefined): RunPhase {
+  if (event.type === 'runFinal') return event.phase;
+  if (event.type === 'runSubmitted') return 'queued';
+  return event.on ? 'paused' : run?.startedAt === 0 ? 'queued' : 'running';
+}
+
 /** The last sequence that the entries applied so far can have given: all further events come after it. */
 export function newestSequence(state: CellState): number {
   return state.appliedIndex === 0 ? 0 : (state.appliedIndex + 1) * EVENTS_PER_ENTRY - 1;
@@ -151,6 +157,7 @@ function eventsOf(run: RunRecord): Array<Kept['event']> {
     const at = module.finishedAt !== 0 ? module.finishedAt : module.startedAt;
     events.push({ type: 'module', ...base, module: module.index, phase: module.phase, fence: module.fence, session: module.session, attempt: module.attempt, at, note: module.note });
   }
+  if (run.paused !== null) events.push({ type: 'runPaused', ...base, on: true, at: run.paused.at });
   if (run.finishedAt !== 0) events.push({ type: 'runFinal', ...base, phase: run.phase, at: run.finishedAt });
   return events;
 }

@@ -7,11 +7,13 @@ import type { Command, Json, Reply, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError, type ErrorCode } from '../errors.ts';
 import { SPEC_BYTES_MAX, SUBMIT_PART_BYTES, SUBMIT_WHOLE_BYTES_MAX } from '../protocol/limits.ts';
 import type { ClientRequest, LeaderHint, WorkMessage } from '../protocol/messages.ts';
-import { decodeSpec, encodeSpec } from '../protocol/spec-codec.ts';
+import { decodeSpec, encodeSpecInSlices } from '../protocol/spec-codec.ts';
 import type { NodeContext } from './context.ts';
 import type { Leader } from './leader.ts';
 import type { ReadFloor } from './read-floor.ts';
 import { Assembler } from './assembler.ts';
+import { inTurns } from './turns.ts';
+import type { Routine } from './routine.ts';
 
 /** Slice of a forwarded request or of a read's answer. */
 const SLICE_BYTES = 1024 * 1024;
@@ -20,6 +22,9 @@ const REQUESTS_MAX = 10_000;
 /** One try at one leader. */
 const ATTEMPT_MS = 2000;
 const RETRY_MS = 100;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 export interface GatewayHooks {
   leader(): Leader | undefined;
@@ -64,6 +69,7 @@ export class Gateway {
   readonly #hooks: GatewayHooks;
   readonly #attempts = new Map<number, Attempt>();
   readonly #assembler = new Assembler(SPEC_BYTES_MAX);
+  readonly #retries: Routine;
   #id: number;
   #stopped = false;
 
@@ -71,20 +77,22 @@ export class Gateway {
     this.#context = context;
     this.#hooks = hooks;
     this.#id = context.firstId();
-    context.every(() => RETRY_MS, () => this.#retry());
+    this.#retries = context.routine(() => RETRY_MS, () => this.#retry());
   }
 
   submit(spec: RunSpec, requestKey: string, timeoutMs: number, done: GatewayDone<Extract<Reply, { type: 'run' }>>): void {
-    const bytes = encodeSpec(spec);
-    if (bytes.length > SPEC_BYTES_MAX) {
-      done(new SkeinError('REQUEST_TOO_LARGE', `the run takes ${bytes.length} bytes, at most ${SPEC_BYTES_MAX} are allowed`));
-      return;
-    }
-    this.#write({ type: 'submit', requestKey }, bytes, timeoutMs, (error, reply) => {
-      if (error !== undefined) done(error);
-      else if (reply?.type === 'run') done(undefined, reply);
-      else done(unexpected(reply));
-    });
+    const write = (bytes: Uint8Array): void => {
+      if (bytes.length > SPEC_BYTES_MAX) {
+        done(new SkeinError('REQUEST_TOO_LARGE', `the run takes ${bytes.length} bytes, at most ${SPEC_BYTES_MAX} are allowed`));
+        return;
+      }
+      this.#write({ type: 'submit', requestKey }, bytes, timeoutMs, (error, reply) => {
+        if (error !== undefined) done(error);
+        else if (reply?.type === 'run') done(undefined, reply);
+        else done(unexpected(reply));
+      });
+    };
+    inTurns(this.#context, (slice) => encodeSpecInSlices(spec, slice), write, () => done(stopping()));
   }
 
   cancel(run: RunNumber, reason: string, timeoutMs: number, done: GatewayDone<void>): void {
@@ -93,6 +101,14 @@ export class Gateway {
 
   drain(node: NodeId, on: boolean, timeoutMs: number, done: GatewayDone<void>): void {
     this.#write({ type: 'drain', node, on }, new Uint8Array(0), timeoutMs, (error) => done(error));
+  }
+
+  pauseRun(run: RunNumber, on: boolean, reason: string, timeoutMs: number, done: GatewayDone<void>): void {
+    this.#write({ type: 'pauseRun', run, on, reason }, new Uint8Array(0), timeoutMs, (error) => done(error));
+  }
+
+  pauseQueue(on: boolean, reason: string, timeoutMs: number, done: GatewayDone<void>): void {
+    this.#write({ type: 'pauseQueue', on, reason }, new Uint8Array(0), timeoutMs, (error) => done(error));
   }
 
   #write(request: ClientRequest, bytes: Uint8Array, timeoutMs: number, done: GatewayDone<Reply>): void {
@@ -181,6 +197,7 @@ export class Gateway {
     const id = ++this.#id;
     const whole: Attempt = { ...attempt, node: '', asked: new Set(), sentAt: -Infinity };
     this.#attempts.set(id, whole);
+    this.#retries.wake();
     this.#try(id, whole);
   }
 
@@ -200,7 +217,8 @@ export class Gateway {
     if (attempt !== undefined) attempt.node = '';
   }
 
-  #retry(): void {
+  /** @returns whether any request is left. */
+  #retry(): boolean {
     const now = this.#context.now();
     for (const [id, attempt] of this.#attempts) {
       if (now >= attempt.deadline) {
@@ -210,6 +228,7 @@ export class Gateway {
         this.#try(id, attempt);
       }
     }
+    return this.#attempts.size > 0;
   }
 
   #gaveUp(): SkeinError {
@@ -260,7 +279,7 @@ export class Gateway {
         this.#context.sendWork(from, { ...base, code: error?.code ?? 'NO_LEADER', message: error?.message ?? '', part: 0, parts: 1, bytes: new Uint8Array(0) });
         return;
       }
-      const bytes = new TextEncoder().encode(JSON.stringify(answer.value));
+      const bytes = encoder.encode(JSON.stringify(answer.value));
       const parts = Math.max(1, Math.ceil(bytes.length / SLICE_BYTES));
       for (let part = 0; part < parts; part += 1) {
         const slice = bytes.subarray(part * SLICE_BYTES, (part + 1) * SLICE_BYTES);
@@ -283,6 +302,10 @@ function commandsOf(request: ClientRequest, bytes: Uint8Array, now: number): Com
       return [{ type: 'cancel', now, run: request.run, reason: request.reason }];
     case 'drain':
       return [{ type: 'nodeDrain', now, node: request.node, on: request.on }];
+    case 'pauseRun':
+      return [{ type: 'runPause', now, run: request.run, on: request.on, reason: request.reason }];
+    case 'pauseQueue':
+      return [{ type: 'queuePause', now, on: request.on, reason: request.reason }];
     case 'submit': {
       const { requestKey } = request;
       if (bytes.length <= SUBMIT_WHOLE_BYTES_MAX) return [{ type: 'submit', now, requestKey, spec: decodeSpec(bytes) }];
@@ -306,7 +329,7 @@ function stopping(): SkeinError {
 /** @throws SkeinError FRAME_INVALID */
 function jsonOf(bytes: Uint8Array): Json {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as Json;
+    return JSON.parse(decoder.decode(bytes)) as Json;
   } catch (error) {
     throw new SkeinError('FRAME_INVALID', `the answer to a read is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }

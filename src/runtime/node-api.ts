@@ -7,7 +7,8 @@ import type { Json, RunPhase, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import { TEXT_LENGTH_MAX } from '../protocol/limits.ts';
 import { advice } from './advice.ts';
-import type { ClusterStatus, NodeApi, NodeView, ReadOptions, RunEvent, RunSummary, RunView, SubmitAnswer } from './api.ts';
+import type { ClusterStatus, ModuleExplanation, NodeApi, NodeView, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, SubmitAnswer } from './api.ts';
+import { withoutLeader, withStrangers } from './explanations.ts';
 import type { NodeRuntime } from './node-runtime.ts';
 import { nodeViews } from './node-views.ts';
 
@@ -46,6 +47,65 @@ export class RuntimeNodeApi implements NodeApi {
     // A first try whose answer was lost with its leader has cancelled the run: the second then finds it final.
     if (late !== undefined && now.phase !== 'cancelled') throw late;
     return now;
+  }
+
+  pause(run: string, reason = ''): Promise<Paused<RunSummary>> {
+    return this.#pauseRun(run, true, reason);
+  }
+
+  resume(run: string): Promise<Paused<RunSummary>> {
+    return this.#pauseRun(run, false, '');
+  }
+
+  async #pauseRun(run: string, on: boolean, reason: string): Promise<Paused<RunSummary>> {
+    const { number, final, summary } = await this.#resolve(run, { consistency: 'strong' });
+    if (final) throw new SkeinError('RUN_FINAL', `run ${summary.shortId} has already ${summary.phase === 'cancelled' ? 'been cancelled' : summary.phase}`, { runId: summary.runId });
+    await promise<void>(undefined, (done) => this.#runtime.pauseRun(number, on, reason.slice(0, TEXT_LENGTH_MAX), done));
+    const { summary: now } = await this.#resolve(summary.runId, { consistency: 'strong' });
+    return { ...now, changed: (summary.paused !== null) !== on };
+  }
+
+  async queue(options: ReadOptions = {}): Promise<QueueView> {
+    return (await this.#read('queue', null, { consistency: 'strong', ...options })) as unknown as QueueView;
+  }
+
+  pauseQueue(reason = ''): Promise<Paused<QueueView>> {
+    return this.#pauseQueue(true, reason);
+  }
+
+  resumeQueue(): Promise<Paused<QueueView>> {
+    return this.#pauseQueue(false, '');
+  }
+
+  async #pauseQueue(on: boolean, reason: string): Promise<Paused<QueueView>> {
+    const before = await this.queue();
+    await promise<void>(undefined, (done) => this.#runtime.pauseQueue(on, reason.slice(0, TEXT_LENGTH_MAX), done));
+    return { ...(await this.queue()), changed: (before.paused !== null) !== on };
+  }
+
+  async explain(run: string, module: string, signal?: AbortSignal): Promise<ModuleExplanation> {
+    const { json, led } = await this.#explained('explainModule', { run, module }, signal);
+    const whole = withStrangers(json as unknown as ModuleExplanation, this.nodes());
+    return led ? whole : withoutLeader(whole);
+  }
+
+  async explainRun(run: string, signal?: AbortSignal): Promise<RunExplanation> {
+    const { json, led } = await this.#explained('explainRun', run, signal);
+    const explained = json as unknown as RunExplanation;
+    const nodes = this.nodes();
+    const groups = explained.groups.map((group) => withStrangers(group, nodes));
+    return { ...explained, groups: led ? groups : groups.map(withoutLeader) };
+  }
+
+  /** The leader knows who answers. Without one this node tells what it knows. */
+  async #explained(query: string, argument: Json, signal: AbortSignal | undefined): Promise<{ readonly json: Json; readonly led: boolean }> {
+    const ask = (consistency: 'local' | 'strong'): Promise<Json> => this.#read(query, argument, { consistency, ...(signal === undefined ? {} : { signal }) });
+    try {
+      if (this.status().quorum) return { json: await ask('strong'), led: true };
+    } catch (error) {
+      if (!isSkeinError(error, 'NO_LEADER') && !isSkeinError(error, 'NO_QUORUM')) throw error;
+    }
+    return { json: await ask('local'), led: false };
   }
 
   async runs(options: ReadOptions & { readonly limit?: number; readonly phase?: RunPhase } = {}): Promise<RunSummary[]> {
@@ -174,6 +234,7 @@ export class RuntimeNodeApi implements NodeApi {
       nodes: nodes.filter((node) => node.state !== 'dead').length,
       slots: { total: usable.reduce((sum, node) => sum + node.capabilities.slots, 0), used: usable.reduce((sum, node) => sum + node.slotsUsed, 0) },
       runs: { live: replica === undefined ? 0 : replica.state.runs.size - replica.state.finished.size, finished: replica?.state.finished.size ?? 0 },
+      queuePaused: replica?.state.queuePaused ?? null,
     };
   }
 }

@@ -23,7 +23,8 @@ import type { NodeRuntimeInit } from './init.ts';
 import { Leaver } from './leaver.ts';
 import type { Replica } from './replica.ts';
 import { SuspendWatch } from './suspend-watch.ts';
-import { answerQuery } from './queries.ts';
+import { outlookOf } from './outlook.ts';
+import { answerQuery, type QueryContext } from './queries.ts';
 import { ReadFloor } from './read-floor.ts';
 import { WatchClient, WatchServer } from './watch.ts';
 import { Worker } from './worker.ts';
@@ -186,6 +187,14 @@ export class NodeRuntime {
     this.#gateway.drain(node, on, WRITE_TIMEOUT_MS, done);
   }
 
+  pauseRun(run: RunNumber, on: boolean, reason: string, done: GatewayDone<void>): void {
+    this.#gateway.pauseRun(run, on, reason, WRITE_TIMEOUT_MS, done);
+  }
+
+  pauseQueue(on: boolean, reason: string, done: GatewayDone<void>): void {
+    this.#gateway.pauseQueue(on, reason, WRITE_TIMEOUT_MS, done);
+  }
+
   /**
    * Local when this node holds the log and `strong` is false; else from the leader. Never from a state before one that this
    * node has shown already.
@@ -194,16 +203,23 @@ export class NodeRuntime {
     const replica = strong || this.context.stopped ? undefined : this.current;
     if (replica !== undefined && replica.appliedIndex >= this.#floor.of(replica.cell)) {
       this.#floor.raise(replica.cell, replica.appliedIndex);
-      const answer = answerQuery(replica.state, this.host.leader, query, argument);
+      const answer = answerQuery(replica.state, this.#queryContext, query, argument);
       this.context.defer(() => (answer instanceof SkeinError ? done(answer) : done(undefined, answer)));
       return;
     }
     this.#gateway.read(query, argument, strong, READ_TIMEOUT_MS, done);
   }
 
+  /** Whoever leads knows the sessions best. */
+  readonly #queryContext: QueryContext = () => {
+    const { leader } = this.host;
+    const { clock } = this.context.ports;
+    return { now: clock.wall(), outlook: leader && outlookOf(leader.sessions, this.context.now()) };
+  };
+
   #answer(query: string, argument: Json, strong: boolean, done: (answer: ReadAnswer | undefined) => void): void {
     const { replica } = this;
-    const answer = (from: Replica): ReadAnswer => ({ index: from.appliedIndex, value: answerQuery(from.state, this.host.leader, query, argument) });
+    const answer = (from: Replica): ReadAnswer => ({ index: from.appliedIndex, value: answerQuery(from.state, this.#queryContext, query, argument) });
     if (replica === undefined || replica.state.cellId === '') {
       done(undefined);
       return;

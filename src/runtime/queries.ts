@@ -1,16 +1,20 @@
 /** Reads by name, answered as JSON from a state: here, or on a node that was asked to. */
-import { isRunFinal, type CellState, type RunRecord } from '../core/cell/state.ts';
+import { isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
 import { findRun } from '../core/cell/accessors.ts';
-import { explainModule } from '../core/plan/explain.ts';
+import { Explainer, type ExplainInit } from '../core/plan/explain.ts';
 import type { Json, RunPhase } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
-import type { Leader } from './leader.ts';
+import { queueView } from './queue-view.ts';
+import { moduleExplanation, runExplanation } from './explanations.ts';
+import { NAMES_LISTED_MAX } from './limits.ts';
 import { listRuns, runSummary, runView } from './views.ts';
 
 export const RUNS_LISTED_MAX = 10_000;
 
-/** @param leader this node's leader side if it leads: it knows the sessions best. */
-export function answerQuery(state: CellState, leader: Leader | undefined, query: string, argument: Json): Json | SkeinError {
+/** What whoever answers knows beside the state; looked at for answers that need it. */
+export type QueryContext = () => ExplainInit;
+
+export function answerQuery(state: CellState, context: QueryContext, query: string, argument: Json): Json | SkeinError {
   switch (query) {
     case 'runs': {
       if (argument === null || typeof argument !== 'object') return new SkeinError('REQUEST_INVALID', 'runs are asked for with a limit and a phase');
@@ -19,7 +23,24 @@ export function answerQuery(state: CellState, leader: Leader | undefined, query:
       return plain(listRuns(state, { limit: bound, ...(phase === undefined || phase === '' ? {} : { phase }) }));
     }
     case 'run':
-      return withRun(state, argument, (run) => plain(runView(state, run, (module) => explainModule(state, module, leader?.plannable()))));
+      return withRun(state, argument, (run) => {
+        const explainer = new Explainer(state, context());
+        return plain(runView(state, run, (module) => explainer.module(module).summary));
+      });
+    case 'explainRun':
+      return withRun(state, argument, (run) => {
+        const known = context();
+        return plain(runExplanation(state, run, new Explainer(state, known), known.now ?? 0));
+      });
+    case 'explainModule': {
+      const { run: id, module: name } = (argument ?? {}) as { run?: Json; module?: Json };
+      return withRun(state, id ?? null, (run) => {
+        const module = findModule(run, name ?? null);
+        return module instanceof SkeinError ? module : plain(moduleExplanation(module, new Explainer(state, context())));
+      });
+    }
+    case 'queue':
+      return plain(queueView(state, context().now ?? 0));
     case 'resolve':
       return withRun(state, argument, (run) => plain({ number: run.number, final: isRunFinal(run.phase), summary: runSummary(run) }));
     case 'counts':
@@ -29,10 +50,24 @@ export function answerQuery(state: CellState, leader: Leader | undefined, query:
   }
 }
 
-function withRun(state: CellState, argument: Json, answer: (run: RunRecord) => Json): Json | SkeinError {
+function withRun(state: CellState, argument: Json, answer: (run: RunRecord) => Json | SkeinError): Json | SkeinError {
   const found = typeof argument === 'string' ? findRun(state, argument) : undefined;
   if (found === undefined) return new SkeinError('RUN_NOT_FOUND', `no run has the id ${JSON.stringify(argument)}, or more than one begins with it`);
   return answer(found);
+}
+
+/** By name, or by a beginning of it that no other module has. */
+function findModule(run: RunRecord, name: Json): ModuleRecord | SkeinError {
+  const { modules } = run.spec;
+  const exact = modules.findIndex((module) => module.name === name);
+  if (exact !== -1) return run.modules[exact]!;
+  const found = typeof name === 'string' && name !== '' ? run.modules.filter(({ index }) => modules[index]!.name.startsWith(name)) : [];
+  const [first] = found;
+  if (first !== undefined && found.length === 1) return first;
+  const why = found.length === 0 ? 'no module' : `${found.length} modules`;
+  const known = (found.length === 0 ? modules : found.map(({ index }) => modules[index]!)).map((module) => module.name);
+  const shown = known.length > NAMES_LISTED_MAX ? `${known.slice(0, NAMES_LISTED_MAX).join(', ')} and ${known.length - NAMES_LISTED_MAX} more` : known.join(', ');
+  return new SkeinError('MODULE_NOT_FOUND', `run ${run.shortId} has ${why} called ${JSON.stringify(name).slice(0, 200)}; it has ${shown}`);
 }
 
 /** Views hold nothing but JSON; this only tells the compiler. */

@@ -6,6 +6,7 @@ import type { Fence } from '../core/lib/ids.ts';
 import type { ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
 import type { NodeContext } from './context.ts';
 import { sizeOf } from './result-intake.ts';
+import type { Routine } from './routine.ts';
 
 /** Items in one message, and a bound on their text: the leader puts a whole message into one log entry. */
 const ITEMS_PER_MESSAGE_MAX = 512;
@@ -19,6 +20,7 @@ export class ResultOutbox {
   #fresh: ResultItem[] = [];
   readonly #sent = new Map<number, { readonly items: readonly ResultItem[]; at: number }>();
   readonly #fences = new Map<Fence, ResultItem>();
+  readonly #resends: Routine;
   #id: number;
   #flushing = false;
 
@@ -26,7 +28,7 @@ export class ResultOutbox {
     this.#context = context;
     this.#id = context.firstId();
     this.#send = send;
-    context.every(() => RESEND_AFTER_MS / 2, () => this.#resendOld());
+    this.#resends = context.routine(() => RESEND_AFTER_MS / 2, () => this.#resendOld());
   }
 
   get empty(): boolean {
@@ -80,6 +82,7 @@ export class ResultOutbox {
       const items = this.#fresh.splice(0, this.#countThatFits());
       const id = ++this.#id;
       this.#sent.set(id, { items, at: this.#context.now() });
+      this.#resends.wake();
       this.#send(items, id);
     }
   }
@@ -96,12 +99,14 @@ export class ResultOutbox {
     return count;
   }
 
-  #resendOld(): void {
+  /** @returns whether anything still waits for its answer. */
+  #resendOld(): boolean {
     const now = this.#context.now();
     for (const [id, message] of this.#sent) {
       if (now - message.at < RESEND_AFTER_MS) continue;
       message.at = now;
       this.#send(message.items, id);
     }
+    return this.#sent.size > 0;
   }
 }

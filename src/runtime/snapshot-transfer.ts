@@ -11,6 +11,7 @@ import type { BulkMessage } from '../protocol/messages.ts';
 import { concatenate } from './assembler.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
+import type { Routine } from './routine.ts';
 
 /** An unanswered slice is sent again. */
 const RESEND_MS = 1000;
@@ -32,16 +33,16 @@ export class SnapshotSender {
   readonly #context: NodeContext;
   readonly #replica: Replica;
   readonly #sending = new Map<MemberId, Sending>();
-  readonly #timer: { cancel(): void };
+  readonly #resends: Routine;
 
   constructor(context: NodeContext, replica: Replica) {
     this.#context = context;
     this.#replica = replica;
-    this.#timer = context.every(() => RESEND_MS / 2, () => this.#resend());
+    this.#resends = context.routine(() => RESEND_MS / 2, () => this.#resend());
   }
 
   stop(): void {
-    this.#timer.cancel();
+    this.#resends.cancel();
     this.#sending.clear();
   }
 
@@ -54,6 +55,7 @@ export class SnapshotSender {
     const stream = concatenate(sections, sizes.reduce((sum, size) => sum + size, 0));
     const sending: Sending = { meta, sizes, stream, offset: 0, sentAt: now, movedAt: now };
     this.#sending.set(to, sending);
+    this.#resends.wake();
     this.#slice(to, sending);
   }
 
@@ -78,12 +80,14 @@ export class SnapshotSender {
     this.#context.ports.transport.send(nodeOfMember(to), 'bulk', encodeBulk(message));
   }
 
-  #resend(): void {
+  /** @returns whether anything is still under way. */
+  #resend(): boolean {
     const now = this.#context.now();
     for (const [to, sending] of this.#sending) {
       if (!this.#replica.leads || now - sending.movedAt >= GIVE_UP_MS) this.#sending.delete(to);
       else if (now - sending.sentAt >= RESEND_MS) this.#slice(to, sending);
     }
+    return this.#sending.size > 0;
   }
 }
 

@@ -1,8 +1,10 @@
 /** What people and programs see of the state: plain data, made on demand. */
 import type { NodeId } from '../core/lib/ids.ts';
 import { runsNewestFirst } from '../core/cell/accessors.ts';
+import { modulePolicy, runPolicy } from '../core/cell/policy.ts';
 import { countOf, isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
 import type { ModulePhase, RunPhase } from '../core/cell/types.ts';
+import { priorityOf } from '../core/plan/explain.ts';
 import type { ModulePhaseShown, ModuleView, RunSummary, RunView, Status } from './api.ts';
 
 export function statusOfRun(phase: RunPhase): Status {
@@ -64,6 +66,8 @@ export function runSummary(run: RunRecord): RunSummary {
       skipped: count('skipped'),
     },
     reason: run.reason,
+    priority: runPolicy(run.spec).priority,
+    paused: run.paused,
   };
 }
 
@@ -73,7 +77,7 @@ export function nodeName(state: CellState, node: NodeId | ''): string {
 
 /** @param explain why a module that is not final is where it is, in words. */
 export function runView(state: CellState, run: RunRecord, explain: (module: ModuleRecord) => string): RunView {
-  return { ...runSummary(run), params: run.spec.params, moduleList: run.modules.map((module) => moduleView(state, run, module, explain)) };
+  return { ...runSummary(run), policy: runPolicy(run.spec), params: run.spec.params, moduleList: run.modules.map((module) => moduleView(state, run, module, explain)) };
 }
 
 function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, explain: (module: ModuleRecord) => string): ModuleView {
@@ -98,7 +102,9 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
     exitCode: outcome?.exitCode ?? null,
     error: outcome?.error ?? null,
     tail: outcome?.tail ?? '',
-    note: module.note !== '' || !open || isRunFinal(run.phase) ? module.note : explain(module),
+    note: open && !isRunFinal(run.phase) ? [module.note, explain(module)].filter((text) => text !== '').join('; ') : module.note,
+    priority: priorityOf(run.spec, spec),
+    limits: modulePolicy(spec).limits,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Json } from '../core/cell/types.ts';
 import type { WorkMessage } from '../protocol/messages.ts';
 import type { RunEvent } from './api.ts';
 import type { NodeContext } from './context.ts';
+import type { Routine } from './routine.ts';
 import { newestSequence, type EventFeed, type FeedListener } from './event-feed.ts';
 
 const RENEW_MS = 5000;
@@ -29,12 +30,13 @@ export class WatchServer {
   readonly #feed: EventFeed;
   readonly #state: () => CellState | undefined;
   readonly #served = new Map<string, Served>();
+  readonly #expiry: Routine;
 
   constructor(context: NodeContext, feed: EventFeed, state: () => CellState | undefined) {
     this.#context = context;
     this.#feed = feed;
     this.#state = state;
-    context.every(() => RENEW_MS, () => this.#expire());
+    this.#expiry = context.routine(() => RENEW_MS, () => this.#expire());
   }
 
   receive(from: NodeId, message: Extract<WorkMessage, { type: 'watch' }>): void {
@@ -65,6 +67,7 @@ export class WatchServer {
     const began = after < 0 ? newestSequence(state) : after;
     const served: Served = { end: () => undefined, renewedAt: this.#context.now(), queue: [], began, sent: began, renewed: began };
     this.#served.set(key, served);
+    this.#expiry.wake();
     served.end = this.#feed.watch(run, began, state, (event) => {
       served.sent = event.sequence;
       if (served.queue.push(event) === 1) this.#context.defer(() => this.#flush(from, id, key));
@@ -92,11 +95,13 @@ export class WatchServer {
     }
   }
 
-  #expire(): void {
+  /** @returns whether anybody is served still. */
+  #expire(): boolean {
     const before = this.#context.now() - EXPIRE_MS;
     for (const [key, served] of this.#served) {
       if (served.renewedAt < before) this.#end(key);
     }
+    return this.#served.size > 0;
   }
 }
 
@@ -121,6 +126,7 @@ export class WatchClient {
   readonly #context: NodeContext;
   readonly #parts: WatchClientParts;
   readonly #subscriptions = new Map<number, Subscription>();
+  readonly #renewals: Routine;
   #id: number;
   /** Told at the end of the turn: a listener must not find the node in the middle of applying an entry. */
   #due: { readonly subscription: Subscription; readonly event: RunEvent }[] = [];
@@ -129,13 +135,14 @@ export class WatchClient {
     this.#context = context;
     this.#parts = parts;
     this.#id = context.firstId();
-    context.every(() => 250, () => this.#renew());
+    this.#renewals = context.routine(() => 250, () => this.#renew());
   }
 
   /** @param run 0 = all. @returns ends it. */
   watch(run: RunNumber, after: number | undefined, listener: FeedListener): () => void {
     const subscription: Subscription = { id: ++this.#id, run, listener, last: after, endLocal: undefined, source: '', sentAt: -Infinity };
     this.#subscriptions.set(subscription.id, subscription);
+    this.#renewals.wake();
     this.#attach(subscription);
     return () => {
       subscription.endLocal?.();
@@ -192,8 +199,10 @@ export class WatchClient {
     for (const subscription of this.#subscriptions.values()) if (subscription.source === peer) subscription.source = '';
   }
 
-  #renew(): void {
+  /** @returns whether anybody follows anything. */
+  #renew(): boolean {
     for (const subscription of Array.from(this.#subscriptions.values())) this.#attach(subscription);
+    return this.#subscriptions.size > 0;
   }
 
   receive(from: NodeId, message: Extract<WorkMessage, { type: 'watchEvents' }>): void {

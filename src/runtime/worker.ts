@@ -80,7 +80,7 @@ export class Worker {
   constructor(context: NodeContext, hooks: WorkerHooks) {
     this.#context = context;
     this.#hooks = hooks;
-    this.#specs = new SpecCache();
+    this.#specs = new SpecCache(context, (run) => this.#startWaiting(run));
     this.#requestId = context.firstId();
     this.#results = new ResultOutbox(context, (items, id) => this.#sendResults(items, id));
     context.every(() => context.timing.keepaliveMs, () => this.#keepalive());
@@ -176,9 +176,7 @@ export class Worker {
         this.#keepaliveReply(from, message);
         return;
       case 'runSpec':
-        if (message.cell !== this.#cell) return;
-        this.#specs.add(message.run, message.runId, message.offset, message.total, message.bytes);
-        this.#startWaiting(message.run);
+        if (message.cell === this.#cell && this.#specs.add(message.run, message.runId, message.offset, message.total, message.bytes)) this.#startWaiting(message.run);
         return;
       case 'assign':
         // For an earlier session: what it held has been given to others, or is listed again by the leader of this one.
@@ -212,7 +210,8 @@ export class Worker {
     const running = this.#claims();
     const slots = this.#stopping || now < this.#restUntil ? 0 : this.#context.init.capabilities.slots;
     const cell = this.#cell;
-    if (this.#waitingForSpec.size > 0) this.#decline([...this.#waitingForSpec.values()].map(claimOf), true);
+    const unknown = [...this.#waitingForSpec.values()].filter((item) => !this.#specs.expects(item.run));
+    if (unknown.length > 0) this.#decline(unknown.map(claimOf), true);
     this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, running });
   }
 
@@ -310,7 +309,7 @@ export class Worker {
     const known = this.#hooks.specOf(item.run) ?? this.#specs.get(item.run);
     if (known === undefined) {
       this.#waitingForSpec.set(fence, item);
-      this.#decline([claimOf(item)], true);
+      if (!this.#specs.expects(item.run)) this.#decline([claimOf(item)], true);
       return;
     }
     this.#start(item, known.runId, known.spec);

@@ -180,6 +180,21 @@ test('--place-timeout is exit 5 and says why nothing is placed', async (t) => {
   assert.match(stderr, /No node can take it: FetchData: no node has the label gpu/);
 });
 
+test('a run that is paused while it is followed', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve();
+  const { runId } = await api.submit(fakeSpec());
+  const watching = bed.start(['runs', 'watch', '7f01']);
+  await watching.saw(/4 modules/);
+  api.now += 1000;
+  await api.pause(runId, 'disk is full');
+  await watching.saw(/paused \(disk is full\): nothing new is executed until it is resumed\n/);
+  await api.resume(runId);
+  await watching.saw(/goes on\n/);
+  api.finish(runId, 'succeeded');
+  assert.equal((await watching.done).code, 0);
+});
+
 test('when the node is lost, following goes on at another local one, with nothing said twice', async (t) => {
   const bed = new TestBed(t);
   const api = new FakeNode();

@@ -1,6 +1,6 @@
 /**
  * Goal: whoever types what the pages show gets what they promise. Every line of an `sh` block is run, against a cluster of
- * one node; RUN, NODE and CID stand for a run, a node and the blob stored last. Lines for `skein` or `node dist/node.js` go to the command line in
+ * one node; RUN, MODULE, NODE and CID stand for a run, one of its modules, a node and the blob stored last. Lines for `skein` or `node dist/node.js` go to the command line in
  * this process, which saves a start of Node.js for each.
  */
 import assert from 'node:assert/strict';
@@ -88,11 +88,11 @@ test('lines that talk to a node succeed', async (t) => {
   let runId = '';
   let cid = '';
   const perform = async (text: string): Promise<Said> => {
-    const real = text.replaceAll(/\bRUN\b/g, runId).replaceAll(/\bNODE\b/g, node.name).replaceAll(/\bCID\b/g, cid).replaceAll('127.0.0.1:8080', `127.0.0.1:${node.httpPort}`);
+    const real = text.replaceAll(/\bRUN\b/g, runId).replaceAll(/\bMODULE\b/g, 'FetchData').replaceAll(/\bNODE\b/g, node.name).replaceAll(/\bCID\b/g, cid).replaceAll('127.0.0.1:8080', `127.0.0.1:${node.httpPort}`);
     const call = callOf(real);
     if (call !== undefined) {
       const { code, stdout, stderr } = await bed.run(call.args, { now: Date.now, env: call.env });
-      runId = /\/runs\/(\S+)/.exec(stdout)?.[1] ?? runId;
+      runId = /\/runs\/(\S+)/.exec(stdout)?.[1] ?? /^[0-9a-z]+-[0-9a-f]{32}$/m.exec(stdout)?.[0] ?? runId;
       cid = /^ba\w{57}$/m.exec(stdout)?.[0] ?? cid;
       return { code, output: stdout + stderr };
     }

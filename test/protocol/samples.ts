@@ -71,6 +71,8 @@ export const workMessages: WorkMessage[] = [
   { type: 'forward', id: 10, cell, request: { type: 'submit', requestKey: 'k' }, part: 0, parts: 1, bytes: new Uint8Array([9]) },
   { type: 'forward', id: 10, cell, request: { type: 'cancel', run: 5, reason: '' }, part: 0, parts: 1, bytes: new Uint8Array(0) },
   { type: 'forward', id: 10, cell, request: { type: 'drain', node, on: false }, part: 0, parts: 1, bytes: new Uint8Array(0) },
+  { type: 'forward', id: 10, cell, request: { type: 'pauseRun', run: 5, on: true, reason: 'why' }, part: 0, parts: 1, bytes: new Uint8Array(0) },
+  { type: 'forward', id: 10, cell, request: { type: 'pauseQueue', on: false, reason: '' }, part: 0, parts: 1, bytes: new Uint8Array(0) },
   { type: 'forwardReply', id: 10, reply: null, hint: nobody },
   { type: 'forwardReply', id: 10, reply: { type: 'ok' }, hint },
   { type: 'forwardReply', id: 10, reply: { type: 'session', session: 4 }, hint },

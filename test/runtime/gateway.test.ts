@@ -207,7 +207,7 @@ test('queries: answers as JSON; what a peer may get wrong is refused', () => {
   cell.open('a');
   const run = cell.submit([module('one')]);
   const { runId } = cell.state.runs.get(run)!;
-  const ask = (query: string, argument: Json): Json | SkeinError => answerQuery(cell.state, undefined, query, argument);
+  const ask = (query: string, argument: Json): Json | SkeinError => answerQuery(cell.state, () => ({}), query, argument);
   const code = (answer: Json | SkeinError): string => (answer instanceof SkeinError ? answer.code : '');
   assert.equal((ask('runs', {}) as { runId: string }[])[0]?.runId, runId);
   assert.deepEqual(ask('runs', { phase: 'failed', limit: 3 }), []);

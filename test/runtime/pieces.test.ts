@@ -45,7 +45,7 @@ test('Assembler: at most 256 under way, the oldest goes', () => {
 });
 
 test('SpecCache: slices in order; others are dropped; what is known is not read again', () => {
-  const cache = new SpecCache();
+  const cache = new SpecCache(new FakeContext().context, () => assert.fail('it is small: it is there at once'));
   const encoded = encodeSpec(spec([module('one')]));
   const runId = 'run' as RunId;
   const half = Math.floor(encoded.length / 2);
@@ -60,8 +60,43 @@ test('SpecCache: slices in order; others are dropped; what is known is not read 
   assert.equal(cache.get(5), undefined);
 });
 
+test('SpecCache: a large one is decoded over many turns, when it is asked for', () => {
+  const fake = new FakeContext();
+  const decoded: number[] = [];
+  const cache = new SpecCache(fake.context, (run) => void decoded.push(run));
+  const encoded = encodeSpec(spec(Array.from({ length: 5000 }, (_, i) => module(`m${i}`))));
+  assert.equal(cache.add(5, 'run' as RunId, 0, encoded.length, encoded), true);
+  fake.pass();
+  assert.equal(cache.expects(5), false, 'nobody needs it');
+  assert.equal(cache.get(5), undefined);
+  assert.equal(cache.expects(5), true);
+  assert.equal(cache.get(5), undefined, 'once is enough');
+  fake.pass();
+  assert.deepEqual(decoded, [5]);
+  assert.equal(cache.get(5)?.spec.modules.length, 5000);
+});
+
+test('SpecCache: what cannot be read is dropped, and may come again', () => {
+  const fake = new FakeContext();
+  const cache = new SpecCache(fake.context, () => undefined);
+  const encoded = encodeSpec(spec(Array.from({ length: 5000 }, (_, i) => module(`m${i}`))));
+  const bad = encoded.map((byte, i) => (i === encoded.length - 2 ? 0xff : byte));
+  for (const bytes of [Uint8Array.of(1), bad]) {
+    cache.add(5, 'run' as RunId, 0, bytes.length, bytes);
+    cache.get(5);
+    fake.pass();
+    assert.equal(cache.get(5), undefined);
+    assert.equal(cache.expects(5), false);
+    assert.equal(fake.notes.pop()?.event, 'frame-dropped');
+  }
+  cache.add(5, 'run' as RunId, 0, encoded.length, encoded);
+  cache.get(5);
+  fake.pass();
+  assert.ok(cache.get(5));
+});
+
 test('SpecCache: unfinished ones are bounded, and so are claims of size', () => {
-  const cache = new SpecCache();
+  const cache = new SpecCache(new FakeContext().context, () => undefined);
   const encoded = encodeSpec(spec([module('one')]));
   const runId = 'run' as RunId;
   for (let run = 1; run <= 9; run += 1) cache.add(run, runId, 0, encoded.length, encoded.subarray(0, 1));

@@ -2,7 +2,8 @@
 import { nodeId, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
 import type { ModulePhase, RunPhase, RunSpec } from '../../src/core/cell/types.ts';
 import { SkeinError } from '../../src/errors.ts';
-import type { ClusterStatus, ModuleView, NodeApi, NodeState, NodeView, ReadOptions, RunEvent, RunSummary, RunView, Status, SubmitAnswer } from '../../src/runtime/api.ts';
+import { ordinaryRun } from '../../src/core/cell/policy.ts';
+import type { ClusterStatus, ModuleExplanation, ModuleView, NodeApi, NodeState, NodeView, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, Status, SubmitAnswer } from '../../src/runtime/api.ts';
 
 const CELL = '5bd1e7c09a4f4e0c8a8f7d2b6e3c1a90';
 /** 2026-03-01T12:00:00Z, so that output with times can be compared. */
@@ -32,6 +33,10 @@ export class FakeNode implements NodeApi {
   readonly left: boolean[] = [];
   cluster: ClusterStatus;
   members: NodeView[];
+  /** What `queue` answers, but for the pause. */
+  queueNow: QueueView = fakeQueue();
+  /** What explanations say, but for the run and the module. */
+  explanation: Pick<ModuleExplanation, 'summary' | 'reasons' | 'nodes'> = { summary: 'about to be claimed', reasons: [{ code: 'soon', text: 'about to be claimed' }], nodes: [] };
   /** Thrown by the next calls while set. */
   failure: Error | undefined;
   readonly #runs = new Map<string, FakeRun>();
@@ -111,6 +116,61 @@ export class FakeNode implements NodeApi {
       this.#finals.set(runId, finals.add(() => resolve(view())));
       signal?.addEventListener('abort', () => reject(signal.reason as Error));
     });
+  }
+
+  async pause(run: string, reason = ''): Promise<Paused<RunSummary>> {
+    return this.#pause(run, { reason, at: this.now });
+  }
+
+  async resume(run: string): Promise<Paused<RunSummary>> {
+    return this.#pause(run, null);
+  }
+
+  #pause(run: string, paused: RunSummary['paused']): Paused<RunSummary> {
+    const found = this.#find(run);
+    const { view } = found;
+    if (finalPhases.includes(view.phase)) throw new SkeinError('RUN_FINAL', `Run ${view.shortId} has ${view.phase} already`);
+    const changed = (view.paused === null) !== (paused === null);
+    if (changed) {
+      const phase = paused !== null ? 'paused' : view.startedAt === 0 ? 'queued' : 'running';
+      found.view = { ...view, paused, phase, status: statusOfRun[phase] };
+      this.#emit(view.runId, { type: 'run', phase, note: paused?.reason ?? '' });
+    }
+    return { ...found.view, changed };
+  }
+
+  async queue(): Promise<QueueView> {
+    this.#mayFail();
+    return { ...this.queueNow, paused: this.cluster.queuePaused };
+  }
+
+  async pauseQueue(reason = ''): Promise<Paused<QueueView>> {
+    return this.#pauseQueue({ reason, at: this.now });
+  }
+
+  async resumeQueue(): Promise<Paused<QueueView>> {
+    return this.#pauseQueue(null);
+  }
+
+  async #pauseQueue(paused: QueueView['paused']): Promise<Paused<QueueView>> {
+    this.#mayFail();
+    const changed = (this.cluster.queuePaused === null) !== (paused === null);
+    if (changed) this.cluster = { ...this.cluster, queuePaused: paused };
+    return { ...(await this.queue()), changed };
+  }
+
+  async explain(run: string, module: string): Promise<ModuleExplanation> {
+    const { runId, shortId, moduleList } = this.#find(run).view;
+    const found = moduleList.find(({ name }) => name === module);
+    if (found === undefined) throw new SkeinError('MODULE_NOT_FOUND', `run ${shortId} has no module called ${JSON.stringify(module)}`);
+    return { runId, shortId, module, phase: found.phase, ...this.explanation };
+  }
+
+  async explainRun(run: string): Promise<RunExplanation> {
+    const { runId, shortId, phase, moduleList } = this.#find(run).view;
+    const ready = moduleList.filter((module) => module.phase === 'ready' && module.note !== '');
+    const groups = ready.map(({ name, note }) => ({ modules: [name], count: 1, summary: note, reasons: this.explanation.reasons, nodes: this.explanation.nodes }));
+    return { runId, shortId, phase, summary: `0 running, ${ready.length} ready, 0 waiting for others`, groups };
   }
 
   async drain(node: string, on: boolean): Promise<void> {
@@ -193,8 +253,10 @@ function newView(spec: RunSpec, runId: RunId, shortId: string, now: number): Run
     error: null,
     tail: '',
     note: '',
+    priority: 5,
+    limits: [],
   }));
-  return { runId, shortId, name: spec.name, phase: 'queued', status: 'pending', submittedAt: now, startedAt: 0, finishedAt: 0, modules: countModules(moduleList), reason: '', params: spec.params, moduleList };
+  return { runId, shortId, name: spec.name, phase: 'queued', status: 'pending', submittedAt: now, startedAt: 0, finishedAt: 0, modules: countModules(moduleList), reason: '', priority: (spec.policy ?? ordinaryRun).priority, paused: null, policy: spec.policy ?? ordinaryRun, params: spec.params, moduleList };
 }
 
 function countModules(list: readonly ModuleView[]): RunSummary['modules'] {
@@ -250,7 +312,12 @@ function fakeStatus(members: readonly NodeView[]): ClusterStatus {
     nodes: members.length,
     slots: { total: 4 * members.length, used: 1 },
     runs: { live: 0, finished: 0 },
+    queuePaused: null,
   };
+}
+
+function fakeQueue(): QueueView {
+  return { paused: null, runs: 0, pausedRunsCount: 0, pausedRuns: [], modules: { waiting: 0, ready: 0, claimed: 0 }, priorities: [], oldest: null, slots: { total: 12, used: 1, free: 11 }, limitsCount: 0, limits: [] };
 }
 
 /** A run of the given modules: name → needs by name. */

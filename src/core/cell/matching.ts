@@ -1,5 +1,6 @@
 /** Which nodes can execute a module: its requirement against a node's capabilities. */
 import { Hasher } from '../lib/hash.ts';
+import { sizeText } from '../lib/size-text.ts';
 import { versionFits } from '../lib/version-range.ts';
 import type { Capabilities, ModuleSpec, Requires } from './types.ts';
 
@@ -62,12 +63,12 @@ export function lacking(requirement: Requirement, capabilities: Capabilities): s
   for (const label of requires.labels) if (!hasLabel(capabilities, label)) lacks.push(`label ${label}`);
   for (const [tool, range] of Object.entries(requires.tools)) {
     const version = Object.hasOwn(capabilities.tools, tool) ? capabilities.tools[tool]! : undefined;
-    if (version === undefined) lacks.push(`tool ${tool}`);
+    if (version === undefined) lacks.push(range === '*' ? `tool ${tool}` : `tool ${tool} ${range}`);
     else if (!versionFits(version, range)) lacks.push(`tool ${tool} ${range} (has ${version || 'an unknown version'})`);
   }
   if (requirement.function !== '' && !capabilities.functions.includes(requirement.function)) lacks.push(`function ${requirement.function}`);
-  if (requirement.milliCpu > totalMilliCpu(capabilities)) lacks.push(`${requirement.milliCpu / MILLI} cpu slots (has ${capabilities.slots})`);
-  if (requirement.memory > capabilities.memory) lacks.push(`${requirement.memory} bytes of memory (has ${capabilities.memory})`);
+  if (requirement.milliCpu > totalMilliCpu(capabilities)) lacks.push(`${requirement.milliCpu / MILLI} cpu slot${requirement.milliCpu === MILLI ? '' : 's'} (has ${capabilities.slots})`);
+  if (requirement.memory > capabilities.memory) lacks.push(`${sizeText(requirement.memory)} of memory (has ${sizeText(capabilities.memory)})`);
   return lacks;
 }
 

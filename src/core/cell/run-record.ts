@@ -9,7 +9,7 @@ import type { ModuleAction, ModuleSpec, RetrySpec, RunSpec } from './types.ts';
 import { newWavesInSlices } from './waves.ts';
 
 /** Steps (`Slice`) for the record of a module. */
-const MODULE_STEPS = 20;
+const MODULE_STEPS = 60;
 
 /** All modules waiting or ready, nothing claimed. */
 export function newRun(cell: CellId, number: RunNumber, spec: RunSpec, requestKey: string, at: number, revision: LogIndex): RunRecord {

@@ -29,7 +29,7 @@ import { PRIORITY_MAX, PRIORITY_MIN } from './policy.ts';
 import type { ModuleAction, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
 /** Steps (`Slice`) for the check of a module, and characters of its text that cost one more. */
-const MODULE_STEPS = 20;
+const MODULE_STEPS = 50;
 const TEXT_PER_STEP = 64;
 
 export interface SpecProblem {

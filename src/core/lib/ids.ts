@@ -44,6 +44,11 @@ export function nodeOfMember(member: MemberId): NodeId {
   return member.slice(0, member.lastIndexOf('/')) as NodeId;
 }
 
+/** As comparing with `nodeOfMember`, without making a text. */
+export function isMemberOf(member: MemberId, node: NodeId): boolean {
+  return member.lastIndexOf('/') === node.length && member.startsWith(node);
+}
+
 export function fenceOf(claimBatchIndex: LogIndex, position: number): Fence {
   return claimBatchIndex * CLAIMS_PER_BATCH_MAX + position;
 }

@@ -1,95 +1,175 @@
-/** Why a module is not running, in words that name what would help. */
-import { sessionFits } from '../cell/claims.ts';
-import { lacking } from '../cell/matching.ts';
-import { moduleAt, type CellState, type ModuleRecord, type SessionRecord } from '../cell/state.ts';
-import { unreachable } from '../lib/assert.ts';
-import type { RunNumber } from '../lib/ids.ts';
-import { hasRoom, roomOf, type PlannableSession } from './placement.ts';
-
-const NAMES_SHOWN_MAX = 4;
-
 /**
- * @param sessions those that the leader would plan for; undefined when only the log is at hand: then all open sessions.
- * @returns one line without a full stop; '' for a module that does not exist.
+ * Why a module is not running, in words that name what would help: what keeps it whatever the node, and what each node
+ * could do for it. Pure: whoever asks says what time it is and what is known of the sessions beyond the log.
  */
-export function explain(state: CellState, run: RunNumber, module: number, sessions?: readonly PlannableSession[]): string {
-  const record = moduleAt(state, run, module);
-  return record === undefined ? '' : explainModule(state, record, sessions);
+import { modulePolicy, runPolicy } from '../cell/policy.ts';
+import { countOf, isFinal, isRunFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
+import type { ModuleSpec, RunSpec } from '../cell/types.ts';
+import type { RunNumber, SessionId } from '../lib/ids.ts';
+import { nodeStands, placementReason, type NodeAnswer, type NodeOutlook, type NodeStand } from './explain-nodes.ts';
+import { admissionReasons, waitingReasons } from './explain-reasons.ts';
+import { nodeName, onNode, span } from './explain-words.ts';
+import { EXPLAIN_GROUP_NAMES_MAX, EXPLAIN_GROUPS_MAX } from './limits.ts';
+
+export type ReasonCode =
+  | 'needs' | 'barrier' | 'retry' | 'queue-paused' | 'run-paused' | 'parallel' | 'limit'
+  | 'no-nodes' | 'unfit' | 'drained' | 'silent' | 'closed' | 'full'
+  /** Nothing keeps it. */
+  | 'soon'
+  /** Said by a node that knows of no leader, never here. */
+  | 'no-leader'
+  | 'executing' | 'ended';
+
+export interface Reason {
+  readonly code: ReasonCode;
+  /** One clause without a full stop. */
+  readonly text: string;
 }
 
-/** The same for a module at hand. */
-export function explainModule(state: CellState, module: ModuleRecord, sessions?: readonly PlannableSession[]): string {
-  switch (module.phase) {
-    case 'waiting':
-      return waitsFor(state, module);
-    case 'ready':
-      return module.notBefore > state.now ? retryText(state, module) : notPlaced(state, module, sessions);
-    case 'claimed':
-      return `claimed by ${nameOf(state, module)}${module.note === '' ? '' : `; ${module.note}`}`;
-    case 'succeeded':
-      return `succeeded on ${nameOf(state, module)}`;
-    case 'failed':
-    case 'skipped':
-    case 'cancelled':
-      return module.note === '' ? module.phase : module.note;
-    default:
-      return unreachable(module.phase);
+export interface Explanation {
+  /** The reasons in one line. */
+  readonly summary: string;
+  /** All that holds now; what would have to change first comes first. */
+  readonly reasons: readonly Reason[];
+  /** Every node that has a session, by name; only the one that executes it, of a module that is claimed; none of one that has ended. */
+  readonly nodes: readonly NodeAnswer[];
+}
+
+/** Ready modules of a run that are kept by the same. */
+export interface ExplainedGroup extends Explanation {
+  /** In file order, at most EXPLAIN_GROUP_NAMES_MAX. */
+  readonly modules: readonly string[];
+  readonly count: number;
+}
+
+export interface ExplainInit {
+  /** Wall ms. @default that of the newest entry */
+  readonly now?: number;
+  /** As the leader knows the sessions; undefined when only the log is at hand. */
+  readonly outlook?: readonly NodeOutlook[] | undefined;
+}
+
+/** 1 to 10, 10 first. */
+export function priorityOf(spec: RunSpec, module: ModuleSpec): number {
+  const own = modulePolicy(module).priority;
+  return own === 0 ? runPolicy(spec).priority : own;
+}
+
+/** Explains many modules of one state at one moment; what they share is looked at once. */
+export class Explainer {
+  readonly #state: CellState;
+  readonly #now: number;
+  readonly #outlook: ReadonlyMap<SessionId, NodeOutlook> | undefined;
+  readonly #stands = new Map<string, readonly NodeStand[]>();
+  /** Ready modules by priority. */
+  #ready: readonly number[] | undefined;
+
+  constructor(state: CellState, { now, outlook }: ExplainInit = {}) {
+    this.#state = state;
+    this.#now = Math.max(now ?? 0, state.now);
+    this.#outlook = outlook && new Map(outlook.map((one) => [one.session, one]));
+  }
+
+  module(module: ModuleRecord): Explanation {
+    const { phase } = module;
+    if (isFinal(phase)) return { ...explanation([{ code: 'ended', text: this.#ended(module) }]), nodes: [] };
+    if (phase === 'claimed') return this.#executing(module);
+    const { stands, ahead } = this.#standsOf(module);
+    const kept = phase === 'waiting' ? waitingReasons(this.#state, module, this.#now) : admissionReasons(this.#state, module, this.#now);
+    const placement = placementReason(stands, ahead);
+    // A node that is only full now says nothing about a module that could not use it anyway.
+    const reasons = placement === undefined || (kept.length > 0 && placement.code === 'full') ? kept : [...kept, placement];
+    const nodes = stands.map(({ lacks: _lacks, ...answer }) => answer);
+    return { ...explanation(reasons.length === 0 ? [{ code: 'soon', text: 'about to be claimed' }] : reasons), nodes };
+  }
+
+  /** The ready modules of a run, together where the same keeps them; at most EXPLAIN_GROUPS_MAX groups, largest first. */
+  run(run: RunRecord): ExplainedGroup[] {
+    if (isRunFinal(run.phase) || countOf(run, 'ready') === 0) return [];
+    const groups = new Map<string, ModuleRecord[]>();
+    for (const module of run.modules) {
+      if (module.phase !== 'ready') continue;
+      const key = groupKey(module, this.#now);
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [module]);
+      else group.push(module);
+    }
+    const largest = [...groups.values()].sort((a, b) => b.length - a.length || a[0]!.index - b[0]!.index).slice(0, EXPLAIN_GROUPS_MAX);
+    return largest.map((modules) => ({
+      modules: modules.slice(0, EXPLAIN_GROUP_NAMES_MAX).map(({ index }) => run.spec.modules[index]!.name),
+      count: modules.length,
+      ...this.module(modules[0]!),
+    }));
+  }
+
+  #standsOf({ requirement, run, index }: ModuleRecord): { readonly stands: readonly NodeStand[]; readonly ahead: number } {
+    const ahead = this.#aheadOf(priorityOf(run.spec, run.spec.modules[index]!));
+    const key = `${ahead} ${requirement.key}`;
+    let stands = this.#stands.get(key);
+    if (stands === undefined) this.#stands.set(key, (stands = nodeStands(this.#state, requirement, this.#outlook, ahead)));
+    return { stands, ahead };
+  }
+
+  #aheadOf(priority: number): number {
+    this.#ready ??= readyByPriority(this.#state);
+    return this.#ready.reduce((sum, count, other) => sum + (other > priority ? count : 0), 0);
+  }
+
+  #executing(module: ModuleRecord): Explanation {
+    const { run, index, attempt, note, session, nodeId } = module;
+    const { attempts } = run.spec.modules[index]!.retry;
+    const which = attempt > 1 || attempts > 1 ? ` (attempt ${attempt} of ${attempts})` : '';
+    const silentMs = this.#outlook?.get(session)?.silentMs ?? 0;
+    const silent = silentMs > 0 ? `; ${nodeName(this.#state, nodeId)} does not answer (last heard of ${span(silentMs)} ago)` : '';
+    const where = onNode(this.#state, module, this.#now);
+    const text = `runs ${where}${which}${silent}${note === '' ? '' : `; ${note}`}`;
+    const nodes: NodeAnswer[] = nodeId === '' ? [] : [{ node: nodeName(this.#state, nodeId), nodeId, verdict: 'executes', text: `executes it for ${span(this.#now - module.startedAt)}` }];
+    return { ...explanation([{ code: 'executing', text }]), nodes };
+  }
+
+  #ended({ phase, nodeId, note, outcome }: ModuleRecord): string {
+    if (phase === 'succeeded') return `succeeded on ${nodeName(this.#state, nodeId)}`;
+    return note === '' ? `${phase}${outcome?.error == null ? '' : `: ${outcome.error.code}`}` : note;
   }
 }
 
-function nameOf(state: CellState, module: ModuleRecord): string {
-  return module.nodeId === '' ? 'a node' : (state.nodeNames.get(module.nodeId) ?? module.nodeId.slice(-8));
+function explanation(reasons: readonly Reason[]): Pick<Explanation, 'summary' | 'reasons'> {
+  return { summary: reasons.map(({ text }) => text).join('; '), reasons };
 }
 
-/** `a`, `a and b`, `a, b, c, d and 12 more`. */
-function listed(names: readonly string[]): string {
-  if (names.length > NAMES_SHOWN_MAX) return `${names.slice(0, NAMES_SHOWN_MAX).join(', ')} and ${names.length - NAMES_SHOWN_MAX} more`;
-  return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`;
+/** Modules with one key are kept by the same. */
+function groupKey(module: ModuleRecord, now: number): string {
+  const { run, index, requirement, notBefore } = module;
+  const spec = run.spec.modules[index]!;
+  const limits = modulePolicy(spec).limits.map(({ key, max }) => `${max} ${key}`);
+  return JSON.stringify([requirement.key, priorityOf(run.spec, spec), notBefore > now ? [notBefore, module.failures] : 0, limits]);
 }
 
-function waitsFor(state: CellState, module: ModuleRecord): string {
-  const { spec, modules } = module.run;
-  const open = spec.modules[module.index]!.needs.filter((need) => modules[need]!.phase !== 'succeeded');
-  const names = open.map((need) => {
-    const { name } = spec.modules[need]!;
-    return modules[need]!.phase === 'claimed' ? `${name} (on ${nameOf(state, modules[need]!)})` : name;
-  });
-  return `waits for ${listed(names)}`;
+/** Ready modules of runs that are not paused, by priority. */
+export function readyByPriority(state: CellState): readonly number[] {
+  const counts: number[] = [];
+  const add = (priority: number, count: number): void => void (counts[priority] = (counts[priority] ?? 0) + count);
+  for (const run of state.runs.values()) {
+    if (isRunFinal(run.phase) || run.paused !== null) continue;
+    const ready = countOf(run, 'ready');
+    if (ready === 0) continue;
+    if (!hasOwnPriorities(run.spec)) add(runPolicy(run.spec).priority, ready);
+    else for (const module of run.modules) if (module.phase === 'ready') add(priorityOf(run.spec, run.spec.modules[module.index]!), 1);
+  }
+  return counts;
 }
 
-function retryText(state: CellState, module: ModuleRecord): string {
-  const seconds = Math.ceil((module.notBefore - state.now) / 1_000);
-  const why = module.outcome?.error?.code;
-  return `next attempt in ${seconds} s${why === undefined ? '' : ` after ${why}`}`;
+const ownPriorities = new WeakMap<RunSpec, boolean>();
+
+/** Looked at once per run: most have none, and then its counts per phase tell all. */
+export function hasOwnPriorities(spec: RunSpec): boolean {
+  let own = ownPriorities.get(spec);
+  if (own === undefined) ownPriorities.set(spec, (own = spec.modules.some((module) => modulePolicy(module).priority !== 0)));
+  return own;
 }
 
-function notPlaced(state: CellState, module: ModuleRecord, sessions: readonly PlannableSession[] | undefined): string {
-  if (state.sessions.size === 0) return 'no node is connected';
-  const all = [...state.sessions.values()];
-  const fitting = all.filter((session) => sessionFits(session, module.requirement));
-  if (fitting.length === 0) return noneFits(module, all);
-  const active = fitting.filter((session) => !state.drained.has(session.nodeId));
-  if (active.length === 0) return `${who(fitting, all)} ${fitting.length === 1 ? 'is' : 'are'} draining`;
-  const offers = new Map(sessions?.map((offer) => [offer.session, offer]));
-  const rooms = active.map((record) => roomOf(state, offers.get(record.id) ?? { session: record.id, slots: sessions === undefined ? Infinity : 0, load: 0 }));
-  if (rooms.every((room) => room === undefined)) return `${who(active, all)} ${active.length === 1 ? 'does' : 'do'} not answer or ${active.length === 1 ? 'offers' : 'offer'} no slots now`;
-  const free = rooms.some((room) => room !== undefined && hasRoom(room, module.requirement));
-  if (!free) return `${who(active, all)} ${active.length === 1 ? 'is' : 'are'} full`;
-  return 'about to be claimed';
-}
-
-function who(some: readonly SessionRecord[], all: readonly SessionRecord[]): string {
-  if (some.length === all.length && all.length > 1) return `all ${all.length} nodes`;
-  if (some.length === 1) return `${all.length === 1 ? 'the only node, ' : 'the only node that fits, '}${some[0]!.name},`;
-  return `all ${some.length} nodes that fit (${listed(some.map((session) => session.name))})`;
-}
-
-/** The node that lacks least is the one that is easiest to help. */
-function noneFits(module: ModuleRecord, all: readonly SessionRecord[]): string {
-  const lacks = all.map((session) => ({ session, list: lacking(module.requirement, session.capabilities) }));
-  lacks.sort((a, b) => a.list.length - b.list.length || a.session.id - b.session.id);
-  const nearest = lacks[0]!;
-  const everywhere = nearest.list.filter((lack) => lacks.every(({ list }) => list.includes(lack)));
-  const start = everywhere.length > 0 ? `no node has ${listed(everywhere)}` : 'no node has all that it requires';
-  return `${start}; nearest: ${nearest.session.name} lacks ${listed(nearest.list)}`;
+/** @returns one line without a full stop; '' for a module that does not exist. */
+export function explain(state: CellState, run: RunNumber, module: number, init?: ExplainInit): string {
+  const record = moduleAt(state, run, module);
+  return record === undefined ? '' : new Explainer(state, init).module(record).summary;
 }

@@ -1,6 +1,7 @@
 /** The API described for machines (OpenAPI 3.1), made of the same schemas that check requests. */
 import { z } from 'zod';
 import * as request from './schemas.ts';
+import * as queue from './queue-views.ts';
 import * as view from './views.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -28,7 +29,15 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/api/v1/runs', summary: 'Runs, newest first', query: request.runsQuerySchema, answer: view.runListSchema },
   { method: 'post', path: '/api/v1/runs', summary: 'Submit a run', headers: { 'Idempotency-Key': request.requestKeySchema }, body: request.submitBodySchema, answer: view.acceptedSchema, status: 202 },
   { method: 'get', path: '/api/v1/runs/{run}', summary: 'One run with its modules, by id or unique prefix', query: request.runQuerySchema, answer: view.runViewSchema },
-  { method: 'post', path: '/api/v1/runs/{run}:cancel', summary: 'Cancel a run', body: request.cancelBodySchema, answer: view.runSummarySchema },
+  { method: 'post', path: '/api/v1/runs/{run}:cancel', summary: 'Cancel a run', body: request.reasonBodySchema, answer: view.runSummarySchema },
+  { method: 'post', path: '/api/v1/runs/{run}:pause', summary: 'Execute nothing new of a run; what is under way goes on', body: request.reasonBodySchema, answer: queue.runPausedSchema },
+  { method: 'post', path: '/api/v1/runs/{run}:resume', summary: 'Go on with a paused run', answer: queue.runPausedSchema },
+  { method: 'get', path: '/api/v1/runs/{run}/modules', summary: 'The modules of a run', query: request.runQuerySchema, answer: view.moduleListSchema },
+  { method: 'get', path: '/api/v1/runs/{run}/explain', summary: 'Why the ready modules of a run are not running', answer: queue.runExplanationSchema },
+  { method: 'get', path: '/api/v1/runs/{run}/modules/{module}/explain', summary: 'Why a module is not running, for every node; by name or unique beginning of it', answer: queue.moduleExplanationSchema },
+  { method: 'get', path: '/api/v1/queue', summary: 'What is paused, what waits, who holds which limits', answer: queue.queueSchema },
+  { method: 'post', path: '/api/v1/queue:pause', summary: 'Execute nothing new in the whole cluster; what is under way goes on', body: request.reasonBodySchema, answer: queue.queuePausedSchema },
+  { method: 'post', path: '/api/v1/queue:resume', summary: 'Go on', answer: queue.queuePausedSchema },
   { method: 'get', path: '/api/v1/runs/{run}/events', summary: 'Events of a run; ends with `final` and the whole run', query: request.eventsQuerySchema, headers: { 'Last-Event-ID': request.sequenceSchema }, answer: 'events' },
   { method: 'get', path: '/api/v1/events', summary: 'Events of all runs', query: request.eventsQuerySchema, headers: { 'Last-Event-ID': request.sequenceSchema }, answer: 'events' },
   { method: 'get', path: '/api/v1/blobs', summary: 'Blobs on this node', answer: view.blobListSchema },

@@ -33,6 +33,7 @@ const statuses: { readonly [code in ErrorCode]?: number } = {
   BLOB_NOT_FOUND: 404,
   BLOB_TOO_LARGE: 413,
   BLOB_DISK_FULL: 507,
+  MODULE_NOT_FOUND: 404,
   RUN_FINAL: 409,
   KEY_EXPIRED: 409,
   REQUEST_TOO_LARGE: 413,

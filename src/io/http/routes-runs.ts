@@ -7,8 +7,9 @@ import type { NodeApi } from '../../runtime/api.ts';
 import { openEventStream, type EventStream } from './event-stream.ts';
 import { RUNS_SCAN_MAX, SSE_STREAMS_MAX } from './limits.ts';
 import { checked } from './problem.ts';
-import { cancelBodySchema, eventsQuerySchema, requestKeySchema, runQuerySchema, runsQuerySchema, sequenceSchema, submitBodySchema } from './schemas.ts';
-import { presentEvent, presentRun, presentSummary, type AcceptedJson, type RunListJson } from './views.ts';
+import { presentModuleExplanation, presentRunExplanation, presentRunPaused } from './queue-views.ts';
+import { eventsQuerySchema, reasonBodySchema, requestKeySchema, runQuerySchema, runsQuerySchema, sequenceSchema, submitBodySchema } from './schemas.ts';
+import { presentEvent, presentModule, presentRun, presentSummary, type AcceptedJson, type ModuleListJson, type RunListJson } from './views.ts';
 import type { z } from 'zod';
 
 /** Makes a run of a pipeline file that came as text. */
@@ -25,6 +26,10 @@ interface Target {
   readonly Params: { readonly target: string };
 }
 
+interface ModuleTarget {
+  readonly Params: { readonly target: string; readonly module: string };
+}
+
 export function runRoutes(app: FastifyInstance, init: RunRoutesInit): void {
   const { api } = init;
   app.get('/api/v1/runs', (request) => listRuns(api, checked(runsQuerySchema, request.query, 'The query')));
@@ -34,10 +39,18 @@ export function runRoutes(app: FastifyInstance, init: RunRoutesInit): void {
     return presentRun(await api.run(request.params.target, { consistency }));
   });
   app.post<Target>('/api/v1/runs/:target', async (request) => {
-    const { name } = splitVerb(request.params.target, ['cancel']);
-    const body = checked(cancelBodySchema, request.body, 'The body');
-    return presentSummary(await api.cancel(name, body?.reason));
+    const { name, verb } = splitVerb(request.params.target, ['cancel', 'pause', 'resume']);
+    const body = checked(reasonBodySchema, request.body, 'The body');
+    if (verb === 'cancel') return presentSummary(await api.cancel(name, body?.reason));
+    return presentRunPaused(verb === 'pause' ? await api.pause(name, body?.reason) : await api.resume(name));
   });
+  app.get<Target>('/api/v1/runs/:target/modules', async (request): Promise<ModuleListJson> => {
+    const { consistency = 'local' } = checked(runQuerySchema, request.query, 'The query');
+    const { moduleList } = await api.run(request.params.target, { consistency });
+    return { count: moduleList.length, modules: moduleList.map(presentModule) };
+  });
+  app.get<Target>('/api/v1/runs/:target/explain', async (request) => presentRunExplanation(await api.explainRun(request.params.target)));
+  app.get<ModuleTarget>('/api/v1/runs/:target/modules/:module/explain', async (request) => presentModuleExplanation(await api.explain(request.params.target, request.params.module)));
   app.get<Target>('/api/v1/runs/:target/events', async (request, reply) => {
     const after = resumePoint(request);
     const run = await api.run(request.params.target);

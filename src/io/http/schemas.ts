@@ -92,7 +92,7 @@ export const submitBodySchema = z.union([
   }),
 ]);
 
-export const cancelBodySchema = z.strictObject({ reason: z.string().max(1024).regex(printable, 'no control characters').optional() }).nullish();
+export const reasonBodySchema = z.strictObject({ reason: z.string().max(1024).regex(printable, 'no control characters').optional() }).nullish();
 
 export const fetchBodySchema = z.strictObject({ waitMs: z.number().min(0).max(FETCH_WAIT_MS).exactOptional() }).nullish();
 

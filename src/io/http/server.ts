@@ -11,6 +11,7 @@ import { HTTP_BODY_BYTES_MAX } from './limits.ts';
 import { openApiDocument } from './openapi.ts';
 import { RETRY_AFTER_S, problemOf, type Problem } from './problem.ts';
 import { clusterRoutes, healthPaths } from './routes-cluster.ts';
+import { queueRoutes } from './routes-queue.ts';
 import { runRoutes, type CompileText } from './routes-runs.ts';
 
 export interface HttpInit {
@@ -57,6 +58,7 @@ export function buildServer(init: HttpInit): FastifyInstance {
   answerProblems(app, init.observer, routes);
   runRoutes(app, { api: init.api, compile: init.compile, streams });
   blobRoutes(app, init.blobs);
+  queueRoutes(app, init.api);
   clusterRoutes(app, init.api, init.httpUrl ?? (() => ''));
   const document = openApiDocument(init.version);
   app.get('/api/v1/openapi.json', () => document);

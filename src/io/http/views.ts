@@ -4,17 +4,20 @@
  */
 import { z } from 'zod';
 import type { StoredBlob } from '../../ports/blobs.ts';
+import type { Pause } from '../../core/cell/state.ts';
 import type { ClusterStatus, ModuleView, NodeView, RunEvent, RunSummary, RunView } from '../../runtime/api.ts';
 
-const time = z.iso.datetime().nullable();
-const count = z.int().min(0);
+export const time = z.iso.datetime().nullable();
+export const count = z.int().min(0);
 const status = z.enum(['pending', 'running', 'completed', 'failed']);
-const runPhase = z.enum(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']);
-const modulePhase = z.enum(['waiting', 'ready', 'claimed', 'running', 'succeeded', 'failed', 'skipped', 'cancelled']);
+export const runPhase = z.enum(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']);
+export const modulePhase = z.enum(['waiting', 'ready', 'claimed', 'running', 'succeeded', 'failed', 'skipped', 'cancelled']);
 const names = z.record(z.string(), z.string());
 const values = z.record(z.string(), z.json());
 
-const runSummaryShape = {
+export const pauseSchema = z.strictObject({ reason: z.string(), at: time }).nullable().meta({ description: 'Since when and why nothing new is executed; null when it is not paused' });
+
+export const runSummaryShape = {
   runId: z.string(),
   shortId: z.string(),
   name: z.string(),
@@ -25,6 +28,8 @@ const runSummaryShape = {
   finishedAt: time,
   modules: z.strictObject({ total: count, succeeded: count, failed: count, claimed: count, ready: count, waiting: count, cancelled: count, skipped: count }),
   reason: z.string(),
+  priority: count,
+  paused: pauseSchema,
 };
 
 const moduleView = z.strictObject({
@@ -44,10 +49,15 @@ const moduleView = z.strictObject({
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
   tail: z.string(),
   note: z.string(),
+  priority: count,
+  limits: z.array(z.strictObject({ key: z.string(), max: count })),
 });
 
+const policy = z.strictObject({ priority: count, parallelMax: count.meta({ description: '0 = as many as there is room for' }), barrier: z.enum(['none', 'wave']) });
+
 export const runSummarySchema = z.strictObject(runSummaryShape).meta({ id: 'RunSummary' });
-export const runViewSchema = z.strictObject({ ...runSummaryShape, params: values, moduleList: z.array(moduleView) }).meta({ id: 'Run' });
+export const runViewSchema = z.strictObject({ ...runSummaryShape, policy, params: values, moduleList: z.array(moduleView) }).meta({ id: 'Run' });
+export const moduleListSchema = z.strictObject({ count, modules: z.array(moduleView) }).meta({ id: 'ModuleList' });
 export const runListSchema = z.strictObject({ count, runs: z.array(runSummarySchema), nextCursor: z.string().nullable() }).meta({ id: 'RunList' });
 
 export const runEventSchema = z
@@ -103,6 +113,7 @@ export const statusSchema = z
     nodes: count,
     slots: z.strictObject({ total: z.number(), used: z.number() }),
     runs: z.strictObject({ live: count, finished: count }),
+    queuePaused: pauseSchema,
     httpUrl: z.string(),
   })
   .meta({ id: 'Status' });
@@ -121,6 +132,7 @@ export const problemSchema = z
 
 export type RunSummaryJson = z.infer<typeof runSummarySchema>;
 export type RunJson = z.infer<typeof runViewSchema>;
+export type ModuleListJson = z.infer<typeof moduleListSchema>;
 export type ModuleJson = RunJson['moduleList'][number];
 export type RunListJson = z.infer<typeof runListSchema>;
 export type RunEventJson = z.infer<typeof runEventSchema>;
@@ -134,21 +146,25 @@ export type BlobVerifiedJson = z.infer<typeof blobVerifiedSchema>;
 export type AcceptedJson = z.infer<typeof acceptedSchema>;
 
 /** Wall ms → RFC 3339; 0 → null. A stamp outside of what Date can hold counts as unknown. */
-function timeText(ms: number): string | null {
+export function timeText(ms: number): string | null {
   return ms > 0 && ms < 8.64e15 ? new Date(ms).toISOString() : null;
 }
 
 export function presentSummary(run: RunSummary): RunSummaryJson {
-  const { runId, shortId, name, phase, status: word, submittedAt, startedAt, finishedAt, modules, reason } = run;
-  return { runId, shortId, name, phase, status: word, submittedAt: timeText(submittedAt), startedAt: timeText(startedAt), finishedAt: timeText(finishedAt), modules, reason };
+  const { runId, shortId, name, phase, status: word, submittedAt, startedAt, finishedAt, modules, reason, priority, paused } = run;
+  return { runId, shortId, name, phase, status: word, submittedAt: timeText(submittedAt), startedAt: timeText(startedAt), finishedAt: timeText(finishedAt), modules, reason, priority, paused: presentPause(paused) };
+}
+
+export function presentPause(pause: Pause | null): { readonly reason: string; readonly at: string | null } | null {
+  return pause === null ? null : { reason: pause.reason, at: timeText(pause.at) };
 }
 
 export function presentRun(run: RunView): RunJson {
-  return { ...presentSummary(run), params: run.params as RunJson['params'], moduleList: run.moduleList.map(presentModule) };
+  return { ...presentSummary(run), policy: run.policy, params: run.params as RunJson['params'], moduleList: run.moduleList.map(presentModule) };
 }
 
-function presentModule(module: ModuleView): ModuleJson {
-  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], startedAt: timeText(module.startedAt) };
+export function presentModule(module: ModuleView): ModuleJson {
+  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], limits: [...module.limits], startedAt: timeText(module.startedAt) };
 }
 
 export function presentEvent(event: RunEvent): RunEventJson {
@@ -166,5 +182,5 @@ export function presentNode(node: NodeView): NodeJson {
 
 /** @param httpUrl where this node's HTTP listens, '' if only on its socket. */
 export function presentStatus(cluster: ClusterStatus, httpUrl: string): StatusJson {
-  return { ...cluster, voters: [...cluster.voters], standbys: [...cluster.standbys], httpUrl };
+  return { ...cluster, voters: [...cluster.voters], standbys: [...cluster.standbys], queuePaused: presentPause(cluster.queuePaused), httpUrl };
 }

@@ -28,7 +28,8 @@ export interface Snapshot {
 
 /** Cuts the file into slices. Each is a view of one buffer and valid until the next is asked for. */
 export function* snapshotSlices(snapshot: Snapshot, sliceBytes = SNAPSHOT_SLICE_BYTES): Generator<Uint8Array> {
-  const buffer = new Uint8Array(sliceBytes);
+  // Most snapshots are small: making room for a whole slice would cost more than all the rest.
+  const buffer = new Uint8Array(Math.min(sliceBytes, fileBytes(snapshot)));
   let used = 0;
   let total = 0;
   let crc = 0;
@@ -39,7 +40,7 @@ export function* snapshotSlices(snapshot: Snapshot, sliceBytes = SNAPSHOT_SLICE_
       writeU32(piece, 0, crc);
     }
     for (let from = 0; from < piece.length; ) {
-      const count = Math.min(piece.length - from, sliceBytes - used);
+      const count = Math.min(piece.length - from, buffer.length - used);
       buffer.set(piece.subarray(from, from + count), used);
       if (part !== 'crc') crc = crc32c(piece, from, from + count, crc);
       from += count;
@@ -52,6 +53,11 @@ export function* snapshotSlices(snapshot: Snapshot, sliceBytes = SNAPSHOT_SLICE_
   }
   assert(total <= SNAPSHOT_BYTES_MAX, `snapshot of ${total} bytes is over the limit`);
   if (used > 0) yield buffer.subarray(0, used);
+}
+
+function fileBytes({ meta, sections }: Snapshot): number {
+  const header = varintLength(meta.index) + varintLength(meta.term) + varintLength(sections.length) + encodeConfig(meta.config).length;
+  return 8 + header + 4 + sections.reduce((sum, section) => sum + 8 + section.length, 0);
 }
 
 /** The file piece by piece; `crc` stands for the crc of all pieces so far. */

@@ -6,6 +6,7 @@ import type { RunSpec } from '../../../src/core/cell/types.ts';
 import { errorCodes, SkeinError, type ErrorCode } from '../../../src/errors.ts';
 import { openApiDocument } from '../../../src/io/http/openapi.ts';
 import { runSpecSchema } from '../../../src/io/http/schemas.ts';
+import * as queue from '../../../src/io/http/queue-views.ts';
 import * as view from '../../../src/io/http/views.ts';
 import { fakeSpec } from '../../support/fake-node.ts';
 import { testServer } from './support.ts';
@@ -135,6 +136,9 @@ test('unknown paths, methods, verbs and queries', async () => {
     ['PUT', `${runs}/7f`, 405, /allowed: GET, POST/],
     ['POST', `${runs}/7f:explode`, 404, /:cancel/],
     ['POST', `${runs}/7f`, 404, /:cancel/],
+    ['POST', '/api/v1/queue:explode', 404, /:pause, …:resume/],
+    ['POST', '/api/v1/queue', 404, /:pause, …:resume/],
+    ['GET', '/api/v1/queue:pause', 405, /allowed: POST/],
     ['POST', '/api/v1/nodes/node1:explode', 404, /:drain, …:undrain/],
     ['GET', `${runs}?limt=3`, 400, /Unrecognized key: "limt"/],
     ['GET', `${runs}?limit=0`, 400, /\$\.limit/],
@@ -182,6 +186,28 @@ test('cancel and drain take an empty body of any kind', async () => {
   assert.equal((await request({ method: 'POST', url: `${runs}/7f01:cancel`, payload: { why: 1 } })).statusCode, 400);
   assert.equal((await request({ method: 'POST', url: '/api/v1/nodes/node2:drain' })).json<view.NodeJson>().state, 'draining');
   assert.equal((await request({ method: 'POST', url: '/api/v1/nodes/node2:undrain' })).json<view.NodeJson>().state, 'alive');
+});
+
+test('pause and resume a run and the queue; explanations, modules and the queue fit their schemas', async () => {
+  const { api, request } = testServer();
+  const { runId } = await api.submit(fakeSpec());
+  const post = (url: string, payload?: object) => request({ method: 'POST', url, ...(payload === undefined ? {} : { payload }) });
+  const paused = queue.runPausedSchema.parse((await post(`${runs}/7f01:pause`, { reason: 'disk' })).json());
+  assert.deepEqual([paused.phase, paused.status, paused.changed, paused.paused], ['paused', 'running', true, { reason: 'disk', at: new Date(api.now).toISOString() }]);
+  assert.equal((await post(`${runs}/7f01:pause`)).json<{ changed: boolean }>().changed, false);
+  assert.deepEqual(queue.runPausedSchema.parse((await post(`${runs}/7f01:resume`)).json()).paused, null);
+  assert.equal(queue.queuePausedSchema.parse((await post('/api/v1/queue:pause', { reason: 'disk' })).json()).paused?.reason, 'disk');
+  assert.equal(queue.queueSchema.parse((await request({ url: '/api/v1/queue' })).json()).paused?.reason, 'disk');
+  assert.equal((await post('/api/v1/queue:pause', { why: 'disk' })).statusCode, 400);
+  assert.deepEqual(queue.queuePausedSchema.parse((await post('/api/v1/queue:resume')).json()).changed, true);
+  const explained = queue.moduleExplanationSchema.parse((await request({ url: `${runs}/7f01/modules/FetchData/explain` })).json());
+  assert.deepEqual([explained.module, explained.summary, explained.runId], ['FetchData', 'about to be claimed', runId]);
+  assert.equal((await request({ url: `${runs}/7f01/modules/no%2Fsuch/explain` })).json<{ code: string }>().code, 'MODULE_NOT_FOUND');
+  api.module(runId, 'FetchData', 'ready', { note: 'full' });
+  assert.equal(queue.runExplanationSchema.parse((await request({ url: `${runs}/7f01/explain` })).json()).groups.length, 1);
+  assert.equal(view.moduleListSchema.parse((await request({ url: `${runs}/7f01/modules` })).json()).count, 4);
+  api.finish(runId, 'succeeded');
+  assert.equal((await post(`${runs}/7f01:pause`)).statusCode, 409);
 });
 
 test('health follows the node: 503 with the reason when not ready, while livez answers', async () => {
@@ -259,7 +285,7 @@ test('the API document names every route, and its references resolve', async () 
   for (const [, name = ''] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) assert.ok(name in document.components.schemas, name);
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const method of Object.keys(methods)) {
-      const url = path.replace('{run}', 'zzz').replace('{node}', 'node1').replace('{cid}', 'zzz');
+      const url = path.replace('{run}', 'zzz').replace('{module}', 'a').replace('{node}', 'node1').replace('{cid}', 'zzz');
       if (path === '/api/v1/events') continue;
       const { statusCode } = await request({ method: method.toUpperCase() as 'GET' | 'POST' | 'DELETE', url });
       assert.ok(statusCode !== 405 && (statusCode !== 404 || url.includes('zzz')), `${method} ${path}: ${statusCode}`);

@@ -1,0 +1,50 @@
+/** `skein module list|explain`: the modules of a run, and why one is not running. */
+import type { ModuleExplanationJson } from '../io/http/queue-views.ts';
+import type { ModuleJson, ModuleListJson } from '../io/http/views.ts';
+import type { EndpointFlags } from './endpoints.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { clock, nodeLabel, oneLine } from './format.ts';
+import type { CliIo } from './io.ts';
+import { outputOption, printList, printOne, type Format } from './output.ts';
+import { explainedLines } from './render.ts';
+import type { Column } from './table.ts';
+import { action, clientFor, withNode, type AddVerb } from './verb.ts';
+
+interface ModuleFlags extends EndpointFlags {
+  readonly output: Format;
+}
+
+export const addModule: AddVerb = (program, context) => {
+  const module = program.command('module').description('look at the modules of a run');
+  withNode(module.command('list <run>').alias('ls').description('the modules of a run').addOption(outputOption())).action(action(context, (run: string, flags: ModuleFlags) => list(context.io, run, flags)));
+  withNode(module.command('explain <run> <module>').description('why a module is not running, for every node').addOption(outputOption())).action(
+    action(context, (run: string, name: string, flags: ModuleFlags) => explain(context.io, run, name, flags)),
+  );
+};
+
+export const moduleColumns: Column<ModuleJson>[] = [
+  { head: 'MODULE', cell: (module) => oneLine(module.name) },
+  { head: 'PHASE', cell: (module) => module.phase },
+  { head: 'NODE', cell: (module) => oneLine(module.node) },
+  { head: 'ATTEMPT', cell: (module) => (module.attempt === 0 ? '' : String(module.attempt)) },
+  { head: 'DURATION', cell: (module) => (module.durationMs === 0 ? '' : clock(module.durationMs)) },
+  { head: 'NOTE', cell: (module) => oneLine(module.error === null ? module.note : `${module.error.code}: ${module.error.message}`) },
+  { head: 'PEER', cell: (module) => nodeLabel('', module.nodeId).trim(), wide: true },
+  { head: 'LOSSES', cell: (module) => String(module.losses), wide: true },
+  { head: 'FENCE', cell: (module) => (module.fence === 0 ? '' : String(module.fence)), wide: true },
+  { head: 'PRIORITY', cell: (module) => String(module.priority), wide: true },
+  { head: 'LIMITS', cell: (module) => oneLine(module.limits.map(({ key, max }) => (max === 1 ? key : `${key}:${max}`)).join(',')), wide: true },
+  { head: 'NEEDS', cell: (module) => oneLine(module.needs.join(',')), wide: true },
+];
+
+async function list(io: CliIo, run: string, flags: ModuleFlags): Promise<ExitCode> {
+  const whole = await clientFor(io, flags).get<ModuleListJson>(`/api/v1/runs/${encodeURIComponent(run)}/modules`);
+  printList(io, flags.output, { whole, rows: whole.modules, columns: moduleColumns, name: (module) => module.name, empty: 'No modules.' });
+  return exitCodes.ok;
+}
+
+async function explain(io: CliIo, run: string, name: string, flags: ModuleFlags): Promise<ExitCode> {
+  const found = await clientFor(io, flags).get<ModuleExplanationJson>(`/api/v1/runs/${encodeURIComponent(run)}/modules/${encodeURIComponent(name)}/explain`);
+  printOne(io, flags.output, found, found.module, () => [`${oneLine(found.module)} (${found.phase}): ${oneLine(found.summary)}`, ...explainedLines(found.nodes)].join('\n'));
+  return exitCodes.ok;
+}

@@ -1,0 +1,8 @@
+/** Bounds of what is said about a plan. docs/reference/limits.md lists them. */
+
+/** Names written out in one sentence; the others are counted. */
+export const NAMES_SHOWN_MAX = 4;
+/** Kinds of ready modules that one explanation of a run tells apart. */
+export const EXPLAIN_GROUPS_MAX = 20;
+/** Names of modules listed in one such group. */
+export const EXPLAIN_GROUP_NAMES_MAX = 100;

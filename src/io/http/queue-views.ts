@@ -1,0 +1,86 @@
+/** What answers about the queue and about modules that do not run hold. */
+import { z } from 'zod';
+import type { Pause } from '../../core/cell/state.ts';
+import type { ModuleExplanation, Paused, QueueView, RunExplanation, RunSummary } from '../../runtime/api.ts';
+import { count, modulePhase, pauseSchema, presentPause, presentSummary, runPhase, runSummaryShape, time, timeText, type RunSummaryJson } from './views.ts';
+
+const reasonCodes = [
+  'needs', 'barrier', 'retry', 'queue-paused', 'run-paused', 'parallel', 'limit',
+  'no-nodes', 'unfit', 'drained', 'silent', 'closed', 'full', 'soon', 'no-leader', 'executing', 'ended',
+] as const;
+const verdicts = ['executes', 'unfit', 'drained', 'silent', 'closed', 'full', 'behind', 'room'] as const;
+
+const explanationShape = {
+  summary: z.string().meta({ description: 'The reasons in one line' }),
+  reasons: z.array(z.strictObject({ code: z.enum(reasonCodes), text: z.string() })).meta({ description: 'All that holds now; what would have to change first comes first' }),
+  nodes: z.array(z.strictObject({ node: z.string(), nodeId: z.string(), verdict: z.enum(verdicts), text: z.string() })).meta({ description: 'What each node could do for it' }),
+};
+const ofRun = { runId: z.string(), shortId: z.string() };
+
+export const moduleExplanationSchema = z.strictObject({ ...ofRun, module: z.string(), phase: modulePhase, ...explanationShape }).meta({ id: 'ModuleExplanation' });
+export const runExplanationSchema = z
+  .strictObject({
+    ...ofRun,
+    phase: runPhase,
+    summary: z.string(),
+    groups: z.array(z.strictObject({ modules: z.array(z.string()), count, ...explanationShape })).meta({ description: 'Ready modules, together where the same keeps them' }),
+  })
+  .meta({ id: 'RunExplanation' });
+
+const queueShape = {
+  paused: pauseSchema,
+  runs: count,
+  pausedRunsCount: count,
+  pausedRuns: z.array(z.strictObject({ ...ofRun, name: z.string(), paused: pauseSchema })),
+  modules: z.strictObject({ waiting: count, ready: count, claimed: count }),
+  priorities: z.array(z.strictObject({ priority: count, waiting: count, ready: count, claimed: count })),
+  oldest: z.strictObject({ ...ofRun, module: z.string(), since: time }).nullable(),
+  slots: z.strictObject({ total: z.number(), used: z.number(), free: z.number() }),
+  limitsCount: count,
+  limits: z.array(
+    z.strictObject({ key: z.string(), max: count, held: count, holders: z.array(z.strictObject({ runId: z.string(), module: z.string(), node: z.string(), text: z.string() })) }),
+  ),
+};
+const changed = z.boolean().meta({ description: 'false: it was so already' });
+
+export const queueSchema = z.strictObject(queueShape).meta({ id: 'Queue' });
+export const queuePausedSchema = z.strictObject({ ...queueShape, changed }).meta({ id: 'QueuePaused' });
+export const runPausedSchema = z.strictObject({ ...runSummaryShape, changed }).meta({ id: 'RunPaused' });
+
+export type QueueJson = z.infer<typeof queueSchema>;
+export type QueuePausedJson = z.infer<typeof queuePausedSchema>;
+export type RunPausedJson = z.infer<typeof runPausedSchema>;
+export type ModuleExplanationJson = z.infer<typeof moduleExplanationSchema>;
+export type RunExplanationJson = z.infer<typeof runExplanationSchema>;
+
+export function presentQueue(queue: QueueView): QueueJson {
+  const { paused, runs, pausedRunsCount, pausedRuns, modules, priorities, oldest, slots, limitsCount, limits } = queue;
+  return {
+    paused: presentPause(paused),
+    runs,
+    pausedRunsCount,
+    pausedRuns: pausedRuns.map(({ runId, shortId, name, paused: of }: { runId: string; shortId: string; name: string; paused: Pause }) => ({ runId, shortId, name, paused: presentPause(of) })),
+    modules,
+    priorities: [...priorities],
+    oldest: oldest === null ? null : { ...oldest, since: timeText(oldest.since) },
+    slots,
+    limitsCount,
+    limits: limits.map((limit) => ({ ...limit, holders: [...limit.holders] })),
+  };
+}
+
+export function presentQueuePaused(queue: Paused<QueueView>): QueuePausedJson {
+  return { ...presentQueue(queue), changed: queue.changed };
+}
+
+export function presentRunPaused(run: Paused<RunSummary>): RunSummaryJson & { changed: boolean } {
+  return { ...presentSummary(run), changed: run.changed };
+}
+
+export function presentModuleExplanation(explanation: ModuleExplanation): ModuleExplanationJson {
+  return { ...explanation, reasons: [...explanation.reasons], nodes: [...explanation.nodes] };
+}
+
+export function presentRunExplanation(explanation: RunExplanation): RunExplanationJson {
+  return { ...explanation, groups: explanation.groups.map((group) => ({ ...group, modules: [...group.modules], reasons: [...group.reasons], nodes: [...group.nodes] })) };
+}
