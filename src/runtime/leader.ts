@@ -59,7 +59,7 @@ export class Leader {
         this.#planner.foresee(this.#state, items);
         this.#plan();
       },
-      settled: (items) => this.#planner.refute(this.#state, items),
+      settled: (items) => this.#planner.heardOf(this.#state, items),
     });
     this.#assigner = new Assigner({
       context,

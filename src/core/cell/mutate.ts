@@ -56,6 +56,7 @@ export function setClaim(state: CellState, module: ModuleRecord, session: Sessio
   writable.nodeId = session.nodeId;
   const holder = editSession(state, session);
   holder.milliCpuUsed += module.requirement.milliCpu;
+  editRun(state, module.run).milliCpuUsed += module.requirement.milliCpu;
   holder.memoryUsed += module.requirement.memory;
   session.claims.set(fence, module);
   takeSeats(state, module, session.id, fence);
@@ -80,6 +81,7 @@ export function dropClaim(state: CellState, module: ModuleRecord, over: boolean)
   assert(session.claims.delete(module.fence), 'a session knows its claims');
   const holder = editSession(state, session);
   holder.milliCpuUsed -= module.requirement.milliCpu;
+  editRun(state, module.run).milliCpuUsed -= module.requirement.milliCpu;
   holder.memoryUsed -= module.requirement.memory;
   leaveSeats(state, module, id, module.fence, over);
   editModule(state, module).session = 0;

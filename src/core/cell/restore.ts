@@ -261,5 +261,6 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   if (state.ending.has(module.fence)) throw damaged(`${where} is claimed and told to stop`);
   takeSeats(state, module, session.id, module.fence);
   holder.milliCpuUsed += module.requirement.milliCpu;
+  totals.milliCpuUsed += module.requirement.milliCpu;
   holder.memoryUsed += module.requirement.memory;
 }

@@ -47,6 +47,7 @@ export function* newRunInSlices({ cell, number, spec, requestKey, at, revision }
     ...children,
     counts,
     waves: spec.policy?.barrier === 'wave' ? yield* newWavesInSlices(spec.modules, children, slice) : null,
+    milliCpuUsed: 0,
     valuesBytes: 0,
     tailsLength: 0,
     revision,

@@ -20,11 +20,15 @@ export function holdersOf(state: CellState, key: string): readonly Seat[] {
   return [...(state.seats.get(key)?.values() ?? [])];
 }
 
+/** @param pending claims that the state does not know of yet, for the planner. */
+export function limitIsFull(state: CellState, { key, max }: Limit, pending = 0): boolean {
+  return (state.seats.get(key)?.size ?? 0) + pending >= max && !cellMutant(state, 'limit-ignored');
+}
+
 /** The first limit of a module that has no room for it, or undefined. */
 export function fullLimit(state: CellState, module: ModuleRecord): Limit | undefined {
   const limits = limitsOf(module);
-  if (limits.length === 0 || cellMutant(state, 'limit-ignored')) return undefined;
-  return limits.find(({ key, max }) => (state.seats.get(key)?.size ?? 0) >= max);
+  return limits.length === 0 ? undefined : limits.find((limit) => limitIsFull(state, limit));
 }
 
 export function addSeat(state: CellState, key: string, seat: Seat): void {

@@ -123,6 +123,8 @@ export interface RunRecord {
   readonly counts: Int32Array;
   /** Derived: of a run with `barrier: wave` that is not final. */
   readonly waves: Waves | null;
+  /** Derived: reserved by its live claims, on all nodes. */
+  readonly milliCpuUsed: number;
   /** Derived: of the values and tails kept. */
   readonly valuesBytes: number;
   readonly tailsLength: number;

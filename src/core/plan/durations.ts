@@ -35,7 +35,7 @@ function* durationsInSlices(modules: Graph, learned: (module: number) => number 
   let sum = 0;
   let known = 0;
   for (let i = 0; i < modules.length; i++) {
-    if (i % CHUNK === 0 && slice.spent(CHUNK)) yield undefined;
+    if (i % CHUNK === 0 && slice.spent(Math.min(CHUNK, modules.length - i))) yield undefined;
     const declared = modules[i]!.durationMs;
     const duration = declared > 0 ? declared : learned(i);
     if (duration === undefined) continue;
@@ -46,7 +46,7 @@ function* durationsInSlices(modules: Graph, learned: (module: number) => number 
   const average = known === 0 ? UNKNOWN_DURATION_MS : sum / known;
   if (known < modules.length) {
     for (let i = 0; i < modules.length; i++) {
-      if (i % CHUNK === 0 && slice.spent(CHUNK)) yield undefined;
+      if (i % CHUNK === 0 && slice.spent(Math.min(CHUNK, modules.length - i))) yield undefined;
       if (durations[i] === -1) durations[i] = average;
     }
   }
@@ -67,7 +67,7 @@ export function* remainingInSlices(modules: Graph, durations: Float64Array, chil
   if (slice.spent(modules.length / NEW_PER_STEP)) yield undefined;
   let size = 0;
   for (let i = 0; i < modules.length; i++) {
-    if (i % CHUNK === 0 && slice.spent(CHUNK)) yield undefined;
+    if (i % CHUNK === 0 && slice.spent(Math.min(CHUNK, modules.length - i))) yield undefined;
     left[i] = childStart[i + 1]! - childStart[i]!;
     if (left[i] === 0) stack[size++] = i;
   }

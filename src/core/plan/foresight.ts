@@ -5,14 +5,14 @@
  * applied, and only a committed claim is assigned. A result that turns out not to count is simply forgotten here.
  */
 import type { ModuleRecord } from '../cell/state.ts';
-import type { SessionId } from '../lib/ids.ts';
-import { Reservations } from './reservations.ts';
+import type { Holding, Unapplied } from './unapplied.ts';
 
 /** What more modules wait for is planned on when it is applied: to look at them all would hold up the result. */
 const FORESEEN_CHILDREN_MAX = 1000;
 
 interface Ending {
-  readonly session: SessionId;
+  /** What it will give back. */
+  readonly holding: Holding;
   /** Those that need it count it as met. */
   readonly meets: boolean;
 }
@@ -20,10 +20,13 @@ interface Ending {
 export class Foresight {
   /** Modules whose execution has ended, as a result says that is not committed yet. */
   private readonly ended = new Map<ModuleRecord, Ending>();
-  /** What their nodes will have free in addition. */
-  readonly freed = new Reservations();
   /** Needs of a waiting module that will be met. */
   private readonly met = new Map<ModuleRecord, number>();
+  private readonly unapplied: Unapplied;
+
+  constructor(unapplied: Unapplied) {
+    this.unapplied = unapplied;
+  }
 
   get size(): number {
     return this.ended.size;
@@ -31,17 +34,14 @@ export class Foresight {
 
   clear(): void {
     this.ended.clear();
-    this.freed.clear();
     this.met.clear();
   }
 
   /** @param module has a live claim, whose result is proposed. @returns the modules that wait for nothing else. */
-  expect(module: ModuleRecord, ok: boolean): ModuleRecord[] {
+  foresee(module: ModuleRecord, ok: boolean): ModuleRecord[] {
     if (this.ended.has(module)) return [];
-    const { session } = module;
     const meets = ok && childCount(module) <= FORESEEN_CHILDREN_MAX;
-    this.ended.set(module, { session, meets });
-    this.freed.add(session, module.requirement);
+    this.ended.set(module, { holding: this.unapplied.end(module, module.session), meets });
     if (!meets) return [];
     const children = childrenOf(module);
     for (const child of children) this.met.set(child, (this.met.get(child) ?? 0) + 1);
@@ -53,7 +53,7 @@ export class Foresight {
     const ending = this.ended.get(module);
     if (ending === undefined) return;
     this.ended.delete(module);
-    this.freed.remove(ending.session, module.requirement);
+    this.unapplied.unend(ending.holding);
     if (!ending.meets) return;
     for (const child of childrenOf(module)) {
       const left = (this.met.get(child) ?? 0) - 1;

@@ -25,6 +25,7 @@ export class Invariants {
       assert.equal(isRunFinal(run.phase), open === 0, 'a run is final when all its modules are');
       assert.equal(isRunFinal(run.phase), state.finished.has(run.number));
       assert.equal(isRunFinal(run.phase), run.finishedAt !== 0);
+      assert.equal(run.milliCpuUsed, run.modules.reduce((sum, module) => sum + (module.session === 0 ? 0 : module.requirement.milliCpu), 0));
       assert.equal(run.phase === 'paused', run.paused !== null);
       assert.equal(run.waves !== null, run.spec.policy?.barrier === 'wave');
       for (const [i, phase] of modulePhases.entries()) assert.equal(run.counts[i], run.modules.filter((module) => module.phase === phase).length);

@@ -49,7 +49,7 @@ class Foreseen extends TestCell {
 
   commit(items: readonly ResultItem[]): void {
     this.apply({ type: 'results', jitter: 0, items });
-    this.planner.refute(this.state, items);
+    this.planner.heardOf(this.state, items);
   }
 }
 
@@ -102,7 +102,7 @@ test('a result that comes to nothing: what was planned on it is refused, its slo
   const claims = cell.plan();
   assert.deepEqual(cell.names(claims), ['b']);
   // The entry with the result is lost, the claims behind it are not.
-  cell.planner.refute(cell.state, results);
+  cell.planner.heardOf(cell.state, results);
   assert.deepEqual(cell.grant(claims), [0]);
   assert.deepEqual([cell.planner.foreseenCount, cell.plan()], [0, []]);
   cell.commit(results);
@@ -167,7 +167,7 @@ test('the first modules of a run are claimed right behind its Submit, best first
   assert.deepEqual(cell.names(cell.plan()), ['b'], 'what was not claimed at once, on the room of what was not submitted');
 });
 
-test('no first claims for a run while others wait, for a large one, for one that is refused or known', () => {
+test('no first claims for a run while others could have that room, for a large one, for one that is refused or known', () => {
   const cell = new Foreseen(1);
   assert.equal(submitWithClaims(cell, Array.from({ length: 65 }, (_, i) => module(`m${i}`))).claims.length, 0);
   assert.equal(submitWithClaims(cell, [module('a', [0])]).claims.length, 0, 'needs itself');
@@ -176,9 +176,34 @@ test('no first claims for a run while others wait, for a large one, for one that
   cell.grant(first.claims);
   cell.commit([cell.end(first.number, 0)]);
   assert.equal(submitWithClaims(cell, [module('a')], { requestKey: 'once' }).claims.length, 0);
-  cell.submit([module('b'), module('c')]);
+  const before = cell.submit([module('b'), module('c')]);
   cell.grant(cell.plan());
+  cell.commit([cell.end(before, 0)]);
   assert.equal(submitWithClaims(cell, [module('d')]).claims.length, 0, 'c waits');
+});
+
+test('first claims for a run while others wait for what they cannot have', () => {
+  const cell = new Foreseen(1);
+  const gpu = module('gpu', [], { requires: { labels: ['gpu'] } });
+  cell.submit([gpu]);
+  cell.submit(Array.from({ length: 5_000 }, (_, i) => module(`m${i}`, i === 0 ? [] : [0], i === 0 ? { requires: { labels: ['gpu'] } } : {})));
+  cell.plan();
+  while (cell.planner.busy) cell.planner.advance();
+  assert.equal(submitWithClaims(cell, [module('a')]).claims.length, 1, 'neither of them can be claimed, and the large one has nothing else that is ready');
+});
+
+test('first claims keep to the limits: of the cell, of their run, and not while the queue is paused', () => {
+  const cell = new Foreseen(8);
+  const nas = { policy: { limits: [{ key: 'nas', max: 2 }] } };
+  const { command, claims } = submitWithClaims(cell, [module('a', [], nas), module('b', [], nas), module('c', [], nas)]);
+  assert.deepEqual(claims.map((item) => item.module), [0, 1]);
+  assert.equal(submitWithClaims(cell, [module('d', [], nas)]).claims.length, 0, 'what is on its way holds it');
+  cell.apply(command);
+  assert.ok(cell.grant(claims).every((fence) => fence !== 0));
+  cell.commit([cell.end(claims[0]!.run, 0)]);
+  assert.deepEqual(cell.names(cell.plan()), ['c']);
+  cell.apply({ type: 'queuePause', on: true, reason: '' });
+  assert.equal(submitWithClaims(cell, [module('e')]).claims.length, 0);
 });
 
 test('a Submit that comes to nothing: its claims are refused and their room is free again', () => {
@@ -210,12 +235,13 @@ test('whatever becomes of results and claims: nothing that was foreseen stays, a
           if (run !== undefined && !isRunFinal(run.phase)) cell.apply({ type: 'cancel', run: run.number, reason: '' });
         }
         if (fate === 'both' || fate === 'results') cell.commit(results);
-        else cell.planner.refute(cell.state, results);
+        else cell.planner.heardOf(cell.state, results);
         if (fate === 'both' || fate === 'claims') {
           const fences = cell.grant(claims);
           if (fate === 'both') assert.ok(fences.every((fence) => fence !== 0), 'what was planned on results that count is granted');
         } else cell.planner.settled(cell.state, claims);
-        cell.now += 10_000;
+        // Not as long as an age step: how long others wait is not part of the state.
+        cell.now += 500;
         assert.equal(cell.planner.foreseenCount, 0);
         const fresh = new Planner();
         fresh.rebuild(cell.state);
