@@ -12,12 +12,14 @@ export class SlicedWriter {
   readonly #pieces: Uint8Array[] = [];
   #length = 0;
 
-  /** One item, or the rest of a list whose head is written. */
-  value(item: unknown): void {
-    this.#add(encodeWire(item));
+  /** One item of the list that was begun last. @returns the steps that it took. */
+  value(item: unknown): number {
+    const encoded = encodeWire(item);
+    this.#add(encoded);
+    return encoded.length / ENCODED_PER_STEP;
   }
 
-  /** A list of so many items begins. */
+  /** A list of so many items begins: they come next. */
   list(length: number): void {
     this.#add(listHead(length));
   }

@@ -27,6 +27,9 @@ export interface ApplierHooks {
   wentOn(): void;
 }
 
+/** May begin more than once, when the state is replaced under it. */
+export type Between = (state: CellState, index: LogIndex, slice: Slice) => Generator<undefined, void>;
+
 export class Applier {
   readonly #context: NodeContext;
   readonly #hooks: ApplierHooks;
@@ -35,8 +38,11 @@ export class Applier {
   #state: CellState;
   #index: LogIndex;
   #upTo: LogIndex;
-  /** What is not done yet of the entry behind `#index`. */
+  /** What is not done yet of the entry behind `#index`, or of work between two entries. */
   #work: Generator<undefined, void> | undefined;
+  readonly #waiting: Between[] = [];
+  /** Of these, the one that `#work` does. */
+  #current: Between | undefined;
   #running = false;
   #planned = false;
   #stopped = false;
@@ -66,13 +72,21 @@ export class Applier {
     if (!this.#planned) this.#run();
   }
 
-  /** The state was replaced by another one; half an entry of the old one is forgotten. */
+  /** Work on the state as it stands between two entries: nothing is applied before it is done, in as many turns as it takes. */
+  between(work: Between): void {
+    this.#waiting.push(work);
+    if (!this.#planned) this.#run();
+  }
+
+  /** The state was replaced by another one: half an entry of the old one is forgotten, work on it begins anew. */
   replace(state: CellState, index: LogIndex): void {
     assert(index > this.#index, 'a snapshot does not take back what is applied');
     this.#state = state;
     this.#index = index;
     this.#upTo = Math.max(this.#upTo, index);
     this.#work = undefined;
+    if (this.#current !== undefined) this.#waiting.unshift(this.#current);
+    this.#current = undefined;
   }
 
   stop(): void {
@@ -85,7 +99,7 @@ export class Applier {
     if (this.#running || this.#stopped) return;
     this.#running = true;
     this.#slice.refill(this.#stepsPerSlice);
-    while (this.#index < this.#upTo && !this.#stopped) {
+    while (this.#busy && !this.#stopped) {
       if (this.#slice.over) {
         this.#goOnLater();
         break;
@@ -93,6 +107,10 @@ export class Applier {
       this.#advance();
     }
     this.#running = false;
+  }
+
+  get #busy(): boolean {
+    return this.#work !== undefined || this.#waiting.length > 0 || this.#index < this.#upTo;
   }
 
   #goOnLater(): void {
@@ -105,8 +123,15 @@ export class Applier {
   }
 
   #advance(): void {
-    if (this.#work === undefined) this.#begin(this.#hooks.entry(this.#index + 1));
-    else if (this.#work.next().done === true) this.#work = undefined;
+    if (this.#work !== undefined) {
+      const work = this.#work;
+      // What it ends with may replace the state.
+      if (work.next().done === true && this.#work === work) this.#work = this.#current = undefined;
+      return;
+    }
+    this.#current = this.#waiting.shift();
+    if (this.#current === undefined) this.#begin(this.#hooks.entry(this.#index + 1));
+    else this.#work = this.#current(this.#state, this.#index, this.#slice);
   }
 
   #begin(entry: Entry): void {

@@ -19,7 +19,7 @@ import type { NodeContext } from './context.ts';
 import { LogClock } from './log-clock.ts';
 import { PendingReads, type ReadDone } from './pending-reads.ts';
 import { Proposals, type ProposalDone } from './proposals.ts';
-import { SnapshotImage, restoreImage } from './snapshot-image.ts';
+import { SnapshotImage, restoreImage, type CapturedSnapshot } from './snapshot-image.ts';
 import type { LogStore } from './storage/log-store.ts';
 import type { Recovered } from './storage/recover.ts';
 
@@ -229,11 +229,15 @@ export class Replica {
     this.#step({ type: 'readIndex', now: this.#context.now(), id });
   }
 
-  /** Snapshot of the state as applied now: what a follower that fell behind gets. */
-  capture(): { meta: SnapshotMeta; sections: readonly Uint8Array[] } {
-    const term = this.raft.termAt(this.appliedIndex);
-    assert(term !== undefined, 'the applied entry has a term');
-    return { meta: { index: this.appliedIndex, term, config: this.raft.configAt(this.appliedIndex) }, sections: this.#image.encode(this.state) };
+  /** Snapshot of the state as applied now or a little later: what a follower that fell behind gets. Not called back after a stop. */
+  capture(done: (snapshot: CapturedSnapshot) => void): void {
+    const [image, raft] = [this.#image, this.raft];
+    this.#applier.between(function* (state, index, slice) {
+      const sections = yield* image.encode(state, slice);
+      const term = raft.termAt(index);
+      assert(term !== undefined, 'the applied entry has a term');
+      done({ meta: { index, term, config: raft.configAt(index) }, sections });
+    });
   }
 
   /** With one voter: no standby has everything (`status` says "one copy"). Only the leader knows. */
@@ -382,12 +386,13 @@ export class Replica {
     if (entries < (this.#context.init.storage?.snapshotEntries ?? SNAPSHOT_ENTRIES) && this.#logBytesSinceSnapshot < SNAPSHOT_LOG_BYTES) return;
     this.#snapshotUnderWay = true;
     this.#logBytesSinceSnapshot = 0;
-    const { meta, sections } = this.capture();
-    this.#log.saveSnapshot(meta, sections, () => {
-      this.#snapshotUnderWay = false;
-      if (this.#stopped || meta.index <= this.raft.snapshot.index) return;
-      this.#step({ type: 'compacted', now: this.#context.now(), meta });
-      this.#log.dropBefore(meta.index);
+    this.capture(({ meta, sections }) => {
+      this.#log.saveSnapshot(meta, sections, () => {
+        this.#snapshotUnderWay = false;
+        if (this.#stopped || meta.index <= this.raft.snapshot.index) return;
+        this.#step({ type: 'compacted', now: this.#context.now(), meta });
+        this.#log.dropBefore(meta.index);
+      });
     });
   }
 }

@@ -12,6 +12,7 @@ import { concatenate } from './assembler.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
 import type { Routine } from './routine.ts';
+import type { CapturedSnapshot } from './snapshot-image.ts';
 
 /** An unanswered slice is sent again. */
 const RESEND_MS = 1000;
@@ -33,6 +34,8 @@ export class SnapshotSender {
   readonly #context: NodeContext;
   readonly #replica: Replica;
   readonly #sending = new Map<MemberId, Sending>();
+  /** For whom one is being encoded. */
+  readonly #wanted = new Set<MemberId>();
   readonly #resends: Routine;
 
   constructor(context: NodeContext, replica: Replica) {
@@ -43,14 +46,21 @@ export class SnapshotSender {
 
   stop(): void {
     this.#resends.cancel();
+    this.#wanted.clear();
     this.#sending.clear();
   }
 
   send(to: MemberId): void {
-    const now = this.#context.now();
     const under = this.#sending.get(to);
-    if (under !== undefined && now - under.movedAt < GIVE_UP_MS) return;
-    const { meta, sections } = this.#replica.capture();
+    if (this.#wanted.has(to) || (under !== undefined && this.#context.now() - under.movedAt < GIVE_UP_MS)) return;
+    this.#wanted.add(to);
+    this.#replica.capture((snapshot) => {
+      if (this.#wanted.delete(to) && this.#replica.leads) this.#begin(to, snapshot);
+    });
+  }
+
+  #begin(to: MemberId, { meta, sections }: CapturedSnapshot): void {
+    const now = this.#context.now();
     const sizes = sections.map((section) => section.length);
     const stream = concatenate(sections, sizes.reduce((sum, size) => sum + size, 0));
     const sending: Sending = { meta, sizes, stream, offset: 0, sentAt: now, movedAt: now };

@@ -1,12 +1,15 @@
 /** Goal: entries are applied in order and once; behind a large one they wait, and the loop goes on meanwhile. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createCell, withoutParts } from '../../src/core/cell/state.ts';
+import { stateHash } from '../../src/core/cell/snapshot.ts';
+import { createCell, withoutParts, type CellState } from '../../src/core/cell/state.ts';
 import type { Command } from '../../src/core/cell/types.ts';
 import { nodeId } from '../../src/core/lib/ids.ts';
+import type { Slice } from '../../src/core/lib/slice.ts';
 import type { Entry } from '../../src/core/raft/types.ts';
 import { Applier } from '../../src/runtime/applier.ts';
 import { PendingReads } from '../../src/runtime/pending-reads.ts';
+import { restoreImage, SnapshotImage } from '../../src/runtime/snapshot-image.ts';
 import { cellName, module, spec, start } from '../core/cell/cells.ts';
 import { FakeContext } from './fake-context.ts';
 
@@ -70,6 +73,42 @@ test('a state that comes as a whole takes the place of the half-applied entry', 
   applier.commit(5);
   assert.deepEqual(log.filter((line) => line !== '…'), ['1 genesis ok', '5 nodeDrain ok']);
   assert.equal(applier.state.runs.size, 0);
+});
+
+test('a snapshot is encoded between two entries, over many turns, and begins anew when the state is replaced', () => {
+  const { applier, log, fake } = new Fixture([genesis, submit('large', 2000), drain, drain, drain]);
+  applier.commit(2);
+  fake.pass();
+  const turns: number[] = [];
+  const hashes: string[] = [];
+  const capture = function* (state: CellState, index: number, slice: Slice): Generator<undefined, void> {
+    const before = stateHash(state);
+    const work = new SnapshotImage().encode(state, slice);
+    for (let turn = 0; ; turn += 1) {
+      const next = work.next();
+      assert.equal(state.appliedIndex, index);
+      if (next.done === true) {
+        turns.push(turn);
+        hashes.push(before, stateHash(restoreImage(next.value)));
+        log.push(`snapshot at ${index}`);
+        return;
+      }
+      yield undefined;
+    }
+  };
+  applier.between(capture);
+  applier.commit(3);
+  fake.pass();
+  applier.between(capture);
+  applier.commit(4);
+  const other = new Fixture([genesis, undefined, undefined, undefined, drain]);
+  other.applier.commit(4);
+  applier.replace(other.applier.state, 4);
+  applier.commit(5);
+  fake.pass();
+  assert.deepEqual(log.filter((line) => line !== '…'), ['1 genesis ok', '2 submit run', 'snapshot at 2', '3 nodeDrain ok', 'snapshot at 4', '5 nodeDrain ok']);
+  assert.ok(turns[0]! >= 1, `${turns[0]} turns`);
+  for (let i = 0; i < hashes.length; i += 2) assert.equal(hashes[i], hashes[i + 1]);
 });
 
 test('after the end nothing more is applied', () => {

@@ -7,6 +7,7 @@ import { Hasher } from '../lib/hash.ts';
 import type { LogIndex, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
+import { drained, type Slice } from '../lib/slice.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { specPlain } from './spec-plain.ts';
 import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
@@ -20,6 +21,8 @@ export interface RunSection {
   readonly revision: LogIndex;
   /** Call before the next `apply`: it reads the live state, and a section that moved on would not fit its header. */
   readonly plain: () => Plain;
+  /** The same in slices; all of them before the next `apply`. */
+  readonly plainInSlices: (slice: Slice) => Generator<undefined, Plain>;
 }
 
 export interface Sections {
@@ -32,11 +35,12 @@ export function toSections(state: CellState): Sections {
   const runs: RunSection[] = [];
   for (const run of state.runs.values()) {
     const { revision } = run;
-    const plain = (): Plain => {
+    const plainInSlices = function* (slice: Slice): Generator<undefined, Plain> {
+      const plain = yield* runPlain(run, slice);
       assert(run.revision === revision, 'a section is encoded before its run changes');
-      return runPlain(run);
+      return plain;
     };
-    runs.push({ run: run.number, revision, plain });
+    runs.push({ run: run.number, revision, plain: () => drained(plainInSlices), plainInSlices });
   }
   return { header: headerPlain(state), runs };
 }
@@ -77,7 +81,16 @@ function pausePlain(pause: Pause | null): Plain {
   return pause === null ? null : [pause.reason, pause.at];
 }
 
-function runPlain(run: RunRecord): Plain {
+/** Steps (`Slice`) for the plain form of a module. */
+const MODULE_STEPS = 10;
+
+function* runPlain(run: RunRecord, slice: Slice): Generator<undefined, Plain> {
+  const spec = yield* specPlain(run.spec, run.summary, slice);
+  const modules: Plain[] = [];
+  for (const module of run.modules) {
+    modules.push(modulePlain(module));
+    if (slice.spent(MODULE_STEPS)) yield undefined;
+  }
   return [
     run.number,
     run.revision,
@@ -89,8 +102,8 @@ function runPlain(run: RunRecord): Plain {
     run.reason,
     pausePlain(run.paused),
     run.summary,
-    specPlain(run.spec, run.summary),
-    run.modules.map(modulePlain),
+    spec,
+    modules,
   ];
 }
 
@@ -145,7 +158,7 @@ function runDigest(state: CellState, run: RunRecord): readonly number[] {
   const known = state.runHashes.get(run);
   if (known?.revision === run.revision) return known.digest;
   const hasher = new Hasher();
-  hashPlain(hasher, runPlain(run));
+  hashPlain(hasher, drained((slice) => runPlain(run, slice)));
   const digest = hasher.digest();
   state.runHashes.set(run, { revision: run.revision, digest });
   return digest;

@@ -1,6 +1,7 @@
 /** The plain form of a spec: positional, so that its hash and its bytes do not depend on the order of keys. */
 import { jsonText } from '../lib/json-text.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
+import type { Slice } from '../lib/slice.ts';
 import { summaryModule } from './run-record.ts';
 import type { Limit, ModuleAction, ModulePolicy, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
@@ -9,9 +10,16 @@ function recordText(record: Readonly<Record<string, unknown>>): string {
   return '';
 }
 
+/** Steps (`Slice`) for the plain form of a module. */
+const MODULE_STEPS = 20;
+
 /** @param summary the spec of a finished run, of which only names, needs and parameters are left. */
-export function specPlain(spec: RunSpec, summary: boolean): Plain {
-  const modules = summary ? spec.modules.map(({ name, needs }) => [name, needs]) : spec.modules.map(modulePlain);
+export function* specPlain(spec: RunSpec, summary: boolean, slice: Slice): Generator<undefined, Plain> {
+  const modules: Plain[] = [];
+  for (const module of spec.modules) {
+    modules.push(summary ? [module.name, module.needs] : modulePlain(module));
+    if (slice.spent(MODULE_STEPS)) yield undefined;
+  }
   return [spec.name, recordText(spec.params), recordText(spec.env), recordText(spec.bundles), modules, runPolicyPlain(spec.policy)];
 }
 

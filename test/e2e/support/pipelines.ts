@@ -10,6 +10,7 @@ interface ModuleText {
   readonly effectful?: boolean;
   readonly timeout?: string;
   readonly requires?: { readonly labels: readonly string[] };
+  readonly mutex?: string | readonly string[];
 }
 
 export interface Work {

@@ -1,0 +1,122 @@
+/** "Why is it not running?" asked at every node of a real cluster, in each of the ways in which a module can be kept; and that it runs once that is mended. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ModuleExplanationJson, QueueJson } from '../../src/io/http/queue-views.ts';
+import type { RunJson } from '../../src/io/http/views.ts';
+import { runCli } from './support/cli.ts';
+import type { Cluster } from './support/cluster.ts';
+import { readLedger } from './support/ledger.ts';
+import { waitingFor, working } from './support/pipelines.ts';
+import { scenario } from './support/scenario.ts';
+import { until } from './support/until.ts';
+
+/** What all living nodes say of a module; they must agree on the reason. */
+async function explained(cluster: Cluster, runId: string, module: string, code: string): Promise<ModuleExplanationJson> {
+  const path = `/api/v1/runs/${runId}/modules/${module}/explain`;
+  const answers = await Promise.all(
+    cluster.alive.map((node) =>
+      until(`${node.name} says ${code} of ${module}`, async () => {
+        const answer = await node.get<ModuleExplanationJson>(path);
+        return answer.reasons[0]?.code === code ? answer : undefined;
+      }),
+    ),
+  );
+  return answers[0]!;
+}
+
+async function said(cluster: Cluster, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCli(cluster, args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+scenario('explain', { size: 3 }, async (cluster, step) => {
+  const at = (name: string): string => join(cluster.root, name);
+  const submit = (name: string, modules: Parameters<Cluster['submit']>[1]['modules']): Promise<string> => cluster.submit(cluster.alive[0]!, { ledger: cluster.ledger, name, modules });
+  const gpu = { requires: { labels: ['gpu'] } };
+
+  await step('a label that no node has, until a node comes that has it', async () => {
+    const runId = await submit('labels', { render: { run: working(0.05), ...gpu }, publish: { run: working(0.05), needs: ['render'] } });
+    const { summary, nodes } = await explained(cluster, runId, 'render', 'unfit');
+    assert.equal(summary, 'needs label gpu: no node has it (nearest: n0 lacks label gpu)');
+    assert.deepEqual(nodes.map(({ node, verdict, text }) => [node, verdict, text]), ['n0', 'n1', 'n2'].map((name) => [name, 'unfit', 'lacks label gpu']));
+    assert.equal((await explained(cluster, runId, 'publish', 'needs')).summary, 'waits for render (ready)');
+    assert.equal(await said(cluster, 'module', 'explain', runId, 'render'), `render (ready): ${summary}\n  n0: lacks label gpu\n  n1: lacks label gpu\n  n2: lacks label gpu\n`);
+    assert.match(await said(cluster, 'runs', 'view', runId), /^why render is not running: needs label gpu: no node has it/m);
+    await cluster.launch('n3', { args: ['--no-vote', '--label', 'gpu'] });
+    await cluster.final(runId);
+  });
+
+  await step('the only node that fits is drained', async () => {
+    await said(cluster, 'node', 'drain', 'n3');
+    const runId = await submit('drained', { render: { run: working(0.05), ...gpu } });
+    const { summary, nodes } = await explained(cluster, runId, 'render', 'drained');
+    assert.equal(summary, 'the only node for it, n3, is drained');
+    assert.deepEqual(nodes.map(({ node, verdict }) => [node, verdict]), [['n0', 'unfit'], ['n1', 'unfit'], ['n2', 'unfit'], ['n3', 'drained']]);
+    await said(cluster, 'node', 'undrain', 'n3');
+    await cluster.final(runId);
+  });
+
+  await step('a mutex that another run holds', async () => {
+    const holder = await submit('holder', { hold: { run: waitingFor(at('mutex')), mutex: 'nas' } });
+    const { moduleList, shortId } = await cluster.run(holder, 'holds it', (run) => run.modules.claimed === 1);
+    const runId = await submit('waiter', { copy: { run: working(0.05), mutex: ['tape', 'nas'] } });
+    const { summary, nodes } = await explained(cluster, runId, 'copy', 'limit');
+    assert.match(summary, new RegExp(`^mutex nas is held by run ${shortId}/hold on ${moduleList[0]!.node} for \\d+ s$`));
+    assert.ok(nodes.every(({ verdict }) => verdict === 'room'), JSON.stringify(nodes));
+    const { limits, modules } = JSON.parse(await said(cluster, 'queue', '-o', 'json')) as QueueJson;
+    assert.deepEqual([limits.map(({ key, held, max }) => [key, held, max]), modules], [[['nas', 1, 1]], { waiting: 0, ready: 1, claimed: 1 }]);
+    writeFileSync(at('mutex'), '');
+    await cluster.final(runId);
+    const [hold, copy] = ['hold', 'copy'].map((name) => readLedger(cluster.ledger).filter(({ module }) => module === name));
+    assert.deepEqual([hold?.length, copy?.length], [1, 1]);
+  });
+
+  await step('all nodes are full, and the run is at its max-parallel', async () => {
+    const slots = cluster.alive.length * cluster.slots;
+    const holder = await submit('full', Object.fromEntries(Array.from({ length: slots }, (_, i) => [`hold${i}`, { run: waitingFor(at('full')) }])));
+    await cluster.run(holder, 'fills all nodes', (run) => run.modules.claimed === slots);
+    const runId = await submit('late', { late: { run: working(0.05) } });
+    const { summary, nodes } = await explained(cluster, runId, 'late', 'full');
+    assert.equal(summary, 'all 4 nodes are full');
+    assert.deepEqual(new Set(nodes.map(({ verdict, text }) => `${verdict} ${text}`)), new Set(['full full (2 of 2 cpu in use; needs 1)']));
+    writeFileSync(at('full'), '');
+    await cluster.final(runId);
+    const file = at('narrow.json');
+    writeFileSync(file, JSON.stringify({ name: 'narrow', env: { LEDGER: cluster.ledger }, modules: { a: { run: waitingFor(at('narrow')) }, b: { run: waitingFor(at('narrow')) } } }));
+    const narrow = (await said(cluster, 'run', '-d', '--max-parallel', '1', '-o', 'name', file)).trim();
+    cluster.accepted.set(narrow, 'succeeded');
+    const run = await cluster.run(narrow, 'executes one', (one) => one.modules.claimed === 1);
+    const waits = run.moduleList.find(({ phase }) => phase === 'ready')!.name;
+    assert.equal((await explained(cluster, narrow, waits, 'parallel')).summary, 'the run is at its max-parallel of 1');
+    writeFileSync(at('narrow'), '');
+    await cluster.final(narrow);
+  });
+
+  await step('the queue is paused, through a node without a log, and stays so without its leader', async () => {
+    const worker = cluster.node('n3');
+    assert.match(await said(cluster, 'queue', 'pause', '--reason', 'maintenance', '--data-dir', worker.dataDir), /^the queue is paused: /);
+    const runId = await submit('paused', { one: { run: working(0.05) } });
+    assert.match((await explained(cluster, runId, 'one', 'queue-paused')).summary, /^the queue has been paused for \d+ s \(maintenance\)$/);
+    await cluster.kill(await cluster.leader());
+    await cluster.leader();
+    assert.match((await explained(cluster, runId, 'one', 'queue-paused')).summary, /maintenance/);
+    assert.match(await said(cluster, 'status', '--data-dir', cluster.others(worker)[0]!.dataDir), /^Queue: +paused for .*\(maintenance\)$/m);
+    assert.equal((await worker.get<RunJson>(`/api/v1/runs/${runId}`)).modules.ready, 1);
+    assert.equal(await said(cluster, 'queue', 'resume'), 'the queue goes on\n');
+    await cluster.final(runId);
+  });
+
+  await step('a run is paused and resumed through two nodes', async () => {
+    const runId = await submit('halting', { one: { run: waitingFor(at('halting')) }, two: { run: working(0.05), needs: ['one'] } });
+    await cluster.run(runId, 'runs', (run) => run.modules.claimed === 1);
+    const [first, second] = cluster.alive;
+    await said(cluster, 'runs', 'pause', runId, '--reason', 'look first', '--data-dir', first!.dataDir);
+    writeFileSync(at('halting'), '');
+    await cluster.run(runId, 'keeps what it began', (run) => run.modules.succeeded === 1 && run.phase === 'paused');
+    assert.match((await explained(cluster, runId, 'two', 'run-paused')).summary, /^the run has been paused for \d+ s \(look first\)$/);
+    assert.match(await said(cluster, 'runs', 'resume', runId, '--data-dir', second!.dataDir), /goes on\n$/);
+    await cluster.check();
+  });
+});
