@@ -45,6 +45,7 @@ export const errorCodes = {
   MODULE_TIMEOUT: 'The module ran longer than its timeout.',
   MODULE_CANCELLED: 'The run was cancelled while the module ran.',
   MODULE_OUTPUT: 'The module wrote an output that cannot be kept (wrong form, or over 4 KB).',
+  MODULE_INPUT: 'A file that the module needs could not be fetched from any node.',
   MODULE_SPAWN: 'The module could not be started.',
   MODULE_FENCED: 'The node lost contact for so long that an effectful module had to be killed.',
   POISON: 'Three nodes were lost while they executed this module, so it is not tried again.',

@@ -25,5 +25,6 @@ export function simulatedRun(spec: RunSpec, durations: Durations, slots: number)
 
 function simulatedModule(module: ModuleSpec, durations: Durations): ModuleSpec {
   const requires = { cpu: module.requires.cpu, memory: 0, labels: [], tools: {}, os: [], arch: [] };
-  return { ...module, env: {}, requires, action: { type: 'run', command: commandOf({ kind: 'ok', durationMs: durationOf(durations, module) }) } };
+  const { files: _files, ...rest } = module;
+  return { ...rest, env: {}, requires, action: { type: 'run', command: commandOf({ kind: 'ok', durationMs: durationOf(durations, module) }) } };
 }

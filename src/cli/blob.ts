@@ -59,7 +59,7 @@ async function get(io: CliIo, cid: string, flags: BlobFlags): Promise<ExitCode> 
   if (flags.out === undefined && io.stdout.isTTY === true) {
     throw new SkeinError('OPTION_INVALID', 'A file is not written to a terminal', { hint: 'Name a file with --out FILE, or redirect stdout.' });
   }
-  await untilHere(io, client, api);
+  await untilHere((text) => line(io.stderr, text), client, api);
   const content = await client.download(`${api}/content`);
   if (flags.out === undefined) await pipeline(content, io.stdout, { end: false });
   else {
@@ -70,16 +70,16 @@ async function get(io: CliIo, cid: string, flags: BlobFlags): Promise<ExitCode> 
 }
 
 /** Asks until the node has it, and says how far it is. */
-async function untilHere(io: CliIo, client: Client, api: string): Promise<void> {
+export async function untilHere(say: (text: string) => void, client: Client, api: string): Promise<void> {
   for (;;) {
     const { whole, bytesHere, size: total } = await client.post<BlobProgressJson>(`${api}:fetch`);
     if (whole) return;
-    line(io.stderr, total === 0 ? 'looking for a node that has it' : `${size(bytesHere)} of ${size(total)} are here`);
+    say(total === 0 ? 'looking for a node that has it' : `${size(bytesHere)} of ${size(total)} are here`);
   }
 }
 
 /** A file that is half written never has the name that was asked for. */
-async function writeWhole(content: Readable, file: string): Promise<void> {
+export async function writeWhole(content: Readable, file: string): Promise<void> {
   const temporary = `${file}.part-${process.pid}`;
   try {
     await pipeline(content, createWriteStream(temporary, { flags: 'wx' }));

@@ -34,6 +34,7 @@ export const moduleColumns: Column<ModuleJson>[] = [
   { head: 'FENCE', cell: (module) => (module.fence === 0 ? '' : String(module.fence)), wide: true },
   { head: 'PRIORITY', cell: (module) => String(module.priority), wide: true },
   { head: 'LIMITS', cell: (module) => oneLine(module.limits.map(({ key, max }) => (max === 1 ? key : `${key}:${max}`)).join(',')), wide: true },
+  { head: 'FILES', cell: (module) => oneLine(Object.keys(module.files).join(',')), wide: true },
   { head: 'NEEDS', cell: (module) => oneLine(module.needs.join(',')), wide: true },
 ];
 

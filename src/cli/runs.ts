@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander';
 import type { RunExplanationJson, RunPausedJson } from '../io/http/queue-views.ts';
 import type { RunJson, RunListJson, RunSummaryJson } from '../io/http/views.ts';
+import { addDownload } from './download.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { followRun } from './follow.ts';
@@ -49,6 +50,7 @@ export const addRuns: AddVerb = (program, context) => {
     .addOption(new Option('--timeout <duration>', 'wait this long at most (exit 124)').argParser(duration))
     .option('--no-wait', 'only look: exit 8 if it has not ended')
     .action(action(context, (run: string, flags: ShowFlags) => wait(context.io, run, flags)));
+  addDownload(runs, context);
 };
 
 export const addShortCuts: AddVerb = (program, context) => {

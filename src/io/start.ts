@@ -22,6 +22,7 @@ import { FolderDisk } from './disk/disk.ts';
 import { createExecutor, type ProcessExecutor } from './executor/executor.ts';
 import { FolderBlobStore } from './blobs/folder-store.ts';
 import { NodeBlobs } from './blobs/node-blobs.ts';
+import { shelfOf } from './blobs/shelf.ts';
 import { listenHttp, type HttpListener } from './http/listen.ts';
 import { loadClusterKey, type ClusterKey } from './key/cluster-key.ts';
 import { loadNodeKey } from './key/node-key.ts';
@@ -82,7 +83,9 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
     clock,
   });
   opened.push(() => transport.stop());
-  const executor = createExecutor({ workDir: join(dataDir.path, 'work'), nodeName: name, nodeId, observer, clock, registered, evaluate: evaluateEnv, maxPooled: pooledMax(options.slots) });
+  const blobStore = new FolderBlobStore(join(dataDir.path, 'blobs'));
+  opened.push(() => blobStore.close());
+  const executor = createExecutor({ workDir: join(dataDir.path, 'work'), nodeName: name, nodeId, observer, clock, registered, evaluate: evaluateEnv, files: shelfOf(blobStore), maxPooled: pooledMax(options.slots) });
   opened.push(() => new Promise<void>((resolve) => executor.stop(resolve)));
   await executor.warmUp();
   const logDir = join(dataDir.path, 'log');
@@ -94,8 +97,6 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
     exit.resolve({ code: 1, error });
   };
   const disk = new FolderDisk(logDir);
-  const blobStore = new FolderBlobStore(join(dataDir.path, 'blobs'));
-  opened.push(() => blobStore.close());
   const runtime: NodeRuntime = new NodeRuntime({
     ports: { clock, random: realRandom(), disk, transport, executor, blobs: blobStore, observer, fatal },
     name,

@@ -109,6 +109,10 @@ export interface ModuleDefinition {
   readonly limit?: LimitDefinition | readonly LimitDefinition[];
   /** A second copy on an idle node when an execution takes far longer than predicted. Not for effectful modules. @default false */
   readonly hedge?: boolean | HedgeDefinition;
+  /** Variable → `${{ needs.MODULE.outputs.NAME }}`: the files are put into place before the command starts, and the variable tells where. Only with `run`. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** Name → path or pattern below the work folder: files that the command leaves. Only with `run`. */
+  readonly outputs?: Readonly<Record<string, string>>;
 }
 
 export type ModulesDefinition = Readonly<Record<string, ModuleDefinition>> | readonly ModuleDefinition[];

@@ -2,6 +2,7 @@
 import type { Requires, RetrySpec } from '../core/cell/types.ts';
 import { isVersionRange } from '../core/lib/version-range.ts';
 import { checkEnv, type EnvDraft } from './check-env.ts';
+import { checkFiles, type FilesDraft } from './check-files.ts';
 import { checkModulePolicy } from './check-policy.ts';
 import { bytesOf, describe, Fields, isReserved } from './fields.ts';
 import type { InputEntry } from './input.ts';
@@ -13,6 +14,7 @@ import { suggest } from './suggest.ts';
 
 export interface ModuleDraft {
   readonly module: PipelineModule;
+  readonly files: FilesDraft;
   readonly env: EnvDraft;
   readonly keySpan: Span;
   readonly actionSpan: Span;
@@ -49,6 +51,7 @@ export function checkModule({ key: name, keySpan, value }: InputEntry, problems:
   }
   const action = checkAction(fields, keySpan, where, problems);
   const needSpans = checkNeeds(fields, problems);
+  const files = checkFiles(fields, problems);
   const module: PipelineModule = {
     name,
     needs: [...needSpans.keys()],
@@ -60,8 +63,9 @@ export function checkModule({ key: name, keySpan, value }: InputEntry, problems:
     effectful: fields.flag('effectful') ?? false,
     durationMs: fields.duration('duration', { min: 0, max: TIMEOUT_MS_MAX }) ?? 0,
     policy: checkModulePolicy(fields, where, problems),
+    files: { inputs: files.inputs.map(({ variable, module: from, output }) => ({ variable, module: from, output })), outputs: files.outputs },
   };
-  return { module, env: checkEnv(fields, problems), keySpan, actionSpan: action.span, needSpans };
+  return { module, files, env: checkEnv(fields, problems), keySpan, actionSpan: action.span, needSpans };
 }
 
 const NO_ACTION: PipelineAction = { type: 'run', command: 'true' };

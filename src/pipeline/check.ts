@@ -1,5 +1,6 @@
 /** From what was written to a checked pipeline: reads every key, then what only the whole can tell (names, cycles). */
 import { checkEnv, envValues, type EnvDraft } from './check-env.ts';
+import { checkInputs } from './check-files.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkModule, type ModuleDraft } from './check-module.ts';
 import { checkParams } from './check-params.ts';
@@ -37,6 +38,7 @@ export function checkPipeline(root: InputNode | undefined, source: Source, probl
   const policy = checkRunPolicy(fields, problems);
   const drafts = source.generate === undefined ? checkModules(fields, root, problems) : [];
   checkGraph(drafts, problems);
+  checkInputs(drafts.map(({ module, files }) => ({ name: module.name, needs: module.needs, files })), problems);
   if (source.directory === null) refuseFiles(drafts, problems);
   checkExpressions({ drafts, env, params: new Set(Object.keys(params)), text: source.text }, problems);
   problems.throwIfAny();
@@ -129,15 +131,16 @@ interface Whole {
 
 function checkExpressions({ drafts, env, params, text }: Whole, problems: Problems): void {
   const modules = new Set(drafts.map(({ module }) => module.name));
+  const files = new Set(drafts.flatMap(({ module }) => module.files.outputs.map(({ name }) => `${module.name} ${name}`)));
   const pipelineNames = new Set(env.keys());
   for (const [name, { value, span }] of env) {
-    checkTemplate(value, span, text, { label: `\`env\`: ${quote(name)}`, params, modules, needs: undefined, env: pipelineNames }, problems);
+    checkTemplate(value, span, text, { label: `\`env\`: ${quote(name)}`, params, modules, needs: undefined, env: pipelineNames, files }, problems);
   }
   checkEnvCircles(env, pipelineNames, '`env`', problems);
   for (const draft of drafts) {
     const where = `module ${quote(draft.module.name)}`;
     const names = draft.env.size === 0 ? pipelineNames : new Set([...pipelineNames, ...draft.env.keys()]);
-    const scope: Scope = { label: '', params, modules, needs: new Set(draft.module.needs), env: names };
+    const scope: Scope = { label: '', params, modules, needs: new Set(draft.module.needs), env: names, files };
     for (const [name, { value, span }] of draft.env) checkTemplate(value, span, text, { ...scope, label: `${where}: \`env\`: ${quote(name)}` }, problems);
     if (draft.env.size > 0) checkEnvCircles(new Map([...env, ...draft.env]), new Set(draft.env.keys()), `${where}: \`env\``, problems);
     const { action } = draft.module;

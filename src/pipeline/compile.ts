@@ -39,9 +39,15 @@ export async function compileRun(pipeline: Pipeline, given: Readonly<Record<stri
 
 function compileModule(module: PipelineModule, positions: ReadonlyMap<string, number>, bundles: ReadonlyMap<string, Bundle>): ModuleSpec {
   const { action, env } = compileAction(module, bundles);
-  const { name, requires, timeoutMs, retry, effectful, durationMs, policy } = module;
+  const { name, requires, timeoutMs, retry, effectful, durationMs, policy, files } = module;
   const needs = module.needs.map((need) => positions.get(need)).filter((position) => position !== undefined);
-  return { name, needs, action, env: { ...module.env, ...env }, requires, timeoutMs, retry, effectful, durationMs, ...modulePolicyField(policy) };
+  return { name, needs, action, env: { ...module.env, ...env }, requires, timeoutMs, retry, effectful, durationMs, ...modulePolicyField(policy), ...filesField(files, positions) };
+}
+
+/** Absent for a module without files. */
+function filesField({ inputs, outputs }: PipelineModule['files'], positions: ReadonlyMap<string, number>): Pick<ModuleSpec, 'files'> {
+  if (inputs.length === 0 && outputs.length === 0) return {};
+  return { files: { inputs: inputs.map(({ variable, module, output }) => ({ variable, module: positions.get(module)!, output })), outputs } };
 }
 
 function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, Bundle>): { action: ModuleAction; env: Readonly<Record<string, string>> } {

@@ -19,6 +19,8 @@ export const moduleKeys = [
   'mutex',
   'limit',
   'hedge',
+  'inputs',
+  'outputs',
 ] as const;
 export const requiresKeys = ['cpu', 'memory', 'labels', 'tools', 'os', 'arch'] as const;
 export const retryKeys = ['attempts', 'backoff', 'factor', 'jitter', 'cap'] as const;
@@ -33,8 +35,6 @@ export const archNames = ['x64', 'arm64', 'arm', 'ia32', 'loong64', 'mips', 'mip
 /** Part of the format, not of this version: the message says so, since "unknown" would be wrong. */
 export const laterPipelineKeys: readonly string[] = ['on', 'defaults', 'concurrency', 'secrets', 'retention', 'outputs', 'shell', 'working-directory', 'checkpoint', 'cache'];
 export const laterModuleKeys: readonly string[] = [
-  'inputs',
-  'outputs',
   'foreach',
   'cache',
   'if',

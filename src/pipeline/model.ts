@@ -2,7 +2,7 @@
  * A checked pipeline: what YAML, JSON and the builder all become. Every default is filled in, every name refers to
  * something, the modules form no cycle. Parameters have no values yet: `resolveParams` and `compileRun` do the rest.
  */
-import type { Json, ModulePolicy, Requires, RetrySpec, RunPolicy } from '../core/cell/types.ts';
+import type { Json, ModulePolicy, OutputSpec, Requires, RetrySpec, RunPolicy } from '../core/cell/types.ts';
 import type { Span } from './problems.ts';
 
 export type ParamType = 'string' | 'integer' | 'number' | 'boolean';
@@ -29,6 +29,19 @@ export type PipelineAction =
   | { readonly type: 'uses'; readonly file: string; readonly export: string }
   | { readonly type: 'call'; readonly function: string };
 
+/** Files of one output of a needed module. */
+export interface PipelineInput {
+  /** Environment variable that tells where they are put. */
+  readonly variable: string;
+  readonly module: string;
+  readonly output: string;
+}
+
+export interface PipelineFiles {
+  readonly inputs: readonly PipelineInput[];
+  readonly outputs: readonly OutputSpec[];
+}
+
 export interface PipelineModule {
   readonly name: string;
   /** Names, in the order written, each once. */
@@ -42,6 +55,7 @@ export interface PipelineModule {
   readonly effectful: boolean;
   /** Declared estimate, 0 = unknown. */
   readonly durationMs: number;
+  readonly files: PipelineFiles;
   readonly policy: ModulePolicy;
 }
 

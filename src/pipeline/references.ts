@@ -16,6 +16,8 @@ export interface Scope {
   /** All modules, to tell "not among the needs" from "unknown". */
   readonly modules: ReadonlySet<string>;
   readonly env: ReadonlySet<string>;
+  /** `module output` for each output that is files. */
+  readonly files: ReadonlySet<string>;
 }
 
 /**
@@ -73,6 +75,7 @@ function checkNeeds(path: readonly (string | undefined)[], offset: number, scope
   if (section !== undefined && section !== 'outputs') {
     throw new ExpressionProblem(`${quote(section)} of a needed module is not known`, offset, `write needs.${name ?? '*'}.outputs.${path[2] ?? 'NAME'}`);
   }
+  if (scope.files.has(`${name} ${path[2]}`)) throw new ExpressionProblem(`output ${quote(path[2] ?? '')} of ${quote(name ?? '')} is files, which have no value`, offset, `name it in \`inputs\`: the variable tells where its files are`);
 }
 
 function known(what: string, name: string | undefined, names: ReadonlySet<string>, offset: number): void {

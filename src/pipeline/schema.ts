@@ -3,7 +3,7 @@
  * what needs the whole file (needs, cycles, expressions) is the loader's. Built from the same words and bounds.
  */
 import { z } from 'zod';
-import { HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, PARALLEL_MAX } from '../core/cell/limits.ts';
+import { FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX } from '../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../core/cell/policy.ts';
 import { archNames, barrierWords, osNames, paramTypes } from './keys.ts';
 import { ATTEMPTS_MAX, COMMAND_BYTES_MAX, CPU_MAX, CPU_MIN, ENV_WRITTEN_MAX, NAME_LENGTH_MAX, REQUIRES_MAX, VALUE_BYTES_MAX } from './limits.ts';
@@ -86,6 +86,14 @@ const moduleFields = {
   priority: priority.optional().meta({ description: '1 to 10, 10 first; that of the pipeline if left out' }),
   mutex: mutex.optional().meta({ description: 'Names of which one module at a time holds each, over all runs of the cluster' }),
   limit: limit.optional().meta({ description: 'So many modules with this key at a time, over all runs of the cluster' }),
+  inputs: z
+    .record(z.string().regex(/^(?!SKEIN_)[A-Za-z_][A-Za-z0-9_]*$/), z.string().regex(/^\s*\$\{\{.*\}\}\s*$/))
+    .optional()
+    .meta({ description: 'Variable → ${{ needs.MODULE.outputs.NAME }}: files put into place before the command starts', maxProperties: FILES_PER_MODULE_MAX }),
+  outputs: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/), z.string().min(1).max(PATTERN_LENGTH_MAX))
+    .optional()
+    .meta({ description: 'Name → path or pattern below the work folder: files that the command leaves', maxProperties: FILES_PER_MODULE_MAX }),
   hedge: hedge.optional().meta({ description: 'A second copy on an idle node when an execution takes far longer than predicted' }),
 };
 

@@ -1,7 +1,7 @@
 /** The model as a document of the file format, every default written out; loading it gives the same model again. */
 import type { Json } from '../core/cell/types.ts';
 import { unreachable } from '../core/lib/assert.ts';
-import type { ParamSpec, Pipeline, PipelineAction, PipelineModule } from './model.ts';
+import type { ParamSpec, Pipeline, PipelineAction, PipelineFiles, PipelineModule } from './model.ts';
 
 /** A pipeline whose modules are generated must be expanded before. */
 export function pipelineToJson({ name, params, env, policy, modules }: Pipeline): Record<string, Json> {
@@ -23,7 +23,7 @@ function paramToJson(spec: ParamSpec): Json {
 }
 
 function moduleToJson(module: PipelineModule): Json {
-  const { requires, retry, policy } = module;
+  const { requires, retry, policy, files, action } = module;
   return {
     name: module.name,
     ...actionToJson(module.action),
@@ -36,7 +36,15 @@ function moduleToJson(module: PipelineModule): Json {
     duration: `${module.durationMs}ms`,
     ...(policy.priority === 0 ? {} : { priority: policy.priority }),
     limit: policy.limits.map(({ key, max }) => ({ key, max })),
+    ...(action.type === 'run' ? filesToJson(files) : {}),
     hedge: policy.hedgeFactor === 0 ? false : { factor: policy.hedgeFactor },
+  };
+}
+
+function filesToJson({ inputs, outputs }: PipelineFiles): Readonly<Record<string, Json>> {
+  return {
+    inputs: Object.fromEntries(inputs.map(({ variable, module, output }) => [variable, `\${{ needs['${module}'].outputs.${output} }}`])),
+    outputs: Object.fromEntries(outputs.map(({ name, pattern }) => [name, pattern])),
   };
 }
 

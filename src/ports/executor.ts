@@ -1,5 +1,5 @@
 /** Runs modules. The real one starts processes through a supervisor; the simulated one draws outcomes from the seed. */
-import type { Fence, RunId, RunNumber } from '../core/lib/ids.ts';
+import type { Cid, Fence, RunId, RunNumber } from '../core/lib/ids.ts';
 import type { Json, ModuleSpec, Outcome } from '../core/cell/types.ts';
 
 export interface Execution {
@@ -16,10 +16,28 @@ export interface Execution {
   readonly env: Readonly<Record<string, string>>;
   /** Output values of each needed module, by module name. */
   readonly needs: Readonly<Record<string, Readonly<Record<string, Json>>>>;
+  /** Files that are here already, by the variable that tells where they are put. */
+  readonly inputs: readonly ExecutionInput[];
   /** Same for every execution of this module with these inputs: for effects outside. */
   readonly idempotencyKey: string;
   /** Source of a bundle by hash; undefined when the run carries none of that name. */
   readonly bundle: (hash: string) => string | undefined;
+}
+
+export interface ExecutionInput {
+  readonly variable: string;
+  /** A single file: the variable is its path. Else that of a folder with all of them. */
+  readonly single: boolean;
+  readonly files: readonly BlobFile[];
+}
+
+/** A file with a path, whose bytes are a blob. */
+export interface BlobFile {
+  /** Relative, with `/`, without `..`. */
+  readonly path: string;
+  readonly cid: Cid;
+  readonly size: number;
+  readonly executable: boolean;
 }
 
 export interface Executor {

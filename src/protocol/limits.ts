@@ -35,3 +35,5 @@ export const BLOB_BYTES_MAX = 102_400 * BLOB_CHUNK_BYTES;
 export const BLOB_PIECE_BYTES = 256 * 1024;
 /** Small messages share memory of this size until they are sent. */
 export const SLAB_BYTES = 32 * 1024;
+/** Characters of the path of a file in an output. */
+export const PATH_LENGTH_MAX = 1024;

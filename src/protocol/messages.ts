@@ -3,7 +3,7 @@
  * id that the answer repeats; there is no other state between messages, so a lost one is simply asked again.
  */
 import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, SessionId, Term } from '../core/lib/ids.ts';
-import type { Capabilities, Json, Reply, ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
+import type { Capabilities, FilesRef, Json, Reply, ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
 import type { SnapshotMeta } from '../core/raft/types.ts';
 
 /** Somebody to dial. */
@@ -29,6 +29,8 @@ export interface AssignItem {
   readonly inputsHash: string;
   /** Output values of each needed module, in the order of the module's `needs`. */
   readonly needs: ReadonlyArray<Readonly<Record<string, Json>>>;
+  /** Files of each input, in the order of the module's `files.inputs`. */
+  readonly inputs: readonly FilesRef[];
 }
 
 export type StopReason = 'cancelled' | 'superseded' | 'timeout' | 'released';

@@ -2,8 +2,10 @@
  * Wire form of what a run is made of. A run of 10,000 equal modules must not repeat what they share: everything but
  * name and needs is interned in a table of templates.
  */
-import type { Capabilities, Json, Limit, ModuleAction, ModuleError, ModulePolicy, ModuleSpec, Outcome, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import type { Capabilities, FilesRef, InputSpec, Json, Limit, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import { drained, type Slice } from '../core/lib/slice.ts';
+import type { Cid } from '../core/lib/ids.ts';
+import { readCid } from './cid.ts';
 import { MODULES_MAX, TEXT_LENGTH_MAX, VALUE_BYTES_MAX } from './limits.ts';
 import { flat, invalid, type Reader } from './reader.ts';
 import { SlicedReader } from './sliced-reader.ts';
@@ -53,8 +55,8 @@ export function* encodeSpecInSlices(spec: RunSpec, slice: Slice): Generator<unde
 }
 
 function templateFields(module: Template): unknown[] {
-  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy } = module;
-  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy)];
+  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy, files } = module;
+  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy), moduleFilesFields(files)];
 }
 
 function runPolicyFields(policy: RunPolicy | undefined): unknown {
@@ -63,6 +65,10 @@ function runPolicyFields(policy: RunPolicy | undefined): unknown {
 
 function modulePolicyFields(policy: ModulePolicy | undefined): unknown {
   return policy === undefined ? null : [policy.priority, policy.limits.map(({ key, max }) => [key, max]), policy.hedgeFactor];
+}
+
+function moduleFilesFields(files: ModuleFiles | undefined): unknown {
+  return files === undefined ? null : [files.inputs.map(({ variable, module, output }) => [variable, module, output]), files.outputs.map(({ name, pattern }) => [name, pattern])];
 }
 
 function actionFields(action: ModuleAction): unknown[] {
@@ -126,8 +132,24 @@ function readTemplate(reader: Reader): Template {
     durationMs: reader.number(),
   };
   const policy = reader.maybe(readModulePolicy);
+  const files = reader.maybe(readModuleFiles);
   reader.end();
-  return policy === null ? template : { ...template, policy };
+  return policy === null && files === null ? template : { ...template, ...(policy === null ? {} : { policy }), ...(files === null ? {} : { files }) };
+}
+
+function readModuleFiles(reader: Reader): ModuleFiles {
+  const inputs = reader.list((input): InputSpec => {
+    const spec: InputSpec = { variable: input.string(), module: input.int(), output: input.string() };
+    input.end();
+    return spec;
+  });
+  const outputs = reader.list((output): OutputSpec => {
+    const spec: OutputSpec = { name: output.string(), pattern: output.text() };
+    output.end();
+    return spec;
+  });
+  reader.end();
+  return { inputs, outputs };
 }
 
 function readRunPolicy(reader: Reader): RunPolicy {
@@ -195,13 +217,15 @@ export function readCapabilities(reader: Reader): Capabilities {
 
 /** Most results of small modules are `ok` and nothing else: they take eight bytes or so. */
 export function outcomeFields(outcome: Outcome): unknown[] {
-  const { ok, values, error, exitCode, tail, startedAt, durationMs } = outcome;
+  const { ok, values, error, exitCode, tail, startedAt, durationMs, files } = outcome;
   const hasValues = Object.keys(values).length > 0;
-  return [ok, startedAt, durationMs, tail, exitCode, hasValues ? flat(values) : null, error === null ? null : [error.code, error.message]];
+  const fields = [ok, startedAt, durationMs, tail, exitCode, hasValues ? flat(values) : null, error === null ? null : [error.code, error.message]];
+  if (files !== undefined) fields.push(flat(files, filesRefFields));
+  return fields;
 }
 
 export function readOutcome(reader: Reader): Outcome {
-  return {
+  const outcome: Outcome = {
     ok: reader.boolean(),
     startedAt: reader.number(),
     durationMs: reader.number(),
@@ -210,6 +234,29 @@ export function readOutcome(reader: Reader): Outcome {
     values: reader.maybe(readValues) ?? {},
     error: reader.maybe(readError),
   };
+  if (reader.remaining === 0) return outcome;
+  const files = reader.record((ref) => readFilesRef(ref.sub()));
+  reader.end();
+  return { ...outcome, files };
+}
+
+const filesKinds = ['file', 'program', 'tree'] as const;
+
+export function filesRefFields({ kind, cid, name, size, count }: FilesRef): unknown[] {
+  return [filesKinds.indexOf(kind), cid, name, size, count];
+}
+
+export function readFilesRef(reader: Reader): FilesRef {
+  const ref: FilesRef = { kind: reader.oneOf(filesKinds), cid: readName(reader), name: reader.string(), size: reader.int(), count: reader.int() };
+  reader.end();
+  return ref;
+}
+
+function readName(reader: Reader): Cid {
+  const text = reader.string();
+  const read = readCid(text);
+  if (read === undefined) throw invalid(`${JSON.stringify(text)} is not the name of a blob`);
+  return read.cid;
 }
 
 function readValues(reader: Reader): Record<string, Json> {

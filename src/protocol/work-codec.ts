@@ -6,7 +6,7 @@ import { readResult, readRunning, resultFields, runningFields } from './command-
 import { BEACON_BYTES_MAX, LIST_LENGTH_MAX, MESSAGE_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 import type { AssignItem, ClientRequest, Contact, LeaderHint, WorkMessage } from './messages.ts';
 import { decodeWire, flat, invalid, type Reader } from './reader.ts';
-import { capabilityFields, readCapabilities } from './spec-codec.ts';
+import { capabilityFields, filesRefFields, readCapabilities, readFilesRef } from './spec-codec.ts';
 
 const types = [
   'sessionOpen', 'sessionReply', 'keepalive', 'keepaliveReply', 'runSpec', 'assign', 'decline', 'stop', 'results', 'resultsReply',
@@ -124,7 +124,7 @@ function readContact(r: Reader): Contact {
 
 function assignFields(item: AssignItem): unknown[] {
   const needs = item.needs.map((values) => flat(values));
-  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs];
+  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs, item.inputs.map(filesRefFields)];
 }
 
 function readAssign(r: Reader): AssignItem {
@@ -135,6 +135,7 @@ function readAssign(r: Reader): AssignItem {
       while (values.remaining > 0) entries.push([values.string(), values.json()]);
       return Object.fromEntries(entries);
     }),
+    inputs: r.list(readFilesRef),
   };
 }
 

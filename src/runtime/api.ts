@@ -4,7 +4,7 @@
  */
 import type { CellId, Fence, NodeId, RunId } from '../core/lib/ids.ts';
 import type { Pause } from '../core/cell/state.ts';
-import type { Capabilities, Json, Limit, ModuleError, ModulePhase, RunPhase, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import type { Capabilities, FilesRef, Json, Limit, ModuleError, ModulePhase, RunPhase, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import type { ExplainedGroup, Explanation } from '../core/plan/explain.ts';
 
 /** The seeds' words for JSON consumers (CONVENTIONS 4.3). */
@@ -50,6 +50,8 @@ export interface ModuleView {
   readonly exitCode: number | null;
   readonly error: ModuleError | null;
   readonly tail: string;
+  /** Files that it left, by output. */
+  readonly files: Readonly<Record<string, FilesRef>>;
   /** In words: why it is in this phase. */
   readonly note: string;
   /** 1 to 10, 10 first: its own, else that of its run. */

@@ -1,8 +1,9 @@
 /** Sends committed claims to their nodes: first what the node must know of the run, then the claims of this turn in one message. */
 import type { CellId, Fence, RunNumber } from '../core/lib/ids.ts';
+import { filesOf } from '../core/cell/files.ts';
 import { inputsHashOf } from '../core/cell/inputs.ts';
 import type { CellState, ModuleRecord } from '../core/cell/state.ts';
-import type { RunSpec } from '../core/cell/types.ts';
+import type { FilesRef, RunSpec } from '../core/cell/types.ts';
 import { jsonText, utf8Length } from '../core/lib/json-text.ts';
 import { encodeSpec } from '../protocol/spec-codec.ts';
 import type { AssignItem } from '../protocol/messages.ts';
@@ -55,6 +56,7 @@ export class Assigner {
       attempt: module.attempt,
       inputsHash: inputsHashOf(state, run.number, module.index),
       needs,
+      inputs: inputsOf(module),
     };
     const inputBytes = bytesOf(needs);
     if (inputBytes > INPUT_BYTES_MAX) {
@@ -98,6 +100,11 @@ export class Assigner {
     }
     this.#queues.clear();
   }
+}
+
+/** The needs have succeeded, so their outputs are recorded. */
+function inputsOf({ run, index }: ModuleRecord): FilesRef[] {
+  return filesOf(run.spec.modules[index]!).inputs.flatMap(({ module, output }) => run.modules[module]?.outcome?.files?.[output] ?? []);
 }
 
 function bytesOf(needs: AssignItem['needs']): number {

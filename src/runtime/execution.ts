@@ -19,6 +19,7 @@ export function executionOf(item: AssignItem, runId: RunId, spec: RunSpec): Exec
     params: spec.params,
     env: spec.env,
     needs,
+    inputs: [],
     idempotencyKey: `${runId}/${module.name}/${item.inputsHash}`,
     bundle: (hash) => spec.bundles[hash],
   };

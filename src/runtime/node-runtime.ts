@@ -13,6 +13,7 @@ import { decodeRaft } from '../protocol/raft-codec.ts';
 import { decodeWork } from '../protocol/work-codec.ts';
 import type { CellPhase } from './api.ts';
 import { Blobs } from './blobs/blobs.ts';
+import { InputGate } from './blobs/input-gate.ts';
 import { CellFinder } from './cell-finder.ts';
 import { CellHost } from './cell-host.ts';
 import { NodeContext } from './context.ts';
@@ -69,7 +70,9 @@ export class NodeRuntime {
       knownNode: (node) => this.discovery.node(node),
       worksFor: (cell) => cell === finder.cell,
     });
+    this.blobs = new Blobs(this.context, init.ports.blobs, init.blobBytesPerSecond ?? 0);
     this.worker = new Worker(this.context, {
+      inputs: new InputGate(this.context, this.blobs),
       specOf: (run) => this.#specOf(run),
       hinted: (hint) => finder.hinted(hint),
       contacts: (contacts) => finder.contacts(contacts),
@@ -90,7 +93,6 @@ export class NodeRuntime {
     this.#watchServer = new WatchServer(this.context, this.feed, () => this.replica?.state);
     this.watches = new WatchClient(this.context, { target: () => finder.target(), local: () => (this.current === undefined ? undefined : { feed: this.feed, state: this.current.state }) });
     this.#leaver = new Leaver(this.context, { target: () => finder.target(), host: this.host, worker: this.worker, session: () => this.worker.sessionId });
-    this.blobs = new Blobs(this.context, init.ports.blobs, init.blobBytesPerSecond ?? 0);
     this.#suspend = new SuspendWatch(this.context, { suspended: () => this.#suspended(), lagging: () => this.host.autopilot?.handOver() });
   }
 

@@ -102,6 +102,7 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
     exitCode: outcome?.exitCode ?? null,
     error: outcome?.error ?? null,
     tail: outcome?.tail ?? '',
+    files: outcome?.files ?? {},
     note: open && !isRunFinal(run.phase) ? [module.note, explain(module)].filter((text) => text !== '').join('; ') : module.note,
     priority: priorityOf(run.spec, spec),
     limits: modulePolicy(spec).limits,

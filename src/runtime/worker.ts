@@ -7,6 +7,7 @@ import { isExclusive } from '../core/cell/policy.ts';
 import type { Outcome, ResultItem, RunningClaim, RunSpec } from '../core/cell/types.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import type { NodeContext } from './context.ts';
+import type { InputGate } from './blobs/input-gate.ts';
 import { claimOf, executionOf } from './execution.ts';
 import { FenceMemory } from './fence-memory.ts';
 import { ResultOutbox } from './result-outbox.ts';
@@ -32,6 +33,7 @@ interface Running {
 }
 
 export interface WorkerHooks {
+  readonly inputs: Pick<InputGate, 'start' | 'cancel'>;
   /** Specification of a run if this node holds the log. */
   specOf(run: RunNumber): { readonly runId: RunId; readonly spec: RunSpec } | undefined;
   /** Somebody told where the leader is. */
@@ -150,14 +152,14 @@ export class Worker {
     const claims = [...this.#waitingForSpec.values()].map(claimOf);
     this.#waitingForSpec.clear();
     if (claims.length > 0) this.#decline(claims, false);
-    if (now) for (const fence of this.#running.keys()) this.#context.ports.executor.cancel(fence, 'grace', 'NODE_STOPPING');
+    if (now) for (const fence of this.#running.keys()) this.#hooks.inputs.cancel(fence, 'grace', 'NODE_STOPPING');
     this.#keepalive();
   }
 
   /** The monotonic clock stood still or the loop was blocked: what was promised by time is void. */
   suspended(): void {
     for (const [fence, { exclusive }] of this.#running) {
-      if (exclusive) this.#context.ports.executor.cancel(fence, 'now', 'MODULE_FENCED');
+      if (exclusive) this.#hooks.inputs.cancel(fence, 'now', 'MODULE_FENCED');
     }
     // Answers to what was said before are worth nothing now, and what was assigned before may be given away: the session
     // is asked for anew, and until then nothing is begun.
@@ -285,7 +287,7 @@ export class Worker {
   }
 
   #forgetCell(): void {
-    for (const fence of this.#running.keys()) this.#context.ports.executor.cancel(fence, 'now', 'MODULE_CANCELLED');
+    for (const fence of this.#running.keys()) this.#hooks.inputs.cancel(fence, 'now', 'MODULE_CANCELLED');
     this.#running.clear();
     this.#waitingForSpec.clear();
     this.#done.clear();
@@ -342,8 +344,7 @@ export class Worker {
     this.#cpuUsed += cpu;
     this.#running.set(item.fence, { item, cpu, exclusive });
     this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
-    const execution = executionOf(item, runId, spec);
-    this.#context.ports.executor.start(execution, (outcome) => this.#finished(item.fence, outcome));
+    this.#hooks.inputs.start(executionOf(item, runId, spec), item.inputs, (outcome) => this.#finished(item.fence, outcome));
   }
 
   #finished(fence: Fence, outcome: Outcome): void {
@@ -374,7 +375,7 @@ export class Worker {
   #stopAll(fences: readonly Fence[], timeout: boolean): void {
     const idle: RunningClaim[] = [];
     for (const fence of fences) {
-      if (this.#running.has(fence)) this.#context.ports.executor.cancel(fence, 'grace', timeout ? 'MODULE_TIMEOUT' : 'MODULE_CANCELLED');
+      if (this.#running.has(fence)) this.#hooks.inputs.cancel(fence, 'grace', timeout ? 'MODULE_TIMEOUT' : 'MODULE_CANCELLED');
       else if (!this.#results.has(fence)) {
         const item = this.#waitingForSpec.get(fence);
         this.#waitingForSpec.delete(fence);

@@ -27,6 +27,7 @@ modules:
     duration: 2.5s
     priority: 10
     hedge: { factor: 1.5 }
+    outputs: { source: in, logs: "logs/**/*.txt" }
   encode:
     needs: fetch/source
     uses: ./encode.ts#encode
@@ -48,6 +49,10 @@ modules:
     needs: [publish]
     uses: fn:notify
     hedge: true
+  check:
+    needs: fetch/source
+    inputs: { SRC: "\${{ needs['fetch/source'].outputs.source }}", LOGS: "\${{needs['fetch/source'].outputs['logs']}}" }
+    run: cmp "$SRC" "$LOGS/a.txt"
 `,
   jobs: 'jobs: { a: { run: a }, b: { run: b, needs: [a] } }',
   list: 'name: listed\nmodules:\n  - name: "10"\n    run: a\n  - { name: "9", run: b, needs: ["10"] }\n',

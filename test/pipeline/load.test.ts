@@ -32,6 +32,7 @@ test('every default is filled in', async () => {
       effectful: false,
       durationMs: 0,
       policy: { priority: 0, limits: [], hedgeFactor: 0 },
+      files: { inputs: [], outputs: [] },
     },
   ]);
   assert.deepEqual(policy, { priority: 5, parallelMax: 0, barrier: 'none' });
@@ -44,7 +45,9 @@ test('every key is read', async () => {
   assert.deepEqual(pipeline.params['crf'], { type: 'integer', description: '', required: false, default: 23, min: 0, max: 51, enum: [] });
   assert.deepEqual(pipeline.params['src'], { type: 'string', description: 'a folder', required: true, default: null, min: null, max: null, enum: [] });
   assert.equal(pipeline.params['note']?.required, false);
-  const [fetch, encode, publish, notify] = pipeline.modules;
+  const [fetch, encode, publish, notify, check] = pipeline.modules;
+  assert.deepEqual(fetch?.files.outputs, [{ name: 'source', pattern: 'in' }, { name: 'logs', pattern: 'logs/**/*.txt' }]);
+  assert.deepEqual(check?.files.inputs, [{ variable: 'SRC', module: 'fetch/source', output: 'source' }, { variable: 'LOGS', module: 'fetch/source', output: 'logs' }]);
   assert.deepEqual(fetch?.requires, { cpu: 0.5, memory: 512 * 1024 ** 2, labels: ['ssd', 'zone=a'], tools: { curl: '>=7 <9', git: '*' }, os: ['linux', 'darwin'], arch: ['x64'] });
   assert.deepEqual(fetch?.retry, { attempts: 3, backoffMs: 500, factor: 1.5, jitter: false, capMs: 60_000 });
   assert.deepEqual([fetch?.timeoutMs, fetch?.durationMs], [90_000, 2500]);

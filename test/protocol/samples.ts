@@ -11,6 +11,8 @@ export const node = nodeId('12D3KooWAqzq1HmBLtdoMqm3CzZjkmRugWvzBGTNRs3E8pHqCyQ9
 export const member = memberId(node, 'a1b2c3d4e5f60718');
 const runId = `ab3d-${cell}` as RunId;
 
+const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
+
 export const capabilities: Capabilities = { os: 'linux', arch: 'x64', slots: 4, memory: 2 ** 34, gpus: ['RTX'], tools: { node: '24.1.0' }, labels: { gpu: '', zone: 'a' }, functions: ['noop'] };
 
 export const spec: RunSpec = {
@@ -20,17 +22,19 @@ export const spec: RunSpec = {
   bundles: { abc: 'export function go() {}' },
   policy: { priority: 7, parallelMax: 3, barrier: 'wave' },
   modules: [
-    { name: 'split', needs: [], action: { type: 'run', command: 'true' }, env: {}, requires: { cpu: 0.5, memory: 1, labels: ['gpu'], tools: { ffmpeg: '>=6' }, os: ['linux'], arch: [] }, timeoutMs: 1000, retry: { attempts: 2, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0 },
+    { name: 'split', needs: [], action: { type: 'run', command: 'true' }, env: {}, requires: { cpu: 0.5, memory: 1, labels: ['gpu'], tools: { ffmpeg: '>=6' }, os: ['linux'], arch: [] }, timeoutMs: 1000, retry: { attempts: 2, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0, files: { inputs: [{ variable: 'SRC', module: 0, output: 'parts' }], outputs: [{ name: 'parts', pattern: 'out/*.mkv' }] } },
     { name: 'join', needs: [0], action: { type: 'bundle', bundle: 'abc', export: 'go', sourceName: './a.ts' }, env: { __proto__x: '1' }, requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: ['x64'] }, timeoutMs: 0, retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: false, capMs: 300_000 }, effectful: true, durationMs: 12.5, policy: { priority: 10, limits: [{ key: 'nas', max: 1 }, { key: 'licences', max: 20 }], hedgeFactor: 0 } },
     { name: 'call', needs: [0, 1], action: { type: 'registered', function: 'noop' }, env: {}, requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: [] }, timeoutMs: 0, retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0 },
   ],
 };
 
 const fine: Outcome = { ok: true, values: { out: ['x', { y: null }], constructor: 1 }, error: null, exitCode: 0, tail: 'Ärger \u001B[31mred', startedAt: 1.7e12, durationMs: 3.25 };
+const filed: Outcome = { ...fine, values: {}, files: { parts: { kind: 'tree', cid, name: '', size: 10, count: 3 }, log: { kind: 'file', cid, name: 'a b.txt', size: 0, count: 1 } } };
 const bad: Outcome = { ok: false, values: {}, error: { code: 'MODULE_EXIT', message: 'exit code 3' }, exitCode: 3, tail: '', startedAt: 1.7e12, durationMs: 0 };
 const results: ResultItem[] = [
   { run: 5, module: 0, generation: 1, fence: 4096 * 7, inputsHash: 'h', outcome: fine },
   { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 1, inputsHash: '', outcome: bad },
+  { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 2, inputsHash: '', outcome: filed },
 ];
 const running = [{ run: 5, module: 1, fence: 99 }];
 
@@ -61,7 +65,7 @@ export const workMessages: WorkMessage[] = [
   { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running },
   { type: 'keepaliveReply', cell, session: 3, sequence: 4, known: true, stop: [1, 2], contacts: [{ node, addresses: [] }] },
   { type: 'runSpec', cell, run: 5, runId, offset: 0, total: 3, bytes: new Uint8Array([1, 2, 3]) },
-  { type: 'assign', cell, session: 3, items: [{ run: 5, module: 1, fence: 7, generation: 1, attempt: 1, inputsHash: 'x', needs: [{ a: 1, b: [true] }, {}] }] },
+  { type: 'assign', cell, session: 3, items: [{ run: 5, module: 1, fence: 7, generation: 1, attempt: 1, inputsHash: 'x', needs: [{ a: 1, b: [true] }, {}], inputs: [{ kind: 'tree', cid, name: '', size: 12, count: 3 }] }] },
   { type: 'decline', cell, session: 3, claims: running, needSpec: true },
   { type: 'stop', cell, session: 3, fences: [7], reason: 'superseded' },
   { type: 'results', cell, id: 8, items: results },
@@ -112,8 +116,6 @@ export const raftMessages: RaftMessage[] = [
   { type: 'appendReply', term: 3, ok: false, index: 9, hintTerm: 2, sentAt: 12.5, round: 2 },
   { type: 'timeoutNow', term: 3, lastIndex: 9, lastTerm: 2 },
 ];
-
-const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
 
 export const blobMessages: BlobMessage[] = [
   { type: 'find', cid },

@@ -6,6 +6,7 @@ import type { Outcome, RunSpec } from '../../src/core/cell/types.ts';
 import type { Execution, Executor } from '../../src/ports/executor.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../../src/protocol/messages.ts';
 import { encodeSpec } from '../../src/protocol/spec-codec.ts';
+import { InputGate } from '../../src/runtime/blobs/input-gate.ts';
 import { Worker } from '../../src/runtime/worker.ts';
 import { cellName, failed, module, spec, succeeded } from '../core/cell/cells.ts';
 import { FakeContext } from './fake-context.ts';
@@ -53,6 +54,7 @@ class Fixture {
   constructor() {
     this.fake.connected.add(leader);
     this.worker = new Worker(this.fake.context, {
+      inputs: new InputGate(this.fake.context, undefined as never),
       specOf: () => (this.known ? { runId, spec: this.spec } : undefined),
       hinted: () => undefined,
       contacts: () => undefined,
@@ -80,7 +82,7 @@ class Fixture {
   }
 
   assign(fence: Fence, index: number, session = 7): void {
-    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [] };
+    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs: [] };
     this.receive({ type: 'assign', cell: cellName, session, items: [item] });
   }
 

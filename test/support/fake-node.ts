@@ -252,6 +252,7 @@ function newView(spec: RunSpec, runId: RunId, shortId: string, now: number): Run
     exitCode: null,
     error: null,
     tail: '',
+    files: {},
     note: '',
     priority: 5,
     limits: [],

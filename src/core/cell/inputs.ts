@@ -6,17 +6,25 @@ import { Hasher } from '../lib/hash.ts';
 import { jsonText } from '../lib/json-text.ts';
 import type { RunNumber } from '../lib/ids.ts';
 import { moduleAt, type CellState, type ModuleRecord } from './state.ts';
+import type { Outcome } from './types.ts';
 
 const emptyDigest = new Hasher().text('').digest();
 const noInputs = new Hasher().word(0).hex();
 
 function valuesDigestOf(state: CellState, module: ModuleRecord): readonly number[] {
   if (module.valuesDigest !== null) return module.valuesDigest;
-  const values = module.outcome?.values;
+  const { values = {}, files } = module.outcome ?? {};
   let digest: readonly number[] = emptyDigest;
-  if (values !== undefined && Object.keys(values).length > 0) digest = new Hasher().text(jsonText(values)).digest();
+  const hasValues = Object.keys(values).length > 0;
+  if (files !== undefined) digest = new Hasher().text(jsonText(values)).text(digestsText(files)).digest();
+  else if (hasValues) digest = new Hasher().text(jsonText(values)).digest();
   remember(state, module, digest);
   return digest;
+}
+
+/** Of files only what they hold counts. */
+function digestsText(files: NonNullable<Outcome['files']>): string {
+  return Object.keys(files).sort().map((name) => `${name} ${files[name]!.cid}`).join('\n');
 }
 
 /** Derived fields change neither the plain form nor the revision. */

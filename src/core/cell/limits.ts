@@ -20,6 +20,15 @@ export const CPU_PER_MODULE_MAX = 10_000;
 export const LIMITS_PER_MODULE_MAX = 8;
 /** The `max` of a limit, and modules of a run at a time. */
 export const PARALLEL_MAX = 100_000;
+/** Inputs, and outputs, of one module. */
+export const FILES_PER_MODULE_MAX = 64;
+/** Characters of the pattern of an output. */
+export const PATTERN_LENGTH_MAX = 1_024;
+/** Files of one output. */
+export const FILES_COUNT_MAX = 100_000;
+/** All files of one output together. */
+export const FILES_BYTES_MAX = 2 ** 50;
+export const CID_LENGTH_MAX = 100;
 export const HEDGE_FACTOR_MIN = 1;
 export const HEDGE_FACTOR_MAX = 100;
 export const MEMORY_BYTES_MAX = 2 ** 50;

@@ -1,5 +1,6 @@
 /** Brings a reported outcome within the limits, so that whatever a worker sends can be kept, hashed and sent on. */
 import { jsonProblem, jsonText, utf8Length } from '../lib/json-text.ts';
+import { filesProblem } from './files.ts';
 import {
   DURATION_MS_MAX,
   ERROR_CODE_LENGTH_MAX,
@@ -13,7 +14,7 @@ import {
   VALUE_BYTES_MAX,
 } from './limits.ts';
 import { clip } from './mutate.ts';
-import type { RunRecord } from './state.ts';
+import type { ModuleRecord, RunRecord } from './state.ts';
 import type { ModuleError, Outcome } from './types.ts';
 
 const noValues: Outcome['values'] = {};
@@ -48,8 +49,9 @@ function keptError(error: ModuleError | null): ModuleError | null {
 }
 
 /** An outcome that says ok but whose values cannot be kept becomes a failure with MODULE_OUTPUT. */
-export function keptOutcome(run: RunRecord, reported: Outcome): KeptOutcome {
-  const size = reported.ok ? sizeOfValues(run, reported.values) : 0;
+export function keptOutcome({ run, index }: ModuleRecord, reported: Outcome): KeptOutcome {
+  const filesWrong = reported.ok ? filesProblem(run.spec.modules[index]!, reported.files) : '';
+  const size = !reported.ok ? 0 : filesWrong === '' ? sizeOfValues(run, reported.values) : filesWrong;
   const ok = reported.ok && typeof size === 'number';
   const tailRoom = Math.min(TAIL_LENGTH_MAX, TAILS_PER_RUN_LENGTH_MAX - run.tailsLength);
   const tail = reported.tail.slice(Math.max(0, reported.tail.length - Math.max(0, tailRoom)));
@@ -64,6 +66,7 @@ export function keptOutcome(run: RunRecord, reported: Outcome): KeptOutcome {
       tail: clip(tail, TAIL_LENGTH_MAX),
       startedAt: within(reported.startedAt, NOW_MAX_MS),
       durationMs: within(reported.durationMs, DURATION_MS_MAX),
+      ...(ok && reported.files !== undefined ? { files: reported.files } : {}),
     },
     valuesBytes: typeof size === 'number' ? size : 0,
   };

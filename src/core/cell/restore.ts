@@ -1,4 +1,5 @@
 /** Rebuilds a cell from its sections. Trusts nothing: a snapshot that contradicts itself is LOG_DAMAGED. */
+import { readOutcomeFiles } from './files.ts';
 import { SkeinError } from '../../errors.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type MemberId, type NodeId } from '../lib/ids.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
@@ -203,8 +204,9 @@ function readOutcome(reader: PlainReader): Outcome {
   const tail = reader.text();
   const startedAt = reader.number();
   const durationMs = reader.number();
+  const files = readOutcomeFiles(reader.listOrNull());
   reader.end();
-  return { ok, values, error: error === null ? null : readError(new PlainReader(error, 'error')), exitCode, tail, startedAt, durationMs };
+  return { ok, values, error: error === null ? null : readError(new PlainReader(error, 'error')), exitCode, tail, startedAt, durationMs, ...(files === undefined ? {} : { files }) };
 }
 
 function readValues(text: string): Outcome['values'] {

@@ -47,7 +47,7 @@ function recordAgain(state: CellState, module: ModuleRecord, item: ResultItem): 
 function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
   const counted = item.fence === module.countedFence && !cellMutant(state, 'failure-counted-twice');
   if (!item.outcome.ok && counted) return 'duplicate';
-  const kept = keptOutcome(module.run, item.outcome);
+  const kept = keptOutcome(module, item.outcome);
   // An execution already counted as failed (the leader's own timeout) may turn out well, but does not fail twice.
   if (!kept.outcome.ok && counted) return 'duplicate';
   dropClaim(state, module, true);
@@ -85,7 +85,7 @@ function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultI
   const once = module.run.spec.modules[module.index]!.effectful && !cellMutant(state, 'effectful-late-result');
   if (claim === undefined || !item.outcome.ok || once) return 'stale';
   if (item.inputsHash !== inputsHashOfModule(state, module)) return 'stale';
-  const kept = keptOutcome(module.run, item.outcome);
+  const kept = keptOutcome(module, item.outcome);
   if (!kept.outcome.ok) return 'stale';
   const { fence } = module;
   const session = dropClaim(state, module, false);

@@ -3,6 +3,7 @@
  * sound whatever a peer proposes: in range, bounded, acyclic, and nothing in it that would change on the wire.
  */
 import type { ErrorCode } from '../../errors.ts';
+import { inputsProblem } from './files.ts';
 import { jsonProblem, jsonText } from '../lib/json-text.ts';
 import { drained, type Slice } from '../lib/slice.ts';
 import {
@@ -11,6 +12,7 @@ import {
   DURATION_MS_MAX,
   ENTRIES_PER_RECORD_MAX,
   ENV_VALUE_LENGTH_MAX,
+  FILES_PER_MODULE_MAX,
   HEDGE_FACTOR_MAX,
   HEDGE_FACTOR_MIN,
   LIMITS_PER_MODULE_MAX,
@@ -20,13 +22,14 @@ import {
   NEEDS_PER_MODULE_MAX,
   NEEDS_PER_RUN_MAX,
   PARALLEL_MAX,
+  PATTERN_LENGTH_MAX,
   RETRY_ATTEMPTS_MAX,
   RETRY_FACTOR_MAX,
   SPEC_TEXT_LENGTH_MAX,
 } from './limits.ts';
 import { childrenInSlices, orderInSlices, type Children } from './needs.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from './policy.ts';
-import type { ModuleAction, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
+import type { ModuleAction, ModuleFiles, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
 /** Steps (`Slice`) for the check of a module, and characters of its text that cost one more. */
 const MODULE_STEPS = 50;
@@ -177,6 +180,24 @@ class SpecCheck {
     this.range(module.durationMs, 0, DURATION_MS_MAX, `duration of ${what}`);
     this.retry(module.retry, what);
     this.modulePolicy(module, what);
+    if (module.files !== undefined) this.files(module.files, module.action, what);
+  }
+
+  files({ inputs, outputs }: ModuleFiles, { type }: ModuleAction, what: string): void {
+    if (type !== 'run') throw new Problem('PIPELINE_INVALID', `${what} has files, which only modules with run have`);
+    if (inputs.length > FILES_PER_MODULE_MAX || outputs.length > FILES_PER_MODULE_MAX) throw new Problem('LIMIT_EXCEEDED', `${what} has more than ${FILES_PER_MODULE_MAX} inputs or outputs`);
+    for (const { variable, output } of inputs) {
+      this.name(variable, `the variable of an input of ${what}`);
+      // It is also the name of a folder.
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Problem('PIPELINE_INVALID', `${what}: ${variable} cannot name the variable of an input`);
+      this.name(output, `the output that an input of ${what} names`);
+    }
+    for (const { name, pattern } of outputs) {
+      this.name(name, `the name of an output of ${what}`);
+      this.text(pattern, PATTERN_LENGTH_MAX, `the pattern of output ${name} of ${what}`);
+    }
+    const names = [...inputs.map(({ variable }) => `input ${variable}`), ...outputs.map(({ name }) => `output ${name}`)];
+    if (new Set(names).size !== names.length) throw new Problem('PIPELINE_INVALID', `${what} names an input or an output twice`);
   }
 }
 
@@ -197,6 +218,8 @@ function* checkAll(spec: RunSpec, slice: Slice): Generator<undefined, Children> 
     yield* check.needsOf(module, index, slice);
     const before = check.textLength;
     check.module(module);
+    const wrong = inputsProblem(spec.modules, module);
+    if (wrong !== '') throw new Problem('PIPELINE_INVALID', wrong);
     if (names.has(module.name)) throw new Problem('PIPELINE_INVALID', `two modules are named ${module.name}`);
     names.add(module.name);
     if (slice.spent(MODULE_STEPS + (check.textLength - before) / TEXT_PER_STEP)) yield undefined;

@@ -8,6 +8,7 @@ import type { LogIndex, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
 import { drained, type Slice } from '../lib/slice.ts';
+import { outcomeFilesPlain } from './files.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { specPlain } from './spec-plain.ts';
 import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
@@ -139,8 +140,8 @@ function valuesText(values: Outcome['values']): string {
 }
 
 function outcomePlain(outcome: Outcome): Plain {
-  const { ok, values, error, exitCode, tail, startedAt, durationMs } = outcome;
-  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs];
+  const { ok, values, error, exitCode, tail, startedAt, durationMs, files } = outcome;
+  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs, outcomeFilesPlain(files)];
 }
 
 /**

@@ -2,6 +2,7 @@
 import { jsonText } from '../lib/json-text.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import type { Slice } from '../lib/slice.ts';
+import { moduleFilesPlain, readModuleFiles } from './files.ts';
 import { summaryModule } from './run-record.ts';
 import type { Limit, ModuleAction, ModulePolicy, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
@@ -44,6 +45,7 @@ function modulePlain(module: ModuleSpec): Plain {
     module.effectful,
     module.durationMs,
     modulePolicyPlain(module.policy),
+    moduleFilesPlain(module.files),
   ];
 }
 
@@ -94,8 +96,9 @@ function readModule(reader: PlainReader, summary: boolean): ModuleSpec {
   const effectful = reader.flag();
   const durationMs = reader.number();
   const policy = readModulePolicy(reader.listOrNull());
+  const files = readModuleFiles(reader.listOrNull());
   reader.end();
-  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }) };
+  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }), ...(files === undefined ? {} : { files }) };
 }
 
 function readRunPolicy(plain: readonly Plain[] | null): RunPolicy | undefined {

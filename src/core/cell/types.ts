@@ -3,7 +3,7 @@
  * the views that people and programs read. Times in commands are wall-clock milliseconds stamped by the leader; the
  * reducer itself has no clock.
  */
-import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../lib/ids.ts';
+import type { CellId, Cid, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../lib/ids.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -62,6 +62,29 @@ export interface ModuleSpec {
   readonly durationMs: number;
   /** Absent: `ordinaryModule`. */
   readonly policy?: ModulePolicy;
+  /** Absent: it takes no files and leaves none. Only of `run` modules. */
+  readonly files?: ModuleFiles;
+}
+
+export interface ModuleFiles {
+  readonly inputs: readonly InputSpec[];
+  readonly outputs: readonly OutputSpec[];
+}
+
+/** Files that another module left, put into the work folder before this one starts. */
+export interface InputSpec {
+  /** Environment variable that tells where they are. */
+  readonly variable: string;
+  /** Position of the module, one of `needs`. */
+  readonly module: number;
+  /** Name of its output. */
+  readonly output: string;
+}
+
+export interface OutputSpec {
+  readonly name: string;
+  /** Glob, relative to the work folder, with `/`. */
+  readonly pattern: string;
 }
 
 export type ModuleAction =
@@ -123,6 +146,18 @@ export interface ModuleError {
   readonly message: string;
 }
 
+/** Files of one output, by what they hold. */
+export interface FilesRef {
+  /** `file`: the blob is the file. `program`: the same, and it can be executed. `tree`: the blob lists files with paths (`src/protocol/tree-codec.ts`). */
+  readonly kind: 'file' | 'program' | 'tree';
+  readonly cid: Cid;
+  /** Name of the file, without folders; '' for a tree. */
+  readonly name: string;
+  /** Of all files together, bytes. */
+  readonly size: number;
+  readonly count: number;
+}
+
 /** What one execution came to. */
 export interface Outcome {
   readonly ok: boolean;
@@ -135,6 +170,8 @@ export interface Outcome {
   /** Wall time of the node that executed it. */
   readonly startedAt: number;
   readonly durationMs: number;
+  /** By output name, for each output that the module declares. Absent: none. */
+  readonly files?: Readonly<Record<string, FilesRef>>;
 }
 
 // ── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 /** The `BlobStore` port on a folder: `whole/xx/<cid>`, `manifests/<cid>`, `parts/<cid>`, `new/` for files on their way in. */
 import { webcrypto } from 'node:crypto';
 import fs from 'node:fs';
-import { open, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, open, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cid } from '../../core/lib/ids.ts';
 import type { BlobDone, BlobStore, StoredBlob } from '../../ports/blobs.ts';
@@ -16,6 +16,8 @@ export class FolderBlobStore implements BlobStore {
   readonly #parts: FileHandles;
   readonly #whole: FileHandles;
   #temporary = 0;
+  /** Told of blobs that came from outside or from a module, not by `finish`. */
+  onAdded: (cid: Cid, size: number) => void = () => undefined;
 
   /** @param folder is made (0700) if missing; what a killed process left half done in `new` is removed. */
   constructor(folder: string) {
@@ -97,6 +99,8 @@ export class FolderBlobStore implements BlobStore {
     }
     const target = this.fileOf(wholeFile(cid));
     fs.mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 });
+    // A module may be given the file itself, by a link: nobody writes to it any more.
+    await chmod(file, 0o400);
     await rename(file, target);
     await syncFolder(path.dirname(target));
     await syncFolder(path.join(this.path, WHOLE));

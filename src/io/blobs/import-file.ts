@@ -29,15 +29,66 @@ export async function importFile(store: FolderBlobStore, source: AsyncIterable<U
     } finally {
       await handle.close();
     }
-    const { size, digests } = written;
-    const manifest = needsManifest(size) ? encodeManifest(size, digests) : undefined;
-    const cid = manifest === undefined ? cidOf('raw', digests) : cidOf('manifest', await sha256(manifest));
-    await stored(store.takeIn(file, cid, manifest));
-    return { cid, size };
+    return await takeIn(store, file, written);
   } catch (error) {
     await rm(file, { force: true });
     throw error;
   }
+}
+
+/**
+ * The same of a file on the disk of the blobs, which becomes the blob itself: moved, not copied.
+ * @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED
+ */
+export async function moveFileIn(store: FolderBlobStore, file: string): Promise<Imported> {
+  const handle = await stored(open(file, 'r+'));
+  let read: Written;
+  try {
+    read = await digestChunks(handle);
+    // What the module wrote may still be in the page cache only.
+    await stored(handle.datasync());
+  } finally {
+    await handle.close();
+  }
+  return takeIn(store, file, read);
+}
+
+async function takeIn(store: FolderBlobStore, file: string, { size, digests }: Written): Promise<Imported> {
+  const manifest = needsManifest(size) ? encodeManifest(size, digests) : undefined;
+  const cid = manifest === undefined ? cidOf('raw', digests) : cidOf('manifest', await sha256(manifest));
+  await stored(store.takeIn(file, cid, manifest));
+  store.onAdded(cid, size);
+  return { cid, size };
+}
+
+async function digestChunks(handle: FileHandle): Promise<Written> {
+  const digests: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const chunk = new Uint8Array(BLOB_CHUNK_BYTES);
+    let filled = 0;
+    while (filled < chunk.byteLength) {
+      const { bytesRead } = await stored(handle.read(chunk, filled, chunk.byteLength - filled, size + filled));
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    if (filled === 0 && digests.length > 0) break;
+    size += filled;
+    if (size > BLOB_BYTES_MAX) throw tooLarge();
+    digests.push(await sha256(chunk.subarray(0, filled)));
+    if (filled < chunk.byteLength) break;
+  }
+  return { size, digests: joined(digests) };
+}
+
+function tooLarge(): SkeinError {
+  return new SkeinError('BLOB_TOO_LARGE', `the file has more than ${BLOB_BYTES_MAX} bytes`, { bytesMax: BLOB_BYTES_MAX });
+}
+
+function joined(digests: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(digests.length * DIGEST_BYTES);
+  for (const [i, digest] of digests.entries()) all.set(digest, i * DIGEST_BYTES);
+  return all;
 }
 
 interface Written {
@@ -49,15 +100,13 @@ async function writeChunks(handle: FileHandle, source: AsyncIterable<Uint8Array>
   const digests: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of chunksOf(source)) {
-    if (size + chunk.byteLength > BLOB_BYTES_MAX) throw new SkeinError('BLOB_TOO_LARGE', `the file has more than ${BLOB_BYTES_MAX} bytes`, { bytesMax: BLOB_BYTES_MAX });
+    if (size + chunk.byteLength > BLOB_BYTES_MAX) throw tooLarge();
     // Digest and write share the time, and the source waits for both.
     const [digest] = await Promise.all([sha256(chunk), stored(writeWhole(handle, chunk, size))]);
     digests.push(digest);
     size += chunk.byteLength;
   }
-  const all = new Uint8Array(digests.length * DIGEST_BYTES);
-  for (const [i, digest] of digests.entries()) all.set(digest, i * DIGEST_BYTES);
-  return { size, digests: all };
+  return { size, digests: joined(digests) };
 }
 
 /** Pieces of any size become chunks of BLOB_CHUNK_BYTES; the last one is shorter, and the only one may be empty. */

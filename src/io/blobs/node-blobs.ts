@@ -4,7 +4,9 @@ import type { Readable } from 'node:stream';
 import type { Cid } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import type { StoredBlob } from '../../ports/blobs.ts';
+import type { BlobFile } from '../../ports/executor.ts';
 import { checkedCid } from '../../protocol/cid.ts';
+import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { Blobs } from '../../runtime/blobs/blobs.ts';
 import type { FolderBlobStore } from './folder-store.ts';
 import { importFile, type Imported } from './import-file.ts';
@@ -29,6 +31,7 @@ export class NodeBlobs {
   constructor(blobs: Blobs, store: FolderBlobStore) {
     this.#blobs = blobs;
     this.#store = store;
+    store.onAdded = (cid, size) => blobs.added(cid, size);
   }
 
   /** Least recently used first. */
@@ -37,10 +40,8 @@ export class NodeBlobs {
   }
 
   /** Stores what `source` gives. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
-  async put(source: AsyncIterable<Uint8Array>): Promise<Imported> {
-    const imported = await importFile(this.#store, source);
-    this.#blobs.added(imported.cid, imported.size);
-    return imported;
+  put(source: AsyncIterable<Uint8Array>): Promise<Imported> {
+    return importFile(this.#store, source);
   }
 
   /** Of a blob that is here or on its way. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND */
@@ -79,6 +80,13 @@ export class NodeBlobs {
   async open(text: string, signal?: AbortSignal): Promise<{ readonly cid: Cid; readonly size: number; readonly content: Readable }> {
     const { cid, size } = await this.fetch(text, signal === undefined ? {} : { signal });
     return { cid, size, content: createReadStream(this.#store.fileOf(wholeFile(cid))) };
+  }
+
+  /** The files that a blob lists. @throws SkeinError as `fetch` does; BLOB_INVALID when it is no list of files */
+  async files(text: string, signal?: AbortSignal): Promise<BlobFile[]> {
+    const { cid } = await this.fetch(text, signal === undefined ? {} : { signal });
+    const bytes = await new Promise<Uint8Array>((resolve, reject) => this.#blobs.readWhole(cid, (error, read) => (read === undefined ? reject(error ?? new Error('it is empty')) : resolve(read))));
+    return decodeTree(bytes);
   }
 
   /** From this node alone. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND, BLOB_STORE_FAILED */

@@ -14,7 +14,9 @@ import { KILL_WAIT_MS, LINGER_MS, TIMER_MS_MAX } from './limits.ts';
 import { spawnCode, spawnMessage, stopMessage, treeOf } from './job.ts';
 import type { Job, JobEnd } from './job.ts';
 import { MARKER_VARIABLE } from './messages.ts';
-import type { CancelMode, EndHead, InitHead, RunHead } from './messages.ts';
+import type { CancelMode, EndHead, InitHead, RunHead, TakenFile } from './messages.ts';
+import { placeInputs } from './place-inputs.ts';
+import { OutputProblem, takeOutputs } from './take-outputs.ts';
 import { OutputPipe } from './output-pipe.ts';
 import type { PipeStock } from './output-pipe.ts';
 import { readOutput } from './output-file.ts';
@@ -79,26 +81,40 @@ export class CommandJob implements Job {
   /** @param params JSON text. */
   start(params: string): void {
     try {
-      this.#spawn(params);
+      this.#folder = makeWorkFolder(join(this.#tools.folder, `x${this.id}`), params);
+      if (this.#head.inputs.length > 0) void this.#place(this.#folder);
+      else this.#spawn(this.#folder, {});
     } catch (error) {
-      this.#pipe?.attach(undefined);
-      this.#end(spawnCode(error), spawnMessage(error));
-      return;
+      this.#failed(error);
     }
     if (this.#head.timeoutMs > 0) this.#after(this.#head.timeoutMs, () => this.cancel('grace', 'MODULE_TIMEOUT'));
   }
 
-  #spawn(params: string): void {
-    const { shell, folder, init, pipes } = this.#tools;
+  #failed(error: unknown): void {
+    this.#pipe?.attach(undefined);
+    this.#end(spawnCode(error), spawnMessage(error));
+  }
+
+  async #place(folder: WorkFolder): Promise<void> {
+    try {
+      const variables = await placeInputs(folder.inputs, this.#head.inputs);
+      if (!this.#ended) this.#spawn(folder, variables);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** @param inputs variables that tell where the inputs are. */
+  #spawn(folder: WorkFolder, inputs: Readonly<Record<string, string>>): void {
+    const { shell, init, pipes } = this.#tools;
     if (shell === undefined) throw new Error('neither bash nor sh was found on PATH');
-    this.#folder = makeWorkFolder(join(folder, `x${this.id}`), params);
     this.#pipe = new OutputPipe(pipes, (bytes) => this.#tail.append(bytes), () => {
       this.#outputEnded = true;
       this.#maybeFinish();
     });
-    const child = spawn(shell.path, shellArguments(shell, this.#head.command, this.#folder.path), {
-      cwd: this.#folder.work,
-      env: { ...init.env, ...this.#head.env, ...this.#folder.env, [MARKER_VARIABLE]: this.#mark },
+    const child = spawn(shell.path, shellArguments(shell, this.#head.command, folder.path), {
+      cwd: folder.work,
+      env: { ...init.env, ...this.#head.env, ...inputs, ...folder.env, [MARKER_VARIABLE]: this.#mark },
       stdio: ['ignore', this.#pipe.target, this.#pipe.target],
       // Own session and process group: signals reach all of it, and none of ours reach it.
       detached: true,
@@ -179,17 +195,29 @@ export class CommandJob implements Job {
 
   #succeed(): void {
     const read = readOutput(this.#folder?.output ?? '');
-    if (read.ok) this.#end('', '', JSON.stringify(read.values));
-    else this.#end('MODULE_OUTPUT', read.message);
+    if (!read.ok) this.#end('MODULE_OUTPUT', read.message);
+    else if (this.#head.outputs.length === 0) this.#end('', '', JSON.stringify(read.values));
+    else void this.#take(JSON.stringify(read.values));
   }
 
-  #end(code: ErrorCode | '', message: string, values = '{}'): void {
+  /** Of what it left, before its folder goes. */
+  async #take(values: string): Promise<void> {
+    try {
+      const files = await takeOutputs(this.#folder?.work ?? '', this.#head.outputs, join(this.#tools.folder, `t${this.id}`));
+      this.#end('', '', values, files);
+    } catch (error) {
+      const code = spawnCode(error);
+      this.#end(code === 'NODE_EXHAUSTED' ? code : 'MODULE_OUTPUT', error instanceof OutputProblem ? error.message : spawnMessage(error));
+    }
+  }
+
+  #end(code: ErrorCode | '', message: string, values = '{}', files?: readonly TakenFile[]): void {
     if (this.#ended) return;
     this.#ended = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#pipe?.close();
     const durationMs = performance.now() - this.#startedAt;
-    const head: EndHead = { code, message, exitCode: this.#exit?.code ?? null, durationMs, tail: this.#tail.text() };
+    const head: EndHead = { code, message, exitCode: this.#exit?.code ?? null, durationMs, tail: this.#tail.text(), ...(files === undefined ? {} : { files }) };
     this.#tools.onEnd(this.id, JSON.stringify(head), values);
     if (this.#folder !== undefined) removeWorkFolder(this.#folder.path);
   }

@@ -16,7 +16,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Execution, Executor } from '../../ports/executor.ts';
 import type { ModuleFunction } from '../../ports/module-function.ts';
 import type { Observer } from '../../ports/observer.ts';
+import { filesOf } from '../../core/cell/files.ts';
 import { commandEnvironment } from './environment.ts';
+import { codeOfFailure, placedInput, recordFiles, type FileShelf } from './files.ts';
 import { stopMessage } from './job.ts';
 import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
@@ -55,6 +57,8 @@ export interface ExecutorInit {
    * slots when functions mostly wait for something. @default 4 for each core
    */
   readonly maxPooled?: number;
+  /** Blobs on this disk, for modules with files. Without it they cannot be executed. */
+  readonly files?: FileShelf;
   /** From SIGTERM (or the aborted signal) to SIGKILL. @default 5000 */
   readonly graceMs?: number;
 }
@@ -229,6 +233,8 @@ class NodeExecutor implements ProcessExecutor {
       env: commandEnvironment(execution, env, this.#init.nodeName),
       timeoutMs: execution.spec.timeoutMs,
       exclusive: isExclusive(execution.spec),
+      inputs: execution.inputs.map((input) => placedInput(input, this.#shelf)),
+      outputs: filesOf(execution.spec).outputs,
     };
     this.#remember(active);
     this.#link.send('run', active.id, JSON.stringify(head), JSON.stringify(execution.params));
@@ -262,6 +268,11 @@ class NodeExecutor implements ProcessExecutor {
     this.#link.hold(true);
   }
 
+  get #shelf(): FileShelf {
+    if (this.#init.files === undefined) throw new Error('this node keeps no files');
+    return this.#init.files;
+  }
+
   #requireSupervisor(): void {
     if (!this.#ensureSupervisor()) throw new Error(this.#link.problem);
   }
@@ -285,7 +296,15 @@ class NodeExecutor implements ProcessExecutor {
       return;
     }
     const active = line.kind === 'end' ? this.#remote.get(line.id) : undefined;
-    if (active !== undefined) this.#finish(active, outcomeOfLine(line, this.#times(active)));
+    if (active === undefined) return;
+    const outcome = outcomeOfLine(line, this.#times(active));
+    const { outputs } = filesOf(active.execution.spec);
+    if (!outcome.ok || outputs.length === 0) return this.#finish(active, outcome);
+    // Until its files are blobs it runs on: it can be cancelled, and another cannot take its fence.
+    void recordFiles(line, outputs, this.#shelf).then(
+      (files) => this.#remote.has(active.id) && this.#finish(active, { ...outcome, files, durationMs: this.#times(active).durationMs }),
+      (error: unknown) => this.#remote.has(active.id) && this.#fail(active, codeOfFailure(error), error instanceof Error ? error.message : String(error)),
+    );
   }
 
   #onSupervisorLost(why: string): void {

@@ -6,6 +6,7 @@
  *     supervisor → host   call, abort
  *     host → supervisor   end, tail
  */
+import type { OutputSpec } from '../../core/cell/types.ts';
 import type { ErrorCode } from '../../errors.ts';
 
 export type CancelMode = 'grace' | 'now';
@@ -28,6 +29,26 @@ export interface RunHead {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly exclusive: boolean;
+  readonly inputs: readonly PlacedInput[];
+  readonly outputs: readonly OutputSpec[];
+}
+
+/** Where the files of an input come from. */
+export interface PlacedInput {
+  readonly variable: string;
+  readonly single: boolean;
+  /** `source`: the blob on this disk, absolute. */
+  readonly files: readonly { readonly path: string; readonly source: string; readonly executable: boolean }[];
+}
+
+/** A file that a module left, moved to where nobody changes it any more. */
+export interface TakenFile {
+  readonly output: string;
+  /** As the tree names it: relative to the work folder, with `/`. */
+  readonly path: string;
+  /** Where it is now, absolute. */
+  readonly taken: string;
+  readonly executable: boolean;
 }
 
 /** `bundle`: body = source as a JSON string. `drop` has the same head. */
@@ -64,6 +85,8 @@ export interface EndHead {
   readonly exitCode: number | null;
   readonly durationMs: number;
   readonly tail: string;
+  /** Of a command with outputs. */
+  readonly files?: readonly TakenFile[];
 }
 
 export interface NoteHead {

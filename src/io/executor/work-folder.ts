@@ -6,6 +6,8 @@ import { join } from 'node:path';
 export interface WorkFolder {
   readonly path: string;
   readonly work: string;
+  /** Where input files are put. */
+  readonly inputs: string;
   readonly output: string;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -23,13 +25,15 @@ export function makeWorkFolder(path: string, params: string): WorkFolder {
   for (const file of [output, summary]) closeSync(openSync(file, 'w'));
   writeFileSync(paramsFile, params);
   const work = join(path, 'work');
+  const inputs = join(path, 'in');
   return {
     path,
     work,
+    inputs,
     output,
     env: {
       SKEIN_WORK_DIR: work,
-      SKEIN_INPUT_DIR: join(path, 'in'),
+      SKEIN_INPUT_DIR: inputs,
       SKEIN_OUTPUT_DIR: join(path, 'out'),
       SKEIN_PARAMS_FILE: paramsFile,
       SKEIN_OUTPUT: output,

@@ -44,6 +44,7 @@ const operations: readonly Operation[] = [
   { method: 'post', path: '/api/v1/blobs', summary: 'Store a file, whose bytes are the body', body: 'bytes', answer: view.blobStoredSchema, status: 201 },
   { method: 'get', path: '/api/v1/blobs/{cid}', summary: 'How much of a blob is on this node', answer: view.blobProgressSchema },
   { method: 'get', path: '/api/v1/blobs/{cid}/content', summary: 'The bytes, fetched from other nodes first if need be', answer: 'bytes' },
+  { method: 'get', path: '/api/v1/blobs/{cid}/files', summary: 'The files that a blob lists, if it is a list of files', answer: view.blobFilesSchema },
   { method: 'post', path: '/api/v1/blobs/{cid}:fetch', summary: 'Bring a blob to this node; 202 while it is on its way', body: request.fetchBodySchema, answer: view.blobProgressSchema },
   { method: 'post', path: '/api/v1/blobs/{cid}:verify', summary: 'Compare every digest; a damaged copy is removed', answer: view.blobVerifiedSchema },
   { method: 'delete', path: '/api/v1/blobs/{cid}', summary: 'Remove the copy on this node', answer: 'nothing', status: 204 },

@@ -9,7 +9,7 @@ import { FETCH_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { checked } from './problem.ts';
 import { splitVerb } from './routes-runs.ts';
 import { fetchBodySchema } from './schemas.ts';
-import { presentBlob, type BlobListJson, type BlobVerifiedJson } from './views.ts';
+import { presentBlob, type BlobFilesJson, type BlobListJson, type BlobVerifiedJson } from './views.ts';
 
 interface Target {
   readonly Params: { readonly target: string };
@@ -32,6 +32,10 @@ export function blobRoutes(app: FastifyInstance, blobs: NodeBlobs): void {
     const { cid, size, content } = await blobs.open(request.params.target, abortOf(reply));
     // The name says what the bytes are: whoever has them never needs to ask again.
     return reply.type('application/octet-stream').header('content-length', size).header('etag', `"${cid}"`).send(content);
+  });
+  app.get<Target>('/api/v1/blobs/:target/files', async (request, reply): Promise<BlobFilesJson> => {
+    const files = await blobs.files(request.params.target, abortOf(reply));
+    return { count: files.length, files };
   });
   app.post<Target>('/api/v1/blobs/:target', async (request, reply): Promise<BlobProgress | BlobVerifiedJson> => {
     const { name, verb } = splitVerb(request.params.target, ['fetch', 'verify']);

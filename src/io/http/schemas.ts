@@ -3,7 +3,7 @@
  * by the wire codec or upset the reducer. The types of the core are the measure: a test compares both.
  */
 import { z } from 'zod';
-import { HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
+import { FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
 import { topologicalOrder } from '../../core/cell/needs.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
@@ -54,6 +54,11 @@ const modulePolicy = z.strictObject({
   hedgeFactor: z.union([z.literal(0), z.number().min(HEDGE_FACTOR_MIN).max(HEDGE_FACTOR_MAX)]),
 });
 
+const moduleFiles = z.strictObject({
+  inputs: z.array(z.strictObject({ variable: key, module: z.int().min(0), output: key })).max(FILES_PER_MODULE_MAX),
+  outputs: z.array(z.strictObject({ name: key, pattern: z.string().min(1).max(PATTERN_LENGTH_MAX).refine(wellFormed, 'whole characters') })).max(FILES_PER_MODULE_MAX),
+});
+
 const moduleSpec = z.strictObject({
   name,
   needs: z.array(z.int().min(0)).max(pipeline.PIPELINE_MODULES_MAX),
@@ -65,6 +70,7 @@ const moduleSpec = z.strictObject({
   effectful: z.boolean(),
   durationMs: z.number().min(0).max(pipeline.TIMEOUT_MS_MAX),
   policy: modulePolicy.exactOptional(),
+  files: moduleFiles.exactOptional(),
 });
 
 export const runSpecSchema = z

@@ -32,6 +32,10 @@ export const runSummaryShape = {
   paused: pauseSchema,
 };
 
+const filesRef = z
+  .strictObject({ kind: z.enum(['file', 'program', 'tree']), cid: z.string(), name: z.string(), size: count, count })
+  .meta({ description: 'file, program: the blob is the file. tree: the blob lists files' });
+
 const moduleView = z.strictObject({
   name: z.string(),
   phase: modulePhase,
@@ -48,6 +52,7 @@ const moduleView = z.strictObject({
   exitCode: z.int().nullable(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
   tail: z.string(),
+  files: z.record(z.string(), filesRef),
   note: z.string(),
   priority: count,
   limits: z.array(z.strictObject({ key: z.string(), max: count })),
@@ -122,6 +127,8 @@ const blob = z.strictObject({ cid: z.string(), size: count, usedAt: time });
 export const blobListSchema = z.strictObject({ count, bytes: count, blobs: z.array(blob) }).meta({ id: 'BlobList', description: 'Least recently used first' });
 export const blobProgressSchema = z.strictObject({ cid: z.string(), size: count, bytesHere: count, whole: z.boolean() }).meta({ id: 'BlobProgress' });
 export const blobStoredSchema = z.strictObject({ cid: z.string(), size: count }).meta({ id: 'BlobStored' });
+const blobFile = z.strictObject({ path: z.string(), cid: z.string(), size: count, executable: z.boolean() });
+export const blobFilesSchema = z.strictObject({ count, files: z.array(blobFile) }).meta({ id: 'BlobFiles' });
 export const blobVerifiedSchema = z.strictObject({ cid: z.string(), fits: z.boolean() }).meta({ id: 'BlobVerified' });
 
 export const acceptedSchema = z.strictObject({ runId: z.string(), requestKey: z.string(), duplicate: z.boolean(), status }).meta({ id: 'Accepted' });
@@ -142,6 +149,7 @@ export type StatusJson = z.infer<typeof statusSchema>;
 export type BlobListJson = z.infer<typeof blobListSchema>;
 export type BlobProgressJson = z.infer<typeof blobProgressSchema>;
 export type BlobStoredJson = z.infer<typeof blobStoredSchema>;
+export type BlobFilesJson = z.infer<typeof blobFilesSchema>;
 export type BlobVerifiedJson = z.infer<typeof blobVerifiedSchema>;
 export type AcceptedJson = z.infer<typeof acceptedSchema>;
 
@@ -164,7 +172,7 @@ export function presentRun(run: RunView): RunJson {
 }
 
 export function presentModule(module: ModuleView): ModuleJson {
-  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], limits: [...module.limits], startedAt: timeText(module.startedAt) };
+  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], files: { ...module.files }, limits: [...module.limits], startedAt: timeText(module.startedAt) };
 }
 
 export function presentEvent(event: RunEvent): RunEventJson {

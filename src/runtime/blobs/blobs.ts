@@ -110,6 +110,16 @@ export class Blobs {
     };
   }
 
+  /** The bytes of a blob that is here, checked. For lists of files: it is all in memory. */
+  readWhole(cid: Cid, done: (error: Error | undefined, bytes?: Uint8Array) => void): void {
+    const blob = this.#here.get(cid);
+    if (blob === undefined) return done(new SkeinError('BLOB_NOT_FOUND', `${cid} is not on this node`));
+    this.verify(cid, (fits) => {
+      if (!fits) return done(new SkeinError('BLOB_NOT_FOUND', `${cid} on this node was damaged and is removed`));
+      this.#store.read(cid, 0, blob.size, done);
+    });
+  }
+
   remove(cid: Cid, done: (error?: Error) => void): void {
     this.#here.delete(cid);
     this.#store.remove(cid, done);

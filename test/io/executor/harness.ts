@@ -53,6 +53,7 @@ export function execution(action: ModuleAction, options: ExecutionOptions = {}):
     params: {},
     env: {},
     needs: {},
+    inputs: [],
     idempotencyKey: 'key-1',
     bundle: () => undefined,
     ...options,

@@ -1,0 +1,79 @@
+/** `skein runs download`: the files that a run left, and what is known of it. */
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { SkeinError } from '../errors.ts';
+import type { BlobFilesJson, ModuleJson, RunJson } from '../io/http/views.ts';
+import { untilHere, writeWhole } from './blob.ts';
+import type { Client } from './client.ts';
+import type { EndpointFlags } from './endpoints.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { size } from './format.ts';
+import { line, type CliIo } from './io.ts';
+import { action, clientFor, withNode, type AddVerb } from './verb.ts';
+
+interface DownloadFlags extends EndpointFlags {
+  readonly out?: string;
+  readonly module?: string;
+}
+
+interface Wanted {
+  /** Below the folder, with `/`. */
+  readonly path: string;
+  readonly cid: string;
+  readonly size: number;
+  readonly executable: boolean;
+}
+
+export const addDownload: AddVerb = (runs, context) => {
+  withNode(runs.command('download <run>').description('the files that its modules left, as MODULE/OUTPUT/…, and run.json'))
+    .option('--out <dir>', 'where to put them; the short id of the run if left out')
+    .option('--module <name>', 'only those of one module')
+    .action(action(context, (run: string, flags: DownloadFlags) => download(context.io, run, flags)));
+};
+
+async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<ExitCode> {
+  const client = clientFor(io, flags);
+  const found = await client.get<RunJson>(`/api/v1/runs/${encodeURIComponent(run)}?consistency=strong`);
+  const modules = flags.module === undefined ? found.moduleList : found.moduleList.filter(({ name }) => name === flags.module);
+  if (modules.length === 0) throw new SkeinError('MODULE_NOT_FOUND', `Run ${found.shortId} has no module ${JSON.stringify(flags.module)}; it has ${found.moduleList.slice(0, 10).map(({ name }) => name).join(', ')}`);
+  const folder = path.resolve(io.cwd, flags.out ?? found.shortId);
+  const wanted: Wanted[] = [];
+  for (const module of modules) wanted.push(...(await filesOf(client, module)));
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'run.json'), `${JSON.stringify(found, null, 2)}\n`);
+  for (const file of wanted) await save(io, client, folder, file);
+  line(io.stdout, `${wanted.length} ${wanted.length === 1 ? 'file' : 'files'}, ${size(wanted.reduce((sum, file) => sum + file.size, 0))}, and run.json in ${folder}`);
+  return exitCodes.ok;
+}
+
+async function filesOf(client: Client, { name: module, files }: ModuleJson): Promise<Wanted[]> {
+  const wanted: Wanted[] = [];
+  for (const [output, { kind, cid, name, size: bytes }] of Object.entries(files)) {
+    const root = `${folderName(module)}/${folderName(output)}`;
+    if (kind !== 'tree') wanted.push({ path: `${root}/${folderName(name)}`, cid, size: bytes, executable: kind === 'program' });
+    else {
+      await untilHereQuietly(client, cid);
+      const list = await client.get<BlobFilesJson>(`/api/v1/blobs/${cid}/files`);
+      for (const file of list.files) wanted.push({ ...file, path: `${root}/${file.path.split('/').map(folderName).join('/')}` });
+    }
+  }
+  return wanted;
+}
+
+async function untilHereQuietly(client: Client, cid: string): Promise<void> {
+  await untilHere(() => undefined, client, `/api/v1/blobs/${cid}`);
+}
+
+/** Names come from others: whatever they are, they stay below the folder. */
+function folderName(name: string): string {
+  return /^\.{0,2}$/.test(name) ? `_${name}` : name.replaceAll(/[/\\\0]/g, '_');
+}
+
+async function save(io: CliIo, client: Client, folder: string, file: Wanted): Promise<void> {
+  const target = path.join(folder, ...file.path.split('/'));
+  await mkdir(path.dirname(target), { recursive: true });
+  const api = `/api/v1/blobs/${file.cid}`;
+  await untilHere((text) => line(io.stderr, `${file.path}: ${text}`), client, api);
+  await writeWhole(await client.download(`${api}/content`), target);
+  if (file.executable) await chmod(target, 0o755);
+}

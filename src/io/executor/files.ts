@@ -1,0 +1,62 @@
+/** The node's side of a module's files: blobs to places on the disk, and what was taken from its folder to blobs. */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { FilesRef, OutputSpec } from '../../core/cell/types.ts';
+import type { Cid } from '../../core/lib/ids.ts';
+import { isSkeinError, type ErrorCode } from '../../errors.ts';
+import type { BlobFile, ExecutionInput } from '../../ports/executor.ts';
+import { encodeTree, isSafePath } from '../../protocol/tree-codec.ts';
+import type { Line } from './lines.ts';
+import type { EndHead, PlacedInput, TakenFile } from './messages.ts';
+
+/** Blobs on this disk. */
+export interface FileShelf {
+  /** Absolute path of a blob that is here. */
+  pathOf(cid: Cid): string;
+  /** Makes a blob of a file, which is moved away. @throws SkeinError BLOB_… */
+  takeFile(file: string): Promise<{ readonly cid: Cid; readonly size: number }>;
+  takeBytes(bytes: Uint8Array): Promise<{ readonly cid: Cid; readonly size: number }>;
+}
+
+export function placedInput({ variable, single, files }: ExecutionInput, shelf: FileShelf): PlacedInput {
+  return { variable, single, files: files.map(({ path: where, cid, executable }) => ({ path: where, source: shelf.pathOf(cid), executable })) };
+}
+
+/** A pattern that names one file gives that file; any other gives a tree, however many files it fits. */
+function namesOne(pattern: string): boolean {
+  return !/[*?[\]{}()!@+]/.test(pattern);
+}
+
+/** @param line the supervisor's word of the end. @throws SkeinError BLOB_… */
+export async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
+  const { files = [] } = JSON.parse(line.head) as EndHead;
+  // The same file may be part of several outputs.
+  const blobs = new Map<string, Promise<{ readonly cid: Cid; readonly size: number }>>();
+  const blobOf = (taken: string): Promise<{ readonly cid: Cid; readonly size: number }> => {
+    const known = blobs.get(taken) ?? shelf.takeFile(taken);
+    blobs.set(taken, known);
+    return known;
+  };
+  const refs: Record<string, FilesRef> = {};
+  for (const { name, pattern } of outputs) refs[name] = await refOf(files.filter(({ output }) => output === name), namesOne(pattern), blobOf, shelf);
+  const [first] = files;
+  if (first !== undefined) await rm(path.dirname(first.taken), { recursive: true, force: true });
+  return refs;
+}
+
+async function refOf(files: readonly TakenFile[], single: boolean, blobOf: (taken: string) => Promise<{ readonly cid: Cid; readonly size: number }>, shelf: FileShelf): Promise<FilesRef> {
+  const list: BlobFile[] = [];
+  for (const { path: where, taken, executable } of files) {
+    if (!isSafePath(where)) throw new Error(`${JSON.stringify(where)} is no path of an output`);
+    list.push({ path: where, ...(await blobOf(taken)), executable });
+  }
+  const [only] = list;
+  if (single && only !== undefined) return { kind: only.executable ? 'program' : 'file', cid: only.cid, name: path.posix.basename(only.path), size: only.size, count: 1 };
+  const tree = await shelf.takeBytes(encodeTree(list));
+  return { kind: 'tree', cid: tree.cid, name: '', size: list.reduce((sum, { size }) => sum + size, 0), count: list.length };
+}
+
+/** A full disk is the node's fault, not the module's. */
+export function codeOfFailure(error: unknown): ErrorCode {
+  return isSkeinError(error, 'BLOB_DISK_FULL') || isSkeinError(error, 'BLOB_STORE_FAILED') ? 'NODE_EXHAUSTED' : 'MODULE_OUTPUT';
+}

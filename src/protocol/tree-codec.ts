@@ -1,0 +1,48 @@
+/** A list of files with paths, itself a blob: what several files of one output are named by. */
+import type { BlobFile } from '../ports/executor.ts';
+import { SkeinError } from '../errors.ts';
+import { FILES_COUNT_MAX } from '../core/cell/limits.ts';
+import { readCid } from './cid.ts';
+import { BLOB_BYTES_MAX, PATH_LENGTH_MAX } from './limits.ts';
+import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
+
+const VERSION = 1;
+
+/** Sorted by path, so that the same files have the same name. */
+export function encodeTree(files: readonly BlobFile[]): Uint8Array {
+  const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return encodeWire([VERSION, sorted.map(({ path, cid, size, executable }) => [path, cid, size, executable])]);
+}
+
+/** @throws SkeinError BLOB_INVALID */
+export function decodeTree(bytes: Uint8Array): BlobFile[] {
+  try {
+    const reader = decodeWire(bytes);
+    const version = reader.int();
+    if (version !== VERSION) throw invalid(`version ${version}`);
+    const files = reader.list(readFile, FILES_COUNT_MAX);
+    reader.end();
+    if (new Set(files.map(({ path }) => path)).size !== files.length) throw invalid('a path twice');
+    return files;
+  } catch (error) {
+    throw new SkeinError('BLOB_INVALID', `a list of files cannot be read: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error });
+  }
+}
+
+function readFile(reader: Reader): BlobFile {
+  const path = reader.string(PATH_LENGTH_MAX);
+  if (!isSafePath(path)) throw invalid(`${JSON.stringify(path.slice(0, 100))} is no path inside of a folder`);
+  const read = readCid(reader.string());
+  if (read === undefined) throw invalid('a file without the name of a blob');
+  const size = reader.int();
+  if (size > BLOB_BYTES_MAX) throw invalid(`a file of ${size} bytes`);
+  const file: BlobFile = { path, cid: read.cid, size, executable: reader.boolean() };
+  reader.end();
+  return file;
+}
+
+/** Relative, and nowhere above where it starts: whoever made it, it cannot name another place. */
+export function isSafePath(path: string): boolean {
+  if (path === '' || path.length > PATH_LENGTH_MAX || path.includes('\0') || path.includes('\\') || !path.isWellFormed()) return false;
+  return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}

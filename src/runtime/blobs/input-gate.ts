@@ -1,0 +1,114 @@
+/**
+ * Modules with input files start when all of them are here. From the claim on their slots are theirs, since fetching is a
+ * part of the execution: its time counts against the timeout, and a cancel ends it.
+ */
+import { filesOf } from '../../core/cell/files.ts';
+import type { FilesRef, Outcome } from '../../core/cell/types.ts';
+import type { Cid, Fence } from '../../core/lib/ids.ts';
+import { isSkeinError, SkeinError } from '../../errors.ts';
+import type { BlobFile, Execution, Executor } from '../../ports/executor.ts';
+import type { Timer } from '../../ports/clock.ts';
+import { decodeTree } from '../../protocol/tree-codec.ts';
+import type { NodeContext } from '../context.ts';
+import type { Blobs } from './blobs.ts';
+
+interface Gathering {
+  readonly execution: Execution;
+  readonly refs: readonly FilesRef[];
+  readonly done: (outcome: Outcome) => void;
+  readonly startedWall: number;
+  readonly startedAt: number;
+  /** Take back what is being fetched. */
+  readonly wishes: Set<() => void>;
+  timeout: Timer | undefined;
+}
+
+export class InputGate {
+  readonly #context: NodeContext;
+  readonly #blobs: Blobs;
+  readonly #gathering = new Map<Fence, Gathering>();
+
+  constructor(context: NodeContext, blobs: Blobs) {
+    this.#context = context;
+    this.#blobs = blobs;
+  }
+
+  /** As the executor's. @param refs files of each input of the module, in its order. */
+  start(execution: Execution, refs: readonly FilesRef[], done: (outcome: Outcome) => void): void {
+    const { inputs } = filesOf(execution.spec);
+    if (inputs.length === 0) return this.#context.ports.executor.start(execution, done);
+    const gathering: Gathering = { execution, refs, done, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
+    this.#gathering.set(execution.fence, gathering);
+    const { timeoutMs } = execution.spec;
+    if (timeoutMs > 0) gathering.timeout = this.#context.after(timeoutMs, () => this.#fail(gathering, new SkeinError('MODULE_TIMEOUT', `its inputs did not come within its timeout of ${timeoutMs / 1000} s`)));
+    if (refs.length === inputs.length) this.#fetch(gathering, refs.map(({ cid }) => cid), () => this.#list(gathering, 0, []));
+    else this.#context.defer(() => this.#fail(gathering, new SkeinError('MODULE_INPUT', `${refs.length} of its ${inputs.length} inputs are recorded`)));
+  }
+
+  cancel(fence: Fence, mode: 'grace' | 'now', code: Parameters<Executor['cancel']>[2]): void {
+    const gathering = this.#gathering.get(fence);
+    if (gathering === undefined) this.#context.ports.executor.cancel(fence, mode, code);
+    else this.#context.defer(() => this.#fail(gathering, new SkeinError(code, 'stopped while its inputs were fetched')));
+  }
+
+  /** Looks into the lists of files, one input after the other. */
+  #list(gathering: Gathering, position: number, lists: readonly (readonly BlobFile[])[]): void {
+    const ref = gathering.refs[position];
+    if (ref === undefined) return this.#fetch(gathering, lists.flat().map(({ cid }) => cid), () => this.#begin(gathering, lists));
+    const next = (files: readonly BlobFile[]): void => this.#list(gathering, position + 1, [...lists, files]);
+    if (ref.kind !== 'tree') return next([{ path: ref.name, cid: ref.cid, size: ref.size, executable: ref.kind === 'program' }]);
+    this.#blobs.readWhole(ref.cid, (error, bytes) => {
+      if (!this.#lives(gathering)) return;
+      try {
+        if (error !== undefined || bytes === undefined) throw error ?? new Error(`${ref.cid} is empty`);
+        next(decodeTree(bytes));
+      } catch (cause) {
+        this.#fail(gathering, cause instanceof Error ? cause : new Error(String(cause)));
+      }
+    });
+  }
+
+  #fetch(gathering: Gathering, cids: readonly Cid[], then: () => void): void {
+    const wanted = new Set(cids);
+    let left = wanted.size;
+    if (left === 0) return this.#context.defer(() => this.#lives(gathering) && then());
+    for (const cid of wanted) {
+      const giveUp = this.#blobs.fetch(cid, (error) => {
+        gathering.wishes.delete(giveUp);
+        if (!this.#lives(gathering)) return;
+        if (error !== undefined) return this.#fail(gathering, error);
+        left--;
+        if (left === 0) then();
+      });
+      gathering.wishes.add(giveUp);
+    }
+  }
+
+  #begin(gathering: Gathering, lists: readonly (readonly BlobFile[])[]): void {
+    this.#end(gathering);
+    const { execution, refs, done, startedAt } = gathering;
+    const { spec } = execution;
+    const inputs = filesOf(spec).inputs.map(({ variable }, position) => ({ variable, single: refs[position]!.kind !== 'tree', files: lists[position]! }));
+    const left = spec.timeoutMs === 0 ? 0 : Math.max(1, Math.ceil(spec.timeoutMs - (this.#context.now() - startedAt)));
+    this.#context.ports.executor.start({ ...execution, spec: { ...spec, timeoutMs: left }, inputs }, done);
+  }
+
+  #lives(gathering: Gathering): boolean {
+    return this.#gathering.get(gathering.execution.fence) === gathering;
+  }
+
+  #end(gathering: Gathering): void {
+    this.#gathering.delete(gathering.execution.fence);
+    gathering.timeout?.cancel();
+    for (const giveUp of gathering.wishes) giveUp();
+  }
+
+  #fail(gathering: Gathering, cause: Error): void {
+    if (!this.#lives(gathering)) return;
+    this.#end(gathering);
+    const code = !isSkeinError(cause) ? 'MODULE_INPUT' : cause.code === 'BLOB_DISK_FULL' ? 'NODE_EXHAUSTED' : cause.code.startsWith('BLOB_') ? 'MODULE_INPUT' : cause.code;
+    const message = code === 'MODULE_INPUT' ? `an input could not be fetched: ${cause.message}` : cause.message;
+    const durationMs = Math.round(this.#context.now() - gathering.startedAt);
+    gathering.done({ ok: false, values: {}, error: { code, message }, exitCode: null, tail: '', startedAt: gathering.startedWall, durationMs });
+  }
+}
