@@ -11,6 +11,14 @@ import { writeAll } from '../disk/disk.ts';
 import { FileHandles } from '../disk/file-handles.ts';
 import { MANIFESTS, manifestFile, NEW, PARTS, WHOLE, wholeFile } from './layout.ts';
 
+/** A file on its way to its place. */
+export interface NamedFile {
+  readonly file: string;
+  readonly cid: Cid;
+  /** undefined for a blob of one chunk. */
+  readonly manifest: Uint8Array | undefined;
+}
+
 export class FolderBlobStore implements BlobStore {
   readonly path: string;
   readonly #parts: FileHandles;
@@ -62,7 +70,7 @@ export class FolderBlobStore implements BlobStore {
     this.#parts.use(cid, false, (error) => {
       if (error !== undefined) return done(error);
       this.#parts.forget(cid);
-      this.takeIn(path.join(this.path, PARTS, cid), cid, manifest).then(() => done(), done);
+      this.takeIn([{ file: path.join(this.path, PARTS, cid), cid, manifest }]).then(() => done(), done);
     }, (fd, end) => fs.ftruncate(fd, size, (error) => (error === null ? fs.fdatasync(fd, end) : end(error))));
   }
 
@@ -89,21 +97,33 @@ export class FolderBlobStore implements BlobStore {
     void sha256(bytes).then(done);
   }
 
-  /** Moves a synced file of this folder to its place; durable when resolved. */
-  async takeIn(file: string, cid: Cid, manifest: Uint8Array | undefined): Promise<void> {
-    if (manifest !== undefined) {
+  /** Moves synced files of this disk to their places; durable when resolved. Folders are synced once for all of them. */
+  async takeIn(files: readonly NamedFile[]): Promise<void> {
+    const folders = new Set<string>();
+    const manifests = files.filter(({ manifest }) => manifest !== undefined);
+    for (const { cid, manifest } of manifests) {
       const temporary = this.temporary();
-      await writeFile(temporary, manifest, { mode: 0o600, flush: true });
+      await writeFile(temporary, manifest!, { mode: 0o600, flush: true });
       await rename(temporary, this.fileOf(manifestFile(cid)));
-      await syncFolder(path.join(this.path, MANIFESTS));
     }
-    const target = this.fileOf(wholeFile(cid));
-    fs.mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 });
-    // A module may be given the file itself, by a link: nobody writes to it any more.
-    await chmod(file, 0o400);
-    await rename(file, target);
-    await syncFolder(path.dirname(target));
+    // Before the files: one without its manifest is nothing.
+    if (manifests.length > 0) await syncFolder(path.join(this.path, MANIFESTS));
+    for (const { file, cid } of files) {
+      const target = this.fileOf(wholeFile(cid));
+      const folder = path.dirname(target);
+      if (!folders.has(folder)) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      folders.add(folder);
+      // A module may be given the file itself, by a link: nobody writes to it any more.
+      await chmod(file, 0o400);
+      await rename(file, target);
+    }
+    await Promise.all([...folders].map(syncFolder));
     await syncFolder(path.join(this.path, WHOLE));
+  }
+
+  /** Is the file of this blob here? */
+  has(cid: Cid): boolean {
+    return fs.existsSync(this.fileOf(wholeFile(cid)));
   }
 
   /** A name in `new` that nobody uses. */

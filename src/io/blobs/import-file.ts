@@ -6,7 +6,8 @@ import { isDiskFull } from '../../ports/blobs.ts';
 import { encodeManifest, needsManifest } from '../../protocol/blob-manifest.ts';
 import { cidOf, DIGEST_BYTES } from '../../protocol/cid.ts';
 import { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
-import { sha256, type FolderBlobStore } from './folder-store.ts';
+import { inParallel } from '../in-parallel.ts';
+import { sha256, type FolderBlobStore, type NamedFile } from './folder-store.ts';
 
 export interface Imported {
   readonly cid: Cid;
@@ -29,7 +30,10 @@ export async function importFile(store: FolderBlobStore, source: AsyncIterable<U
     } finally {
       await handle.close();
     }
-    return await takeIn(store, file, written);
+    const named = await nameOf(written);
+    await stored(store.takeIn([{ file, ...named }]));
+    store.onAdded(named.cid, written.size);
+    return { cid: named.cid, size: written.size };
   } catch (error) {
     await rm(file, { force: true });
     throw error;
@@ -37,35 +41,59 @@ export async function importFile(store: FolderBlobStore, source: AsyncIterable<U
 }
 
 /**
- * The same of a file on the disk of the blobs, which becomes the blob itself: moved, not copied.
- * @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED
+ * The same of files on the disk of the blobs, which become the blobs themselves: moved, not copied. Equal ones, and those
+ * that are here already, are removed.
+ * @returns what each became, in order. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED
  */
-export async function moveFileIn(store: FolderBlobStore, file: string): Promise<Imported> {
-  const handle = await stored(open(file, 'r+'));
-  let read: Written;
+export async function moveFilesIn(store: FolderBlobStore, files: readonly string[]): Promise<Imported[]> {
+  const read = new Array<Imported & NamedFile>(files.length);
+  const taken = new Map<Cid, NamedFile>();
+  await inParallel([...files.entries()], async ([at, file]) => {
+    const named = (read[at] = await readFile(file));
+    if (taken.has(named.cid) || store.has(named.cid)) await stored(rm(file, { force: true }));
+    else {
+      taken.set(named.cid, named);
+      // What the module wrote may still be in the page cache only.
+      await stored(syncFile(file));
+    }
+  });
+  await stored(store.takeIn([...taken.values()]));
+  const imported = read.map(({ cid, size }) => ({ cid, size }));
+  for (const { cid, size } of imported) store.onAdded(cid, size);
+  return imported;
+}
+
+async function readFile(file: string): Promise<Imported & NamedFile> {
+  const handle = await stored(open(file, 'r'));
   try {
-    read = await digestChunks(handle);
-    // What the module wrote may still be in the page cache only.
-    await stored(handle.datasync());
+    const read = await digestChunks(handle);
+    return { file, size: read.size, ...(await nameOf(read)) };
   } finally {
     await handle.close();
   }
-  return takeIn(store, file, read);
 }
 
-async function takeIn(store: FolderBlobStore, file: string, { size, digests }: Written): Promise<Imported> {
-  const manifest = needsManifest(size) ? encodeManifest(size, digests) : undefined;
-  const cid = manifest === undefined ? cidOf('raw', digests) : cidOf('manifest', await sha256(manifest));
-  await stored(store.takeIn(file, cid, manifest));
-  store.onAdded(cid, size);
-  return { cid, size };
+async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function nameOf({ size, digests }: Written): Promise<Pick<NamedFile, 'cid' | 'manifest'>> {
+  if (!needsManifest(size)) return { cid: cidOf('raw', digests), manifest: undefined };
+  const manifest = encodeManifest(size, digests);
+  return { cid: cidOf('manifest', await sha256(manifest)), manifest };
 }
 
 async function digestChunks(handle: FileHandle): Promise<Written> {
+  const { size: length } = await stored(handle.stat());
   const digests: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const chunk = new Uint8Array(BLOB_CHUNK_BYTES);
+    const chunk = new Uint8Array(Math.min(BLOB_CHUNK_BYTES, Math.max(1, length - size)));
     let filled = 0;
     while (filled < chunk.byteLength) {
       const { bytesRead } = await stored(handle.read(chunk, filled, chunk.byteLength - filled, size + filled));

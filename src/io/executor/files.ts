@@ -13,9 +13,14 @@ import type { EndHead, PlacedInput, TakenFile } from './messages.ts';
 export interface FileShelf {
   /** Absolute path of a blob that is here. */
   pathOf(cid: Cid): string;
-  /** Makes a blob of a file, which is moved away. @throws SkeinError BLOB_… */
-  takeFile(file: string): Promise<{ readonly cid: Cid; readonly size: number }>;
-  takeBytes(bytes: Uint8Array): Promise<{ readonly cid: Cid; readonly size: number }>;
+  /** Makes blobs of files, which are moved away. @returns what each became, in order. @throws SkeinError BLOB_… */
+  takeFiles(files: readonly string[]): Promise<readonly Named[]>;
+  takeBytes(bytes: Uint8Array): Promise<Named>;
+}
+
+interface Named {
+  readonly cid: Cid;
+  readonly size: number;
 }
 
 export function placedInput({ variable, single, files }: ExecutionInput, shelf: FileShelf): PlacedInput {
@@ -30,13 +35,11 @@ function namesOne(pattern: string): boolean {
 /** @param line the supervisor's word of the end. @throws SkeinError BLOB_… */
 export async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
   const { files = [] } = JSON.parse(line.head) as EndHead;
+  for (const { path: where } of files) if (!isSafePath(where)) throw new Error(`${JSON.stringify(where)} is no path of an output`);
   // The same file may be part of several outputs.
-  const blobs = new Map<string, Promise<{ readonly cid: Cid; readonly size: number }>>();
-  const blobOf = (taken: string): Promise<{ readonly cid: Cid; readonly size: number }> => {
-    const known = blobs.get(taken) ?? shelf.takeFile(taken);
-    blobs.set(taken, known);
-    return known;
-  };
+  const taken = [...new Set(files.map((file) => file.taken))];
+  const named = await shelf.takeFiles(taken);
+  const blobOf = new Map(taken.map((file, at) => [file, named[at]!]));
   const refs: Record<string, FilesRef> = {};
   for (const { name, pattern } of outputs) refs[name] = await refOf(files.filter(({ output }) => output === name), namesOne(pattern), blobOf, shelf);
   const [first] = files;
@@ -44,12 +47,8 @@ export async function recordFiles(line: Line, outputs: readonly OutputSpec[], sh
   return refs;
 }
 
-async function refOf(files: readonly TakenFile[], single: boolean, blobOf: (taken: string) => Promise<{ readonly cid: Cid; readonly size: number }>, shelf: FileShelf): Promise<FilesRef> {
-  const list: BlobFile[] = [];
-  for (const { path: where, taken, executable } of files) {
-    if (!isSafePath(where)) throw new Error(`${JSON.stringify(where)} is no path of an output`);
-    list.push({ path: where, ...(await blobOf(taken)), executable });
-  }
+async function refOf(files: readonly TakenFile[], single: boolean, blobOf: ReadonlyMap<string, Named>, shelf: FileShelf): Promise<FilesRef> {
+  const list = files.map(({ path: where, taken, executable }): BlobFile => ({ path: where, ...blobOf.get(taken)!, executable }));
   const [only] = list;
   if (single && only !== undefined) return { kind: only.executable ? 'program' : 'file', cid: only.cid, name: path.posix.basename(only.path), size: only.size, count: 1 };
   const tree = await shelf.takeBytes(encodeTree(list));

@@ -1,13 +1,22 @@
 /** Finds the files that a command left, and moves them to where neither it nor the next one can change them. */
+import type { Dirent } from 'node:fs';
 import { copyFile, glob, lstat, mkdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { FILES_COUNT_MAX } from '../../core/cell/limits.ts';
 import type { OutputSpec } from '../../core/cell/types.ts';
 import { isSafePath } from '../../protocol/tree-codec.ts';
+import { inParallel } from '../in-parallel.ts';
 import type { TakenFile } from './messages.ts';
 
 /** What the module did wrong, as its error says it. */
 export class OutputProblem extends Error {}
+
+interface Source {
+  readonly target: string;
+  readonly executable: boolean;
+  /** An input that is an output again is a link to a blob, which stays where it is. */
+  readonly shared: boolean;
+}
 
 /**
  * @param work folder of the command. @param taken is made; its content belongs to the caller.
@@ -15,61 +24,81 @@ export class OutputProblem extends Error {}
  */
 export async function takeOutputs(work: string, outputs: readonly OutputSpec[], taken: string): Promise<TakenFile[]> {
   await mkdir(taken, { recursive: true, mode: 0o700 });
-  const root = await realpath(work);
+  const finder = new Finder(await realpath(work));
   const files: TakenFile[] = [];
-  const moved = new Map<string, string>();
+  // All are found before the first is moved: the same file may be part of several outputs.
+  const sources = new Map<string, Source>();
   for (const { name, pattern } of outputs) {
-    const paths = await matching(root, pattern, name);
-    if (paths.length === 0) throw new OutputProblem(`output "${name}": no file matches ${JSON.stringify(pattern)}`);
-    for (const relative of paths) {
-      const source = await insideOf(root, relative, name);
-      const known = moved.get(source);
-      const target = known ?? path.join(taken, String(files.length));
-      const { mode } = await lstat(known ?? source);
-      if (known === undefined) await move(source, target);
-      moved.set(source, target);
-      files.push({ output: name, path: relative.split(path.sep).join('/'), taken: target, executable: (mode & 0o111) !== 0 });
+    const found = await finder.find(name, pattern);
+    await inParallel([...found.values()], async (real) => {
+      if (sources.has(real)) return;
+      const { mode, nlink } = await lstat(real);
+      sources.set(real, { target: path.join(taken, String(sources.size)), executable: (mode & 0o111) !== 0, shared: nlink > 1 });
+    });
+    for (const [where, real] of found) {
+      const { target, executable } = sources.get(real)!;
+      files.push({ output: name, path: where, taken: target, executable });
     }
   }
+  await inParallel([...sources], ([real, source]) => move(real, source));
   return files;
 }
 
-/** Sorted, and only what can be an output; folders that match are nothing by themselves. */
-async function matching(root: string, pattern: string, name: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const entry of glob(pattern, { cwd: root, withFileTypes: true })) {
-    if (entry.isDirectory()) continue;
-    const relative = path.relative(root, path.join(entry.parentPath, entry.name));
-    const shown = JSON.stringify(relative.slice(0, 200));
-    if (!entry.isFile() && !entry.isSymbolicLink()) throw new OutputProblem(`output "${name}": ${shown} is neither a file nor a link to one`);
-    if (!isSafePath(relative.split(path.sep).join('/'))) throw new OutputProblem(`output "${name}": ${shown} cannot be the path of an output`);
-    found.push(relative);
-    if (found.length > FILES_COUNT_MAX) throw new OutputProblem(`output "${name}" has more than ${FILES_COUNT_MAX} files`);
+class Finder {
+  readonly #root: string;
+  /** What folders really are; '' for those outside. */
+  readonly #folders = new Map<string, string>();
+
+  constructor(root: string) {
+    this.#root = root;
   }
-  return found.toSorted();
+
+  /** @returns the file behind each path that fits, by path. Folders that fit are nothing by themselves. */
+  async find(output: string, pattern: string): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    for await (const entry of glob(pattern, { cwd: this.#root, withFileTypes: true })) {
+      if (entry.isDirectory()) continue;
+      const where = path.relative(this.#root, path.join(entry.parentPath, entry.name)).split(path.sep).join('/');
+      const refuse = (why: string): OutputProblem => new OutputProblem(`output "${output}": ${JSON.stringify(where.slice(0, 200))} ${why}`);
+      if (!isSafePath(where)) throw refuse('cannot be the path of an output');
+      found.set(where, await this.#fileBehind(entry, refuse));
+      if (found.size > FILES_COUNT_MAX) throw new OutputProblem(`output "${output}" has more than ${FILES_COUNT_MAX} files`);
+    }
+    if (found.size === 0) throw new OutputProblem(`output "${output}": no file matches ${JSON.stringify(pattern)}`);
+    return new Map([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** A link is followed as long as it stays inside: what lies outside is not the module's to give away. */
+  async #fileBehind(entry: Dirent, refuse: (why: string) => OutputProblem): Promise<string> {
+    if (!entry.isFile() && !entry.isSymbolicLink()) throw refuse('is neither a file nor a link to one');
+    const folder = await this.#folder(entry.parentPath);
+    if (folder === '') throw refuse('leads out of the work folder');
+    if (entry.isFile()) return path.join(folder, entry.name);
+    const real = await realpath(path.join(folder, entry.name)).catch(() => '');
+    if (real === '') throw refuse('is a link to nothing');
+    if (!real.startsWith(this.#root + path.sep)) throw refuse('leads out of the work folder');
+    if (!(await lstat(real)).isFile()) throw refuse('is a link to something that is no file');
+    return real;
+  }
+
+  async #folder(parent: string): Promise<string> {
+    const known = this.#folders.get(parent);
+    if (known !== undefined) return known;
+    const real = await realpath(parent);
+    const inside = real === this.#root || real.startsWith(this.#root + path.sep) ? real : '';
+    this.#folders.set(parent, inside);
+    return inside;
+  }
 }
 
-/** A link is followed as long as it stays inside: what lies outside is not the module's to give away. */
-async function insideOf(root: string, relative: string, name: string): Promise<string> {
-  const source = path.join(root, relative);
-  const real = await realpath(source).catch(() => '');
-  const shown = JSON.stringify(relative.slice(0, 200));
-  if (real === '') throw new OutputProblem(`output "${name}": ${shown} is a link to nothing`);
-  if (!real.startsWith(root + path.sep)) throw new OutputProblem(`output "${name}": ${shown} leads out of the work folder`);
-  if (!(await lstat(real)).isFile()) throw new OutputProblem(`output "${name}": ${shown} is a link to something that is no file`);
-  return real;
-}
-
-async function move(source: string, target: string): Promise<void> {
-  // An input that is an output again is a link to a blob, which stays where it is.
-  const shared = (await lstat(source)).nlink > 1;
+async function move(file: string, { target, shared }: Source): Promise<void> {
   if (!shared) {
     try {
-      return await rename(source, target);
+      return await rename(file, target);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
     }
   }
-  await copyFile(source, target);
-  if (!shared) await rm(source, { force: true });
+  await copyFile(file, target);
+  if (!shared) await rm(file, { force: true });
 }

@@ -1,0 +1,101 @@
+/** Files in the log: what is declared, what is reported, and what becomes of both. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
+import { specProblem } from '../../../src/core/cell/run-spec.ts';
+import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
+import type { FilesRef, ModuleFiles, ModuleSpec, Outcome } from '../../../src/core/cell/types.ts';
+import type { Cid } from '../../../src/core/lib/ids.ts';
+import { hooks, module, spec, succeeded, TestCell } from './cells.ts';
+
+const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
+const other = 'bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq' as Cid;
+const tree: FilesRef = { kind: 'tree', cid, name: '', size: 10, count: 2 };
+const makes = (files: Partial<ModuleFiles>): Partial<ModuleSpec> => ({ files: { inputs: [], outputs: [], ...files } });
+const source = module('a', [], makes({ outputs: [{ name: 'parts', pattern: 'out/*' }] }));
+const sink = module('b', [0], makes({ inputs: [{ variable: 'IN', module: 0, output: 'parts' }] }));
+const withFiles = (files: Outcome['files']): Outcome => ({ ...succeeded(), ...(files === undefined ? {} : { files }) });
+
+test('what is reported must be what was declared', () => {
+  const bad: readonly (readonly [Outcome['files'], RegExp])[] = [
+    [undefined, /0 outputs with files were reported, 1 are declared/],
+    [{}, /0 outputs/],
+    [{ other: tree }, /output parts was not reported/],
+    [{ parts: tree, other: tree }, /2 outputs/],
+    [{ parts: { ...tree, size: -1 } }, /cannot be kept/],
+    [{ parts: { ...tree, count: 1.5 } }, /cannot be kept/],
+    [{ parts: { ...tree, cid: '' as Cid } }, /cannot be kept/],
+    [{ parts: { ...tree, kind: 'folder' as 'tree' } }, /cannot be kept/],
+    [{ parts: { ...tree, name: 'x' } }, /cannot be kept/],
+    ...['', '.', '..', 'a/b', 'a\\b', 'a\0', '\ud800'].map((name): [Outcome['files'], RegExp] => [{ parts: { ...tree, kind: 'file', name } }, /cannot be kept/]),
+  ];
+  for (const [files, says] of bad) {
+    const cell = new TestCell();
+    const run = cell.submit([source]);
+    assert.equal(cell.result(run, 0, cell.claim(run, 0, cell.open('a')), withFiles(files)), 'accepted');
+    const { phase, outcome } = cell.module(run, 0);
+    assert.deepEqual([phase, outcome?.error?.code], ['failed', 'MODULE_OUTPUT']);
+    assert.match(outcome?.error?.message ?? '', says);
+    assert.equal(outcome?.files, undefined);
+  }
+});
+
+test('a module that declares none may report none', () => {
+  const cell = new TestCell();
+  const run = cell.submit([module('a')]);
+  cell.result(run, 0, cell.claim(run, 0, cell.open('a')), withFiles({ parts: tree }));
+  assert.equal(cell.module(run, 0).outcome?.error?.code, 'MODULE_OUTPUT');
+});
+
+test('a failed module reports none, and that is all right', () => {
+  const cell = new TestCell();
+  const run = cell.submit([source]);
+  cell.result(run, 0, cell.claim(run, 0, cell.open('a')), { ...succeeded(), ok: false, error: { code: 'MODULE_EXIT', message: 'no' } });
+  assert.equal(cell.module(run, 0).outcome?.error?.code, 'MODULE_EXIT');
+});
+
+test('other files are other inputs, the same files under another node are not', () => {
+  const hashOf = (ref: FilesRef): string => {
+    const cell = new TestCell();
+    const run = cell.submit([source, sink]);
+    cell.result(run, 0, cell.claim(run, 0, cell.open('a')), withFiles({ parts: ref }));
+    return inputsHashOf(cell.state, run, 1);
+  };
+  assert.equal(hashOf(tree), hashOf({ ...tree }));
+  assert.notEqual(hashOf(tree), hashOf({ ...tree, cid: other }));
+});
+
+test('a snapshot brings declarations and files back, live and ended', () => {
+  const cell = new TestCell();
+  const session = cell.open('a');
+  for (const ends of [false, true]) {
+    const run = cell.submit([source, sink]);
+    cell.result(run, 0, cell.claim(run, 0, session), withFiles({ parts: tree }));
+    if (ends) cell.result(run, 1, cell.claim(run, 1, session), succeeded());
+  }
+  const sections = toSections(cell.state);
+  const back = fromSections(sections.header, sections.runs.map(({ plain }) => plain()), hooks);
+  assert.equal(stateHash(back), stateHash(cell.state));
+  const [live, ended] = [...back.runs.values()];
+  assert.deepEqual(live?.spec.modules.map(({ files }) => files), [source.files, sink.files]);
+  assert.equal(ended?.phase, 'succeeded');
+  assert.deepEqual(ended.modules[0]?.outcome?.files, { parts: tree }, 'they can be downloaded long after');
+});
+
+test('declarations that cannot work are refused', () => {
+  const input = (variable: string, from = 0, output = 'parts'): ModuleSpec[] => [source, module('c'), module('b', [0], makes({ inputs: [{ variable, module: from, output }] }))];
+  const output = { name: 'o', pattern: 'p' };
+  const bad: readonly (readonly [readonly ModuleSpec[], RegExp])[] = [
+    [input('IN', 1), /not among its needs/],
+    [input('IN', 7), /not among its needs/],
+    [input('IN', 0, 'x'), /declares no output x/],
+    [input('../..'), /cannot name the variable/],
+    [input('A B'), /cannot name the variable/],
+    [[module('a', [], makes({ outputs: [output, output] }))], /twice/],
+    [[module('a', [], makes({ outputs: Array.from({ length: 65 }, (_, i) => ({ name: `o${i}`, pattern: 'p' })) }))], /more than 64/],
+    [[module('a', [], { ...makes({ outputs: [output] }), action: { type: 'registered', function: 'f' } })], /only modules with run/],
+    [[module('a', [], makes({ outputs: [{ name: 'o', pattern: 'x'.repeat(1025) }] }))], /pattern/],
+  ];
+  for (const [modules, says] of bad) assert.match(specProblem(spec(modules))?.message ?? '', says);
+  assert.equal(specProblem(spec(input('IN'))), undefined);
+});

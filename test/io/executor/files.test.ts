@@ -1,0 +1,139 @@
+/** Files of modules on real processes: put into place, taken out, and everything that is no file to be given away. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import type { ModuleFiles, Outcome } from '../../../src/core/cell/types.ts';
+import type { FolderBlobStore } from '../../../src/io/blobs/folder-store.ts';
+import { importFile } from '../../../src/io/blobs/import-file.ts';
+import { shelfOf } from '../../../src/io/blobs/shelf.ts';
+import type { BlobFile, ExecutionInput } from '../../../src/ports/executor.ts';
+import { testBlobs, type TestBlobs } from '../../support/node-blobs.ts';
+import { bench, command } from './harness.ts';
+
+interface Lab extends TestBlobs {
+  readonly folder: string;
+  readonly execute: (text: string, files?: Partial<ModuleFiles>, inputs?: readonly ExecutionInput[]) => Promise<Outcome>;
+}
+
+function lab(t: TestContext): Lab {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-files-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const blobs = testBlobs(join(folder, 'blobs'));
+  const { run, workDir } = bench(t, { files: shelfOf(blobs.store) });
+  const execute = (text: string, files: Partial<ModuleFiles> = {}, inputs: readonly ExecutionInput[] = []): Promise<Outcome> => run(command(text, { spec: { files: { inputs: [], outputs: [], ...files } }, inputs }));
+  return { ...blobs, folder: workDir, execute };
+}
+
+async function put(store: FolderBlobStore, path: string, bytes: Uint8Array | string, executable = false): Promise<BlobFile> {
+  const { cid, size } = await importFile(store, Readable.from([Buffer.from(bytes)]));
+  return { path, cid, size, executable };
+}
+
+async function text(lab: Lab, outcome: Outcome, output: string): Promise<string> {
+  const { content } = await lab.node.open(outcome.files?.[output]?.cid ?? '');
+  return Buffer.concat(await content.toArray()).toString();
+}
+
+test('a path gives a file, a pattern gives a list of files with their paths', async (t) => {
+  const one = lab(t);
+  const outcome = await one.execute(`mkdir -p out/deep; printf a > out/a; printf bb > 'out/deep/b c'; printf ü > "out/$(printf 'new\\nline ü')"; printf log > log; printf '#!/bin/sh' > tool; chmod +x tool`, {
+    outputs: [{ name: 'parts', pattern: 'out/**' }, { name: 'log', pattern: 'log' }, { name: 'tool', pattern: 'tool' }, { name: 'again', pattern: '{log,tool}' }],
+  });
+  assert.equal(outcome.error, null);
+  const { parts, log, tool, again } = outcome.files ?? {};
+  assert.deepEqual([parts?.kind, parts?.count, parts?.size], ['tree', 3, 5]);
+  assert.deepEqual((await one.node.files(parts?.cid ?? '')).map(({ path, size, executable }) => [path, size, executable]), [['out/a', 1, false], ['out/deep/b c', 2, false], ['out/new\nline ü', 2, false]]);
+  assert.deepEqual([log?.kind, log?.name, tool?.kind, again?.kind, again?.count], ['file', 'log', 'program', 'tree', 2]);
+  assert.equal(await text(one, outcome, 'log'), 'log');
+  for (const folder of readdirSync(one.folder)) assert.deepEqual(readdirSync(join(one.folder, folder)).filter((name) => name.startsWith('t') || name.startsWith('x')), []);
+});
+
+test('the same bytes are one blob, and the same files one list', async (t) => {
+  const one = lab(t);
+  const outputs = [{ name: 'o', pattern: '*' }];
+  const first = await one.execute('printf same > a; printf same > b', { outputs });
+  const second = await one.execute('printf same > b; printf same > a', { outputs });
+  assert.equal(first.files?.['o']?.cid, second.files?.['o']?.cid);
+  assert.equal(one.node.list().length, 2, 'the bytes and the list');
+});
+
+test('inputs lie where their variables say, read-only, and the blob is never changed through them', async (t) => {
+  const one = lab(t);
+  const big = await put(one.store, 'big', new Uint8Array(600_000).fill(7));
+  const small = await put(one.store, 'deep/with space', 'small');
+  const tool = await put(one.store, 'tool', '#!/bin/sh\necho tool ran', true);
+  const files = { inputs: [{ variable: 'ALL', module: 0, output: 'a' }, { variable: 'TOOL', module: 0, output: 'b' }] };
+  const outcome = await one.execute('"$TOOL"; cat "$ALL/deep/with space"; echo; wc -c < "$ALL/big"; ls "$SKEIN_INPUT_DIR"; rm -f "$ALL/big"; echo new > "$ALL/big"; test -w "$TOOL" && test "$(id -u)" != 0 && echo writable; true', files, [
+    { variable: 'ALL', single: false, files: [big, small] },
+    { variable: 'TOOL', single: true, files: [tool] },
+  ]);
+  assert.equal(outcome.tail.replaceAll(/ +/g, ' '), 'tool ran\nsmall\n600000\nALL\nTOOL\n');
+  assert.equal(await one.node.verify(big.cid), true);
+  assert.equal(statSync(join(one.store.path, 'whole', big.cid.slice(-2), big.cid)).mode & 0o222, 0);
+});
+
+test('an input may be an output again', async (t) => {
+  const one = lab(t);
+  const big = await put(one.store, 'big', new Uint8Array(600_000).fill(7));
+  const outcome = await one.execute('ln "$IN" same; cp "$IN" copy', { inputs: [{ variable: 'IN', module: 0, output: 'a' }], outputs: [{ name: 'same', pattern: 'same' }, { name: 'copy', pattern: 'copy' }] }, [{ variable: 'IN', single: true, files: [big] }]);
+  assert.equal(outcome.error, null);
+  assert.deepEqual([outcome.files?.['same']?.cid, outcome.files?.['copy']?.cid], [big.cid, big.cid]);
+  assert.equal(await one.node.verify(big.cid), true);
+});
+
+const wrong: readonly (readonly [what: string, script: string, pattern: string, says: RegExp])[] = [
+  ['nothing there', 'true', 'out/*', /output "o": no file matches "out\/\*"/],
+  ['only a folder', 'mkdir out', 'out', /no file matches/],
+  ['a link out of the folder', 'ln -s /etc/passwd out', 'out', /leads out of the work folder/],
+  ['a link to nothing', 'ln -s nowhere out', 'out', /a link to nothing/],
+  ['a folder that is a link', 'ln -s / out', 'out/etc/passwd', /leads out of the work folder/],
+  ['a pipe', 'mkfifo out', 'out', /neither a file nor a link/],
+  ['a path out of the folder', 'true', '../output', /cannot be the path of an output/],
+  ['an absolute path', 'true', '/etc/passwd', /cannot be the path of an output/],
+  ['a name with a backslash', `printf x > 'a\\b'`, '*', /cannot be the path of an output/],
+];
+
+for (const [what, script, pattern, says] of wrong) {
+  test(`an output that cannot be kept is the module's failure: ${what}`, async (t) => {
+    const outcome = await lab(t).execute(script, { outputs: [{ name: 'o', pattern }] });
+    assert.equal(outcome.error?.code, 'MODULE_OUTPUT');
+    assert.match(outcome.error.message, says);
+    assert.equal(outcome.files, undefined);
+  });
+}
+
+test('a link that stays inside is followed', async (t) => {
+  const one = lab(t);
+  const outcome = await one.execute('printf x > real.1; ln -s real.1 real', { outputs: [{ name: 'o', pattern: 'real*' }] });
+  assert.equal(outcome.error, null);
+  assert.deepEqual((await one.node.files(outcome.files?.['o']?.cid ?? '')).map(({ path }) => path), ['real', 'real.1']);
+});
+
+test('a module that fails leaves no files', async (t) => {
+  const one = lab(t);
+  const outcome = await one.execute('printf x > o; exit 3', { outputs: [{ name: 'o', pattern: 'o' }] });
+  assert.equal(outcome.error?.code, 'MODULE_EXIT');
+  assert.deepEqual(one.node.list(), []);
+});
+
+test('an input that is gone from the disk fails the module with a clear word', async (t) => {
+  const one = lab(t);
+  const gone = await put(one.store, 'gone', 'x');
+  await one.node.remove(gone.cid);
+  const outcome = await one.execute('true', { inputs: [{ variable: 'IN', module: 0, output: 'a' }] }, [{ variable: 'IN', single: true, files: [gone] }]);
+  assert.equal(outcome.ok, false);
+  assert.match(outcome.error?.message ?? '', /ENOENT/);
+});
+
+test('a thousand files come and go', async (t) => {
+  const one = lab(t);
+  const outcome = await one.execute('mkdir d; for i in $(seq 1000); do echo $((i % 50)) > d/$i; done', { outputs: [{ name: 'o', pattern: 'd/*' }] });
+  assert.equal(outcome.files?.['o']?.count, 1000);
+  const files = await one.node.files(outcome.files['o'].cid);
+  assert.equal(new Set(files.map(({ cid }) => cid)).size, 50);
+  const back = await one.execute('ls "$IN/d" | wc -l; cat "$IN/d/7"', { inputs: [{ variable: 'IN', module: 0, output: 'a' }] }, [{ variable: 'IN', single: false, files }]);
+  assert.equal(back.tail.replaceAll(' ', ''), '1000\n7\n');
+});
