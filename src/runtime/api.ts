@@ -97,7 +97,7 @@ export interface PriorityView {
 
 export interface LimitView {
   readonly key: string;
-  /** As the modules that hold it now say; the largest, if they differ. */
+  /** As the modules that hold it now say; the largest, if they differ; 0 when their runs have ended and they only have to stop. */
   readonly max: number;
   readonly held: number;
   readonly holders: readonly {

@@ -4,7 +4,7 @@ import { runsNewestFirst } from '../core/cell/accessors.ts';
 import { modulePolicy, runPolicy } from '../core/cell/policy.ts';
 import { countOf, isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
 import type { ModulePhase, RunPhase } from '../core/cell/types.ts';
-import { priorityOf } from '../core/plan/explain.ts';
+import { priorityOf } from '../core/plan/explain-ahead.ts';
 import type { ModulePhaseShown, ModuleView, RunSummary, RunView, Status } from './api.ts';
 
 export function statusOfRun(phase: RunPhase): Status {

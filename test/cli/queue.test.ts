@@ -47,7 +47,7 @@ test('queue: stats, pause and resume; status says that it is paused', async (t) 
     'Runs:    2 live, 1 of them paused: 7f02',
     'Modules: 1 running, 4 ready, 3 waiting for others',
     'Slots:   11 of 12 free',
-    'Oldest:  encode of run 7f01 is ready for 60s: skein module explain 7f01 encode',
+    'Oldest:  encode of run 7f01 has been ready for 60s: skein module explain 7f01 encode',
     '',
     'PRIORITY   RUNNING   READY   WAITING',
     '9          0         1       0',

@@ -152,7 +152,7 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   if (state.cellId === '') throw damaged('runs without a cell');
   const run: Writable<RunRecord> = newRun(state.cellId, number, spec, requestKey, submittedAt, revision);
   if ((phase === 'paused') !== (paused !== null)) throw damaged(`run ${number} is ${phase}, and ${paused === null ? 'not ' : ''}paused`);
-  Object.assign(run, { phase, startedAt, finishedAt, reason, paused, summary });
+  Object.assign(run, { phase, startedAt, finishedAt, reason, paused, summary, ...(summary ? { waves: null } : {}) });
   const modules = reader.list();
   if (modules.length !== run.modules.length) throw damaged(`run ${number} has ${modules.length} modules, its spec ${run.modules.length}`);
   modules.forEach((plain, i) => readModule(state, run.modules[i]!, plain));

@@ -108,8 +108,9 @@ export function summaryModule(name: string, needs: readonly number[]): ModuleSpe
   return { name, needs, action: noAction, env: noEnv, requires: anyRequires, timeoutMs: 0, retry: noRetry, effectful: false, durationMs: 0 };
 }
 
-/** What a finished run keeps of its spec: names, needs, parameters. */
+/** What a finished run keeps of its spec: names, needs, parameters, its own policy. */
 export function summarySpec(spec: RunSpec): RunSpec {
   const modules = spec.modules.map(({ name, needs }) => summaryModule(name, needs));
-  return { name: spec.name, params: spec.params, env: noEnv, bundles: noEnv, modules };
+  const { name, params, policy } = spec;
+  return { name, params, env: noEnv, bundles: noEnv, modules, ...(policy === undefined ? {} : { policy }) };
 }

@@ -2,10 +2,10 @@
  * Why a module is not running, in words that name what would help: what keeps it whatever the node, and what each node
  * could do for it. Pure: whoever asks says what time it is and what is known of the sessions beyond the log.
  */
-import { modulePolicy, runPolicy } from '../cell/policy.ts';
+import { modulePolicy } from '../cell/policy.ts';
 import { countOf, isFinal, isRunFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
-import type { ModuleSpec, RunSpec } from '../cell/types.ts';
 import type { RunNumber, SessionId } from '../lib/ids.ts';
+import { Competition, priorityOf } from './explain-ahead.ts';
 import { nodeStands, placementReason, type NodeAnswer, type NodeOutlook, type NodeStand } from './explain-nodes.ts';
 import { admissionReasons, waitingReasons } from './explain-reasons.ts';
 import { nodeName, onNode, span } from './explain-words.ts';
@@ -49,20 +49,13 @@ export interface ExplainInit {
   readonly outlook?: readonly NodeOutlook[] | undefined;
 }
 
-/** 1 to 10, 10 first. */
-export function priorityOf(spec: RunSpec, module: ModuleSpec): number {
-  const own = modulePolicy(module).priority;
-  return own === 0 ? runPolicy(spec).priority : own;
-}
-
 /** Explains many modules of one state at one moment; what they share is looked at once. */
 export class Explainer {
   readonly #state: CellState;
   readonly #now: number;
   readonly #outlook: ReadonlyMap<SessionId, NodeOutlook> | undefined;
   readonly #stands = new Map<string, readonly NodeStand[]>();
-  /** Ready modules by priority. */
-  #ready: readonly number[] | undefined;
+  #competition: Competition | undefined;
 
   constructor(state: CellState, { now, outlook }: ExplainInit = {}) {
     this.#state = state;
@@ -74,12 +67,12 @@ export class Explainer {
     const { phase } = module;
     if (isFinal(phase)) return { ...explanation([{ code: 'ended', text: this.#ended(module) }]), nodes: [] };
     if (phase === 'claimed') return this.#executing(module);
-    const { stands, ahead } = this.#standsOf(module);
+    const stands = this.#standsOf(module);
     const kept = phase === 'waiting' ? waitingReasons(this.#state, module, this.#now) : admissionReasons(this.#state, module, this.#now);
-    const placement = placementReason(stands, ahead);
+    const placement = placementReason(stands);
     // A node that is only full now says nothing about a module that could not use it anyway.
     const reasons = placement === undefined || (kept.length > 0 && placement.code === 'full') ? kept : [...kept, placement];
-    const nodes = stands.map(({ lacks: _lacks, ...answer }) => answer);
+    const nodes = stands.map(({ node, nodeId, verdict, text }) => ({ node, nodeId, verdict, text }));
     return { ...explanation(reasons.length === 0 ? [{ code: 'soon', text: 'about to be claimed' }] : reasons), nodes };
   }
 
@@ -102,17 +95,16 @@ export class Explainer {
     }));
   }
 
-  #standsOf({ requirement, run, index }: ModuleRecord): { readonly stands: readonly NodeStand[]; readonly ahead: number } {
-    const ahead = this.#aheadOf(priorityOf(run.spec, run.spec.modules[index]!));
-    const key = `${ahead} ${requirement.key}`;
+  #standsOf({ requirement, run, index }: ModuleRecord): readonly NodeStand[] {
+    const priority = priorityOf(run.spec, run.spec.modules[index]!);
+    const key = `${priority} ${requirement.key}`;
     let stands = this.#stands.get(key);
-    if (stands === undefined) this.#stands.set(key, (stands = nodeStands(this.#state, requirement, this.#outlook, ahead)));
-    return { stands, ahead };
-  }
-
-  #aheadOf(priority: number): number {
-    this.#ready ??= readyByPriority(this.#state);
-    return this.#ready.reduce((sum, count, other) => sum + (other > priority ? count : 0), 0);
+    if (stands === undefined) {
+      this.#competition ??= new Competition(this.#state, this.#now);
+      stands = nodeStands(this.#state, requirement, this.#outlook, { priority, competition: this.#competition });
+      this.#stands.set(key, stands);
+    }
+    return stands;
   }
 
   #executing(module: ModuleRecord): Explanation {
@@ -143,29 +135,6 @@ function groupKey(module: ModuleRecord, now: number): string {
   const spec = run.spec.modules[index]!;
   const limits = modulePolicy(spec).limits.map(({ key, max }) => `${max} ${key}`);
   return JSON.stringify([requirement.key, priorityOf(run.spec, spec), notBefore > now ? [notBefore, module.failures] : 0, limits]);
-}
-
-/** Ready modules of runs that are not paused, by priority. */
-export function readyByPriority(state: CellState): readonly number[] {
-  const counts: number[] = [];
-  const add = (priority: number, count: number): void => void (counts[priority] = (counts[priority] ?? 0) + count);
-  for (const run of state.runs.values()) {
-    if (isRunFinal(run.phase) || run.paused !== null) continue;
-    const ready = countOf(run, 'ready');
-    if (ready === 0) continue;
-    if (!hasOwnPriorities(run.spec)) add(runPolicy(run.spec).priority, ready);
-    else for (const module of run.modules) if (module.phase === 'ready') add(priorityOf(run.spec, run.spec.modules[module.index]!), 1);
-  }
-  return counts;
-}
-
-const ownPriorities = new WeakMap<RunSpec, boolean>();
-
-/** Looked at once per run: most have none, and then its counts per phase tell all. */
-export function hasOwnPriorities(spec: RunSpec): boolean {
-  let own = ownPriorities.get(spec);
-  if (own === undefined) ownPriorities.set(spec, (own = spec.modules.some((module) => modulePolicy(module).priority !== 0)));
-  return own;
 }
 
 /** @returns one line without a full stop; '' for a module that does not exist. */
