@@ -25,7 +25,7 @@ export function answerQuery(state: CellState, context: QueryContext, query: stri
     case 'run':
       return withRun(state, argument, (run) => {
         const explainer = new Explainer(state, context());
-        return plain(runView(state, run, (module) => explainer.module(module).summary));
+        return plain(runView(state, run, (module) => explainer.summary(module)));
       });
     case 'explainRun':
       return withRun(state, argument, (run) => {

@@ -72,6 +72,7 @@ test('module list and explain; runs view says why', async (t) => {
   api.explanation = { summary: 'all 3 nodes are full', reasons: [{ code: 'full', text: 'all 3 nodes are full' }], nodes };
   assert.equal((await bed.run(['module', 'explain', '7f01', 'FetchData'])).stdout, 'FetchData (ready): all 3 nodes are full\n  node1: full (4 of 4 cpu in use; needs 2)\n  node2: lacks label gpu\n');
   assert.deepEqual((JSON.parse((await bed.run(['module', 'explain', '7f01', 'FetchData', '-o', 'json'])).stdout) as { nodes: unknown }).nodes, nodes);
+  assert.match((await bed.run(['module', 'explain', '7f01'])).stdout, /^run 7f01: 0 running, 1 ready, .*\n\nwhy FetchData is not running: all 3 nodes are full\n {2}node1: full/);
   const unknown = await bed.run(['module', 'explain', '7f01', 'Fetch/Dat']);
   assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /MODULE_NOT_FOUND: .*"Fetch\/Dat"[^]*skein module list/);

@@ -1,7 +1,7 @@
 /** Who goes first: ready modules of higher priority that could take the same room. Without the aging of the planner, which rises by what it remembers. */
 import { admissionProblem } from '../cell/admission.ts';
 import { sessionFits } from '../cell/claims.ts';
-import { modulePolicy, runPolicy } from '../cell/policy.ts';
+import { modulePolicy, PRIORITY_MAX, runPolicy } from '../cell/policy.ts';
 import type { Requirement } from '../cell/matching.ts';
 import { countOf, isRunFinal, type CellState, type RunRecord, type SessionRecord } from '../cell/state.ts';
 import type { ModuleSpec, RunSpec } from '../cell/types.ts';
@@ -22,44 +22,51 @@ export function hasOwnPriorities(spec: RunSpec): boolean {
   return own;
 }
 
-interface Group {
-  readonly priority: number;
-  readonly requirement: Requirement;
-  count: number;
-}
-
+/** Ready modules that nothing else keeps, by requirement and priority. */
 export class Competition {
-  readonly #groups = new Map<string, Group>();
+  readonly #counts = new Map<string, { readonly requirement: Requirement; readonly byPriority: number[] }>();
+  #left = EXPLAIN_SCAN_MODULES_MAX;
 
-  /** Looks at EXPLAIN_SCAN_MODULES_MAX modules at most, those of the oldest runs first. @param now wall ms. */
+  /** Looks at the oldest runs first. @param now wall ms. */
   constructor(state: CellState, now: number) {
-    let left = EXPLAIN_SCAN_MODULES_MAX;
     for (const run of state.runs.values()) {
       if (isRunFinal(run.phase) || countOf(run, 'ready') === 0) continue;
-      left -= run.modules.length;
       this.#add(state, run, now);
-      if (left <= 0) return;
+      if (this.#left === 0) return;
     }
   }
 
+  /** Not all modules were looked at: there may be more of them. */
+  get isPart(): boolean {
+    return this.#left === 0;
+  }
+
   #add(state: CellState, run: RunRecord, now: number): void {
+    let last: Requirement | undefined;
+    let byPriority: number[] = [];
     for (const module of run.modules) {
+      if (this.#left === 0) return;
+      this.#left--;
       if (module.phase !== 'ready' || module.notBefore > now || admissionProblem(state, module) !== '') continue;
+      const { requirement } = module;
+      if (requirement !== last) byPriority = this.#countsOf((last = requirement));
       const priority = priorityOf(run.spec, run.spec.modules[module.index]!);
-      const key = `${priority} ${module.requirement.key}`;
-      const group = this.#groups.get(key);
-      if (group === undefined) this.#groups.set(key, { priority, requirement: module.requirement, count: 1 });
-      else group.count++;
+      byPriority[priority]!++;
     }
+  }
+
+  #countsOf(requirement: Requirement): number[] {
+    let counts = this.#counts.get(requirement.key);
+    if (counts === undefined) this.#counts.set(requirement.key, (counts = { requirement, byPriority: Array.from({ length: PRIORITY_MAX + 1 }, () => 0) }));
+    return counts.byPriority;
   }
 
   /** Modules above this priority that the node fits. @param room only those that fit into it. */
   ahead(priority: number, session: SessionRecord, room?: { readonly milliCpu: number; readonly memory: number }): number {
     let count = 0;
-    for (const group of this.#groups.values()) {
-      const { requirement } = group;
-      if (group.priority <= priority || (room !== undefined && (requirement.milliCpu > room.milliCpu || (requirement.memory > 0 && requirement.memory > room.memory)))) continue;
-      if (sessionFits(session, requirement)) count += group.count;
+    for (const { requirement, byPriority } of this.#counts.values()) {
+      if (room !== undefined && (requirement.milliCpu > room.milliCpu || (requirement.memory > 0 && requirement.memory > room.memory))) continue;
+      if (sessionFits(session, requirement)) for (let above = priority + 1; above <= PRIORITY_MAX; above++) count += byPriority[above]!;
     }
     return count;
   }

@@ -69,12 +69,12 @@ function verdictOf(state: CellState, session: SessionRecord, requirement: Requir
     return { verdict: 'full', ahead: waiting(), text: `full (${sizeText(memoryUsed)} of ${sizeText(capabilities.memory)} of memory in use; needs ${sizeText(requirement.memory)})` };
   }
   const ahead = competition.ahead(priority, session, { milliCpu: total - milliCpuUsed, memory: capabilities.memory - memoryUsed });
-  if (ahead > 0) return { verdict: 'behind', ahead, text: `has room, behind ${counted(ahead, 'module')} of higher priority` };
+  if (ahead > 0) return { verdict: 'behind', ahead, text: `has room, behind ${others(ahead, competition.isPart)} of higher priority` };
   return { verdict: 'room', text: `has room (${(total - milliCpuUsed) / MILLI} of ${total / MILLI} cpu free)` };
 }
 
-/** Why none of the nodes takes a module that nothing else keeps; undefined when one has room. */
-export function placementReason(stands: readonly NodeStand[]): Reason | undefined {
+/** Why none of the nodes takes a module that nothing else keeps; undefined when one has room. @param isPart not all that may go first were counted. */
+export function placementReason(stands: readonly NodeStand[], isPart: boolean): Reason | undefined {
   if (stands.length === 0) return { code: 'no-nodes', text: 'no node is connected' };
   const fitting = stands.filter(({ verdict }) => verdict !== 'unfit');
   if (fitting.length === 0) return { code: 'unfit', text: noneFits(stands) };
@@ -88,8 +88,12 @@ export function placementReason(stands: readonly NodeStand[]): Reason | undefine
   }
   // The same modules may wait for several nodes.
   const ahead = Math.max(...full.map((stand) => stand.ahead));
-  const behind = ahead > 0 ? `, and ${counted(ahead, 'module')} of higher priority ${ahead === 1 ? 'goes' : 'go'} first` : '';
+  const behind = ahead > 0 ? `, and ${others(ahead, isPart)} of higher priority ${ahead === 1 ? 'goes' : 'go'} first` : '';
   return { code: 'full', text: `${who(full, stands)} ${is(full)} full${behind}` };
+}
+
+function others(count: number, isPart: boolean): string {
+  return `${isPart ? 'at least ' : ''}${counted(count, 'module')}`;
 }
 
 function is(some: readonly unknown[]): string {

@@ -49,12 +49,18 @@ export interface ExplainInit {
   readonly outlook?: readonly NodeOutlook[] | undefined;
 }
 
+interface NodesView {
+  readonly stands: readonly NodeStand[];
+  /** Why none of them takes it, if nothing else keeps it. */
+  readonly placement: Reason | undefined;
+}
+
 /** Explains many modules of one state at one moment; what they share is looked at once. */
 export class Explainer {
   readonly #state: CellState;
   readonly #now: number;
   readonly #outlook: ReadonlyMap<SessionId, NodeOutlook> | undefined;
-  readonly #stands = new Map<string, readonly NodeStand[]>();
+  readonly #views = new Map<string, NodesView>();
   #competition: Competition | undefined;
 
   constructor(state: CellState, { now, outlook }: ExplainInit = {}) {
@@ -64,16 +70,31 @@ export class Explainer {
   }
 
   module(module: ModuleRecord): Explanation {
+    const reasons = this.#reasons(module);
+    return { summary: inOneLine(reasons), reasons, nodes: this.#nodes(module) };
+  }
+
+  /** The reasons in one line, without looking at each node again for each module. */
+  summary(module: ModuleRecord): string {
+    return inOneLine(this.#reasons(module));
+  }
+
+  #reasons(module: ModuleRecord): readonly Reason[] {
     const { phase } = module;
-    if (isFinal(phase)) return { ...explanation([{ code: 'ended', text: this.#ended(module) }]), nodes: [] };
-    if (phase === 'claimed') return this.#executing(module);
-    const stands = this.#standsOf(module);
+    if (isFinal(phase)) return [{ code: 'ended', text: this.#ended(module) }];
+    if (phase === 'claimed') return [{ code: 'executing', text: this.#executing(module) }];
     const kept = phase === 'waiting' ? waitingReasons(this.#state, module, this.#now) : admissionReasons(this.#state, module, this.#now);
-    const placement = placementReason(stands);
+    const { placement } = this.#view(module);
     // A node that is only full now says nothing about a module that could not use it anyway.
-    const reasons = placement === undefined || (kept.length > 0 && placement.code === 'full') ? kept : [...kept, placement];
-    const nodes = stands.map(({ node, nodeId, verdict, text }) => ({ node, nodeId, verdict, text }));
-    return { ...explanation(reasons.length === 0 ? [{ code: 'soon', text: 'about to be claimed' }] : reasons), nodes };
+    if (placement !== undefined && (kept.length === 0 || placement.code !== 'full')) kept.push(placement);
+    return kept.length === 0 ? [{ code: 'soon', text: 'about to be claimed' }] : kept;
+  }
+
+  #nodes(module: ModuleRecord): readonly NodeAnswer[] {
+    const { phase, nodeId, startedAt } = module;
+    if (isFinal(phase)) return [];
+    if (phase !== 'claimed') return this.#view(module).stands.map(({ node, nodeId: id, verdict, text }) => ({ node, nodeId: id, verdict, text }));
+    return nodeId === '' ? [] : [{ node: nodeName(this.#state, nodeId), nodeId, verdict: 'executes', text: `executes it for ${span(this.#now - startedAt)}` }];
   }
 
   /** The ready modules of a run, together where the same keeps them; at most EXPLAIN_GROUPS_MAX groups, largest first. */
@@ -95,28 +116,26 @@ export class Explainer {
     }));
   }
 
-  #standsOf({ requirement, run, index }: ModuleRecord): readonly NodeStand[] {
+  /** The nodes as all modules of one priority and requirement see them. */
+  #view({ requirement, run, index }: ModuleRecord): NodesView {
     const priority = priorityOf(run.spec, run.spec.modules[index]!);
     const key = `${priority} ${requirement.key}`;
-    let stands = this.#stands.get(key);
-    if (stands === undefined) {
+    let view = this.#views.get(key);
+    if (view === undefined) {
       this.#competition ??= new Competition(this.#state, this.#now);
-      stands = nodeStands(this.#state, requirement, this.#outlook, { priority, competition: this.#competition });
-      this.#stands.set(key, stands);
+      const stands = nodeStands(this.#state, requirement, this.#outlook, { priority, competition: this.#competition });
+      this.#views.set(key, (view = { stands, placement: placementReason(stands, this.#competition.isPart) }));
     }
-    return stands;
+    return view;
   }
 
-  #executing(module: ModuleRecord): Explanation {
+  #executing(module: ModuleRecord): string {
     const { run, index, attempt, note, session, nodeId } = module;
     const { attempts } = run.spec.modules[index]!.retry;
     const which = attempt > 1 || attempts > 1 ? ` (attempt ${attempt} of ${attempts})` : '';
     const silentMs = this.#outlook?.get(session)?.silentMs ?? 0;
     const silent = silentMs > 0 ? `; ${nodeName(this.#state, nodeId)} does not answer (last heard of ${span(silentMs)} ago)` : '';
-    const where = onNode(this.#state, module, this.#now);
-    const text = `runs ${where}${which}${silent}${note === '' ? '' : `; ${note}`}`;
-    const nodes: NodeAnswer[] = nodeId === '' ? [] : [{ node: nodeName(this.#state, nodeId), nodeId, verdict: 'executes', text: `executes it for ${span(this.#now - module.startedAt)}` }];
-    return { ...explanation([{ code: 'executing', text }]), nodes };
+    return `runs ${onNode(this.#state, module, this.#now)}${which}${silent}${note === '' ? '' : `; ${note}`}`;
   }
 
   #ended({ phase, nodeId, note, outcome }: ModuleRecord): string {
@@ -125,20 +144,22 @@ export class Explainer {
   }
 }
 
-function explanation(reasons: readonly Reason[]): Pick<Explanation, 'summary' | 'reasons'> {
-  return { summary: reasons.map(({ text }) => text).join('; '), reasons };
+function inOneLine(reasons: readonly Reason[]): string {
+  return reasons.map(({ text }) => text).join('; ');
 }
 
 /** Modules with one key are kept by the same. */
 function groupKey(module: ModuleRecord, now: number): string {
   const { run, index, requirement, notBefore } = module;
   const spec = run.spec.modules[index]!;
-  const limits = modulePolicy(spec).limits.map(({ key, max }) => `${max} ${key}`);
-  return JSON.stringify([requirement.key, priorityOf(run.spec, spec), notBefore > now ? [notBefore, module.failures] : 0, limits]);
+  const { limits } = modulePolicy(spec);
+  const retry = notBefore > now ? `${notBefore} ${module.failures}` : '';
+  const keys = limits.length === 0 ? '' : JSON.stringify(limits);
+  return `${priorityOf(run.spec, spec)} ${retry} ${keys} ${requirement.key}`;
 }
 
 /** @returns one line without a full stop; '' for a module that does not exist. */
 export function explain(state: CellState, run: RunNumber, module: number, init?: ExplainInit): string {
   const record = moduleAt(state, run, module);
-  return record === undefined ? '' : new Explainer(state, init).module(record).summary;
+  return record === undefined ? '' : new Explainer(state, init).summary(record);
 }
