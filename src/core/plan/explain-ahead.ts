@@ -1,6 +1,6 @@
 /** Who goes first: ready modules of higher priority that could take the same room. Without the aging of the planner, which rises by what it remembers. */
 import { admissionProblem } from '../cell/admission.ts';
-import { sessionFits } from '../cell/claims.ts';
+import { sessionFits } from '../cell/node-room.ts';
 import { modulePolicy, PRIORITY_MAX, runPolicy } from '../cell/policy.ts';
 import type { Requirement } from '../cell/matching.ts';
 import { countOf, isRunFinal, type CellState, type RunRecord, type SessionRecord } from '../cell/state.ts';

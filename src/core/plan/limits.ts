@@ -8,3 +8,5 @@ export const EXPLAIN_GROUPS_MAX = 20;
 export const EXPLAIN_SCAN_MODULES_MAX = 20_000;
 /** Names of modules listed in one such group. */
 export const EXPLAIN_GROUP_NAMES_MAX = 100;
+/** Modules that take too long for which a node is looked for in one plan. */
+export const STRAGGLER_LOOKS_MAX = 64;
