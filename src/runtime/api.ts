@@ -172,6 +172,13 @@ export interface NodeView {
   readonly version: string;
 }
 
+/** What one node executes now. */
+export interface NodeWork {
+  readonly count: number;
+  /** Longest first, bounded. */
+  readonly modules: readonly { readonly runId: RunId; readonly shortId: string; readonly run: string; readonly module: string; readonly attempt: number; readonly startedAt: number }[];
+}
+
 export type CellPhase = 'seeking' | 'joining' | 'member' | 'worker' | 'stalled' | 'stopping' | 'damaged';
 
 export interface ClusterStatus {
@@ -243,6 +250,8 @@ export interface NodeApi {
   explain(run: string, module: string, signal?: AbortSignal): Promise<ModuleExplanation>;
   /** Why the ready modules of a run are not running. */
   explainRun(run: string, signal?: AbortSignal): Promise<RunExplanation>;
+  /** @param node name, peer id or unique prefix. */
+  nodeWork(node: string, options?: ReadOptions): Promise<NodeWork>;
   /** @param node name, peer id or unique prefix. */
   drain(node: string, on: boolean): Promise<void>;
   /** Drain, hand back or finish, leave the cell, stop. @param options.now hand back at once. */

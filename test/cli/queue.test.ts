@@ -85,8 +85,12 @@ test('module list and explain; runs view says why', async (t) => {
 
 test('node view', async (t) => {
   const bed = new TestBed(t);
-  await bed.serve();
+  const { api } = await bed.serve();
+  const { runId } = await api.submit(fakeSpec());
+  api.module(runId, 'FetchData', 'claimed', { node: 'node2', nodeId: api.members[1]!.nodeId, attempt: 1, fence: 1 });
+  assert.match((await bed.run(['node', 'view', 'node1'])).stdout, /^Executes: {2}nothing$/m);
   const { stdout } = await bed.run(['node', 'view', 'node2']);
+  assert.match(stdout, /^Executes: {2}1 module\n {2}7f01\/FetchData for 60s$/m);
   assert.match(stdout, /^Node: {6}node2 \(12D3Koo\w+\)\nState: {5}alive, voter, heard of 1s ago\nSlots: {5}0 of 4 in use, load 0.25\nMemory: {4}8 GiB\n/);
   assert.match(stdout, /^Labels: {4}gpu,disk=ssd\nTools: {5}git=2.43.0\nGPUs: {6}none$/m);
   assert.equal((await bed.run(['node', 'view', 'nobody'])).code, 2);
