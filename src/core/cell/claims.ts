@@ -58,6 +58,7 @@ function claim(state: CellState, module: ModuleRecord, session: SessionRecord, f
   const writable = editModule(state, module);
   writable.attempt = module.failures + 1;
   writable.startedAt = state.now;
+  writable.hedged = false;
   writable.notBefore = 0;
   if (module.run.phase === 'queued') {
     const run = editRun(state, module.run);

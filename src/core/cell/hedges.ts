@@ -1,7 +1,8 @@
 /**
  * Hedging: a module that takes much longer than predicted is executed a second time, on another node and under a fence of
  * its own, while the first execution goes on. The first result that counts ends both. One copy that ends badly while the
- * other lives is not an attempt and no loss: it is only one copy less, and the last one's end counts as always.
+ * other lives is not an attempt and no loss: it is only one copy less, and the last one's end counts as always. For each
+ * claim there is one second copy at most.
  */
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type Fence, type LogIndex } from '../lib/ids.ts';
 import { admissionProblem } from './admission.ts';
@@ -26,6 +27,8 @@ export function hedgeProblem(state: CellState, module: ModuleRecord | undefined,
   if (session === undefined) return 'unknown session';
   if (module.phase !== 'claimed') return `the module is ${module.phase}`;
   if (module.hedge !== null) return 'two copies are executed already';
+  // One copy that ends badly is not counted while there is another: with a third one that could go on for ever.
+  if (module.hedged && !cellMutant(state, 'hedge-without-end')) return 'it has had its second copy';
   if (module.nodeId === session.nodeId) return 'its first copy is on this node';
   if (!isHedgeable(module) && !cellMutant(state, 'hedge-unasked')) return 'it is not to be hedged';
   const admission = admissionProblem(state, module);

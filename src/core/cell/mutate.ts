@@ -82,7 +82,9 @@ export function setClaim(state: CellState, module: ModuleRecord, session: Sessio
 export function setHedge(state: CellState, module: ModuleRecord, session: SessionRecord, hedge: HedgeClaim): void {
   assert(module.session !== 0 && module.hedge === null, 'a copy is made of a module that is executed once');
   assert(hedge.fence > module.fence && hedge.nodeId !== module.nodeId, 'a copy has a fence and a node of its own');
-  editModule(state, module).hedge = hedge;
+  const writable = editModule(state, module);
+  writable.hedge = hedge;
+  writable.hedged = true;
   editRun(state, module.run).hedges++;
   hold(state, module, session, hedge.fence);
 }

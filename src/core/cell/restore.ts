@@ -182,6 +182,7 @@ function readModule(state: CellState, module: ModuleRecord, plain: Plain): void 
   writable.earlier = earlier;
   const hedge = reader.listOrNull();
   writable.hedge = hedge === null ? null : readHedge(new PlainReader(hedge, 'second copy'));
+  writable.hedged = reader.flag();
   writable.notBefore = reader.count();
   writable.startedAt = reader.count();
   writable.finishedAt = reader.count();
@@ -269,7 +270,7 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   deriveClaim(state, module, module.fence, module.session, module.nodeId, where);
   const { hedge } = module;
   if (hedge === null) return;
-  if (!isHedgeable(module) || hedge.nodeId === module.nodeId || hedge.fence <= module.fence) throw damaged(`the second copy of ${where}`);
+  if (!isHedgeable(module) || !module.hedged || hedge.nodeId === module.nodeId || hedge.fence <= module.fence) throw damaged(`the second copy of ${where}`);
   totals.hedges++;
   deriveClaim(state, module, hedge.fence, hedge.session, hedge.nodeId, where);
 }

@@ -90,6 +90,7 @@ function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement:
     session: 0,
     nodeId: '',
     hedge: null,
+    hedged: false,
     earlier: noEarlier,
     notBefore: 0,
     startedAt: 0,

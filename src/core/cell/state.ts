@@ -88,6 +88,8 @@ export interface ModuleRecord {
   readonly nodeId: NodeId | '';
   /** A second copy is executed beside the first. */
   readonly hedge: HedgeClaim | null;
+  /** Since it was claimed last there has been a second copy; there is none after that before the next claim. */
+  readonly hedged: boolean;
   readonly earlier: readonly EarlierClaim[];
   /** Not to be claimed before this wall time. */
   readonly notBefore: number;

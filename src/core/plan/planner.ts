@@ -241,8 +241,6 @@ export class Planner {
     if (module === undefined) return;
     const proposal = event.on ? this.stragglers.proposals.takeModule(module) : undefined;
     if (proposal !== undefined) this.unapplied.unclaim(proposal.holding);
-    // The second copy is the only one now: it may take too long in its turn.
-    if (!event.on && module.phase === 'claimed' && module.fence > event.fence) this.stragglers.watch(state, module);
   }
 
   /**

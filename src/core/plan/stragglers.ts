@@ -1,6 +1,6 @@
 /**
- * Executions that take much longer than predicted, of modules that ask for a second copy then. Each is tried once: a
- * second copy that came to nothing is not made again, as long as the first one is the same.
+ * Executions that take much longer than predicted, of modules that ask for a second copy then. There is one for each
+ * claim: if it comes to nothing, none is made again.
  */
 import { runProblem } from '../cell/admission.ts';
 import { hedgeProblem, isHedgeable } from '../cell/hedges.ts';
@@ -59,7 +59,7 @@ export class Stragglers {
     for (const session of state.sessions.values()) for (const [fence, module] of session.claims) if (module.fence === fence) this.watch(state, module);
   }
 
-  /** It was claimed, or one of its copies is the only one now. */
+  /** It was claimed. */
   watch(state: CellState, module: ModuleRecord): void {
     if (module.run.spec.modules[module.index]?.policy === undefined || !isHedgeable(module)) return;
     const at = lateAt(state, module);
@@ -116,5 +116,5 @@ function newWatch(): Heap<Watched> {
 }
 
 function isAlone(module: ModuleRecord, fence: Fence): boolean {
-  return module.phase === 'claimed' && module.fence === fence && module.hedge === null;
+  return module.phase === 'claimed' && module.fence === fence && !module.hedged;
 }

@@ -115,13 +115,16 @@ test('a returning node goes on with its copy, first or second, in its new sessio
   assert.deepEqual(two.stops(), [[two.second, 'released']], 'it does not name it any more');
 });
 
-test('declined, handed back or timed out: one copy less, and the next one may be made', () => {
+test('declined, handed back or timed out: one copy less, and no other before the next claim', () => {
   for (const reason of ['declined', 'released', 'timeout'] as const) {
     const two = new Two();
     two.cell.apply({ type: 'release', claims: [{ run: two.run, module: 0, fence: two.first }], reason });
     two.goesOn(two.second, two.sessions[1]);
     assert.deepEqual(two.stops(), reason === 'declined' ? [] : [[two.first, reason]]);
-    assert.ok(hedge(two.cell, [{ run: two.run, module: 0, session: two.sessions[0] }])[0]! > two.second);
+    assert.deepEqual(hedge(two.cell, [{ run: two.run, module: 0, session: two.sessions[0] }]), [0], 'there is a last copy');
+    two.cell.result(two.run, 0, two.second, failed());
+    const next = two.cell.claim(two.run, 0, two.sessions[0]);
+    assert.ok(hedge(two.cell, [{ run: two.run, module: 0, session: two.sessions[1] }])[0]! > next, 'the next claim has one again');
   }
 });
 

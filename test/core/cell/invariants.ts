@@ -82,7 +82,7 @@ export class Invariants {
     assert.equal(module.phase === 'claimed', module.session !== 0, 'S16: claimed, and by one session');
     // S16: two only where a second copy is asked for, by another node.
     if (module.hedge !== null) {
-      assert.ok(module.phase === 'claimed' && isHedgeable(module) && module.hedge.nodeId !== module.nodeId && module.hedge.fence > module.fence);
+      assert.ok(module.hedged && module.phase === 'claimed' && isHedgeable(module) && module.hedge.nodeId !== module.nodeId && module.hedge.fence > module.fence);
       assert.equal(state.sessions.get(module.hedge.session)?.nodeId, module.hedge.nodeId);
     }
     if (module.session !== 0) assert.equal(state.sessions.get(module.session)?.nodeId, module.nodeId);

@@ -23,6 +23,8 @@ interface OracleModule {
   claims: PastClaim[];
   /** The live claim; of two copies the first; of none the one that lived last. */
   current: PastClaim | undefined;
+  /** Since the last claim there was a second copy. */
+  hedged: boolean;
   /** Given up for lost, in the order in which they were: a success of one of the last 16 still counts. */
   setAside: PastClaim[];
   failures: number;
@@ -52,7 +54,7 @@ export class Oracle {
     this.specs.set(run, spec);
     this.runs.set(
       run,
-      spec.modules.map((module) => ({ spec: module, final: '', claims: [], current: undefined, setAside: [], failures: 0, losses: 0, values: '' })),
+      spec.modules.map((module) => ({ spec: module, final: '', claims: [], current: undefined, hedged: false, setAside: [], failures: 0, losses: 0, values: '' })),
     );
   }
 
@@ -174,7 +176,7 @@ export class Oracle {
   grantsCopy(run: number, index: number, sessionId: number): boolean {
     const module = this.module(run, index);
     const session = this.sessions.get(sessionId);
-    if (module === undefined || session === undefined || this.lives(module).length !== 1) return false;
+    if (module === undefined || session === undefined || this.lives(module).length !== 1 || module.hedged) return false;
     if (this.exclusive(module) || !((module.spec.policy?.hedgeFactor ?? 0) > 0)) return false;
     return module.current!.node !== session.node && this.admitted(run, module) && this.hasRoom(module, sessionId, session);
   }
@@ -191,7 +193,8 @@ export class Oracle {
     const module = this.module(run, index)!;
     const claim = { fence, node, session: sessionId, ending: 0, counted: false, lost: false };
     module.claims.push(claim);
-    if (this.lives(module).length === 2) return;
+    module.hedged = this.lives(module).length === 2;
+    if (module.hedged) return;
     if (module.current?.counted === false) module.setAside.push(module.current);
     module.current = claim;
   }

@@ -77,7 +77,7 @@ export class RandomLog {
     if (kind < 83) return { type: 'release', now, claims: [this.claim(a), this.claim(b)], reason: (['declined', 'released', 'lost', 'timeout'] as const)[c % 4]! };
     if (kind < 89) return { type: 'sessionExpire', now, session: this.session(a), reason: (['silent', 'socket', 'left', 'superseded'] as const)[c % 4]! };
     if (kind < 90) return { type: 'cancel', now, run: this.run(a), reason: 'why not' };
-    if (kind < 95 && this.policies && c % 3 !== 0) return this.pause(now, a, b, c);
+    if (kind < 95 && this.policies && c % 3 !== 0) return this.pause(state, now, a, b, c);
     if (kind < 95) return { type: 'nodeDrain', now, node: nodeId('abcd'[a % 4]!), on: b % 2 === 0 };
     if (kind < 97) return { type: 'retire', now, runs: [this.run(a), this.run(b)] };
     if (kind < 98) return { type: 'submitPart', now, requestKey: `part-${a % 3}`, part: b % 3, parts: 2, bytes: new Uint8Array([a % 256]) };
@@ -113,9 +113,10 @@ export class RandomLog {
   }
 
   /** The queue is mostly resumed again soon, or nothing would happen. */
-  private pause(now: number, a: number, b: number, c: number): Command {
+  private pause(state: CellState, now: number, a: number, b: number, c: number): Command {
     if (c % 3 === 1) return { type: 'queuePause', now, on: b % 3 === 0, reason: 'the queue' };
-    return { type: 'runPause', now, run: this.run(a), on: b % 2 === 0, reason: 'the run' };
+    const paused = [...state.runs.values()].find((run) => run.paused !== null);
+    return { type: 'runPause', now, run: b % 2 === 0 ? this.run(a) : (paused?.number ?? this.run(a)), on: b % 2 === 0, reason: 'the run' };
   }
 
   private sessionOpen(now: number, a: number, b: number, c: number): Command {
