@@ -91,8 +91,7 @@ export class Cluster {
       marginMs: init.timing.sessionTtlMs - init.timing.selfFenceMs,
       clocks: this.clocks,
     });
-    this.network.onSend = (from, _to, channel, bytes) => {
-      if (channel === 'raft') this.checkers.sent(from, bytes);
+    this.network.onSend = (_from, _to, channel) => {
       if (channel === 'bulk') this.snapshotMessages += 1;
     };
     this.kernel.onCrash = (process, error) => this.#threw(process, error);

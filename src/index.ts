@@ -19,4 +19,4 @@ export { errorCodes, isSkeinError, SkeinError, type ErrorCode } from './errors.t
 export { createNode, type CreateNodeOptions } from './io/create-node.ts';
 export type { NodeExit, RunningNode, StopMode } from './io/running-node.ts';
 export type { NodeOptions } from './options.ts';
-export type { ClusterStatus, ModuleView, NodeApi, NodeView, RunEvent, RunSummary, RunView, SubmitAnswer } from './runtime/api.ts';
+export type { ClusterStatus, ModuleExplanation, ModuleView, NodeApi, NodeView, NodeWork, Paused, QueueView, RunEvent, RunExplanation, RunSummary, RunView, SubmitAnswer } from './runtime/api.ts';

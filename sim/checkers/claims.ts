@@ -8,12 +8,15 @@ import type { Applied, Checker, NodeView, Report } from './checker.ts';
 import type { Conditions } from './clocks.ts';
 
 type ModuleEvent = Extract<CellEvent, { type: 'module' }>;
+type HedgeEvent = Extract<CellEvent, { type: 'hedge' }>;
 
 interface Followed {
   phase: ModulePhase;
   lastFence: Fence;
   /** Holder of the live claim, 0 for none. */
   session: SessionId;
+  /** A second copy. */
+  hedge: { readonly fence: Fence; readonly session: SessionId } | undefined;
   effectful: boolean;
   recorded: number;
   /** Fence of the last recorded failure. */
@@ -33,6 +36,8 @@ export class ClaimChecker implements Checker {
   results = 0;
   /** Claims of modules that had been claimed before. */
   claimsAgain = 0;
+  /** Second copies. */
+  hedges = 0;
   /** Overlaps that S20 excuses, since clocks differed or a machine slept. */
   overlapsExcused = 0;
 
@@ -74,6 +79,7 @@ export class ClaimChecker implements Checker {
     this.#cells.add(cell);
     if (event.type === 'sessionOpened') this.#nodeOfSession.set(`${cell} ${event.session}`, event.node);
     if (event.type === 'module') this.#module(applied, event);
+    if (event.type === 'hedge') this.#hedge(applied, event);
     if (event.type === 'runFinal') {
       const key = `${cell} ${event.run}`;
       // S18: what is final stays final.
@@ -85,12 +91,15 @@ export class ClaimChecker implements Checker {
 
   #module(applied: Applied, event: ModuleEvent): void {
     const key = `${applied.cell} ${event.run}/${event.module}`;
-    const followed = this.#modules.get(key) ?? { phase: 'waiting', lastFence: 0, session: 0, effectful: false, recorded: 0, failedFence: 0 };
+    const followed = this.#modules.get(key) ?? { phase: 'waiting', lastFence: 0, session: 0, hedge: undefined, effectful: false, recorded: 0, failedFence: 0 };
     this.#modules.set(key, followed);
     const name = `module ${event.module} of ${event.runId}`;
     if (isFinal(followed.phase)) this.#report('S18', `${name} becomes ${event.phase} after it was ${followed.phase}`);
     if (event.phase === 'claimed') this.#claimed(applied, event, followed, name);
-    else followed.session = 0;
+    else {
+      followed.session = 0;
+      followed.hedge = undefined;
+    }
     if (event.phase === 'succeeded') this.#succeeded(applied, event, name);
     followed.phase = event.phase;
   }
@@ -121,6 +130,34 @@ export class ClaimChecker implements Checker {
     // S19: claimable only when everything it needs is done.
     const open = spec.needs.filter((need) => run.modules[need]?.phase !== 'succeeded');
     if (open.length > 0) this.#report('S19', `${name} is claimed though its needs ${open.join()} are not done`);
+  }
+
+  /** S16: a second live claim only beside a first one, by another node, and of a module that asks for it. */
+  #hedge(applied: Applied, event: HedgeEvent): void {
+    const { cell, node } = applied;
+    const followed = this.#modules.get(`${cell} ${event.run}/${event.module}`);
+    const name = `module ${event.module} of ${event.runId}`;
+    if (followed === undefined || followed.session === 0) return this.#report('S16', `${name} has a second copy and no first one`);
+    if (!event.on) {
+      // The first ended: the second is the claim of the module from here on.
+      if (event.fence === followed.lastFence && followed.hedge !== undefined) {
+        followed.lastFence = followed.hedge.fence;
+        followed.session = followed.hedge.session;
+      }
+      followed.hedge = undefined;
+      return;
+    }
+    const holder = this.#nodeOfSession.get(`${cell} ${event.session}`);
+    const again = followed.hedge?.fence === event.fence;
+    if (again && this.#issued.get(`${cell} ${event.fence}`) !== holder) this.#report('S16', `${name} is claimed under fence ${event.fence} by two nodes`);
+    if (!again && (followed.hedge !== undefined || event.fence <= followed.lastFence)) this.#report('S16', `${name} is claimed a third time, or fence ${event.fence} is not above ${followed.lastFence}`);
+    if (holder === this.#nodeOfSession.get(`${cell} ${followed.session}`)) this.#report('S16', `${name} is claimed twice by one node`);
+    const spec = node.replica?.state.runs.get(event.run)?.spec.modules[event.module];
+    if (spec?.effectful === true || (spec !== undefined && !((spec.policy?.hedgeFactor ?? 0) > 0))) this.#report('S16', `${name} is claimed twice and does not ask for it`);
+    if (this.#finalRuns.has(`${cell} ${event.run}`)) this.#report('S22', `${name} is claimed after its run had ended`);
+    if (!again) this.hedges += 1;
+    if (holder !== undefined) this.#issued.set(`${cell} ${event.fence}`, holder);
+    followed.hedge = { fence: event.fence, session: event.session };
   }
 
   /** S19: what was recorded was computed from the recorded results of what it needs. */

@@ -2,7 +2,7 @@
 import type { CellEvent, Command, Reply } from '../../src/core/cell/types.ts';
 import type { CellId, LogIndex, MemberId, NodeId, Term } from '../../src/core/lib/ids.ts';
 import type { Entry } from '../../src/core/raft/types.ts';
-import { decodeRaft } from '../../src/protocol/raft-codec.ts';
+import type { RaftEnvelope } from '../../src/protocol/raft-codec.ts';
 import type { Probe } from '../../src/runtime/init.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Applied, Checker, NodeView, Report } from './checker.ts';
@@ -70,6 +70,7 @@ export class Checkers {
   readonly probe: Probe = {
     applied: (id, cell, entry, command, reply, events) => this.#entryApplied(id, cell, entry, command, reply, events),
     stepped: (id) => this.#stepped(id),
+    sent: (id, envelope) => this.#sent(id, envelope),
     acknowledged: (id, cell, index, term) => {
       const node = this.#nodeOf(id);
       if (node === undefined) return;
@@ -90,14 +91,10 @@ export class Checkers {
     },
   };
 
-  /** A message on the Raft channel was handed to the network. */
-  sent(id: NodeId, bytes: Uint8Array): void {
-    // The first byte opens the array, the second is the kind: Appends, and what hands over, are of no interest.
-    const kind = bytes[1];
-    if (kind === undefined || kind > 5 || kind === 4) return;
+  #sent(id: NodeId, envelope: RaftEnvelope): void {
+    const { type } = envelope.message;
     const node = this.#nodeOf(id);
-    if (node === undefined) return;
-    const envelope = decodeRaft(bytes);
+    if (node === undefined || type === 'append' || type === 'timeoutNow') return;
     node.synced(envelope.cell);
     for (const checker of this.#calls.raftSent) checker.raftSent(node, envelope);
   }

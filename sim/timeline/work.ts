@@ -118,6 +118,9 @@ export class WorkStory {
       case 'runPaused':
         this.#say('run', who, `${runName(runOf(event.run), event)} ${event.on ? 'is paused' : 'goes on'}`);
         return;
+      case 'hedge':
+        this.#say('detail', who, `module ${event.module} of ${runName(runOf(event.run), event)}: ${event.on ? 'a second copy' : 'one of two copies ended'}, claim ${fenceText(event.fence)}`);
+        return;
       case 'queuePaused':
         this.#say('note', who, `the queue ${event.on ? 'is paused' : 'goes on'}`);
         return;

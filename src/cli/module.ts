@@ -1,12 +1,12 @@
 /** `skein module list|explain`: the modules of a run, and why one is not running. */
-import type { ModuleExplanationJson } from '../io/http/queue-views.ts';
+import type { ModuleExplanationJson, RunExplanationJson } from '../io/http/queue-views.ts';
 import type { ModuleJson, ModuleListJson } from '../io/http/views.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { clock, nodeLabel, oneLine } from './format.ts';
 import type { CliIo } from './io.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
-import { explainedLines } from './render.ts';
+import { explainedBlocks, explainedLines } from './render.ts';
 import type { Column } from './table.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
 
@@ -17,8 +17,8 @@ interface ModuleFlags extends EndpointFlags {
 export const addModule: AddVerb = (program, context) => {
   const module = program.command('module').description('look at the modules of a run');
   withNode(module.command('list <run>').alias('ls').description('the modules of a run').addOption(outputOption())).action(action(context, (run: string, flags: ModuleFlags) => list(context.io, run, flags)));
-  withNode(module.command('explain <run> <module>').description('why a module is not running, for every node').addOption(outputOption())).action(
-    action(context, (run: string, name: string, flags: ModuleFlags) => explain(context.io, run, name, flags)),
+  withNode(module.command('explain <run> [module]').description('why a module is not running, for every node; without one: why those that are ready are not').addOption(outputOption())).action(
+    action(context, (run: string, name: string | undefined, flags: ModuleFlags) => (name === undefined ? explainRun(context.io, run, flags) : explain(context.io, run, name, flags))),
   );
 };
 
@@ -41,6 +41,12 @@ export const moduleColumns: Column<ModuleJson>[] = [
 async function list(io: CliIo, run: string, flags: ModuleFlags): Promise<ExitCode> {
   const whole = await clientFor(io, flags).get<ModuleListJson>(`/api/v1/runs/${encodeURIComponent(run)}/modules`);
   printList(io, flags.output, { whole, rows: whole.modules, columns: moduleColumns, name: (module) => module.name, empty: 'No modules.' });
+  return exitCodes.ok;
+}
+
+async function explainRun(io: CliIo, run: string, flags: ModuleFlags): Promise<ExitCode> {
+  const found = await clientFor(io, flags).get<RunExplanationJson>(`/api/v1/runs/${encodeURIComponent(run)}/explain`);
+  printOne(io, flags.output, found, found.runId, () => [`run ${found.shortId}: ${oneLine(found.summary)}`, ...explainedBlocks(found)].join('\n\n'));
   return exitCodes.ok;
 }
 

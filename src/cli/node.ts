@@ -1,10 +1,10 @@
 /** `skein node list|view|drain|undrain`. */
 import type { Command } from 'commander';
-import type { NodeJson, NodeListJson } from '../io/http/views.ts';
+import type { NodeJson, NodeListJson, NodeWorkJson } from '../io/http/views.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { sizeText } from '../core/lib/size-text.ts';
-import { age, oneLine, shortPeer } from './format.ts';
+import { age, oneLine, shortPeer, timeOf } from './format.ts';
 import type { CliIo } from './io.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
 import type { Column } from './table.ts';
@@ -53,12 +53,14 @@ async function list(io: CliIo, flags: NodeFlags): Promise<ExitCode> {
 }
 
 async function view(io: CliIo, name: string, flags: NodeFlags): Promise<ExitCode> {
-  const node = await clientFor(io, flags).get<NodeJson>(`/api/v1/nodes/${encodeURIComponent(name)}`);
-  printOne(io, flags.output, node, node.name, () => describe(node));
+  const client = clientFor(io, flags);
+  const node = await client.get<NodeJson>(`/api/v1/nodes/${encodeURIComponent(name)}`);
+  const work = await client.get<NodeWorkJson>(`/api/v1/nodes/${encodeURIComponent(node.nodeId)}/modules`);
+  printOne(io, flags.output, { ...node, work }, node.name, () => describe(node, work, io.now()));
   return exitCodes.ok;
 }
 
-function describe(node: NodeJson): string {
+function describe(node: NodeJson, work: NodeWorkJson, now: number): string {
   const { capabilities } = node;
   const rows: [string, string][] = [
     ['Node', `${oneLine(node.name)} (${node.nodeId})${node.self ? ', which answers' : ''}`],
@@ -73,8 +75,14 @@ function describe(node: NodeJson): string {
     ['Addresses', oneLine(node.addresses.join(', '))],
     ['Version', oneLine(node.version)],
   ];
-  return rows.map(([head, text]) => `${`${head}:`.padEnd(11)}${text === '' ? 'none' : text}`).join('\n');
+  const lines = rows.map(([head, text]) => `${`${head}:`.padEnd(11)}${text === '' ? 'none' : text}`);
+  const shown = work.modules.slice(0, MODULES_SHOWN_MAX).map(({ shortId, module, startedAt }) => `  ${shortId}/${oneLine(module)} for ${age(now - timeOf(startedAt))}`);
+  if (work.count > shown.length) shown.push(`  … and ${work.count - shown.length} more`);
+  return [...lines, `Executes:  ${work.count === 0 ? 'nothing' : work.count === 1 ? '1 module' : `${work.count} modules`}`, ...shown].join('\n');
 }
+
+/** Modules of a node shown to people; `-o json` has more. */
+const MODULES_SHOWN_MAX = 20;
 
 async function drain(io: CliIo, name: string, verb: 'drain' | 'undrain', flags: NodeFlags): Promise<ExitCode> {
   const node = await clientFor(io, flags).post<NodeJson>(`/api/v1/nodes/${encodeURIComponent(name)}:${verb}`);

@@ -53,7 +53,7 @@ const priorityColumns: Column<QueueJson['priorities'][number]>[] = [
 
 const limitColumns: Column<QueueJson['limits'][number]>[] = [
   { head: 'LIMIT', cell: (row) => oneLine(row.key) },
-  { head: 'HELD', cell: (row) => `${row.held}/${row.max}` },
+  { head: 'HELD', cell: (row) => (row.max === 0 ? String(row.held) : `${row.held}/${row.max}`) },
   { head: 'BY', cell: (row) => oneLine(row.holders.slice(0, HOLDERS_SHOWN_MAX).map(({ text }) => text).join(', ')) + (row.held > HOLDERS_SHOWN_MAX ? ` and ${row.held - HOLDERS_SHOWN_MAX} more` : '') },
 ];
 const HOLDERS_SHOWN_MAX = 3;
@@ -66,7 +66,7 @@ function describe(queue: QueueJson, now: number, paint: Paint): string {
     ['Modules', `${modules.claimed} running, ${modules.ready} ready, ${modules.waiting} waiting for others`],
     ['Slots', `${slots.free} of ${slots.total} free`],
   ];
-  if (oldest !== null) rows.push(['Oldest', `${oneLine(oldest.module)} of run ${oldest.shortId} is ready for ${age(now - timeOf(oldest.since))}: skein module explain ${oldest.shortId} ${oneLine(oldest.module)}`]);
+  if (oldest !== null) rows.push(['Oldest', `${oneLine(oldest.module)} of run ${oldest.shortId} has been ready for ${age(now - timeOf(oldest.since))}: skein module explain ${oldest.shortId} ${oneLine(oldest.module)}`]);
   const blocks = [rows.map(([head, text]) => `${`${head}:`.padEnd(9)}${text}`).join('\n')];
   if (queue.priorities.length > 0) blocks.push(table(queue.priorities, priorityColumns, false));
   if (queue.limits.length > 0) blocks.push(table(queue.limits, limitColumns, false));

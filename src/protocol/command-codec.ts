@@ -5,7 +5,7 @@ import { ENTRY_DATA_BYTES_MAX, LIST_LENGTH_MAX, TEXT_LENGTH_MAX } from './limits
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
 import { capabilityFields, decodeSpec, encodeSpec, outcomeFields, readCapabilities, readOutcome } from './spec-codec.ts';
 
-const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause'] as const;
+const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause', 'hedgeBatch'] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<Command['type'], number>;
 const releaseReasons: readonly ReleaseReason[] = ['declined', 'released', 'lost', 'timeout'];
 const expireReasons = ['silent', 'socket', 'left', 'superseded'] as const;
@@ -29,6 +29,7 @@ function commandFields(command: Command): unknown[] {
     case 'cancel':
       return [command.now, command.run, command.reason];
     case 'claimBatch':
+    case 'hedgeBatch':
       return [command.now, command.claims.flatMap((claim) => [claim.run, claim.module, claim.session])];
     case 'release':
       return [command.now, releaseReasons.indexOf(command.reason), runningFields(command.claims)];
@@ -80,6 +81,7 @@ function readCommand(reader: Reader): Command {
     case 'cancel':
       return { type, now: reader.number(), run: reader.int(), reason: reader.string(TEXT_LENGTH_MAX) };
     case 'claimBatch':
+    case 'hedgeBatch':
       return { type, now: reader.number(), claims: readClaims(reader) };
     case 'release': {
       const now = reader.number();

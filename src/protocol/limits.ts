@@ -33,6 +33,8 @@ export const BLOB_CHUNK_BYTES = 4 * 1024 * 1024;
 export const BLOB_BYTES_MAX = 102_400 * BLOB_CHUNK_BYTES;
 /** Part of a chunk in one message, so that other blobs and other peers get a turn. */
 export const BLOB_PIECE_BYTES = 256 * 1024;
+/** Ids and names whose bytes are remembered, since they come again with every message. */
+export const NAMES_REMEMBERED_MAX = 1024;
 /** Small messages share memory of this size until they are sent. */
 export const SLAB_BYTES = 32 * 1024;
 /** Characters of the path of a file in an output. */

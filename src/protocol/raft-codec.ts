@@ -2,9 +2,13 @@
 import type { CellId, MemberId } from '../core/lib/ids.ts';
 import type { RaftMessage } from '../core/raft/types.ts';
 import { encodeMessage } from './message-bytes.ts';
+import { nameToken } from './names.ts';
 import { decodeEntries, encodeEntries } from './entry-codec.ts';
 import { MESSAGE_BYTES_MAX } from './limits.ts';
 import { decodeWire, type Reader } from './reader.ts';
+
+/** All texts of a Raft message are names. */
+const namesOnly = { typeEncoders: { string: nameToken } };
 
 export interface RaftEnvelope {
   readonly cell: CellId;
@@ -18,7 +22,7 @@ const code = Object.fromEntries(types.map((type, index) => [type, index])) as Re
 
 export function encodeRaft(envelope: RaftEnvelope): Uint8Array {
   const { cell, from, to, message } = envelope;
-  return encodeMessage([code[message.type], cell, from, to, ...fields(message)]);
+  return encodeMessage([code[message.type], cell, from, to, ...fields(message)], namesOnly);
 }
 
 function fields(message: RaftMessage): unknown[] {

@@ -8,6 +8,7 @@ import { SkeinError } from '../errors.ts';
 import type { Json } from '../core/cell/types.ts';
 import { wireCbor } from './wire-cbor.ts';
 import { JSON_DEPTH_MAX, LIST_LENGTH_MAX, NAME_LENGTH_MAX, TEXT_LENGTH_MAX } from './limits.ts';
+import { NameTokenizer } from './names.ts';
 
 export function invalid(message: string): SkeinError {
   return new SkeinError('FRAME_INVALID', message);
@@ -22,7 +23,7 @@ export function encodeWire(value: unknown): Uint8Array {
 export function decodeWire(bytes: Uint8Array): Reader {
   let value: unknown;
   try {
-    value = decode(bytes, wireCbor);
+    value = decode(bytes, { ...wireCbor, tokenizer: new NameTokenizer(bytes, wireCbor) });
   } catch (error) {
     throw invalid(`not CBOR: ${error instanceof Error ? error.message : String(error)}`);
   }

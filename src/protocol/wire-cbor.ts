@@ -2,8 +2,8 @@
 import { tokensToObject, Tokenizer, type DecodeOptions } from 'cborg';
 import { SkeinError } from '../errors.ts';
 
-/** Maps come as `Map`, so that no key of a peer can touch a prototype. */
-export const wireCbor: DecodeOptions = { useMaps: true, rejectDuplicateMapKeys: true, allowUndefined: false, allowIndefinite: false };
+/** Maps come as `Map`, so that no key of a peer can touch a prototype. No numbers that are not exact. */
+export const wireCbor: DecodeOptions = { useMaps: true, rejectDuplicateMapKeys: true, allowUndefined: false, allowIndefinite: false, allowBigInt: false };
 
 /** Reads one item after the other. Takes exactly what `decode` of cborg takes. Every method throws SkeinError FRAME_INVALID. */
 export class CborCursor {

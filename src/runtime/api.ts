@@ -99,7 +99,7 @@ export interface PriorityView {
 
 export interface LimitView {
   readonly key: string;
-  /** As the modules that hold it now say; the largest, if they differ. */
+  /** As the modules that hold it now say; the largest, if they differ; 0 when their runs have ended and they only have to stop. */
   readonly max: number;
   readonly held: number;
   readonly holders: readonly {
@@ -174,6 +174,13 @@ export interface NodeView {
   readonly version: string;
 }
 
+/** What one node executes now. */
+export interface NodeWork {
+  readonly count: number;
+  /** Longest first, bounded. */
+  readonly modules: readonly { readonly runId: RunId; readonly shortId: string; readonly run: string; readonly module: string; readonly attempt: number; readonly startedAt: number }[];
+}
+
 export type CellPhase = 'seeking' | 'joining' | 'member' | 'worker' | 'stalled' | 'stopping' | 'damaged';
 
 export interface ClusterStatus {
@@ -245,6 +252,8 @@ export interface NodeApi {
   explain(run: string, module: string, signal?: AbortSignal): Promise<ModuleExplanation>;
   /** Why the ready modules of a run are not running. */
   explainRun(run: string, signal?: AbortSignal): Promise<RunExplanation>;
+  /** @param node name, peer id or unique prefix. */
+  nodeWork(node: string, options?: ReadOptions): Promise<NodeWork>;
   /** @param node name, peer id or unique prefix. */
   drain(node: string, on: boolean): Promise<void>;
   /** Drain, hand back or finish, leave the cell, stop. @param options.now hand back at once. */

@@ -4,6 +4,7 @@
  */
 import { Heap } from '../core/lib/heap.ts';
 import type { Fence, RunNumber } from '../core/lib/ids.ts';
+import { liveFences } from '../core/cell/accessors.ts';
 import type { CellState } from '../core/cell/state.ts';
 import type { RunningClaim } from '../core/cell/types.ts';
 
@@ -21,7 +22,7 @@ export class ClaimDeadlines {
   rebuild(state: CellState): void {
     this.#heap = new Heap<Deadline>((a, b) => a.at < b.at);
     for (const session of state.sessions.values()) {
-      for (const [fence, module] of session.claims) this.claimed(state, module.run.number, module.index, fence, module.startedAt);
+      for (const [fence, module] of session.claims) this.claimed(state, module.run.number, module.index, fence, module.hedge?.fence === fence ? module.hedge.startedAt : module.startedAt);
     }
   }
 
@@ -36,7 +37,7 @@ export class ClaimDeadlines {
     for (let next = this.#heap.peek(); next !== undefined && next.at <= now; next = this.#heap.peek()) {
       this.#heap.pop();
       const record = state.runs.get(next.run)?.modules[next.module];
-      if (record?.phase === 'claimed' && record.fence === next.fence) late.push({ run: next.run, module: next.module, fence: next.fence });
+      if (record !== undefined && liveFences(record).includes(next.fence)) late.push({ run: next.run, module: next.module, fence: next.fence });
     }
     return late;
   }

@@ -12,6 +12,7 @@ import type { Executor } from '../ports/executor.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
 import type { Transport } from '../ports/transport.ts';
+import type { RaftEnvelope } from '../protocol/raft-codec.ts';
 
 export interface NodePorts {
   readonly clock: Clock;
@@ -85,6 +86,8 @@ export interface Probe {
   applied?(node: NodeId, cell: CellId, entry: Entry, command: Command | undefined, reply: Reply | undefined, events: readonly CellEvent[]): void;
   /** After every step of the Raft core; the probe reads what it needs from the runtime's replica. */
   stepped?(node: NodeId): void;
+  /** A message of this member was handed to the transport. */
+  sent?(node: NodeId, envelope: RaftEnvelope): void;
   /** A client, a worker or a peer was told that this command is recorded at `index`. */
   acknowledged?(node: NodeId, cell: CellId, index: number, term: number): void;
   /** The leader was asked for a read index; `id` counts on one replica. */

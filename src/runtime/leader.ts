@@ -121,6 +121,9 @@ export class Leader {
       case 'module':
         if (event.phase === 'claimed') this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
         return;
+      case 'hedge':
+        if (event.on) this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
+        return;
       case 'runFinal':
         this.sessions.forgetRun(event.run);
         return;
@@ -136,7 +139,8 @@ export class Leader {
   /** Was this very fence given to another node? */
   #isOfAnother(from: NodeId, { run, module, fence }: RunningClaim): boolean {
     const record = moduleAt(this.#state, run, module);
-    return record !== undefined && record.finishedAt === 0 && record.fence === fence && record.nodeId !== from;
+    if (record === undefined || record.finishedAt !== 0) return false;
+    return (record.fence === fence && record.nodeId !== from) || (record.hedge?.fence === fence && record.hedge.nodeId !== from);
   }
 
   #tellStop(id: SessionId, fences: readonly number[], reason: StopReason): void {
@@ -258,18 +262,20 @@ export class Leader {
   #plan(): void {
     if (this.#stopped || !this.#replica.mayPlan()) return;
     const now = this.#replica.stamp();
-    const claims = this.#planner.plan(this.#state, now, this.plannable(), CLAIMS_PER_ENTRY);
-    this.#wakeAt = this.#planner.nextWakeAt(now);
+    const sessions = this.plannable();
+    const claims = this.#planner.plan(this.#state, now, sessions, CLAIMS_PER_ENTRY);
     this.#maybeSlice();
-    this.#planner.proposed(claims);
-    this.#proposeClaims(claims, now);
+    this.#proposeClaims('claimBatch', claims, now);
     if (claims.length === CLAIMS_PER_ENTRY) this.#planSoon();
+    else this.#proposeClaims('hedgeBatch', this.#planner.planHedges(this.#state, now, sessions, CLAIMS_PER_ENTRY), now);
+    this.#wakeAt = this.#planner.nextWakeAt(now);
   }
 
-  #proposeClaims(claims: readonly ClaimItem[], now: number): void {
+  #proposeClaims(type: 'claimBatch' | 'hedgeBatch', claims: readonly ClaimItem[], now: number): void {
     if (claims.length === 0) return;
+    this.#planner.proposed(claims);
     if (this.#context.mutant('assign-before-commit')) this.#assign(claims, claims.map((_, position) => fenceOf(this.#replica.nextIndex, position)));
-    this.#replica.propose({ type: 'claimBatch', now, claims }, (answer) => this.#claimed(claims, answer));
+    this.#replica.propose({ type, now, claims }, (answer) => this.#claimed(claims, answer));
   }
 
   /** A large graph is looked at a slice each turn, so that heartbeats and results pass between two of them. */
@@ -296,7 +302,7 @@ export class Leader {
       const session = this.sessions.get(claim.session);
       const module = this.#state.runs.get(claim.run)?.modules[claim.module];
       const early = this.#context.mutant('assign-before-commit');
-      if (fence === 0 || session === undefined || module === undefined || (!early && (module.fence !== fence || module.session !== claim.session))) continue;
+      if (fence === 0 || session === undefined || module === undefined || (!early && this.#state.sessions.get(claim.session)?.claims.get(fence) !== module)) continue;
       this.#assigner.assign(this.#state, session, module, fence);
     }
   }
@@ -383,7 +389,7 @@ export class Leader {
       else this.#replica.propose(command, (answer) => done(answer?.reply));
     }
     if (commands.length > 1 || only?.type !== 'submit' || !this.#replica.mayPlan()) return;
-    this.#proposeClaims(this.#planner.planFirst(this.#state, only, index, this.plannable(), CLAIMS_PER_ENTRY), only.now);
+    this.#proposeClaims('claimBatch', this.#planner.planFirst(this.#state, only, index, this.plannable(), CLAIMS_PER_ENTRY), only.now);
   }
 
   stamp(): number {

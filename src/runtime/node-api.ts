@@ -7,7 +7,7 @@ import type { Json, RunPhase, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import { TEXT_LENGTH_MAX } from '../protocol/limits.ts';
 import { advice } from './advice.ts';
-import type { ClusterStatus, ModuleExplanation, NodeApi, NodeView, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, SubmitAnswer } from './api.ts';
+import type { ClusterStatus, ModuleExplanation, NodeApi, NodeView, NodeWork, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, SubmitAnswer } from './api.ts';
 import { withoutLeader, withStrangers } from './explanations.ts';
 import type { NodeRuntime } from './node-runtime.ts';
 import { nodeViews } from './node-views.ts';
@@ -179,6 +179,10 @@ export class RuntimeNodeApi implements NodeApi {
       signal?.addEventListener('abort', aborted);
       ends.push(() => signal?.removeEventListener('abort', aborted));
     });
+  }
+
+  async nodeWork(node: string, options: ReadOptions = {}): Promise<NodeWork> {
+    return (await this.#read('nodeWork', this.#findNode(node), options)) as unknown as NodeWork;
   }
 
   async drain(node: string, on: boolean): Promise<void> {

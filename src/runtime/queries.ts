@@ -7,7 +7,7 @@ import { SkeinError } from '../errors.ts';
 import { queueView } from './queue-view.ts';
 import { moduleExplanation, runExplanation } from './explanations.ts';
 import { NAMES_LISTED_MAX } from './limits.ts';
-import { listRuns, runSummary, runView } from './views.ts';
+import { listRuns, nodeWork, runSummary, runView } from './views.ts';
 
 export const RUNS_LISTED_MAX = 10_000;
 
@@ -25,7 +25,7 @@ export function answerQuery(state: CellState, context: QueryContext, query: stri
     case 'run':
       return withRun(state, argument, (run) => {
         const explainer = new Explainer(state, context());
-        return plain(runView(state, run, (module) => explainer.module(module).summary));
+        return plain(runView(state, run, (module) => explainer.summary(module)));
       });
     case 'explainRun':
       return withRun(state, argument, (run) => {
@@ -39,6 +39,8 @@ export function answerQuery(state: CellState, context: QueryContext, query: stri
         return module instanceof SkeinError ? module : plain(moduleExplanation(module, new Explainer(state, context())));
       });
     }
+    case 'nodeWork':
+      return typeof argument === 'string' ? plain(nodeWork(state, argument)) : new SkeinError('REQUEST_INVALID', 'the work of a node is asked for with its id');
     case 'queue':
       return plain(queueView(state, context().now ?? 0));
     case 'resolve':

@@ -1,5 +1,5 @@
 /** The queue as a whole: what is paused, what waits, who holds which limits. Plain data, made on demand. */
-import { priorityOf, hasOwnPriorities } from '../core/plan/explain.ts';
+import { hasOwnPriorities, priorityOf } from '../core/plan/explain-ahead.ts';
 import { holderText } from '../core/plan/explain-reasons.ts';
 import { runPolicy } from '../core/cell/policy.ts';
 import { holdersOf, limitsOf } from '../core/cell/seats.ts';

@@ -57,10 +57,12 @@ export class RaftMail {
     this.#timer = undefined;
     const queues = this.#queues;
     this.#queues = new Map();
+    const { ports, init, self } = this.#context;
     for (const [to, messages] of queues) {
       const node = nodeOfMember(to);
       for (const message of coalesce(messages)) {
-        this.#context.ports.transport.send(node, 'raft', encodeRaft({ cell: this.#cell, from: this.#self, to, message }));
+        const envelope = { cell: this.#cell, from: this.#self, to, message };
+        if (ports.transport.send(node, 'raft', encodeRaft(envelope))) init.probe?.sent?.(self, envelope);
       }
     }
   }

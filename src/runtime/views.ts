@@ -4,8 +4,9 @@ import { runsNewestFirst } from '../core/cell/accessors.ts';
 import { modulePolicy, runPolicy } from '../core/cell/policy.ts';
 import { countOf, isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
 import type { ModulePhase, RunPhase } from '../core/cell/types.ts';
-import { priorityOf } from '../core/plan/explain.ts';
-import type { ModulePhaseShown, ModuleView, RunSummary, RunView, Status } from './api.ts';
+import { priorityOf } from '../core/plan/explain-ahead.ts';
+import type { ModulePhaseShown, ModuleView, NodeWork, RunSummary, RunView, Status } from './api.ts';
+import { NODE_MODULES_SHOWN_MAX } from './limits.ts';
 
 export function statusOfRun(phase: RunPhase): Status {
   switch (phase) {
@@ -106,6 +107,16 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
     note: open && !isRunFinal(run.phase) ? [module.note, explain(module)].filter((text) => text !== '').join('; ') : module.note,
     priority: priorityOf(run.spec, spec),
     limits: modulePolicy(spec).limits,
+  };
+}
+
+/** Longest first. */
+export function nodeWork(state: CellState, node: string): NodeWork {
+  const session = state.sessions.get(state.sessionOfNode.get(node as NodeId) ?? 0);
+  const modules = [...(session?.claims.values() ?? [])].sort((a, b) => a.startedAt - b.startedAt || a.run.number - b.run.number || a.index - b.index);
+  return {
+    count: modules.length,
+    modules: modules.slice(0, NODE_MODULES_SHOWN_MAX).map(({ run, index, attempt, startedAt }) => ({ runId: run.runId, shortId: run.shortId, run: run.spec.name, module: run.spec.modules[index]!.name, attempt, startedAt })),
   };
 }
 

@@ -180,6 +180,22 @@ test('--place-timeout is exit 5 and says why nothing is placed', async (t) => {
   assert.match(stderr, /No node can take it: FetchData: no node has the label gpu/);
 });
 
+test('the same reason a moment later is not said again', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve();
+  const { runId } = await api.submit(fakeSpec());
+  api.module(runId, 'FetchData', 'ready', { note: 'next attempt in 9 s' });
+  const watching = bed.start(['runs', 'watch', '7f01', '--place-timeout', '150ms']);
+  await watching.saw(/4 modules/);
+  // Something happened, so the first look at the reasons is not the last.
+  api.module(runId, 'ValidateEnvironment', 'skipped');
+  await watching.saw(/waits: FetchData: next attempt in 9 s/);
+  api.module(runId, 'FetchData', 'ready', { note: 'next attempt in 8 s' });
+  assert.equal((await watching.done).code, 5);
+  assert.equal(watching.stdout().match(/waits:/g)?.length, 1);
+  assert.match(watching.stderr(), /No node can take it: FetchData: next attempt in [89] s/);
+});
+
 test('a run that is paused while it is followed', async (t) => {
   const bed = new TestBed(t);
   const { api } = await bed.serve();

@@ -47,7 +47,7 @@ test('queue: stats, pause and resume; status says that it is paused', async (t) 
     'Runs:    2 live, 1 of them paused: 7f02',
     'Modules: 1 running, 4 ready, 3 waiting for others',
     'Slots:   11 of 12 free',
-    'Oldest:  encode of run 7f01 is ready for 60s: skein module explain 7f01 encode',
+    'Oldest:  encode of run 7f01 has been ready for 60s: skein module explain 7f01 encode',
     '',
     'PRIORITY   RUNNING   READY   WAITING',
     '9          0         1       0',
@@ -72,6 +72,7 @@ test('module list and explain; runs view says why', async (t) => {
   api.explanation = { summary: 'all 3 nodes are full', reasons: [{ code: 'full', text: 'all 3 nodes are full' }], nodes };
   assert.equal((await bed.run(['module', 'explain', '7f01', 'FetchData'])).stdout, 'FetchData (ready): all 3 nodes are full\n  node1: full (4 of 4 cpu in use; needs 2)\n  node2: lacks label gpu\n');
   assert.deepEqual((JSON.parse((await bed.run(['module', 'explain', '7f01', 'FetchData', '-o', 'json'])).stdout) as { nodes: unknown }).nodes, nodes);
+  assert.match((await bed.run(['module', 'explain', '7f01'])).stdout, /^run 7f01: 0 running, 1 ready, .*\n\nwhy FetchData is not running: all 3 nodes are full\n {2}node1: full/);
   const unknown = await bed.run(['module', 'explain', '7f01', 'Fetch/Dat']);
   assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /MODULE_NOT_FOUND: .*"Fetch\/Dat"[^]*skein module list/);
@@ -84,8 +85,12 @@ test('module list and explain; runs view says why', async (t) => {
 
 test('node view', async (t) => {
   const bed = new TestBed(t);
-  await bed.serve();
+  const { api } = await bed.serve();
+  const { runId } = await api.submit(fakeSpec());
+  api.module(runId, 'FetchData', 'claimed', { node: 'node2', nodeId: api.members[1]!.nodeId, attempt: 1, fence: 1 });
+  assert.match((await bed.run(['node', 'view', 'node1'])).stdout, /^Executes: {2}nothing$/m);
   const { stdout } = await bed.run(['node', 'view', 'node2']);
+  assert.match(stdout, /^Executes: {2}1 module\n {2}7f01\/FetchData for 60s$/m);
   assert.match(stdout, /^Node: {6}node2 \(12D3Koo\w+\)\nState: {5}alive, voter, heard of 1s ago\nSlots: {5}0 of 4 in use, load 0.25\nMemory: {4}8 GiB\n/);
   assert.match(stdout, /^Labels: {4}gpu,disk=ssd\nTools: {5}git=2.43.0\nGPUs: {6}none$/m);
   assert.equal((await bed.run(['node', 'view', 'nobody'])).code, 2);

@@ -53,6 +53,7 @@ export const commands: Command[] = [
   { type: 'retire', now: 9, runs: [5, 6] },
   { type: 'close', now: 10, senior: cell },
   { type: 'runPause', now: 11, run: 5, on: true, reason: 'the disk is full' },
+  { type: 'hedgeBatch', now: 13, claims: [{ run: 5, module: 1, session: 9 }] },
   { type: 'queuePause', now: 12, on: false, reason: '' },
 ];
 

@@ -91,6 +91,7 @@ test('a held mutex and nodes that are full, drained and silent, as every node te
   const { slots } = apis[0]!.nodes()[0]!.capabilities;
   const holder = await submit(cluster, spec([work('hold', 600_000, [], nas)]));
   const [node] = (await within(cluster, apis[0]!.run(holder))).moduleList.map((one) => one.node);
+  for (const api of apis) assert.deepEqual((await within(cluster, api.nodeWork(node!))).modules.map(({ module: name, attempt }) => [name, attempt]), [['hold', 1]]);
   const runId = await submit(cluster, spec([work('copy', 10, [], nas), work('huge', 10, [], { requires: { cpu: 1_000 } })]));
   for (const api of apis) {
     const copy = await within(cluster, api.explain(runId, 'co'));

@@ -231,3 +231,24 @@ test('claims with limits of a node whose connection is gone wait for its session
     assert.deepEqual(fixture.commands('release').map(({ reason }) => reason), limits.length === 0 ? ['lost'] : []);
   }
 });
+
+test('a module that takes too long gets a second copy on an idle node; the first result stops the other', () => {
+  const { fixture, claim } = claimed({ durationMs: 1_000, policy: { hedgeFactor: 2 } });
+  fixture.leader.sessions.get(fixture.sessions[1])!.slots = 4;
+  fixture.cell.now += 1_900;
+  fixture.fake.pass(200);
+  assert.deepEqual(fixture.commands('hedgeBatch'), []);
+  fixture.cell.now += 200;
+  const [assign] = fixture.take('assign');
+  fixture.fake.pass(200);
+  const [item] = (assign ?? fixture.take('assign')[0])!.message.items;
+  assert.deepEqual(fixture.commands('hedgeBatch').map(({ claims }) => claims), [[{ run: claim.run, module: 0, session: fixture.sessions[1] }]]);
+  assert.ok(item!.fence > claim.fence && item!.attempt === 1);
+  const result: ResultItem = { ...claim, fence: item!.fence, generation: 1, inputsHash: '', outcome: succeeded() };
+  fixture.fake.process.run(() => fixture.leader.receive(one, { type: 'results', cell: cellName, id: 1, items: [result] }));
+  fixture.fake.pass();
+  assert.equal(fixture.cell.module(claim.run, 0).phase, 'claimed', 'a result of the copy from the node that has the first is dropped');
+  fixture.fake.process.run(() => fixture.leader.receive(two, { type: 'results', cell: cellName, id: 2, items: [result] }));
+  assert.deepEqual(fixture.take('stop').map(({ to, message }) => [to, message.fences]), [[one, [claim.fence]]]);
+  assert.equal(fixture.cell.module(claim.run, 0).phase, 'succeeded');
+});

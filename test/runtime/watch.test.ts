@@ -41,6 +41,29 @@ class Followed {
 const phases = (events: readonly RunEvent[]): string[] => events.map(({ type, phase }) => `${type} ${phase}`);
 const rising = (events: readonly RunEvent[]): boolean => events.every(({ sequence }, at) => at === 0 || sequence >= events[at - 1]!.sequence);
 
+test('feed: a pause and its end, as they happen and as the present state', () => {
+  const followed = new Followed();
+  const run = followed.submit();
+  const pause = (on: boolean, reason = ''): void => {
+    followed.cell.apply({ type: 'runPause', run, on, reason });
+    followed.push();
+  };
+  const heard: RunEvent[] = [];
+  followed.feed.watch(run, 0, followed.cell.state, (event) => heard.push(event));
+  pause(true, 'first');
+  pause(false);
+  const fence = followed.claim(run);
+  pause(true, 'second');
+  assert.deepEqual(heard.map(({ phase, note }) => `${phase} ${note}`.trim()), ['queued', 'paused first', 'queued', 'running', 'paused second']);
+  followed.feed.reset(followed.cell.state);
+  const late: RunEvent[] = [];
+  followed.feed.watch(run, 0, followed.cell.state, (event) => late.push(event));
+  assert.deepEqual(phases(late), ['run queued', 'module running', 'run paused']);
+  pause(false);
+  followed.finish(run, fence);
+  assert.deepEqual(phases(late).slice(3), ['run running', 'module succeeded', 'run succeeded']);
+});
+
 test('feed: the past from any point, then what happens; another run is not told', () => {
   const followed = new Followed();
   const run = followed.submit();

@@ -3,7 +3,7 @@ import { nodeId, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
 import type { ModulePhase, RunPhase, RunSpec } from '../../src/core/cell/types.ts';
 import { SkeinError } from '../../src/errors.ts';
 import { ordinaryRun } from '../../src/core/cell/policy.ts';
-import type { ClusterStatus, ModuleExplanation, ModuleView, NodeApi, NodeState, NodeView, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, Status, SubmitAnswer } from '../../src/runtime/api.ts';
+import type { ClusterStatus, ModuleExplanation, ModuleView, NodeApi, NodeState, NodeView, NodeWork, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, Status, SubmitAnswer } from '../../src/runtime/api.ts';
 
 const CELL = '5bd1e7c09a4f4e0c8a8f7d2b6e3c1a90';
 /** 2026-03-01T12:00:00Z, so that output with times can be compared. */
@@ -171,6 +171,11 @@ export class FakeNode implements NodeApi {
     const ready = moduleList.filter((module) => module.phase === 'ready' && module.note !== '');
     const groups = ready.map(({ name, note }) => ({ modules: [name], count: 1, summary: note, reasons: this.explanation.reasons, nodes: this.explanation.nodes }));
     return { runId, shortId, phase, summary: `0 running, ${ready.length} ready, 0 waiting for others`, groups };
+  }
+
+  async nodeWork(node: string): Promise<NodeWork> {
+    const found = [...this.#runs.values()].flatMap(({ view }) => view.moduleList.filter(({ nodeId: id, phase }) => id === node && phase === 'claimed').map((module) => ({ view, module })));
+    return { count: found.length, modules: found.map(({ view, module }) => ({ runId: view.runId, shortId: view.shortId, run: view.name, module: module.name, attempt: module.attempt, startedAt: module.startedAt })) };
   }
 
   async drain(node: string, on: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 /** What views, planners and the leader's timers read. Nothing here changes the state. */
-import type { NodeId } from '../lib/ids.ts';
+import type { Fence, NodeId } from '../lib/ids.ts';
 import { parseRunId, runNumberOfShort } from './run-id.ts';
-import { countOf, type CellState, type RunRecord, type SessionRecord } from './state.ts';
+import { countOf, type CellState, type ModuleRecord, type RunRecord, type SessionRecord } from './state.ts';
 
 /** Live and finished runs, newest first; stops early if the caller does. */
 export function* runsNewestFirst(state: CellState): Generator<RunRecord> {
@@ -29,7 +29,13 @@ export function findRun(state: CellState, text: string): RunRecord | undefined {
 
 /** Executions of a run that are under way, as far as the log knows. */
 export function liveClaims(run: RunRecord): number {
-  return countOf(run, 'claimed');
+  return countOf(run, 'claimed') + run.hedges;
+}
+
+/** Fences of the live claims of a module: none, one, or those of two copies. */
+export function liveFences({ session, fence, hedge }: ModuleRecord): readonly Fence[] {
+  if (session === 0) return [];
+  return hedge === null ? [fence] : [fence, hedge.fence];
 }
 
 export function sessionOf(state: CellState, node: NodeId): SessionRecord | undefined {

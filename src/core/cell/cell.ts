@@ -7,6 +7,7 @@ import type { LogIndex } from '../lib/ids.ts';
 import { drained, type Slice } from '../lib/slice.ts';
 import { claimBatch, release } from './claims.ts';
 import { cancelRun, retire } from './finish.ts';
+import { hedgeBatch } from './hedges.ts';
 import { ITEMS_PER_ENTRY_MAX, NAME_LENGTH_MAX, NOW_MAX_MS } from './limits.ts';
 import { queuePause, runPause } from './pause.ts';
 import { ok, refuse, type Applied } from './reply.ts';
@@ -61,7 +62,7 @@ export function skip(state: CellState, index: LogIndex): void {
   state.appliedIndex = index;
 }
 
-const refusedWhenClosed: ReadonlySet<Command['type']> = new Set(['submit', 'submitPart', 'sessionOpen', 'claimBatch', 'close']);
+const refusedWhenClosed: ReadonlySet<Command['type']> = new Set(['submit', 'submitPart', 'sessionOpen', 'claimBatch', 'hedgeBatch', 'close']);
 
 function applyFounded(state: CellState, index: LogIndex, command: Exclude<Command, { type: 'genesis' }>, prepared: PreparedRun | undefined): Applied {
   switch (command.type) {
@@ -93,6 +94,8 @@ function applyFounded(state: CellState, index: LogIndex, command: Exclude<Comman
       return close(state, command);
     case 'runPause':
       return runPause(state, command);
+    case 'hedgeBatch':
+      return hedgeBatch(state, index, command.claims);
     case 'queuePause':
       return queuePause(state, command);
     default:

@@ -4,28 +4,17 @@ import { CLAIMS_PER_BATCH_MAX, fenceOf, type Fence, type LogIndex } from '../lib
 import { admissionProblem } from './admission.ts';
 import { declineClaim, failAttempt, loseClaim, returnClaim } from './attempts.ts';
 import { moduleEvent } from './finish.ts';
+import { endCopy, isCopy } from './hedges.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
-import { fits, totalMilliCpu, type Requirement } from './matching.ts';
 import { cellMutant } from './mutants.ts';
 import { dropClaim, editModule, editRun, setClaim } from './mutate.ts';
+import { nodeProblem } from './node-room.ts';
 import { ownFailure } from './outcome.ts';
 import { isExclusive } from './policy.ts';
 import { refuse, type Applied } from './reply.ts';
 import { endingIsOver } from './seats.ts';
 import { moduleAt, type CellState, type ModuleRecord, type SessionRecord } from './state.ts';
-import type { CellEvent, ClaimItem, Command } from './types.ts';
-
-const FITS_MEMO_MAX = 1_000;
-
-/** Whether this node could execute such a module if it were idle. */
-export function sessionFits(session: SessionRecord, requirement: Requirement): boolean {
-  const known = session.fitsMemo.get(requirement.key);
-  if (known !== undefined) return known;
-  if (session.fitsMemo.size >= FITS_MEMO_MAX) session.fitsMemo.clear();
-  const answer = fits(requirement, session.capabilities);
-  session.fitsMemo.set(requirement.key, answer);
-  return answer;
-}
+import type { CellEvent, ClaimItem, Command, ReleaseReason } from './types.ts';
 
 /** Why a module cannot be claimed by this session now, or '' if it can. The reducer and the planner share this rule. */
 export function claimProblem(state: CellState, module: ModuleRecord | undefined, session: SessionRecord | undefined): string {
@@ -34,15 +23,16 @@ export function claimProblem(state: CellState, module: ModuleRecord | undefined,
   if (module.phase !== 'ready') return `the module is ${module.phase}`;
   if (module.waitingOn !== 0 && !cellMutant(state, 'claim-before-needs')) return 'needs are not done';
   if (module.notBefore > state.now) return 'waits for its retry';
-  if (state.drained.has(session.nodeId)) return 'the node is draining';
   const admission = admissionProblem(state, module);
-  if (admission !== '') return admission;
-  const { requirement } = module;
-  if (!sessionFits(session, requirement)) return 'the node does not fit';
-  if (session.milliCpuUsed + requirement.milliCpu > totalMilliCpu(session.capabilities)) return 'no free cpu slot';
-  if (requirement.memory > 0 && session.memoryUsed + requirement.memory > session.capabilities.memory) return 'not enough memory';
-  return '';
+  return admission === '' ? nodeProblem(state, module.requirement, session) : admission;
 }
+
+const copyNotes: Readonly<Record<ReleaseReason, string>> = {
+  declined: 'the node had no room for it',
+  released: 'the node handed it back',
+  lost: 'lost contact with its node',
+  timeout: 'no result after its timeout',
+};
 
 export function claimBatch(state: CellState, index: LogIndex, claims: readonly ClaimItem[]): Applied {
   if (claims.length > CLAIMS_PER_BATCH_MAX) return { reply: refuse('LIMIT_EXCEEDED', `more than ${CLAIMS_PER_BATCH_MAX} claims in one batch`), events: [] };
@@ -68,6 +58,7 @@ function claim(state: CellState, module: ModuleRecord, session: SessionRecord, f
   const writable = editModule(state, module);
   writable.attempt = module.failures + 1;
   writable.startedAt = state.now;
+  writable.hedged = false;
   writable.notBefore = 0;
   if (module.run.phase === 'queued') {
     const run = editRun(state, module.run);
@@ -85,18 +76,26 @@ export function release(state: CellState, command: Extract<Command, { type: 'rel
     const { run, module, fence } = claim;
     if (reason === 'declined' || reason === 'released') endingIsOver(state, claim);
     const record = moduleAt(state, run, module);
-    if (record === undefined || record.session === 0 || record.fence !== fence) continue;
-    releaseOne(state, record, reason, events);
+    if (record === undefined || record.session === 0) continue;
+    if (isCopy(record, fence)) releaseCopy(state, record, fence, reason, events);
+    else if (record.fence === fence) releaseOne(state, record, reason, events);
   }
   return { reply: { type: 'ok' }, events };
 }
 
-function releaseOne(state: CellState, module: ModuleRecord, reason: Extract<Command, { type: 'release' }>['reason'], events: CellEvent[]): void {
+/** One copy of two: whatever became of it, the other one is the execution of the module now. */
+function releaseCopy(state: CellState, module: ModuleRecord, fence: Fence, reason: ReleaseReason, events: CellEvent[]): void {
+  const session = fence === module.fence ? module.session : module.hedge!.session;
+  endCopy(state, module, fence, reason === 'lost' || reason === 'timeout', copyNotes[reason], events);
+  if (reason === 'released' || reason === 'timeout') events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: reason });
+}
+
+function releaseOne(state: CellState, module: ModuleRecord, reason: ReleaseReason, events: CellEvent[]): void {
   const spec = module.run.spec.modules[module.index]!;
   // The node may still be executing it behind a dead socket; only the end of its session proves that it stopped.
   if (reason === 'lost' && isExclusive(spec) && !cellMutant(state, spec.effectful ? 'effectful-released-early' : 'limit-released-early')) return;
   const { fence } = module;
-  const session = dropClaim(state, module, reason !== 'timeout');
+  const session = dropClaim(state, module, fence, reason !== 'timeout');
   switch (reason) {
     case 'declined':
       return declineClaim(state, module, events);

@@ -5,6 +5,7 @@ import type { RunNumber } from '../lib/ids.ts';
 import { FINISHED_AGE_MAX_MS, FINISHED_BYTES_MAX, FINISHED_MODULES_MAX, FINISHED_RUNS_MAX, REASON_LENGTH_MAX, SUMMARY_TAILS_LENGTH_MAX, SUMMARY_VALUES_BYTES_MAX } from './limits.ts';
 import { cellMutant } from './mutants.ts';
 import { clip, dropClaim, editModule, editRun, setPhase } from './mutate.ts';
+import { liveFences } from './accessors.ts';
 import { summarySpec } from './run-record.ts';
 import { countOf, isFinal, isRunFinal, openModules, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
 import type { CellEvent, ModulePhase, Outcome, RunPhase } from './types.ts';
@@ -115,9 +116,10 @@ export function cancelRun(state: CellState, run: RunRecord, reason: string, even
   const note = reason === '' ? 'the run was cancelled' : `the run was cancelled: ${reason}`;
   for (const module of run.modules) {
     if (isFinal(module.phase)) continue;
-    const { fence } = module;
-    const session = dropClaim(state, module, false);
-    if (session !== 0) events.push({ type: 'claimEnded', run: run.number, module: module.index, fence, session, why: 'cancelled' });
+    for (const fence of liveFences(module)) {
+      const session = dropClaim(state, module, fence, false);
+      events.push({ type: 'claimEnded', run: run.number, module: module.index, fence, session, why: 'cancelled' });
+    }
     endModule(state, module, 'cancelled', note, events);
   }
   endRun(state, run, 'cancelled', reason === '' ? 'cancelled' : reason, events);

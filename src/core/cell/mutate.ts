@@ -7,7 +7,7 @@ import { assert } from '../lib/assert.ts';
 import type { Fence, SessionId } from '../lib/ids.ts';
 import { EARLIER_CLAIMS_MAX, NOTE_LENGTH_MAX } from './limits.ts';
 import { leaveSeats, takeSeats } from './seats.ts';
-import { phaseOrdinal, type CellState, type EarlierClaim, type ModuleRecord, type RunRecord, type SessionRecord } from './state.ts';
+import { phaseOrdinal, type CellState, type EarlierClaim, type HedgeClaim, type ModuleRecord, type RunRecord, type SessionRecord } from './state.ts';
 import type { ModulePhase, Outcome } from './types.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -42,49 +42,89 @@ export function setPhase(state: CellState, module: ModuleRecord, phase: ModulePh
   writable.note = clip(note, NOTE_LENGTH_MAX);
 }
 
-/** ready → claimed, under a fence that was never used before or, for a returning session, under its own last fence. */
-export function setClaim(state: CellState, module: ModuleRecord, session: SessionRecord, fence: Fence, note: string): void {
-  assert(module.session === 0, 'a module has at most one live claim');
-  assert(fence >= module.fence, 'fences rise');
-  setPhase(state, module, 'claimed', note);
-  const writable = editModule(state, module);
-  if (fence !== module.fence) {
-    writable.earlier = earlierClaims(module);
-    writable.fence = fence;
-  }
-  writable.session = session.id;
-  writable.nodeId = session.nodeId;
+/** Counts a claim where it is looked for by others. */
+function hold(state: CellState, module: ModuleRecord, session: SessionRecord, fence: Fence): void {
   const holder = editSession(state, session);
   holder.milliCpuUsed += module.requirement.milliCpu;
-  editRun(state, module.run).milliCpuUsed += module.requirement.milliCpu;
   holder.memoryUsed += module.requirement.memory;
+  editRun(state, module.run).milliCpuUsed += module.requirement.milliCpu;
   session.claims.set(fence, module);
   takeSeats(state, module, session.id, fence);
 }
 
-/** The claims before the next one whose executions may still deliver: those not already counted, newest kept. */
-function earlierClaims(module: ModuleRecord): readonly EarlierClaim[] {
-  if (module.fence === 0 || module.fence === module.countedFence || module.nodeId === '') return module.earlier;
-  return [...module.earlier.slice(1 - EARLIER_CLAIMS_MAX), { fence: module.fence, nodeId: module.nodeId }];
+function letGo(state: CellState, module: ModuleRecord, id: SessionId, fence: Fence, over: boolean): void {
+  const session = state.sessions.get(id);
+  assert(session !== undefined, 'a live claim has a session');
+  assert(session.claims.delete(fence), 'a session knows its claims');
+  const holder = editSession(state, session);
+  holder.milliCpuUsed -= module.requirement.milliCpu;
+  holder.memoryUsed -= module.requirement.memory;
+  editRun(state, module.run).milliCpuUsed -= module.requirement.milliCpu;
+  leaveSeats(state, module, id, fence, over);
+}
+
+/** ready → claimed, under a fence that was never used before or, for a returning session, under its own last fence. */
+export function setClaim(state: CellState, module: ModuleRecord, session: SessionRecord, fence: Fence, note: string): void {
+  assert(module.session === 0 && module.hedge === null, 'a module has one first claim');
+  assert(fence >= module.fence, 'fences rise');
+  setPhase(state, module, 'claimed', note);
+  const writable = editModule(state, module);
+  if (fence !== module.fence) {
+    if (module.fence !== module.countedFence && module.nodeId !== '') keepEarlier(state, module, { fence: module.fence, nodeId: module.nodeId });
+    writable.fence = fence;
+  }
+  writable.session = session.id;
+  writable.nodeId = session.nodeId;
+  hold(state, module, session, fence);
+}
+
+/** A second live claim. */
+export function setHedge(state: CellState, module: ModuleRecord, session: SessionRecord, hedge: HedgeClaim): void {
+  assert(module.session !== 0 && module.hedge === null, 'a copy is made of a module that is executed once');
+  assert(hedge.fence > module.fence && hedge.nodeId !== module.nodeId, 'a copy has a fence and a node of its own');
+  const writable = editModule(state, module);
+  writable.hedge = hedge;
+  writable.hedged = true;
+  editRun(state, module.run).hedges++;
+  hold(state, module, session, hedge.fence);
+}
+
+/** The same execution, in another session of its node. */
+export function moveClaim(state: CellState, module: ModuleRecord, fence: Fence, session: SessionRecord): void {
+  const { hedge } = module;
+  const first = fence === module.fence;
+  assert(first ? module.session !== 0 : hedge?.fence === fence, 'only a live claim moves');
+  letGo(state, module, first ? module.session : hedge!.session, fence, true);
+  const writable = editModule(state, module);
+  if (first) writable.session = session.id;
+  else writable.hedge = { ...hedge!, session: session.id };
+  hold(state, module, session, fence);
+}
+
+/** A claim that ended and whose execution may still deliver; the newest are kept. */
+export function keepEarlier(state: CellState, module: ModuleRecord, claim: EarlierClaim): void {
+  editModule(state, module).earlier = [...module.earlier.slice(1 - EARLIER_CLAIMS_MAX), claim];
 }
 
 /**
- * Ends the live claim, if any, and gives its reservation back. The phase is the caller's to change.
+ * Ends the live claim of this fence, if there is one, and gives its reservation back. Of two copies the other one is the
+ * claim of the module from then on; else the phase is the caller's to change.
  * @param over its execution has ended, as far as its node says, or never began; false = it is told to stop.
  * @returns its session or 0.
  */
-export function dropClaim(state: CellState, module: ModuleRecord, over: boolean): SessionId {
-  const id = module.session;
+export function dropClaim(state: CellState, module: ModuleRecord, fence: Fence, over: boolean): SessionId {
+  const { hedge } = module;
+  const first = fence === module.fence;
+  const id = first ? module.session : hedge?.fence === fence ? hedge.session : 0;
   if (id === 0) return 0;
-  const session = state.sessions.get(id);
-  assert(session !== undefined, 'a live claim has a session');
-  assert(session.claims.delete(module.fence), 'a session knows its claims');
-  const holder = editSession(state, session);
-  holder.milliCpuUsed -= module.requirement.milliCpu;
-  editRun(state, module.run).milliCpuUsed -= module.requirement.milliCpu;
-  holder.memoryUsed -= module.requirement.memory;
-  leaveSeats(state, module, id, module.fence, over);
-  editModule(state, module).session = 0;
+  letGo(state, module, id, fence, over);
+  const writable = editModule(state, module);
+  if (hedge === null) writable.session = 0;
+  else {
+    writable.hedge = null;
+    editRun(state, module.run).hedges--;
+    if (first) Object.assign(writable, { fence: hedge.fence, session: hedge.session, nodeId: hedge.nodeId, startedAt: hedge.startedAt });
+  }
   return id;
 }
 

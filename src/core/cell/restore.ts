@@ -1,9 +1,10 @@
 /** Rebuilds a cell from its sections. Trusts nothing: a snapshot that contradicts itself is LOG_DAMAGED. */
 import { readOutcomeFiles } from './files.ts';
 import { SkeinError } from '../../errors.ts';
-import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type MemberId, type NodeId } from '../lib/ids.ts';
+import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type Fence, type MemberId, type NodeId, type SessionId } from '../lib/ids.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import { valuesBytes } from './finish.ts';
+import { isHedgeable } from './hedges.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { cellMutant } from './mutants.ts';
 import { timeOfKey } from './requests.ts';
@@ -13,7 +14,7 @@ import { specProblem } from './run-spec.ts';
 import { capabilitiesFit } from './sessions.ts';
 import { addSeat, takeSeats } from './seats.ts';
 import { readSpec, texts } from './spec-plain.ts';
-import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
+import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type HedgeClaim, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
 import type { Capabilities, ModulePhase, Outcome } from './types.ts';
 import { nextWave, type Waves } from './waves.ts';
 
@@ -153,7 +154,7 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   if (state.cellId === '') throw damaged('runs without a cell');
   const run: Writable<RunRecord> = newRun(state.cellId, number, spec, requestKey, submittedAt, revision);
   if ((phase === 'paused') !== (paused !== null)) throw damaged(`run ${number} is ${phase}, and ${paused === null ? 'not ' : ''}paused`);
-  Object.assign(run, { phase, startedAt, finishedAt, reason, paused, summary });
+  Object.assign(run, { phase, startedAt, finishedAt, reason, paused, summary, ...(summary ? { waves: null } : {}) });
   const modules = reader.list();
   if (modules.length !== run.modules.length) throw damaged(`run ${number} has ${modules.length} modules, its spec ${run.modules.length}`);
   modules.forEach((plain, i) => readModule(state, run.modules[i]!, plain));
@@ -180,6 +181,9 @@ function readModule(state: CellState, module: ModuleRecord, plain: Plain): void 
   const earlier: { fence: number; nodeId: NodeId }[] = [];
   for (const item of each(reader.list(), 'earlier claim')) earlier.push({ fence: item.count(), nodeId: item.text() as NodeId });
   writable.earlier = earlier;
+  const hedge = reader.listOrNull();
+  writable.hedge = hedge === null ? null : readHedge(new PlainReader(hedge, 'second copy'));
+  writable.hedged = reader.flag();
   writable.notBefore = reader.count();
   writable.startedAt = reader.count();
   writable.finishedAt = reader.count();
@@ -187,6 +191,12 @@ function readModule(state: CellState, module: ModuleRecord, plain: Plain): void 
   writable.outcome = outcome === null ? null : readOutcome(new PlainReader(outcome, 'outcome'));
   writable.note = reader.text();
   reader.end();
+}
+
+function readHedge(reader: PlainReader): HedgeClaim {
+  const hedge = { fence: reader.count(), session: reader.count(), nodeId: reader.text() as NodeId, startedAt: reader.count() };
+  reader.end();
+  return hedge;
 }
 
 function setPhase(module: ModuleRecord, phase: ModulePhase): void {
@@ -255,14 +265,26 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   const totals = run as Writable<RunRecord>;
   totals.valuesBytes += valuesBytes(module.outcome);
   totals.tailsLength += module.outcome?.tail.length ?? 0;
-  if (module.session === 0) return;
-  const session = state.sessions.get(module.session);
-  if (session === undefined || session.nodeId !== module.nodeId || session.claims.has(module.fence)) throw damaged(`${where} is claimed by nobody`);
+  if (module.session === 0) {
+    if (module.hedge !== null) throw damaged(`${where} has a second copy of nothing`);
+    return;
+  }
+  deriveClaim(state, module, module.fence, module.session, module.nodeId, where);
+  const { hedge } = module;
+  if (hedge === null) return;
+  if (!isHedgeable(module) || !module.hedged || hedge.nodeId === module.nodeId || hedge.fence <= module.fence) throw damaged(`the second copy of ${where}`);
+  totals.hedges++;
+  deriveClaim(state, module, hedge.fence, hedge.session, hedge.nodeId, where);
+}
+
+function deriveClaim(state: CellState, module: ModuleRecord, fence: Fence, id: SessionId, node: NodeId | '', where: string): void {
+  const session = state.sessions.get(id);
+  if (session === undefined || session.nodeId !== node || session.claims.has(fence)) throw damaged(`${where} is claimed by nobody`);
+  if (state.ending.has(fence)) throw damaged(`${where} is claimed and told to stop`);
   const holder = session as Writable<typeof session>;
-  session.claims.set(module.fence, module);
-  if (state.ending.has(module.fence)) throw damaged(`${where} is claimed and told to stop`);
-  takeSeats(state, module, session.id, module.fence);
+  session.claims.set(fence, module);
   holder.milliCpuUsed += module.requirement.milliCpu;
-  totals.milliCpuUsed += module.requirement.milliCpu;
   holder.memoryUsed += module.requirement.memory;
+  (module.run as Writable<RunRecord>).milliCpuUsed += module.requirement.milliCpu;
+  takeSeats(state, module, id, fence);
 }

@@ -4,6 +4,7 @@
  */
 import { failAttempt, loseClaim, returnClaim, takeBackLoss } from './attempts.ts';
 import { endModule, maybeEndRun } from './finish.ts';
+import { endCopy, isCopy, stopOtherCopy } from './hedges.ts';
 import { inputsHashOfModule } from './inputs.ts';
 import { learnDuration } from './learned.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
@@ -32,7 +33,7 @@ export function results(state: CellState, command: Extract<Command, { type: 'res
 function result(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
   if (isFinal(module.phase)) return recordAgain(state, module, item) ? 'accepted' : 'duplicate';
   if (item.generation !== module.generation) return 'stale';
-  if ((item.fence !== 0 && item.fence === module.fence) || cellMutant(state, 'stale-fence-accepted')) return underLastFence(state, module, item, jitter, events);
+  if ((item.fence !== 0 && item.fence === module.fence) || isCopy(module, item.fence) || cellMutant(state, 'stale-fence-accepted')) return underLastFence(state, module, item, jitter, events);
   return underEarlierFence(state, module, item, events);
 }
 
@@ -50,7 +51,14 @@ function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem
   const kept = keptOutcome(module, item.outcome);
   // An execution already counted as failed (the leader's own timeout) may turn out well, but does not fail twice.
   if (!kept.outcome.ok && counted) return 'duplicate';
-  dropClaim(state, module, true);
+  if (isCopy(module, item.fence)) {
+    if (!kept.outcome.ok && !cellMutant(state, 'hedge-failure-counted')) {
+      endCopy(state, module, item.fence, false, `one of two copies ended: ${kept.outcome.error?.code ?? ''}`, events);
+      return 'accepted';
+    }
+    stopOtherCopy(state, module, item.fence, events);
+  }
+  dropClaim(state, module, item.fence, true);
   if (kept.outcome.ok) {
     takeBackLoss(state, module);
     succeed(state, module, item, kept, events);
@@ -87,8 +95,9 @@ function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultI
   if (item.inputsHash !== inputsHashOfModule(state, module)) return 'stale';
   const kept = keptOutcome(module, item.outcome);
   if (!kept.outcome.ok) return 'stale';
+  stopOtherCopy(state, module, module.fence, events);
   const { fence } = module;
-  const session = dropClaim(state, module, false);
+  const session = dropClaim(state, module, fence, false);
   if (session !== 0) events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: 'superseded' });
   editModule(state, module).nodeId = claim.nodeId;
   succeed(state, module, item, kept, events);

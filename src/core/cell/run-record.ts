@@ -47,6 +47,7 @@ export function* newRunInSlices({ cell, number, spec, requestKey, at, revision }
     ...children,
     counts,
     waves: spec.policy?.barrier === 'wave' ? yield* newWavesInSlices(spec.modules, children, slice) : null,
+    hedges: 0,
     milliCpuUsed: 0,
     valuesBytes: 0,
     tailsLength: 0,
@@ -88,6 +89,8 @@ function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement:
     acceptedFence: 0,
     session: 0,
     nodeId: '',
+    hedge: null,
+    hedged: false,
     earlier: noEarlier,
     notBefore: 0,
     startedAt: 0,
@@ -108,8 +111,9 @@ export function summaryModule(name: string, needs: readonly number[]): ModuleSpe
   return { name, needs, action: noAction, env: noEnv, requires: anyRequires, timeoutMs: 0, retry: noRetry, effectful: false, durationMs: 0 };
 }
 
-/** What a finished run keeps of its spec: names, needs, parameters. */
+/** What a finished run keeps of its spec: names, needs, parameters, its own policy. */
 export function summarySpec(spec: RunSpec): RunSpec {
   const modules = spec.modules.map(({ name, needs }) => summaryModule(name, needs));
-  return { name: spec.name, params: spec.params, env: noEnv, bundles: noEnv, modules };
+  const { name, params, policy } = spec;
+  return { name, params, env: noEnv, bundles: noEnv, modules, ...(policy === undefined ? {} : { policy }) };
 }

@@ -3,6 +3,7 @@ import { assert } from '../lib/assert.ts';
 import type { LogIndex, NodeId } from '../lib/ids.ts';
 import { loseClaim, returnClaim, takeBackLoss } from './attempts.ts';
 import { moduleEvent } from './finish.ts';
+import { endCopy, isCopy, moveHedge } from './hedges.ts';
 import {
   CPU_PER_MODULE_MAX,
   DRAINED_NODES_MAX,
@@ -14,7 +15,7 @@ import {
   NODE_NAMES_MAX,
   SESSIONS_MAX,
 } from './limits.ts';
-import { dropClaim, editModule, setClaim } from './mutate.ts';
+import { dropClaim, editModule, moveClaim, setClaim, setPhase } from './mutate.ts';
 import { ok, refuse, type Applied } from './reply.ts';
 import { endingsAreOver, fullLimit, moveEnding } from './seats.ts';
 import { isFinal, moduleAt, type CellState, type SessionRecord } from './state.ts';
@@ -93,15 +94,21 @@ function rememberName(state: CellState, node: NodeId, name: string): void {
 function maybeClaimAgain(state: CellState, session: SessionRecord, { run, module, fence }: RunningClaim, events: CellEvent[]): void {
   const record = moduleAt(state, run, module);
   if (record === undefined || isFinal(record.phase) || fence === 0) return;
+  if (record.hedge?.fence === fence) {
+    if (record.hedge.nodeId === session.nodeId && record.hedge.session !== session.id) moveHedge(state, record, session, events);
+    return;
+  }
   if (record.fence !== fence || record.nodeId !== session.nodeId || record.countedFence === fence || record.session === session.id) return;
-  const holder = state.sessions.get(record.session);
-  // Given to another meanwhile. By then its own node has killed it; if not, it is told to stop.
-  if (holder === undefined && fullLimit(state, record) !== undefined) return;
-  assert(holder === undefined || holder.nodeId === session.nodeId, 'the last fence belongs to the node that claimed last');
-  dropClaim(state, record, true);
-  takeBackLoss(state, record);
-  setClaim(state, record, session, fence, 'its node came back');
-  editModule(state, record).notBefore = 0;
+  if (record.session !== 0) {
+    moveClaim(state, record, fence, session);
+    setPhase(state, record, 'claimed', 'its node came back');
+  } else {
+    // Given to another meanwhile. By then its own node has killed it; if not, it is told to stop.
+    if (fullLimit(state, record) !== undefined) return;
+    takeBackLoss(state, record);
+    setClaim(state, record, session, fence, 'its node came back');
+    editModule(state, record).notBefore = 0;
+  }
   events.push(moduleEvent(state, record));
 }
 
@@ -110,7 +117,12 @@ function closeSession(state: CellState, session: SessionRecord, reason: string, 
   // By fence, not in the order of the map, which differs after a restore.
   const held = [...session.claims].sort(([a], [b]) => a - b);
   for (const [fence, module] of held) {
-    dropClaim(state, module, true);
+    if (isCopy(module, fence)) {
+      endCopy(state, module, fence, claims === 'lost', claims === 'lost' ? `node ${session.name} was lost` : `node ${session.name} does not execute it any more`, events);
+      if (claims === 'returned') events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session: session.id, why: 'released' });
+      continue;
+    }
+    dropClaim(state, module, fence, true);
     if (claims === 'lost') {
       loseClaim(state, module, `node ${session.name} was lost`, events);
       continue;

@@ -125,6 +125,8 @@ function modulePlain(module: ModuleRecord): Plain {
     module.session,
     module.nodeId,
     module.earlier.map(({ fence, nodeId }) => [fence, nodeId]),
+    module.hedge === null ? null : [module.hedge.fence, module.hedge.session, module.hedge.nodeId, module.hedge.startedAt],
+    module.hedged,
     module.notBefore,
     module.startedAt,
     module.finishedAt,

@@ -33,6 +33,14 @@ export interface EarlierClaim {
   readonly nodeId: NodeId;
 }
 
+/** The second live claim of a module, by another node than the first. */
+export interface HedgeClaim {
+  readonly fence: Fence;
+  readonly session: SessionId;
+  readonly nodeId: NodeId;
+  readonly startedAt: number;
+}
+
 /** Since when and why nothing is claimed. */
 export interface Pause {
   readonly reason: string;
@@ -78,6 +86,10 @@ export interface ModuleRecord {
   readonly session: SessionId;
   /** Node of the last claim, or of the recorded result; '' = never claimed. */
   readonly nodeId: NodeId | '';
+  /** A second copy is executed beside the first. */
+  readonly hedge: HedgeClaim | null;
+  /** Since it was claimed last there has been a second copy; there is none after that before the next claim. */
+  readonly hedged: boolean;
   readonly earlier: readonly EarlierClaim[];
   /** Not to be claimed before this wall time. */
   readonly notBefore: number;
@@ -123,6 +135,8 @@ export interface RunRecord {
   readonly counts: Int32Array;
   /** Derived: of a run with `barrier: wave` that is not final. */
   readonly waves: Waves | null;
+  /** Derived: modules of which two copies are executed. */
+  readonly hedges: number;
   /** Derived: reserved by its live claims, on all nodes. */
   readonly milliCpuUsed: number;
   /** Derived: of the values and tails kept. */

@@ -224,7 +224,9 @@ export type Command =
   /** `on`: nothing new of this run is claimed, until it is off. */
   | { readonly type: 'runPause'; readonly now: number; readonly run: RunNumber; readonly on: boolean; readonly reason: string }
   /** The same for all runs. */
-  | { readonly type: 'queuePause'; readonly now: number; readonly on: boolean; readonly reason: string };
+  | { readonly type: 'queuePause'; readonly now: number; readonly on: boolean; readonly reason: string }
+  /** Second copies of modules that are claimed already, each on another node than the first. Answered as a ClaimBatch. */
+  | { readonly type: 'hedgeBatch'; readonly now: number; readonly claims: readonly ClaimItem[] };
 
 export interface ClaimItem {
   readonly run: RunNumber;
@@ -276,5 +278,17 @@ export type CellEvent =
   | { readonly type: 'nodeDrain'; readonly node: NodeId; readonly on: boolean }
   | { readonly type: 'runPaused'; readonly run: RunNumber; readonly runId: RunId; readonly on: boolean; readonly at: number }
   | { readonly type: 'queuePaused'; readonly on: boolean; readonly at: number }
+  /** `on`: a second copy is claimed under this fence. Else one of two copies ended, the one under this fence, and the other goes on. */
+  | {
+      readonly type: 'hedge';
+      readonly run: RunNumber;
+      readonly runId: RunId;
+      readonly module: number;
+      readonly on: boolean;
+      readonly fence: Fence;
+      readonly session: SessionId;
+      readonly at: number;
+      readonly note: string;
+    }
   | { readonly type: 'closed'; readonly senior: CellId };
 

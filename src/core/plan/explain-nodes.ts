@@ -4,6 +4,7 @@ import type { CellState, SessionRecord } from '../cell/state.ts';
 import type { NodeId, SessionId } from '../lib/ids.ts';
 import { sizeText } from '../lib/size-text.ts';
 import type { Reason } from './explain.ts';
+import type { Competition } from './explain-ahead.ts';
 import { counted, listed, span } from './explain-words.ts';
 
 /** A session as whoever leads knows it, beyond the log. */
@@ -30,22 +31,31 @@ export interface NodeAnswer {
   readonly text: string;
 }
 
-/** One node before a requirement; `lacks` is empty for all but `unfit`. */
+/** One node before a requirement. */
 export interface NodeStand extends NodeAnswer {
+  /** Empty for all but `unfit`. */
   readonly lacks: readonly string[];
+  /** Modules of higher priority for this node; 0 where it cannot take any. */
+  readonly ahead: number;
 }
 
-/** @param outlook undefined when only the log is at hand: then all sessions count as answering. @param ahead modules that go first. */
-export function nodeStands(state: CellState, requirement: Requirement, outlook: ReadonlyMap<SessionId, NodeOutlook> | undefined, ahead: number): NodeStand[] {
+/** Where a module stands among the others. */
+export interface Rank {
+  readonly priority: number;
+  readonly competition: Competition;
+}
+
+/** @param outlook undefined when only the log is at hand: then all sessions count as answering. */
+export function nodeStands(state: CellState, requirement: Requirement, outlook: ReadonlyMap<SessionId, NodeOutlook> | undefined, rank: Rank): NodeStand[] {
   const stands = Array.from(state.sessions.values(), (session): NodeStand => {
     const lacks = lacking(requirement, session.capabilities);
     const soft = outlook === undefined ? { slots: Infinity, silentMs: 0 } : (outlook.get(session.id) ?? { slots: 0, silentMs: 0 });
-    return { node: session.name, nodeId: session.nodeId, lacks, ...verdictOf(state, session, requirement, lacks, soft, ahead) };
+    return { node: session.name, nodeId: session.nodeId, lacks, ahead: 0, ...verdictOf(state, session, requirement, lacks, soft, rank) };
   });
   return stands.sort((a, b) => (a.node === b.node ? (a.nodeId < b.nodeId ? -1 : 1) : a.node < b.node ? -1 : 1));
 }
 
-function verdictOf(state: CellState, session: SessionRecord, requirement: Requirement, lacks: readonly string[], soft: Pick<NodeOutlook, 'slots' | 'silentMs'>, ahead: number): Pick<NodeAnswer, 'verdict' | 'text'> {
+function verdictOf(state: CellState, session: SessionRecord, requirement: Requirement, lacks: readonly string[], soft: Pick<NodeOutlook, 'slots' | 'silentMs'>, { priority, competition }: Rank): Pick<NodeAnswer, 'verdict' | 'text'> & { readonly ahead?: number } {
   const { capabilities, milliCpuUsed, memoryUsed } = session;
   if (capabilities.slots === 0) return { verdict: 'unfit', text: 'executes nothing: it has no cpu slots' };
   if (lacks.length > 0) return { verdict: 'unfit', text: `lacks ${listed(lacks)}` };
@@ -53,16 +63,18 @@ function verdictOf(state: CellState, session: SessionRecord, requirement: Requir
   if (soft.silentMs > 0) return { verdict: 'silent', text: `does not answer (last heard of ${span(soft.silentMs)} ago)` };
   if (!(soft.slots > 0)) return { verdict: 'closed', text: 'offers no slots now: it starts or stops' };
   const total = Math.min(totalMilliCpu(capabilities), Math.round(soft.slots * MILLI));
-  if (milliCpuUsed + requirement.milliCpu > total) return { verdict: 'full', text: `full (${milliCpuUsed / MILLI} of ${total / MILLI} cpu in use; needs ${requirement.milliCpu / MILLI})` };
+  const waiting = (): number => competition.ahead(priority, session);
+  if (milliCpuUsed + requirement.milliCpu > total) return { verdict: 'full', ahead: waiting(), text: `full (${milliCpuUsed / MILLI} of ${total / MILLI} cpu in use; needs ${requirement.milliCpu / MILLI})` };
   if (requirement.memory > 0 && memoryUsed + requirement.memory > capabilities.memory) {
-    return { verdict: 'full', text: `full (${sizeText(memoryUsed)} of ${sizeText(capabilities.memory)} of memory in use; needs ${sizeText(requirement.memory)})` };
+    return { verdict: 'full', ahead: waiting(), text: `full (${sizeText(memoryUsed)} of ${sizeText(capabilities.memory)} of memory in use; needs ${sizeText(requirement.memory)})` };
   }
-  if (ahead > 0) return { verdict: 'behind', text: `has room, behind ${counted(ahead, 'module')} of higher priority` };
+  const ahead = competition.ahead(priority, session, { milliCpu: total - milliCpuUsed, memory: capabilities.memory - memoryUsed });
+  if (ahead > 0) return { verdict: 'behind', ahead, text: `has room, behind ${others(ahead, competition.isPart)} of higher priority` };
   return { verdict: 'room', text: `has room (${(total - milliCpuUsed) / MILLI} of ${total / MILLI} cpu free)` };
 }
 
-/** Why none of the nodes takes a module that nothing else keeps; undefined when one has room. */
-export function placementReason(stands: readonly NodeStand[], ahead: number): Reason | undefined {
+/** Why none of the nodes takes a module that nothing else keeps; undefined when one has room. @param isPart not all that may go first were counted. */
+export function placementReason(stands: readonly NodeStand[], isPart: boolean): Reason | undefined {
   if (stands.length === 0) return { code: 'no-nodes', text: 'no node is connected' };
   const fitting = stands.filter(({ verdict }) => verdict !== 'unfit');
   if (fitting.length === 0) return { code: 'unfit', text: noneFits(stands) };
@@ -74,8 +86,14 @@ export function placementReason(stands: readonly NodeStand[], ahead: number): Re
     const silent = active.every(({ verdict }) => verdict === 'silent');
     return silent ? { code: 'silent', text: `${who(active, stands)} ${active.length === 1 ? 'does' : 'do'} not answer` } : { code: 'closed', text: `${who(active, stands)} ${active.length === 1 ? 'offers' : 'offer'} no slots now` };
   }
-  const behind = ahead > 0 ? `, and ${counted(ahead, 'module')} of higher priority ${ahead === 1 ? 'goes' : 'go'} first` : '';
+  // The same modules may wait for several nodes.
+  const ahead = Math.max(...full.map((stand) => stand.ahead));
+  const behind = ahead > 0 ? `, and ${others(ahead, isPart)} of higher priority ${ahead === 1 ? 'goes' : 'go'} first` : '';
   return { code: 'full', text: `${who(full, stands)} ${is(full)} full${behind}` };
+}
+
+function others(count: number, isPart: boolean): string {
+  return `${isPart ? 'at least ' : ''}${counted(count, 'module')}`;
 }
 
 function is(some: readonly unknown[]): string {

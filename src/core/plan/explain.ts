@@ -2,10 +2,10 @@
  * Why a module is not running, in words that name what would help: what keeps it whatever the node, and what each node
  * could do for it. Pure: whoever asks says what time it is and what is known of the sessions beyond the log.
  */
-import { modulePolicy, runPolicy } from '../cell/policy.ts';
+import { modulePolicy } from '../cell/policy.ts';
 import { countOf, isFinal, isRunFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
-import type { ModuleSpec, RunSpec } from '../cell/types.ts';
 import type { RunNumber, SessionId } from '../lib/ids.ts';
+import { Competition, priorityOf } from './explain-ahead.ts';
 import { nodeStands, placementReason, type NodeAnswer, type NodeOutlook, type NodeStand } from './explain-nodes.ts';
 import { admissionReasons, waitingReasons } from './explain-reasons.ts';
 import { nodeName, onNode, span } from './explain-words.ts';
@@ -49,10 +49,10 @@ export interface ExplainInit {
   readonly outlook?: readonly NodeOutlook[] | undefined;
 }
 
-/** 1 to 10, 10 first. */
-export function priorityOf(spec: RunSpec, module: ModuleSpec): number {
-  const own = modulePolicy(module).priority;
-  return own === 0 ? runPolicy(spec).priority : own;
+interface NodesView {
+  readonly stands: readonly NodeStand[];
+  /** Why none of them takes it, if nothing else keeps it. */
+  readonly placement: Reason | undefined;
 }
 
 /** Explains many modules of one state at one moment; what they share is looked at once. */
@@ -60,9 +60,8 @@ export class Explainer {
   readonly #state: CellState;
   readonly #now: number;
   readonly #outlook: ReadonlyMap<SessionId, NodeOutlook> | undefined;
-  readonly #stands = new Map<string, readonly NodeStand[]>();
-  /** Ready modules by priority. */
-  #ready: readonly number[] | undefined;
+  readonly #views = new Map<string, NodesView>();
+  #competition: Competition | undefined;
 
   constructor(state: CellState, { now, outlook }: ExplainInit = {}) {
     this.#state = state;
@@ -71,16 +70,31 @@ export class Explainer {
   }
 
   module(module: ModuleRecord): Explanation {
+    const reasons = this.#reasons(module);
+    return { summary: inOneLine(reasons), reasons, nodes: this.#nodes(module) };
+  }
+
+  /** The reasons in one line, without looking at each node again for each module. */
+  summary(module: ModuleRecord): string {
+    return inOneLine(this.#reasons(module));
+  }
+
+  #reasons(module: ModuleRecord): readonly Reason[] {
     const { phase } = module;
-    if (isFinal(phase)) return { ...explanation([{ code: 'ended', text: this.#ended(module) }]), nodes: [] };
-    if (phase === 'claimed') return this.#executing(module);
-    const { stands, ahead } = this.#standsOf(module);
+    if (isFinal(phase)) return [{ code: 'ended', text: this.#ended(module) }];
+    if (phase === 'claimed') return [{ code: 'executing', text: this.#executing(module) }];
     const kept = phase === 'waiting' ? waitingReasons(this.#state, module, this.#now) : admissionReasons(this.#state, module, this.#now);
-    const placement = placementReason(stands, ahead);
+    const { placement } = this.#view(module);
     // A node that is only full now says nothing about a module that could not use it anyway.
-    const reasons = placement === undefined || (kept.length > 0 && placement.code === 'full') ? kept : [...kept, placement];
-    const nodes = stands.map(({ lacks: _lacks, ...answer }) => answer);
-    return { ...explanation(reasons.length === 0 ? [{ code: 'soon', text: 'about to be claimed' }] : reasons), nodes };
+    if (placement !== undefined && (kept.length === 0 || placement.code !== 'full')) kept.push(placement);
+    return kept.length === 0 ? [{ code: 'soon', text: 'about to be claimed' }] : kept;
+  }
+
+  #nodes(module: ModuleRecord): readonly NodeAnswer[] {
+    const { phase, nodeId, startedAt } = module;
+    if (isFinal(phase)) return [];
+    if (phase !== 'claimed') return this.#view(module).stands.map(({ node, nodeId: id, verdict, text }) => ({ node, nodeId: id, verdict, text }));
+    return nodeId === '' ? [] : [{ node: nodeName(this.#state, nodeId), nodeId, verdict: 'executes', text: `executes it for ${span(this.#now - startedAt)}` }];
   }
 
   /** The ready modules of a run, together where the same keeps them; at most EXPLAIN_GROUPS_MAX groups, largest first. */
@@ -102,29 +116,26 @@ export class Explainer {
     }));
   }
 
-  #standsOf({ requirement, run, index }: ModuleRecord): { readonly stands: readonly NodeStand[]; readonly ahead: number } {
-    const ahead = this.#aheadOf(priorityOf(run.spec, run.spec.modules[index]!));
-    const key = `${ahead} ${requirement.key}`;
-    let stands = this.#stands.get(key);
-    if (stands === undefined) this.#stands.set(key, (stands = nodeStands(this.#state, requirement, this.#outlook, ahead)));
-    return { stands, ahead };
+  /** The nodes as all modules of one priority and requirement see them. */
+  #view({ requirement, run, index }: ModuleRecord): NodesView {
+    const priority = priorityOf(run.spec, run.spec.modules[index]!);
+    const key = `${priority} ${requirement.key}`;
+    let view = this.#views.get(key);
+    if (view === undefined) {
+      this.#competition ??= new Competition(this.#state, this.#now);
+      const stands = nodeStands(this.#state, requirement, this.#outlook, { priority, competition: this.#competition });
+      this.#views.set(key, (view = { stands, placement: placementReason(stands, this.#competition.isPart) }));
+    }
+    return view;
   }
 
-  #aheadOf(priority: number): number {
-    this.#ready ??= readyByPriority(this.#state);
-    return this.#ready.reduce((sum, count, other) => sum + (other > priority ? count : 0), 0);
-  }
-
-  #executing(module: ModuleRecord): Explanation {
+  #executing(module: ModuleRecord): string {
     const { run, index, attempt, note, session, nodeId } = module;
     const { attempts } = run.spec.modules[index]!.retry;
     const which = attempt > 1 || attempts > 1 ? ` (attempt ${attempt} of ${attempts})` : '';
     const silentMs = this.#outlook?.get(session)?.silentMs ?? 0;
     const silent = silentMs > 0 ? `; ${nodeName(this.#state, nodeId)} does not answer (last heard of ${span(silentMs)} ago)` : '';
-    const where = onNode(this.#state, module, this.#now);
-    const text = `runs ${where}${which}${silent}${note === '' ? '' : `; ${note}`}`;
-    const nodes: NodeAnswer[] = nodeId === '' ? [] : [{ node: nodeName(this.#state, nodeId), nodeId, verdict: 'executes', text: `executes it for ${span(this.#now - module.startedAt)}` }];
-    return { ...explanation([{ code: 'executing', text }]), nodes };
+    return `runs ${onNode(this.#state, module, this.#now)}${which}${silent}${note === '' ? '' : `; ${note}`}`;
   }
 
   #ended({ phase, nodeId, note, outcome }: ModuleRecord): string {
@@ -133,43 +144,22 @@ export class Explainer {
   }
 }
 
-function explanation(reasons: readonly Reason[]): Pick<Explanation, 'summary' | 'reasons'> {
-  return { summary: reasons.map(({ text }) => text).join('; '), reasons };
+function inOneLine(reasons: readonly Reason[]): string {
+  return reasons.map(({ text }) => text).join('; ');
 }
 
 /** Modules with one key are kept by the same. */
 function groupKey(module: ModuleRecord, now: number): string {
   const { run, index, requirement, notBefore } = module;
   const spec = run.spec.modules[index]!;
-  const limits = modulePolicy(spec).limits.map(({ key, max }) => `${max} ${key}`);
-  return JSON.stringify([requirement.key, priorityOf(run.spec, spec), notBefore > now ? [notBefore, module.failures] : 0, limits]);
-}
-
-/** Ready modules of runs that are not paused, by priority. */
-export function readyByPriority(state: CellState): readonly number[] {
-  const counts: number[] = [];
-  const add = (priority: number, count: number): void => void (counts[priority] = (counts[priority] ?? 0) + count);
-  for (const run of state.runs.values()) {
-    if (isRunFinal(run.phase) || run.paused !== null) continue;
-    const ready = countOf(run, 'ready');
-    if (ready === 0) continue;
-    if (!hasOwnPriorities(run.spec)) add(runPolicy(run.spec).priority, ready);
-    else for (const module of run.modules) if (module.phase === 'ready') add(priorityOf(run.spec, run.spec.modules[module.index]!), 1);
-  }
-  return counts;
-}
-
-const ownPriorities = new WeakMap<RunSpec, boolean>();
-
-/** Looked at once per run: most have none, and then its counts per phase tell all. */
-export function hasOwnPriorities(spec: RunSpec): boolean {
-  let own = ownPriorities.get(spec);
-  if (own === undefined) ownPriorities.set(spec, (own = spec.modules.some((module) => modulePolicy(module).priority !== 0)));
-  return own;
+  const { limits } = modulePolicy(spec);
+  const retry = notBefore > now ? `${notBefore} ${module.failures}` : '';
+  const keys = limits.length === 0 ? '' : JSON.stringify(limits);
+  return `${priorityOf(run.spec, spec)} ${retry} ${keys} ${requirement.key}`;
 }
 
 /** @returns one line without a full stop; '' for a module that does not exist. */
 export function explain(state: CellState, run: RunNumber, module: number, init?: ExplainInit): string {
   const record = moduleAt(state, run, module);
-  return record === undefined ? '' : new Explainer(state, init).module(record).summary;
+  return record === undefined ? '' : new Explainer(state, init).summary(record);
 }

@@ -62,6 +62,11 @@ export class Foresight {
     }
   }
 
+  /** Its result is in sight. */
+  isEnding(module: ModuleRecord): boolean {
+    return this.ended.has(module);
+  }
+
   /** Not ready in the state, but as soon as the results in sight are applied. */
   isReady(module: ModuleRecord): boolean {
     // With a barrier it begins with its wave, which is seen when the last result of the wave before is applied.

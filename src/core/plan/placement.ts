@@ -1,5 +1,5 @@
 /** Which node gets a module: one that fits, has room, and is loaded least. */
-import { sessionFits } from '../cell/claims.ts';
+import { sessionFits } from '../cell/node-room.ts';
 import { MILLI, totalMilliCpu, type Requirement } from '../cell/matching.ts';
 import type { CellState, SessionRecord } from '../cell/state.ts';
 import { Heap } from '../lib/heap.ts';

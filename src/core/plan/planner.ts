@@ -18,6 +18,7 @@ import { Choices, roomOf, type PlannableSession, type Room } from './placement.t
 import { Proposals, type Proposal } from './proposals.ts';
 import { queueBefore, type Bucket, type Queue } from './queues.ts';
 import { ReadyModules } from './ready.ts';
+import { Stragglers } from './stragglers.ts';
 import { Unapplied } from './unapplied.ts';
 
 export type { PlannableSession } from './placement.ts';
@@ -47,6 +48,7 @@ export class Planner {
   private readonly arrivals: Arrivals;
   private readonly proposals = new Proposals();
   private readonly first: FirstClaims;
+  private readonly stragglers: Stragglers;
 
   /** @param stepsPerSlice how much `advance` does at once; tests take less. @param sight another planner's. */
   constructor(stepsPerSlice = STEPS_PER_SLICE, sight: Sight = newSight()) {
@@ -55,6 +57,7 @@ export class Planner {
     this.ready = new ReadyModules(this.unapplied, this.foresight);
     this.arrivals = new Arrivals(this.ready, stepsPerSlice);
     this.first = new FirstClaims(this.unapplied);
+    this.stragglers = new Stragglers(this.unapplied, this.foresight);
   }
 
   /** Forgets everything: on step-down. */
@@ -65,12 +68,14 @@ export class Planner {
     this.unapplied.clear();
     this.foresight.clear();
     this.first.clear();
+    this.stragglers.clear();
   }
 
   /** Starts over from the state, as a new leader does. The runs are looked at by `advance`, in slices. */
   rebuild(state: CellState): void {
     this.reset();
     for (const run of state.runs.values()) this.arrivals.add(state, run);
+    this.stragglers.rebuild(state);
   }
 
   /** Runs came that are not looked at to the end: `plan` (or `advance`) should be called again soon, in another turn. */
@@ -92,6 +97,9 @@ export class Planner {
       switch (event.type) {
         case 'module':
           this.onModule(state, event);
+          break;
+        case 'hedge':
+          this.onHedge(state, event);
           break;
         case 'runSubmitted': {
           const run = state.runs.get(event.run);
@@ -117,7 +125,7 @@ export class Planner {
   foresee(state: CellState, items: readonly ResultItem[]): void {
     for (const item of items) {
       const module = moduleAt(state, item.run, item.module);
-      if (module === undefined || module.phase !== 'claimed' || module.fence !== item.fence || module.generation !== item.generation) continue;
+      if (module === undefined || module.phase !== 'claimed' || module.fence !== item.fence || module.generation !== item.generation || module.hedge !== null) continue;
       for (const child of this.foresight.foresee(module, item.outcome.ok)) this.ready.enqueue(state, child);
       this.ready.touch(item.run);
     }
@@ -174,9 +182,20 @@ export class Planner {
     return items;
   }
 
+  /**
+   * Second copies of modules that take too long, for a HedgeBatch, at most `max`. To be called when `plan` had nothing
+   * more to give: they get what room is left. Confirmed and settled like the claims of `plan`.
+   */
+  planHedges(state: CellState, now: number, sessions: readonly PlannableSession[], max: number): ClaimItem[] {
+    for (const { holding } of this.stragglers.proposals.takePlanned()) this.unapplied.unclaim(holding);
+    if (this.busy || queueIsPaused(state) || !this.stragglers.areLate(now)) return [];
+    return this.stragglers.plan(state, this.rooms(state, sessions), max);
+  }
+
   /** These items of the last plan are on their way into the log. */
   proposed(items: readonly ClaimItem[]): void {
     this.proposals.propose(items);
+    this.stragglers.proposals.propose(items);
   }
 
   /**
@@ -188,12 +207,14 @@ export class Planner {
       this.first.end(item.run, (other) => other === item);
       const proposal = this.proposals.takeItem(item);
       if (proposal !== undefined) this.takeBack(state, proposal);
+      const copy = this.stragglers.proposals.takeItem(item);
+      if (copy !== undefined) this.unapplied.unclaim(copy.holding);
     }
   }
 
-  /** Wall ms at which a retry becomes due, Infinity for none, `now` while busy: call `plan` again then. */
+  /** Wall ms at which a retry becomes due or a module takes too long, Infinity for none, `now` while busy: call `plan` again then. */
   nextWakeAt(now: number): number {
-    return this.busy ? now : Math.max(now, this.ready.nextRetryAt());
+    return this.busy ? now : Math.max(now, Math.min(this.ready.nextRetryAt(), this.stragglers.nextAt()));
   }
 
   /** Ready modules in the queues; entries that went stale may be counted. */
@@ -209,8 +230,17 @@ export class Planner {
     if (event.phase === 'ready') return this.ready.enqueue(state, module);
     if (event.phase !== 'claimed') return;
     this.first.end(event.run, (item) => item.module === event.module);
+    this.stragglers.watch(state, module);
     const proposal = this.proposals.takeModule(module);
     if (proposal !== undefined) this.takeBack(state, proposal);
+  }
+
+  private onHedge(state: CellState, event: Extract<CellEvent, { type: 'hedge' }>): void {
+    const module = moduleAt(state, event.run, event.module);
+    this.ready.touch(event.run);
+    if (module === undefined) return;
+    const proposal = event.on ? this.stragglers.proposals.takeModule(module) : undefined;
+    if (proposal !== undefined) this.unapplied.unclaim(proposal.holding);
   }
 
   /**
@@ -218,12 +248,7 @@ export class Planner {
    * has taken that module. Room, seats and places only shrink meanwhile, so what is passed over once stays so.
    */
   private *choose(state: CellState, now: number, sessions: readonly PlannableSession[]): Generator<readonly [Queue, Room], void> {
-    if (queueIsPaused(state)) return;
-    const rooms: Room[] = [];
-    for (const session of sessions) {
-      const room = roomOf(state, session, this.unapplied.reserved.of(session.session), this.unapplied.freed.of(session.session));
-      if (room !== undefined && room.milliCpu >= 0) rooms.push(room);
-    }
+    const rooms = queueIsPaused(state) ? [] : this.rooms(state, sessions);
     if (rooms.length === 0) return;
     const fronts = this.fronts(state, now);
     for (let front = fronts.peek(); front !== undefined; front = fronts.peek()) {
@@ -237,6 +262,15 @@ export class Planner {
       if (queue === undefined || room === undefined) fronts.pop();
       else yield [queue, room];
     }
+  }
+
+  private rooms(state: CellState, sessions: readonly PlannableSession[]): Room[] {
+    const rooms: Room[] = [];
+    for (const session of sessions) {
+      const room = roomOf(state, session, this.unapplied.reserved.of(session.session), this.unapplied.freed.of(session.session));
+      if (room !== undefined && room.milliCpu >= 0) rooms.push(room);
+    }
+    return rooms;
   }
 
   /** One entry per bucket that has a module to give, best first. */

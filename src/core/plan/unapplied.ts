@@ -47,6 +47,11 @@ export class Unapplied {
     if (--change.users === 0 && this.runs.get(change.run) === change) this.runs.delete(change.run);
   }
 
+  /** Claims that a run will have beyond those of the state. */
+  pendingClaims(run: RunNumber): number {
+    return this.runs.get(run)?.claims ?? 0;
+  }
+
   /** Claims that will hold a limit's key, beyond those of the state. */
   seatsOf(key: string): number {
     return this.seats.get(key) ?? 0;

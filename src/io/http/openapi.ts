@@ -24,6 +24,7 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/api/v1/nodes', summary: 'All known nodes', answer: view.nodeListSchema },
   { method: 'get', path: '/api/workers', summary: 'Alias of /api/v1/nodes', answer: view.nodeListSchema },
   { method: 'get', path: '/api/v1/nodes/{node}', summary: 'One node, by name, peer id or unique part of it', answer: view.nodeViewSchema },
+  { method: 'get', path: '/api/v1/nodes/{node}/modules', summary: 'What a node executes now', answer: view.nodeWorkSchema },
   { method: 'post', path: '/api/v1/nodes/{node}:drain', summary: 'Give the node no further modules', answer: view.nodeViewSchema },
   { method: 'post', path: '/api/v1/nodes/{node}:undrain', summary: 'Give the node modules again', answer: view.nodeViewSchema },
   { method: 'get', path: '/api/v1/runs', summary: 'Runs, newest first', query: request.runsQuerySchema, answer: view.runListSchema },

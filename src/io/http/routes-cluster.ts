@@ -5,7 +5,7 @@ import type { ClusterStatus, NodeApi, NodeView } from '../../runtime/api.ts';
 import { checked } from './problem.ts';
 import { splitVerb } from './routes-runs.ts';
 import { readyQuerySchema } from './schemas.ts';
-import { presentNode, presentStatus, type NodeListJson } from './views.ts';
+import { presentNode, presentNodeWork, presentStatus, type NodeListJson } from './views.ts';
 
 /** Answered without a token, so that load balancers and container engines can probe them. */
 export const healthPaths: readonly string[] = ['/livez', '/readyz', '/healthz', '/health', '/api/health', '/api/v1/health'];
@@ -24,6 +24,7 @@ export function clusterRoutes(app: FastifyInstance, api: NodeApi, httpUrl: () =>
   app.get('/api/v1/nodes', listNodes);
   app.get('/api/workers', listNodes);
   app.get<Target>('/api/v1/nodes/:target', (request) => presentNode(findNode(api.nodes(), request.params.target)));
+  app.get<Target>('/api/v1/nodes/:target/modules', async (request) => presentNodeWork(await api.nodeWork(findNode(api.nodes(), request.params.target).nodeId)));
   app.post<Target>('/api/v1/nodes/:target', async (request) => {
     const { name, verb } = splitVerb(request.params.target, ['drain', 'undrain']);
     const { nodeId } = findNode(api.nodes(), name);

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { StoredBlob } from '../../ports/blobs.ts';
 import type { Pause } from '../../core/cell/state.ts';
-import type { ClusterStatus, ModuleView, NodeView, RunEvent, RunSummary, RunView } from '../../runtime/api.ts';
+import type { ClusterStatus, ModuleView, NodeView, NodeWork, RunEvent, RunSummary, RunView } from '../../runtime/api.ts';
 
 export const time = z.iso.datetime().nullable();
 export const count = z.int().min(0);
@@ -99,6 +99,10 @@ export const nodeViewSchema = z
   .meta({ id: 'Node' });
 export const nodeListSchema = z.strictObject({ count, nodes: z.array(nodeViewSchema) }).meta({ id: 'NodeList' });
 
+export const nodeWorkSchema = z
+  .strictObject({ count, modules: z.array(z.strictObject({ runId: z.string(), shortId: z.string(), run: z.string(), module: z.string(), attempt: count, startedAt: time })) })
+  .meta({ id: 'NodeWork' });
+
 const seat = z.strictObject({ nodeId: z.string(), name: z.string(), alive: z.boolean() });
 export const statusSchema = z
   .strictObject({
@@ -144,6 +148,7 @@ export type ModuleJson = RunJson['moduleList'][number];
 export type RunListJson = z.infer<typeof runListSchema>;
 export type RunEventJson = z.infer<typeof runEventSchema>;
 export type NodeJson = z.infer<typeof nodeViewSchema>;
+export type NodeWorkJson = z.infer<typeof nodeWorkSchema>;
 export type NodeListJson = z.infer<typeof nodeListSchema>;
 export type StatusJson = z.infer<typeof statusSchema>;
 export type BlobListJson = z.infer<typeof blobListSchema>;
@@ -186,6 +191,10 @@ export function presentBlob({ cid, size, usedAt }: StoredBlob): BlobListJson['bl
 export function presentNode(node: NodeView): NodeJson {
   const { capabilities } = node;
   return { ...node, addresses: [...node.addresses], capabilities: { ...capabilities, gpus: [...capabilities.gpus], functions: [...capabilities.functions] } };
+}
+
+export function presentNodeWork({ count: total, modules }: NodeWork): NodeWorkJson {
+  return { count: total, modules: modules.map((module) => ({ ...module, startedAt: timeText(module.startedAt) })) };
 }
 
 /** @param httpUrl where this node's HTTP listens, '' if only on its socket. */

@@ -46,6 +46,15 @@ function compare(oracle: Oracle, state: CellState, index: number, command: Comma
       }
       return;
     }
+    case 'hedgeBatch': {
+      assert.ok(reply.type === 'claims');
+      for (const [position, claim] of command.claims.entries()) {
+        const granted = oracle.grantsCopy(claim.run, claim.module, claim.session);
+        assert.equal(reply.fences[position], granted ? fenceOf(index, position) : 0, `second copy ${position}`);
+        if (granted) oracle.claimed(claim.run, claim.module, claim.session, fenceOf(index, position));
+      }
+      return;
+    }
     case 'results': {
       assert.ok(reply.type === 'results');
       const verdicts = command.items.map((item, i) => oracle.result(item, before.hashes[i]!, 'big' in item.outcome.values));
@@ -77,7 +86,10 @@ function sameRuns(oracle: Oracle, state: CellState, command: Command): void {
       const where = `run ${run.number} module ${module.index} after ${JSON.stringify(command)}`;
       assert.equal(module.phase, oracle.phase(run.number, model), where);
       assert.deepEqual([module.failures, module.losses], [model.failures, model.losses], where);
-      assert.equal(module.session, oracle.live(model)?.session ?? 0, where);
+      const live = oracle.live(model);
+      assert.deepEqual([module.session, live === undefined ? 0 : module.fence], [live?.session ?? 0, live?.fence ?? 0], where);
+      const copy = oracle.copy(model);
+      assert.deepEqual([module.hedge?.session, module.hedge?.fence, module.hedge?.nodeId], [copy?.session, copy?.fence, copy?.node], where);
     }
     if (!isRunFinal(run.phase)) assert.equal(run.phase, oracle.runPhase(run.number));
   }
@@ -97,6 +109,8 @@ export function followLog(list: readonly Step[], { policies, mutants }: { readon
     const { reply, events } = apply(state, i + 2, command);
     compare(oracle, state, i + 2, command, reply, before);
     for (const event of events) seen(event);
+    const stopped = events.flatMap((event) => (event.type === 'claimEnded' ? [event.fence] : []));
+    assert.deepEqual(new Set(stopped), new Set(oracle.takeTold()), `told to stop by ${JSON.stringify(command)}`);
     sameRuns(oracle, state, command);
   }
 }

@@ -1,5 +1,6 @@
 /** What must hold after every command (PROTOCOL §9), computed the slow way from the records. */
 import { strict as assert } from 'node:assert';
+import { isHedgeable } from '../../../src/core/cell/hedges.ts';
 import { isFinal, isRunFinal, modulePhases, type CellState, type ModuleRecord } from '../../../src/core/cell/state.ts';
 import type { ModulePhase } from '../../../src/core/cell/types.ts';
 
@@ -25,9 +26,10 @@ export class Invariants {
       assert.equal(isRunFinal(run.phase), open === 0, 'a run is final when all its modules are');
       assert.equal(isRunFinal(run.phase), state.finished.has(run.number));
       assert.equal(isRunFinal(run.phase), run.finishedAt !== 0);
-      assert.equal(run.milliCpuUsed, run.modules.reduce((sum, module) => sum + (module.session === 0 ? 0 : module.requirement.milliCpu), 0));
+      assert.equal(run.milliCpuUsed, run.modules.reduce((sum, module) => sum + (module.session === 0 ? 0 : module.hedge === null ? 1 : 2) * module.requirement.milliCpu, 0));
+      assert.equal(run.hedges, run.modules.filter((module) => module.hedge !== null).length);
       assert.equal(run.phase === 'paused', run.paused !== null);
-      assert.equal(run.waves !== null, run.spec.policy?.barrier === 'wave');
+      assert.equal(run.waves !== null, run.spec.policy?.barrier === 'wave' && !run.summary);
       for (const [i, phase] of modulePhases.entries()) assert.equal(run.counts[i], run.modules.filter((module) => module.phase === phase).length);
       if (run.phase === 'succeeded') assert.ok(run.modules.every((module) => module.phase === 'succeeded'));
       if (run.phase === 'cancelled' || run.phase === 'failed') continue;
@@ -44,11 +46,11 @@ export class Invariants {
   private checkSessions(state: CellState): void {
     assert.equal(state.sessions.size, state.sessionOfNode.size, 'one session per node');
     for (const session of state.sessions.values()) {
-      const held = [...state.runs.values()].flatMap((run) => run.modules.filter((module) => module.session === session.id));
+      const held = [...state.runs.values()].flatMap((run) => run.modules.filter((module) => module.session === session.id || module.hedge?.session === session.id));
       assert.deepEqual(new Set(session.claims.values()), new Set(held));
       assert.equal(session.milliCpuUsed, held.reduce((sum, module) => sum + module.requirement.milliCpu, 0));
       assert.equal(session.memoryUsed, held.reduce((sum, module) => sum + module.requirement.memory, 0));
-      for (const [fence, module] of session.claims) assert.equal(fence, module.fence);
+      for (const [fence, module] of session.claims) assert.equal(fence, module.session === session.id ? module.fence : module.hedge?.fence);
     }
   }
 
@@ -78,6 +80,11 @@ export class Invariants {
     const before = this.seen.get(key);
     // S16
     assert.equal(module.phase === 'claimed', module.session !== 0, 'S16: claimed, and by one session');
+    // S16: two only where a second copy is asked for, by another node.
+    if (module.hedge !== null) {
+      assert.ok(module.hedged && module.phase === 'claimed' && isHedgeable(module) && module.hedge.nodeId !== module.nodeId && module.hedge.fence > module.fence);
+      assert.equal(state.sessions.get(module.hedge.session)?.nodeId, module.hedge.nodeId);
+    }
     if (module.session !== 0) assert.equal(state.sessions.get(module.session)?.nodeId, module.nodeId);
     assert.ok(module.fence >= (before?.fence ?? 0), 'S16: fences rise');
     if (module.fence !== 0) {

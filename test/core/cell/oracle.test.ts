@@ -13,14 +13,15 @@ for (const policies of [false, true]) {
       fc.property(steps(150), (list) =>
         followLog(list, { policies }, (event) => {
           if (event.type === 'claimEnded') count(event.why);
+          if (event.type === 'hedge') count(`hedge ${event.on}`);
           if (event.type === 'runPaused' || event.type === 'queuePaused') count(`${event.type} ${event.on}`);
         }),
       ),
       { numRuns: 300 },
     );
     // The random logs are worth something only if they reach the rare rules.
-    const rare = ['cancelled', 'superseded', 'timeout', 'released', ...(policies ? ['runPaused true', 'runPaused false', 'queuePaused true', 'queuePaused false'] : [])];
-    for (const what of rare) assert.ok((seen.get(what) ?? 0) > 0, `nothing was ${what}`);
+    const rare = ['cancelled', 'superseded', 'timeout', 'released', ...(policies ? ['runPaused true', 'runPaused false', 'queuePaused true', 'queuePaused false', 'hedge true', 'hedge false'] : [])];
+    for (const what of rare) assert.ok((seen.get(what) ?? 0) > 0, `${what}: ${seen.get(what) ?? 0} times`);
   });
 }
 

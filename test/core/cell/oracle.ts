@@ -21,6 +21,12 @@ interface OracleModule {
   readonly spec: ModuleSpec;
   final: '' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
   claims: PastClaim[];
+  /** The live claim; of two copies the first; of none the one that lived last. */
+  current: PastClaim | undefined;
+  /** Since the last claim there was a second copy. */
+  hedged: boolean;
+  /** Given up for lost, in the order in which they were: a success of one of the last 16 still counts. */
+  setAside: PastClaim[];
   failures: number;
   losses: number;
   values: string;
@@ -41,12 +47,14 @@ export class Oracle {
   private queuePaused = false;
   /** Modules of runs that were retired: some may still have to stop. */
   private readonly forgotten: OracleModule[] = [];
+  /** Fences told to stop by the last command. */
+  private told: number[] = [];
 
   submitted(run: number, spec: RunSpec): void {
     this.specs.set(run, spec);
     this.runs.set(
       run,
-      spec.modules.map((module) => ({ spec: module, final: '', claims: [], failures: 0, losses: 0, values: '' })),
+      spec.modules.map((module) => ({ spec: module, final: '', claims: [], current: undefined, hedged: false, setAside: [], failures: 0, losses: 0, values: '' })),
     );
   }
 
@@ -82,7 +90,7 @@ export class Oracle {
   private admitted(run: number, module: OracleModule): boolean {
     if (this.queuePaused || this.pausedRuns.has(run)) return false;
     const parallelMax = this.specs.get(run)!.policy?.parallelMax ?? 0;
-    const running = this.runs.get(run)!.filter((other) => this.live(other) !== undefined).length;
+    const running = this.runs.get(run)!.flatMap((other) => this.lives(other)).length;
     return (parallelMax === 0 || running < parallelMax) && this.limitsHaveRoom(module);
   }
 
@@ -92,8 +100,10 @@ export class Oracle {
   }
 
   private tellToStop(claim: PastClaim): void {
-    if (claim.session !== 0) claim.ending = claim.session;
+    if (claim.session === 0) return;
+    claim.ending = claim.session;
     claim.session = 0;
+    this.told.push(claim.fence);
   }
 
   /** The node of this execution says that it is over. */
@@ -102,12 +112,39 @@ export class Oracle {
     for (const module of modules) for (const claim of module.claims) if (claim.fence === fence) claim.ending = 0;
   }
 
+  lives(module: OracleModule): PastClaim[] {
+    return module.claims.filter((claim) => claim.session !== 0);
+  }
+
   live(module: OracleModule): PastClaim | undefined {
-    return module.claims.find((claim) => claim.session !== 0);
+    return module.current?.session === 0 ? undefined : module.current;
+  }
+
+  /** The other one of two copies. */
+  copy(module: OracleModule): PastClaim | undefined {
+    return this.lives(module).find((claim) => claim !== module.current);
+  }
+
+  private isCopy(module: OracleModule, claim: PastClaim): boolean {
+    return claim.session !== 0 && this.lives(module).length === 2;
+  }
+
+  /** One of two copies is no more; nothing else changes. */
+  private endCopy(module: OracleModule, claim: PastClaim, mayDeliver: boolean): void {
+    claim.session = 0;
+    module.current = this.lives(module)[0];
+    if (mayDeliver) module.setAside.push(claim);
+  }
+
+  /** Fences told to stop since the last call. */
+  takeTold(): number[] {
+    const { told } = this;
+    this.told = [];
+    return told;
   }
 
   private used(session: number): { cpu: number; memory: number } {
-    const held = [...this.runs.values()].flat().filter((module) => this.live(module)?.session === session);
+    const held = [...this.runs.values()].flat().flatMap((module) => module.claims.filter((claim) => claim.session === session).map(() => module));
     return {
       cpu: held.reduce((sum, module) => sum + module.spec.requires.cpu, 0),
       memory: held.reduce((sum, module) => sum + module.spec.requires.memory, 0),
@@ -132,6 +169,19 @@ export class Oracle {
     if (module === undefined || session === undefined) return false;
     if (module.final !== '' || this.live(module) !== undefined || !this.parentsDone(run, module) || waitsUntil > now) return false;
     if (!this.waveBegan(run, module) || !this.admitted(run, module)) return false;
+    return this.hasRoom(module, sessionId, session);
+  }
+
+  /** Whether a second copy is granted. */
+  grantsCopy(run: number, index: number, sessionId: number): boolean {
+    const module = this.module(run, index);
+    const session = this.sessions.get(sessionId);
+    if (module === undefined || session === undefined || this.lives(module).length !== 1 || module.hedged) return false;
+    if (this.exclusive(module) || !((module.spec.policy?.hedgeFactor ?? 0) > 0)) return false;
+    return module.current!.node !== session.node && this.admitted(run, module) && this.hasRoom(module, sessionId, session);
+  }
+
+  private hasRoom(module: OracleModule, sessionId: number, session: OracleSession): boolean {
     if (this.drained.has(session.node) || !this.fits(module.spec, session.capabilities)) return false;
     const { cpu, memory } = this.used(sessionId);
     if (cpu + module.spec.requires.cpu > session.capabilities.slots) return false;
@@ -140,7 +190,13 @@ export class Oracle {
 
   claimed(run: number, index: number, sessionId: number, fence: number): void {
     const { node } = this.sessions.get(sessionId)!;
-    this.module(run, index)!.claims.push({ fence, node, session: sessionId, ending: 0, counted: false, lost: false });
+    const module = this.module(run, index)!;
+    const claim = { fence, node, session: sessionId, ending: 0, counted: false, lost: false };
+    module.claims.push(claim);
+    module.hedged = this.lives(module).length === 2;
+    if (module.hedged) return;
+    if (module.current?.counted === false) module.setAside.push(module.current);
+    module.current = claim;
   }
 
   /** The answer to one result, and what it changes. `inputsHash` is the hash that counts. */
@@ -150,20 +206,24 @@ export class Oracle {
     if (module === undefined) return 'unknown';
     if (module.final !== '') return 'duplicate';
     if (item.generation !== 1) return 'stale';
-    const last = module.claims.at(-1);
     const claim = module.claims.find((past) => past.fence === item.fence);
     if (claim === undefined) return 'stale';
     const ok = item.outcome.ok && !tooBig;
-    if (claim === last) {
+    if (claim === module.current || this.isCopy(module, claim)) {
       if (!ok && claim.counted) return 'duplicate';
+      if (!ok && this.isCopy(module, claim)) {
+        this.endCopy(module, claim, false);
+        return 'accepted';
+      }
+      module.current = claim;
       claim.session = 0;
+      for (const other of this.lives(module)) this.tellToStop(other);
       if (ok && claim.lost) module.losses--;
       if (ok) this.end(item.run, module, 'succeeded', item);
       else this.failed(item.run, module, claim, tooBig ? 'MODULE_OUTPUT' : item.outcome.error!.code);
       return 'accepted';
     }
-    const recent = module.claims.slice(0, -1).filter((past) => !past.counted).slice(-16);
-    if (!ok || claim.counted || !recent.includes(claim) || module.spec.effectful || item.inputsHash !== inputsHash) return 'stale';
+    if (!ok || !module.setAside.slice(-16).includes(claim) || module.spec.effectful || item.inputsHash !== inputsHash) return 'stale';
     for (const past of module.claims) this.tellToStop(past);
     this.end(item.run, module, 'succeeded', item);
     return 'accepted';
@@ -214,9 +274,14 @@ export class Oracle {
       for (const past of module?.claims ?? this.forgotten.flatMap((other) => other.claims)) {
         if (past.fence === fence && past.ending !== 0 && past.ending === old?.[0]) past.ending = id;
       }
-      const last = module?.claims.at(-1);
-      if (module === undefined || last === undefined || module.final !== '' || last.fence !== fence || last.node !== command.node || last.counted) continue;
-      if (last.session === 0 && !this.limitsHaveRoom(module)) continue;
+      const moved = module?.claims.find((claim) => claim.fence === fence && claim.session !== 0 && claim.node === command.node);
+      if (moved !== undefined && !moved.counted) {
+        moved.session = id;
+        continue;
+      }
+      const last = module?.current;
+      if (module === undefined || last === undefined || module.final !== '' || last.fence !== fence || last.node !== command.node || last.counted || last.session !== 0) continue;
+      if (!this.limitsHaveRoom(module)) continue;
       if (last.lost) module.losses--;
       last.lost = false;
       last.session = id;
@@ -227,10 +292,13 @@ export class Oracle {
   closed(id: number, alive: boolean): void {
     for (const [run, modules] of this.runs) {
       for (const module of modules) {
-        const claim = this.live(module);
-        if (claim?.session !== id) continue;
-        if (alive) claim.session = 0;
-        else this.lose(run, module, claim);
+        for (const claim of this.lives(module)) {
+          if (claim.session !== id) continue;
+          if (alive) this.told.push(claim.fence);
+          if (this.isCopy(module, claim)) this.endCopy(module, claim, !alive);
+          else if (alive) claim.session = 0;
+          else this.lose(run, module, claim);
+        }
       }
     }
     for (const module of [...this.runs.values(), this.forgotten].flat()) for (const claim of module.claims) if (claim.ending === id) claim.ending = 0;
@@ -253,9 +321,15 @@ export class Oracle {
     for (const { run, module: index, fence } of command.claims) {
       const module = this.module(run, index);
       if (command.reason === 'declined' || command.reason === 'released') this.stopped(run, index, fence);
-      const claim = module === undefined ? undefined : this.live(module);
-      if (module === undefined || claim === undefined || claim.fence !== fence) continue;
+      const claim = module === undefined ? undefined : this.lives(module).find((live) => live.fence === fence);
+      if (module === undefined || claim === undefined) continue;
       if (command.reason === 'lost' && this.exclusive(module)) continue;
+      if (this.isCopy(module, claim)) {
+        if (command.reason === 'released' || command.reason === 'timeout') this.told.push(fence);
+        this.endCopy(module, claim, command.reason === 'lost' || command.reason === 'timeout');
+        continue;
+      }
+      if (command.reason === 'released') this.told.push(fence);
       if (command.reason === 'timeout') this.tellToStop(claim);
       claim.session = 0;
       if (command.reason === 'lost') this.lose(run, module, claim);

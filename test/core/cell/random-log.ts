@@ -5,7 +5,7 @@
 import * as fc from 'fast-check';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import type { CellState } from '../../../src/core/cell/state.ts';
-import type { ClaimItem, Command, Limit, ModuleSpec, Outcome, ResultItem, RunningClaim, RunSpec } from '../../../src/core/cell/types.ts';
+import type { ClaimItem, Command, Limit, ModulePhase, ModuleSpec, Outcome, ResultItem, RunningClaim, RunSpec } from '../../../src/core/cell/types.ts';
 import { cellId, nodeId } from '../../../src/core/lib/ids.ts';
 import { capabilities, cellName, failed, module, spec, start, succeeded } from './cells.ts';
 
@@ -38,7 +38,8 @@ export function policySpec(seed: number): RunSpec {
   const modules = graph(seed).map((plain, i): ModuleSpec => {
     const limits = limitKeys[(seed + i * 3) % 5] ?? [];
     const priority = (seed + i) % 4 === 0 ? 1 + ((seed * 3 + i) % 10) : 0;
-    return { ...plain, policy: { priority, limits, hedgeFactor: 0 } };
+    const hedgeFactor = limits.length === 0 && !plain.effectful && (seed + i) % 5 < 4 ? 2 : 0;
+    return { ...plain, policy: { priority, limits, hedgeFactor } };
   });
   const barrier = seed % 3 === 0 ? 'wave' : 'none';
   return { ...spec(modules), policy: { priority: 1 + (seed % 10), parallelMax: seed % 4, barrier } };
@@ -70,12 +71,13 @@ export class RandomLog {
     const now = c % 97 === 0 ? absurd[a % absurd.length]! : c % 31 === 0 ? this.now - 5_000 : this.now;
     if (kind < 12) return { type: 'submit', now, requestKey: `key-${a % 30}`, spec: this.policies ? policySpec(b) : spec(graph(b)) };
     if (kind < 20) return this.sessionOpen(now, a, b, c);
+    if (kind < 30 && this.policies) return { type: 'hedgeBatch', now, claims: this.claims(state, a, b, c, 'claimed') };
     if (kind < 50) return { type: 'claimBatch', now, claims: this.claims(state, a, b, c) };
     if (kind < 78) return { type: 'results', now, jitter: (c % 10) / 10, items: Array.from({ length: 1 + (a % 3) }, (_, i) => this.result(a + i * 7, b + i * 3, c + i)) };
     if (kind < 83) return { type: 'release', now, claims: [this.claim(a), this.claim(b)], reason: (['declined', 'released', 'lost', 'timeout'] as const)[c % 4]! };
     if (kind < 89) return { type: 'sessionExpire', now, session: this.session(a), reason: (['silent', 'socket', 'left', 'superseded'] as const)[c % 4]! };
     if (kind < 90) return { type: 'cancel', now, run: this.run(a), reason: 'why not' };
-    if (kind < 95 && this.policies && c % 3 !== 0) return this.pause(now, a, b, c);
+    if (kind < 95 && this.policies && c % 3 !== 0) return this.pause(state, now, a, b, c);
     if (kind < 95) return { type: 'nodeDrain', now, node: nodeId('abcd'[a % 4]!), on: b % 2 === 0 };
     if (kind < 97) return { type: 'retire', now, runs: [this.run(a), this.run(b)] };
     if (kind < 98) return { type: 'submitPart', now, requestKey: `part-${a % 3}`, part: b % 3, parts: 2, bytes: new Uint8Array([a % 256]) };
@@ -111,9 +113,10 @@ export class RandomLog {
   }
 
   /** The queue is mostly resumed again soon, or nothing would happen. */
-  private pause(now: number, a: number, b: number, c: number): Command {
+  private pause(state: CellState, now: number, a: number, b: number, c: number): Command {
     if (c % 3 === 1) return { type: 'queuePause', now, on: b % 3 === 0, reason: 'the queue' };
-    return { type: 'runPause', now, run: this.run(a), on: b % 2 === 0, reason: 'the run' };
+    const paused = [...state.runs.values()].find((run) => run.paused !== null);
+    return { type: 'runPause', now, run: b % 2 === 0 ? this.run(a) : (paused?.number ?? this.run(a)), on: b % 2 === 0, reason: 'the run' };
   }
 
   private sessionOpen(now: number, a: number, b: number, c: number): Command {
@@ -132,10 +135,10 @@ export class RandomLog {
     };
   }
 
-  private claims(state: CellState, a: number, b: number, c: number): ClaimItem[] {
+  private claims(state: CellState, a: number, b: number, c: number, wanted: ModulePhase = 'ready'): ClaimItem[] {
     const ready: ClaimItem[] = [];
     for (const run of state.runs.values()) {
-      for (const { phase, index } of run.modules) if (phase === 'ready' || (phase !== 'cancelled' && c % 11 === 0)) ready.push({ run: run.number, module: index, session: 0 });
+      for (const { phase, index } of run.modules) if (phase === wanted || (phase !== 'cancelled' && c % 11 === 0)) ready.push({ run: run.number, module: index, session: 0 });
     }
     return Array.from({ length: 1 + (b % 3) }, (_, i) => {
       const item = ready[(a + i) % Math.max(1, ready.length)] ?? { run: this.run(a), module: b % 7, session: 0 };

@@ -190,7 +190,12 @@ test('full, by cpu and by memory; others go first', () => {
   const urgent = at.submit([module('u', [], { requires: { cpu: 2 } }), module('v', [], policy({ priority: 2 }))], { priority: 9 });
   assert.equal(at.why(0, {}, urgent), 'all 2 nodes are full');
   assert.equal(at.why(3), 'the only node for it, node-y, is full, and 1 module of higher priority goes first');
-  assert.deepEqual(at.nodes(1, {}, urgent), ['node-x behind: has room, behind 3 modules of higher priority', 'node-y full: full (2 of 2 cpu in use; needs 1)']);
+  // Of the modules of higher priority none fits into the slot that is left on node-x.
+  assert.deepEqual(at.nodes(1, {}, urgent), ['node-x room: has room (1 of 4 cpu free)', 'node-y full: full (2 of 2 cpu in use; needs 1)']);
+  at.submit([module('w'), module('held', [], mutex('nas')), module('later', [], mutex('nas'))]);
+  assert.deepEqual(at.nodes(1, {}, urgent)[0], 'node-x behind: has room, behind 3 modules of higher priority');
+  at.cell.apply({ type: 'queuePause', on: true, reason: '' });
+  assert.deepEqual(at.nodes(1, {}, urgent)[0], 'node-x room: has room (1 of 4 cpu free)');
 });
 
 test('a module that is kept anyway says nothing of nodes that are only full', () => {

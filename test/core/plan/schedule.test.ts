@@ -50,6 +50,16 @@ test('unknown durations are taken for the average of the known ones, and zero on
   assert.equal(planSchedule(modules, { workers: 1, slots: 1 }, Float64Array.of(0, 0, 0)).makespanMs, 0);
 });
 
+test('a mutex, a width and a barrier take their time', () => {
+  const nas = { policy: { priority: 0, limits: [{ key: 'nas', max: 1 }], hedgeFactor: 0 } };
+  const workers = { workers: 3, slots: 1 };
+  const free = [module('a', [], { durationMs: 10 }), module('b', [], { durationMs: 20 }), module('c', [0], { durationMs: 10 })];
+  assert.equal(planSchedule(free, workers).makespanMs, 20);
+  assert.equal(planSchedule(free, workers, undefined, { priority: 5, parallelMax: 0, barrier: 'wave' }).makespanMs, 30);
+  assert.equal(planSchedule(free, workers, undefined, { priority: 5, parallelMax: 1, barrier: 'none' }).makespanMs, 40);
+  assert.equal(planSchedule([module('a', [], { durationMs: 10, ...nas }), module('b', [], { durationMs: 20, ...nas }), module('c', [], { durationMs: 5 })], workers).makespanMs, 30);
+});
+
 test('no pipeline, no time', () => {
   const { waves, criticalPath, lowerBoundMs, makespanMs, unplaced } = planSchedule([], { workers: 1, slots: 1 });
   assert.deepEqual({ waves, criticalPath, lowerBoundMs, makespanMs, unplaced }, { waves: [], criticalPath: [], lowerBoundMs: 0, makespanMs: 0, unplaced: [] });

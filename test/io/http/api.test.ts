@@ -205,6 +205,7 @@ test('pause and resume a run and the queue; explanations, modules and the queue 
   assert.equal((await request({ url: `${runs}/7f01/modules/no%2Fsuch/explain` })).json<{ code: string }>().code, 'MODULE_NOT_FOUND');
   api.module(runId, 'FetchData', 'ready', { note: 'full' });
   assert.equal(queue.runExplanationSchema.parse((await request({ url: `${runs}/7f01/explain` })).json()).groups.length, 1);
+  assert.deepEqual(view.nodeWorkSchema.parse((await request({ url: '/api/v1/nodes/node1/modules' })).json()), { count: 0, modules: [] });
   assert.equal(view.moduleListSchema.parse((await request({ url: `${runs}/7f01/modules` })).json()).count, 4);
   api.finish(runId, 'succeeded');
   assert.equal((await post(`${runs}/7f01:pause`)).statusCode, 409);

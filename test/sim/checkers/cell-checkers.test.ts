@@ -43,12 +43,42 @@ class Story {
     this.event({ type: 'module', run: 5, runId: RUN, module: 0, phase, fence, session, attempt: 1, at: 0, note: '' });
   }
 
+  hedge(on: boolean, fence: number, session: number): void {
+    this.event({ type: 'hedge', run: 5, runId: RUN, module: 0, on, fence, session, at: 0, note: '' });
+  }
+
   result(fence: number, ok: boolean): void {
     const outcome: Outcome = { ok, values: {}, error: null, exitCode: 0, tail: '', startedAt: 0, durationMs: 1 };
     const item = { run: 5, module: 0, generation: 0, fence, inputsHash: '', outcome };
     this.applied([], { type: 'results', now: 0, jitter: 0, items: [item] }, { type: 'results', verdicts: ['accepted'] });
   }
 }
+
+test('S16: a second copy has a fence and a node of its own, stands beside a first one, and takes its place', () => {
+  const good = new Story();
+  good.module('claimed', F1, 1);
+  good.hedge(true, F2, 2);
+  good.hedge(false, F1, 1);
+  good.event({ type: 'sessionOpened', session: 3, node: nodeId('b') });
+  good.module('claimed', F2, 3);
+  good.module('succeeded', F2);
+  good.reports.none();
+  assert.deepEqual([good.claims.claims, good.claims.hedges], [1, 1]);
+  for (const [fence, session] of [[F2, 1], [F1, 2]] as const) {
+    const story = new Story();
+    story.module('claimed', F1, 1);
+    story.hedge(true, fence, session);
+    story.reports.only('S16');
+  }
+  const third = new Story();
+  third.module('claimed', F1, 1);
+  third.hedge(true, F2, 2);
+  third.hedge(true, fenceOf(30, 0), 2);
+  third.reports.only('S16');
+  const alone = new Story();
+  alone.hedge(true, F2, 2);
+  alone.reports.only('S16');
+});
 
 test('S16: two live claims, or a fence that goes back', () => {
   const good = new Story();
