@@ -108,6 +108,7 @@ class Follower {
 
   #take(event: RunEventJson): void {
     if (event.type === 'run') return this.#takeRunEvent(event);
+    if (event.type === 'copy') return this.#printer.copy(event);
     const transition = this.#tracker.apply(event);
     if (transition === undefined) return;
     this.#idleSince = Date.now();

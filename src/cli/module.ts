@@ -25,7 +25,7 @@ export const addModule: AddVerb = (program, context) => {
 export const moduleColumns: Column<ModuleJson>[] = [
   { head: 'MODULE', cell: (module) => oneLine(module.name) },
   { head: 'PHASE', cell: (module) => module.phase },
-  { head: 'NODE', cell: (module) => oneLine(module.node) },
+  { head: 'NODE', cell: (module) => oneLine(module.copy === null ? module.node : `${module.node}+${module.copy.node}`) },
   { head: 'ATTEMPT', cell: (module) => (module.attempt === 0 ? '' : String(module.attempt)) },
   { head: 'DURATION', cell: (module) => (module.durationMs === 0 ? '' : clock(module.durationMs)) },
   { head: 'NOTE', cell: (module) => oneLine(module.error === null ? module.note : `${module.error.code}: ${module.error.message}`) },

@@ -3,7 +3,7 @@ import { createLogUpdate } from 'log-update';
 import type { RunEventJson, RunJson } from '../io/http/views.ts';
 import { oneLine, painter } from './format.ts';
 import { hasColour, isLive, line, type CliIo } from './io.ts';
-import { liveBlock, progressLine, transitionLine } from './render.ts';
+import { copyLine, liveBlock, progressLine, transitionLine } from './render.ts';
 import type { RunTracker, Transition } from './tracker.ts';
 
 export interface FollowPrinter {
@@ -13,6 +13,8 @@ export interface FollowPrinter {
   changed(transition: Transition, event: RunEventJson | undefined): void;
   /** An event of the run itself. */
   runEvent(event: RunEventJson): void;
+  /** A second copy of a module starts, or one of two ended. */
+  copy(event: RunEventJson): void;
   /** Nothing can be placed; in words, why. '' = it can again. @param isNews another reason than before, not only a later moment. */
   waits(why: string, isNews: boolean): void;
   /** The run was paused, or goes on. */
@@ -31,13 +33,13 @@ export function followPrinter(io: CliIo, format: 'lines' | 'jsonl' | 'silent'): 
   return isLive(io) ? livePrinter(io) : linePrinter(io);
 }
 
-const silentPrinter: FollowPrinter = { begin() {}, changed() {}, runEvent() {}, waits() {}, paused() {}, end() {} };
+const silentPrinter: FollowPrinter = { begin() {}, changed() {}, runEvent() {}, copy() {}, waits() {}, paused() {}, end() {} };
 
 function eventPrinter(io: CliIo): FollowPrinter {
   const print = (event: RunEventJson | undefined): void => {
     if (event !== undefined) line(io.stdout, JSON.stringify(event));
   };
-  return { ...silentPrinter, changed: (_transition, event) => print(event), runEvent: print };
+  return { ...silentPrinter, changed: (_transition, event) => print(event), runEvent: print, copy: print };
 }
 
 function linePrinter(io: CliIo): FollowPrinter {
@@ -58,6 +60,7 @@ function linePrinter(io: CliIo): FollowPrinter {
       line(io.stdout, text);
       heartbeat?.refresh();
     },
+    copy: (event) => known !== undefined && line(io.stdout, copyLine(known, event, paint)),
     waits(why, isNews) {
       if (why !== '' && isNews) line(io.stdout, `waits: ${why}`);
     },
@@ -97,6 +100,10 @@ function livePrinter(io: CliIo): FollowPrinter {
       soon();
     },
     runEvent: soon,
+    copy(event) {
+      if (known !== undefined) paintBlock.persist(copyLine(known.tracker, event, paint));
+      soon();
+    },
     waits(why) {
       waiting = why;
       soon();

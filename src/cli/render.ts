@@ -1,6 +1,6 @@
 /** The words of a followed run: lines of transitions, the block of what runs now, the summary at the end. */
 import type { ModuleExplanationJson, RunExplanationJson } from '../io/http/queue-views.ts';
-import type { ModuleJson, RunJson } from '../io/http/views.ts';
+import type { ModuleJson, RunEventJson, RunJson } from '../io/http/views.ts';
 import { clock, estimate, harmless, oneLine, pausedText, timeOf, type Colour } from './format.ts';
 import { EXPLAINED_NODES_MAX } from './limits.ts';
 import type { RunTracker, TrackedModule, Transition } from './tracker.ts';
@@ -20,6 +20,11 @@ const BAR_WIDTH = 10;
 export function transitionLine(tracker: RunTracker, { at, before, module }: Transition, paint: Paint): string | undefined {
   const words = transitionWords(module, before, paint);
   return words === undefined ? undefined : `${paint('dim', clock(at === 0 ? 0 : at - tracker.submittedAt))} ${oneLine(module.name)} ${words}`;
+}
+
+/** `00:00:40 encode: a second copy was started on node2` */
+export function copyLine(tracker: RunTracker, { at, module, node, note }: RunEventJson, paint: Paint): string {
+  return `${paint('dim', clock(at === null ? 0 : timeOf(at) - tracker.submittedAt))} ${oneLine(module)}: ${oneLine(note)}${node === '' ? '' : ` on ${oneLine(node)}`}`;
 }
 
 function transitionWords(module: TrackedModule, before: ModuleJson['phase'], paint: Paint): string | undefined {

@@ -24,11 +24,13 @@ export function checkRunPolicy(fields: Fields, problems: Problems): RunPolicy {
 }
 
 function checkBarrier(fields: Fields, problems: Problems): RunPolicy['barrier'] {
-  const text = fields.text('barrier');
-  const word = barrierWords.find((known) => known === text);
-  if (text === undefined || word !== undefined) return word ?? ordinaryRun.barrier;
-  const span = fields.get('barrier')?.span ?? fields.keySpan('barrier');
-  problems.add(span, `unknown barrier ${quote(text)}`, { allowed: barrierWords.join(', '), hint: didYouMean(suggest(text, barrierWords)) });
+  const node = fields.get('barrier');
+  if (node === undefined) return ordinaryRun.barrier;
+  const value = node.kind === 'scalar' ? node.value : undefined;
+  const word = barrierWords.find((known) => known === value);
+  if (word !== undefined) return word;
+  const meant = typeof value === 'boolean' ? (value ? 'wave' : 'none') : typeof value === 'string' ? suggest(value, barrierWords) : undefined;
+  problems.add(node.span, '`barrier` is no word that is known', { found: describe(node), allowed: barrierWords.join(', '), hint: didYouMean(meant) });
   return ordinaryRun.barrier;
 }
 
@@ -83,10 +85,15 @@ function readLimits(fields: Fields, where: string, problems: Problems): Found[] 
   const items = node === undefined ? [] : node.kind === 'list' ? node.items : [node];
   return items.flatMap((item): Found[] => {
     if (item.kind === 'map') return readLimit(item, where, problems);
-    const hint = item.kind === 'scalar' && typeof item.value === 'string' ? `one at a time is \`mutex: ${item.value.slice(0, 40)}\`` : undefined;
+    const hint = item.kind === 'scalar' ? limitHint(item.value) : undefined;
     fields.wrong(item, 'limit', 'must be a map or a list of maps', { allowed: '{ key: NAME, max: NUMBER }', hint });
     return [];
   });
+}
+
+function limitHint(value: unknown): string | undefined {
+  if (typeof value === 'string') return `one at a time is \`mutex: ${value.slice(0, 40)}\``;
+  return typeof value === 'number' ? 'modules of one run at a time are limited by `max-parallel` of the pipeline' : undefined;
 }
 
 function readLimit(map: InputMap, where: string, problems: Problems): Found[] {
@@ -104,9 +111,14 @@ const foreignLimitKeys = { name: 'use `key`', group: 'use `key`', count: 'use `m
 function keyOf(node: InputNode, word: string, fields: Fields): string | undefined {
   const text = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
   const allowed = `a name of 1 to ${NAME_LENGTH_MAX} characters on one line`;
-  if (text === undefined) return fields.wrong(node, word, 'must be a name', { allowed, hint: node.kind === 'scalar' && node.value !== null ? 'put it in quotes' : undefined });
+  if (text === undefined) return fields.wrong(node, word, 'must be a name', { allowed, hint: nameHint(node, word) });
   const sound = text.trim() !== '' && text.length <= NAME_LENGTH_MAX && text.isWellFormed() && !/\p{Cc}/u.test(text) && !hasExpression(text);
   return sound ? text : fields.wrong(node, word, 'is not usable', { allowed });
+}
+
+function nameHint(node: InputNode, word: string): string | undefined {
+  if (node.kind !== 'scalar' || node.value === null) return undefined;
+  return typeof node.value === 'boolean' ? `name what modules share, such as \`${word}: nas\`` : 'put it in quotes';
 }
 
 function checkHedge(fields: Fields, where: string, problems: Problems): number {

@@ -20,11 +20,13 @@ export type BlobMessage =
   | { readonly type: 'refuse'; readonly id: number; readonly reason: RefuseReason }
   | { readonly type: 'stop'; readonly id: number }
   /** A chunk that came from there does not fit its digest: the holder should look at its copy. */
-  | { readonly type: 'doubt'; readonly cid: Cid; readonly chunk: number };
+  | { readonly type: 'doubt'; readonly cid: Cid; readonly chunk: number }
+  /** From the leader: keep a copy. `tree`: and of the files that it lists. */
+  | { readonly type: 'keep'; readonly cid: Cid; readonly tree: boolean };
 
 export type RefuseReason = 'gone' | 'busy';
 
-const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt'] as const;
+const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt', 'keep'] as const;
 const codes = Object.fromEntries(types.map((type, index) => [type, index])) as Record<BlobMessage['type'], number>;
 const reasons: readonly RefuseReason[] = ['gone', 'busy'];
 
@@ -50,6 +52,8 @@ function fieldsOf(message: BlobMessage): unknown[] {
       return [message.id, reasons.indexOf(message.reason)];
     case 'stop':
       return [message.id];
+    case 'keep':
+      return [message.cid, message.tree];
   }
 }
 
@@ -80,6 +84,8 @@ function read(reader: Reader): BlobMessage {
       return { type, id: reader.int(), reason: reader.oneOf(reasons) };
     case 'stop':
       return { type, id: reader.int() };
+    case 'keep':
+      return { type, cid: cid(reader), tree: reader.boolean() };
   }
 }
 

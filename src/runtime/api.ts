@@ -58,6 +58,8 @@ export interface ModuleView {
   readonly priority: number;
   /** A mutex is a limit of 1. */
   readonly limits: readonly Limit[];
+  /** The second copy that is executed beside the first, of a hedged module; null when there is none. */
+  readonly copy: { readonly node: string; readonly nodeId: NodeId; readonly fence: Fence; readonly startedAt: number } | null;
 }
 
 export interface RunView extends RunSummary {
@@ -141,11 +143,12 @@ export interface RunEvent {
   readonly sequence: number;
   /** Wall ms. */
   readonly at: number;
-  readonly type: 'run' | 'module';
+  /** `copy`: a second copy of a module was started, or one of two ended and the other goes on; `note` says which. */
+  readonly type: 'run' | 'module' | 'copy';
   readonly runId: RunId;
   readonly runName: string;
   readonly phase: RunPhase | ModulePhaseShown;
-  /** Module name, '' for `run` events. */
+  /** '' for `run` events. */
   readonly module: string;
   readonly node: string;
   readonly attempt: number;

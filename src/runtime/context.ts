@@ -3,6 +3,7 @@ import type { NodeId } from '../core/lib/ids.ts';
 import type { CellMutant } from '../core/cell/mutants.ts';
 import type { NoteLevel } from '../ports/observer.ts';
 import type { Timer } from '../ports/clock.ts';
+import { encodeBlob, type BlobMessage } from '../protocol/blob-codec.ts';
 import type { WorkMessage } from '../protocol/messages.ts';
 import { encodeWork } from '../protocol/work-codec.ts';
 import type { NodePorts, NodeRuntimeInit, Timing } from './init.ts';
@@ -20,6 +21,7 @@ export class NodeContext {
   readonly bootId: string;
   /** Set by the runtime: hands a message to this very node, as if it came from outside. */
   receiveWork: (from: NodeId, message: WorkMessage) => void = () => {};
+  receiveBlob: (from: NodeId, message: BlobMessage) => void = () => {};
   #stopped = false;
   readonly #timers = new Set<Timer>();
   readonly #onStop = new Set<() => void>();
@@ -55,6 +57,13 @@ export class NodeContext {
 
   note(level: NoteLevel, event: string, message: string, data?: Record<string, unknown>): void {
     this.ports.observer.notify(data === undefined ? { level, event, message } : { level, event, message, data });
+  }
+
+  /** As `sendWork`. */
+  sendBlob(to: NodeId, message: BlobMessage): boolean {
+    if (to !== this.self) return this.ports.transport.send(to, 'blob', encodeBlob(message));
+    this.defer(() => this.receiveBlob(this.self, message));
+    return true;
   }
 
   /** To this node itself by way of the next turn, so that no call returns into its caller. */

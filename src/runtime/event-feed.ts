@@ -24,7 +24,7 @@ interface Watcher {
 
 interface Kept {
   readonly sequence: number;
-  readonly event: Extract<CellEvent, { type: 'module' | 'runSubmitted' | 'runPaused' | 'runFinal' }>;
+  readonly event: Extract<CellEvent, { type: 'module' | 'hedge' | 'runSubmitted' | 'runPaused' | 'runFinal' }>;
 }
 
 export class EventFeed {
@@ -36,7 +36,7 @@ export class EventFeed {
 
   push(index: LogIndex, events: readonly CellEvent[], state: CellState): void {
     for (const [position, event] of events.entries()) {
-      if (event.type !== 'module' && event.type !== 'runSubmitted' && event.type !== 'runPaused' && event.type !== 'runFinal') continue;
+      if (event.type !== 'module' && event.type !== 'hedge' && event.type !== 'runSubmitted' && event.type !== 'runPaused' && event.type !== 'runFinal') continue;
       const kept = { sequence: index * EVENTS_PER_ENTRY + position, event };
       this.#kept.push(kept);
       this.#tell(this.#watchers.get(0), kept, state);
@@ -118,17 +118,22 @@ export class EventFeed {
 function runEvent(sequence: number, event: Kept['event'], state: CellState): RunEvent {
   const run = state.runs.get(event.run);
   const common = { sequence, at: event.at, runId: event.runId, runName: run?.spec.name ?? '' };
-  if (event.type !== 'module') {
+  if (event.type !== 'module' && event.type !== 'hedge') {
     const note = event.type === 'runPaused' && event.on ? (run?.paused?.reason ?? '') : (run?.reason ?? '');
     return { ...common, type: 'run', phase: phaseOf(event, run), module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note };
   }
   const record = run?.modules[event.module];
   const node = state.sessions.get(event.session)?.nodeId ?? record?.nodeId ?? '';
+  const module = run?.spec.modules[event.module]?.name ?? String(event.module);
+  if (event.type === 'hedge') {
+    const note = [event.on ? 'a second copy was started' : 'one of two copies ended', event.note].filter((text) => text !== '').join(': ');
+    return { ...common, type: 'copy', phase: 'running', module, node: nodeName(state, node), attempt: record?.attempt ?? 0, fence: event.fence, durationMs: 0, note };
+  }
   return {
     ...common,
     type: 'module',
     phase: shownPhase(event.phase),
-    module: run?.spec.modules[event.module]?.name ?? String(event.module),
+    module,
     node: nodeName(state, node),
     attempt: event.attempt,
     fence: event.fence,
@@ -137,7 +142,7 @@ function runEvent(sequence: number, event: Kept['event'], state: CellState): Run
   };
 }
 
-function phaseOf(event: Exclude<Kept['event'], { type: 'module' }>, run: RunRecord | undefined): RunPhase {
+function phaseOf(event: Exclude<Kept['event'], { type: 'module' | 'hedge' }>, run: RunRecord | undefined): RunPhase {
   if (event.type === 'runFinal') return event.phase;
   if (event.type === 'runSubmitted') return 'queued';
   return event.on ? 'paused' : run?.startedAt === 0 ? 'queued' : 'running';
@@ -156,6 +161,7 @@ function eventsOf(run: RunRecord): Array<Kept['event']> {
     if (module.phase === 'waiting') continue;
     const at = module.finishedAt !== 0 ? module.finishedAt : module.startedAt;
     events.push({ type: 'module', ...base, module: module.index, phase: module.phase, fence: module.fence, session: module.session, attempt: module.attempt, at, note: module.note });
+    if (module.hedge !== null) events.push({ type: 'hedge', ...base, module: module.index, on: true, fence: module.hedge.fence, session: module.hedge.session, at: module.hedge.startedAt, note: '' });
   }
   if (run.paused !== null) events.push({ type: 'runPaused', ...base, on: true, at: run.paused.at });
   if (run.finishedAt !== 0) events.push({ type: 'runFinal', ...base, phase: run.phase, at: run.finishedAt });

@@ -3,7 +3,6 @@
  * from the moment its Noop is applied until it steps down; everything it knows beyond the log is soft.
  */
 import { fenceOf, type Fence, type LogIndex, type NodeId, type SessionId } from '../core/lib/ids.ts';
-import { retirable } from '../core/cell/finish.ts';
 import { ownFailure } from '../core/cell/outcome.ts';
 import { isExclusive } from '../core/cell/policy.ts';
 import { moduleAt, type CellState } from '../core/cell/state.ts';
@@ -11,6 +10,7 @@ import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
 import { Assigner } from './assigner.ts';
+import { Copies } from './blobs/copies.ts';
 import { ClaimDeadlines } from './claim-deadlines.ts';
 import type { NodeContext } from './context.ts';
 import { LeaderSessions, type SoftSession } from './leader-sessions.ts';
@@ -18,12 +18,11 @@ import type { ProposalDone } from './proposals.ts';
 import { reconcile } from './reconcile.ts';
 import type { Replica } from './replica.ts';
 import { ResultIntake } from './result-intake.ts';
+import { Retirement } from './retirement.ts';
 import { SessionOpenings } from './session-openings.ts';
 
 /** Claims in one ClaimBatch entry: about 12 bytes each, far below the entry limit. */
 const CLAIMS_PER_ENTRY = 2048;
-const RETIRE_EVERY_MS = 10_000;
-const RETIRED_PER_ENTRY = 1000;
 
 export interface LeaderHooks {
   /** Voters and where to reach them, for workers that lose this leader. */
@@ -39,10 +38,11 @@ export class Leader {
   readonly #planner = new Planner();
   readonly #assigner: Assigner;
   readonly #deadlines = new ClaimDeadlines();
+  readonly #copies: Copies;
+  readonly #retirement: Retirement;
   #planning = false;
   #slicing = false;
   #wakeAt = Infinity;
-  #retireAt = 0;
   readonly #results: ResultIntake;
   #stopped = false;
   readonly #openings: SessionOpenings;
@@ -66,6 +66,8 @@ export class Leader {
       cell: replica.cell,
       refused: (item, reason) => this.#results.add([{ ...item, outcome: ownFailure('LIMIT_EXCEEDED', reason) }], () => undefined),
     });
+    this.#copies = new Copies(context);
+    this.#retirement = new Retirement((command) => replica.propose(command));
     this.#openings = new SessionOpenings({
       context,
       replica,
@@ -114,12 +116,14 @@ export class Leader {
         return;
       case 'sessionClosed':
         this.sessions.close(event.session);
+        this.#copies.lost(this.#state, event.node);
         return;
       case 'claimEnded':
         this.#tellStop(event.session, [event.fence], event.why);
         return;
       case 'module':
         if (event.phase === 'claimed') this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
+        else if (event.phase === 'succeeded') this.#copies.made(this.#state, event.run, event.module);
         return;
       case 'hedge':
         if (event.on) this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
@@ -325,15 +329,7 @@ export class Leader {
     const overdue = this.#deadlines.due(this.#state, stamp);
     if (overdue.length > 0) this.#replica.propose({ type: 'release', now: stamp, claims: overdue, reason: 'timeout' });
     if (stamp >= this.#wakeAt) this.#planSoon();
-    this.#maybeRetire(stamp);
-  }
-
-  /** Finished runs that are too old or too many go, so that the state stays small. */
-  #maybeRetire(stamp: number): void {
-    if (stamp < this.#retireAt) return;
-    this.#retireAt = stamp + RETIRE_EVERY_MS;
-    const runs = retirable(this.#state, stamp);
-    if (runs.length > 0) this.#replica.propose({ type: 'retire', now: stamp, runs: runs.slice(0, RETIRED_PER_ENTRY) });
+    this.#retirement.tick(this.#state, stamp);
   }
 
   #ttl(baseMs: number): number {

@@ -53,6 +53,7 @@ export class NodeRuntime {
   constructor(init: NodeRuntimeInit) {
     this.context = new NodeContext(init);
     this.context.receiveWork = (from, message) => this.#work(from, message);
+    this.context.receiveBlob = (from, message) => this.blobs.receive(from, message);
     const finder = new CellFinder(this.context, () => this);
     this.#finder = finder;
     this.discovery = new Discovery(this.context, {

@@ -107,16 +107,24 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
     note: open && !isRunFinal(run.phase) ? [module.note, explain(module)].filter((text) => text !== '').join('; ') : module.note,
     priority: priorityOf(run.spec, spec),
     limits: modulePolicy(spec).limits,
+    copy: copyView(state, module),
   };
+}
+
+function copyView(state: CellState, { hedge }: ModuleRecord): ModuleView['copy'] {
+  if (hedge === null) return null;
+  const { nodeId, fence, startedAt } = hedge;
+  return { node: nodeName(state, nodeId), nodeId, fence, startedAt };
 }
 
 /** Longest first. */
 export function nodeWork(state: CellState, node: string): NodeWork {
   const session = state.sessions.get(state.sessionOfNode.get(node as NodeId) ?? 0);
-  const modules = [...(session?.claims.values() ?? [])].sort((a, b) => a.startedAt - b.startedAt || a.run.number - b.run.number || a.index - b.index);
+  const claims = Array.from(session?.claims ?? [], ([fence, module]) => ({ module, startedAt: module.hedge?.fence === fence ? module.hedge.startedAt : module.startedAt }));
+  claims.sort((a, b) => a.startedAt - b.startedAt || a.module.run.number - b.module.run.number || a.module.index - b.module.index);
   return {
-    count: modules.length,
-    modules: modules.slice(0, NODE_MODULES_SHOWN_MAX).map(({ run, index, attempt, startedAt }) => ({ runId: run.runId, shortId: run.shortId, run: run.spec.name, module: run.spec.modules[index]!.name, attempt, startedAt })),
+    count: claims.length,
+    modules: claims.slice(0, NODE_MODULES_SHOWN_MAX).map(({ module: { run, index, attempt }, startedAt }) => ({ runId: run.runId, shortId: run.shortId, run: run.spec.name, module: run.spec.modules[index]!.name, attempt, startedAt })),
   };
 }
 

@@ -196,6 +196,19 @@ test('the same reason a moment later is not said again', async (t) => {
   assert.match(watching.stderr(), /No node can take it: FetchData: next attempt in [89] s/);
 });
 
+test('a second copy of a module is told, and its events are in jsonl', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve();
+  const { runId } = await api.submit(fakeSpec());
+  const [lines, data] = [bed.start(['runs', 'watch', '7f01']), bed.start(['runs', 'watch', '7f01', '-o', 'jsonl'])];
+  await Promise.all([lines.saw(/4 modules/), data.saw(/queued/)]);
+  api.module(runId, 'FetchData', 'claimed', { node: 'node1', attempt: 1, fence: 1 });
+  api.copy(runId, 'FetchData', 'node2');
+  await Promise.all([lines.saw(/ FetchData: a second copy was started on node2\n/), data.saw(/"type":"copy"/)]);
+  api.finish(runId, 'succeeded');
+  assert.deepEqual((await Promise.all([lines.done, data.done])).map(({ code }) => code), [0, 0]);
+});
+
 test('a run that is paused while it is followed', async (t) => {
   const bed = new TestBed(t);
   const { api } = await bed.serve();

@@ -6,7 +6,7 @@ import type { ModuleExplanationJson, QueueJson } from '../../src/io/http/queue-v
 import type { RunJson } from '../../src/io/http/views.ts';
 import { runCli } from './support/cli.ts';
 import type { Cluster } from './support/cluster.ts';
-import { readLedger } from './support/ledger.ts';
+import { NOTE, readLedger } from './support/ledger.ts';
 import { waitingFor, working } from './support/pipelines.ts';
 import { scenario } from './support/scenario.ts';
 import { until } from './support/until.ts';
@@ -42,8 +42,9 @@ scenario('explain', { size: 3 }, async (cluster, step) => {
     assert.equal(summary, 'needs label gpu: no node has it (nearest: n0 lacks label gpu)');
     assert.deepEqual(nodes.map(({ node, verdict, text }) => [node, verdict, text]), ['n0', 'n1', 'n2'].map((name) => [name, 'unfit', 'lacks label gpu']));
     assert.equal((await explained(cluster, runId, 'publish', 'needs')).summary, 'waits for render (ready)');
-    assert.equal(await said(cluster, 'module', 'explain', runId, 'render'), `render (ready): ${summary}\n  n0: lacks label gpu\n  n1: lacks label gpu\n  n2: lacks label gpu\n`);
-    assert.match(await said(cluster, 'runs', 'view', runId), /^why render is not running: needs label gpu: no node has it/m);
+    // A node that hears no leader at this very moment says so first; that passes.
+    await until('the command line says the same', async () => (await said(cluster, 'module', 'explain', runId, 'render')) === `render (ready): ${summary}\n  n0: lacks label gpu\n  n1: lacks label gpu\n  n2: lacks label gpu\n`);
+    await until('the view of the run says so', async () => /^why render is not running: needs label gpu: no node has it/m.test(await said(cluster, 'runs', 'view', runId)));
     await cluster.launch('n3', { args: ['--no-vote', '--label', 'gpu'] });
     await cluster.final(runId);
   });
@@ -106,6 +107,19 @@ scenario('explain', { size: 3 }, async (cluster, step) => {
     assert.equal((await worker.get<RunJson>(`/api/v1/runs/${runId}`)).modules.ready, 1);
     assert.equal(await said(cluster, 'queue', 'resume'), 'the queue goes on\n');
     await cluster.final(runId);
+  });
+
+  await step('a straggler gets a second copy, which wins', async () => {
+    // The first execution takes the lock and hangs.
+    const run = `${NOTE}; note begin; if mkdir '${at('lock')}'; then sleep 600; fi; until [ -e '${at('straggler')}' ]; do sleep 0.02; done; note end`;
+    const runId = await submit('straggler', { slow: { run, duration: '200ms', hedge: true } });
+    const { copy } = (await cluster.run(runId, 'has two copies', (one) => one.moduleList[0]!.copy !== null)).moduleList[0]!;
+    const { summary, nodes } = await explained(cluster, runId, 'slow', 'executing');
+    assert.match(summary, new RegExp(`^runs on n\\d for \\d+ s and, as a second copy, on ${copy!.node} for \\d+ s$`));
+    assert.deepEqual(nodes.map(({ verdict }) => verdict), ['executes', 'executes']);
+    writeFileSync(at('straggler'), '');
+    const { moduleList } = await cluster.final(runId);
+    assert.deepEqual([moduleList[0]!.node, moduleList[0]!.fence, moduleList[0]!.attempt], [copy!.node, copy!.fence, 1]);
   });
 
   await step('a run is paused and resumed through two nodes', async () => {

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunJson } from '../../src/io/http/views.ts';
+import type { BlobListJson, RunJson } from '../../src/io/http/views.ts';
 import { runCli } from './support/cli.ts';
 import type { Cluster } from './support/cluster.ts';
 import { scenario } from './support/scenario.ts';
 import type { TestNode } from './support/test-node.ts';
+import { until } from './support/until.ts';
 
 const PARTS = 6;
 
@@ -54,5 +55,36 @@ scenario('files', { size: 3, slots: 2 }, async (cluster, step) => {
     assert.ok(nodes.size > 1, 'more than one node worked');
     const told = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as RunJson;
     assert.equal(told.phase, 'succeeded');
+  });
+
+  await step('the node that made the files dies before they are used: the second copy serves', async () => {
+    const file = join(cluster.root, 'copy.yaml');
+    const gate = join(cluster.root, 'gate');
+    const make = { run: 'head -c 6000000 /dev/zero | tr "\\0" x > big; mkdir d; echo one > d/1; echo two > d/2', outputs: { big: 'big', list: 'd/*' } };
+    const hold = { needs: ['make'], run: `while [ ! -e ${gate} ]; do sleep 0.1; done` };
+    const use = { needs: ['make', 'hold'], inputs: { BIG: '${{ needs.make.outputs.big }}', LIST: '${{ needs.make.outputs.list }}' }, run: 'wc -c < "$BIG" > size; cat "$LIST"/d/* >> size', outputs: { size: 'size' } };
+    writeFileSync(file, JSON.stringify({ name: 'copy', modules: { make, hold, use } }));
+    const leader = await cluster.leader();
+    const cli = await runCli(cluster, ['run', file, '-d', '--data-dir', leader.dataDir]);
+    assert.equal(cli.code, 0, cli.stderr);
+    const runId = cli.stdout.trim();
+    const made = await cluster.run(runId, 'make has succeeded', (run) => run.moduleList[0]?.phase === 'succeeded');
+    const maker = cluster.alive.find(({ name }) => name === made.moduleList[0]?.node)!;
+    const blobsAt = async (node: TestNode): Promise<string[]> => (await node.get<BlobListJson>('/api/v1/blobs')).blobs.map(({ cid }) => cid);
+    const wanted = Object.values(made.moduleList[0]!.files).map(({ cid }) => cid);
+    await until('another node has all of it', async () => {
+      for (const node of cluster.others(maker)) {
+        const there = await blobsAt(node);
+        if (wanted.every((cid) => there.includes(cid)) && there.length >= wanted.length + 2) return true;
+      }
+      return false;
+    });
+    await cluster.kill(maker);
+    writeFileSync(gate, '');
+    const [contact] = cluster.alive;
+    const ended = await cluster.final(runId, contact);
+    assert.equal(ended.phase, 'succeeded', JSON.stringify(ended.moduleList.map(({ name, phase, error }) => [name, phase, error])));
+    const folder = await download(cluster, contact!, runId, 'copy');
+    assert.equal(readFileSync(join(folder, 'use/size/size'), 'utf8'), '6000000\none\ntwo\n');
   });
 });

@@ -130,6 +130,7 @@ export const blobMessages: BlobMessage[] = [
   { type: 'refuse', id: 9, reason: 'busy' },
   { type: 'stop', id: 9 },
   { type: 'doubt', cid, chunk: 0 },
+  { type: 'keep', cid, tree: true },
 ];
 
 export const bulkMessages: BulkMessage[] = [

@@ -64,6 +64,31 @@ test('feed: a pause and its end, as they happen and as the present state', () =>
   assert.deepEqual(phases(late).slice(3), ['run running', 'module succeeded', 'run succeeded']);
 });
 
+test('feed: a second copy and the end of one of two', () => {
+  const cell = new TestCell();
+  const feed = new EventFeed();
+  const [a, b] = [cell.open('a'), cell.open('b')];
+  const apply = (...command: Parameters<TestCell['apply']>): void => {
+    cell.apply(...command);
+    feed.push(cell.index, cell.events, cell.state);
+  };
+  const run = cell.submit([module('one', [], { policy: { priority: 0, limits: [], hedgeFactor: 2 } })]);
+  const heard: RunEvent[] = [];
+  const end = feed.watch(run, undefined, cell.state, (event) => heard.push(event));
+  apply({ type: 'claimBatch', claims: [{ run, module: 0, session: a }] });
+  apply({ type: 'hedgeBatch', claims: [{ run, module: 0, session: b }] });
+  const { fence } = cell.module(run, 0).hedge!;
+  apply({ type: 'release', claims: [{ run, module: 0, fence }], reason: 'declined' });
+  end();
+  apply({ type: 'hedgeBatch', claims: [{ run, module: 0, session: b }] });
+  const late: RunEvent[] = [];
+  feed.reset(cell.state);
+  feed.watch(run, 0, cell.state, (event) => late.push(event));
+  const told = heard.filter(({ type }) => type === 'copy').map(({ node, note, module: name, fence: of }) => [node, note.split(':')[0], name, of === fence]);
+  assert.deepEqual(told, [['node-b', 'a second copy was started', 'one', true], ['node-b', 'one of two copies ended', 'one', true]]);
+  assert.deepEqual(late.slice(0, 3).map(({ type, node }) => `${type} ${node}`.trim()), ['run', 'module node-a', 'copy node-b']);
+});
+
 test('feed: the past from any point, then what happens; another run is not told', () => {
   const followed = new Followed();
   const run = followed.submit();

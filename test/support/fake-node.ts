@@ -203,6 +203,11 @@ export class FakeNode implements NodeApi {
     this.#emit(run.view.runId, { type: 'module', phase, module: name, node: module?.node ?? '', attempt: module?.attempt ?? 0, fence: module?.fence ?? 0, durationMs: module?.durationMs ?? 0, note: module?.note ?? '' });
   }
 
+  /** A second copy of a module starts. */
+  copy(runId: string, module: string, node: string): void {
+    this.#emit(this.#find(runId).view.runId, { type: 'copy', phase: 'running', module, node, note: 'a second copy was started' });
+  }
+
   finish(runId: string, phase: RunPhase, reason = ''): void {
     const run = this.#find(runId);
     run.view = { ...run.view, phase, status: statusOfRun[phase], finishedAt: this.now, reason };
@@ -261,6 +266,7 @@ function newView(spec: RunSpec, runId: RunId, shortId: string, now: number): Run
     note: '',
     priority: 5,
     limits: [],
+    copy: null,
   }));
   return { runId, shortId, name: spec.name, phase: 'queued', status: 'pending', submittedAt: now, startedAt: 0, finishedAt: 0, modules: countModules(moduleList), reason: '', priority: (spec.policy ?? ordinaryRun).priority, paused: null, policy: spec.policy ?? ordinaryRun, params: spec.params, moduleList };
 }

@@ -30,7 +30,7 @@ export function moduleLabel({ run, index }: ModuleRecord): string {
   return `${run.shortId}/${run.spec.modules[index]!.name}`;
 }
 
-/** `on node-b for 3 min`, of a module that is claimed. */
-export function onNode(state: CellState, module: ModuleRecord, now: number): string {
-  return `on ${nodeName(state, module.nodeId)} for ${span(now - module.startedAt)}`;
+/** `on node-b for 3 min`, of a module that is claimed, or of its second copy. */
+export function onNode(state: CellState, { nodeId, startedAt }: Pick<ModuleRecord, 'nodeId' | 'startedAt'>, now: number): string {
+  return `on ${nodeName(state, nodeId)} for ${span(now - startedAt)}`;
 }

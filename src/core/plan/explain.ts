@@ -31,7 +31,7 @@ export interface Explanation {
   readonly summary: string;
   /** All that holds now; what would have to change first comes first. */
   readonly reasons: readonly Reason[];
-  /** Every node that has a session, by name; only the one that executes it, of a module that is claimed; none of one that has ended. */
+  /** Every node that has a session, by name; only those that execute it, of a module that is claimed; none of one that has ended. */
   readonly nodes: readonly NodeAnswer[];
 }
 
@@ -91,10 +91,14 @@ export class Explainer {
   }
 
   #nodes(module: ModuleRecord): readonly NodeAnswer[] {
-    const { phase, nodeId, startedAt } = module;
+    const { phase } = module;
     if (isFinal(phase)) return [];
-    if (phase !== 'claimed') return this.#view(module).stands.map(({ node, nodeId: id, verdict, text }) => ({ node, nodeId: id, verdict, text }));
-    return nodeId === '' ? [] : [{ node: nodeName(this.#state, nodeId), nodeId, verdict: 'executes', text: `executes it for ${span(this.#now - startedAt)}` }];
+    if (phase !== 'claimed') return this.#view(module).stands.map(({ node, nodeId, verdict, text }) => ({ node, nodeId, verdict, text }));
+    const copies = module.hedge === null ? [module] : [module, module.hedge];
+    return copies.flatMap(({ nodeId, startedAt }, second): NodeAnswer[] => {
+      const text = `executes ${second === 0 ? 'it' : 'a second copy'} for ${span(this.#now - startedAt)}`;
+      return nodeId === '' ? [] : [{ node: nodeName(this.#state, nodeId), nodeId, verdict: 'executes', text }];
+    });
   }
 
   /** The ready modules of a run, together where the same keeps them; at most EXPLAIN_GROUPS_MAX groups, largest first. */
@@ -130,12 +134,13 @@ export class Explainer {
   }
 
   #executing(module: ModuleRecord): string {
-    const { run, index, attempt, note, session, nodeId } = module;
+    const { run, index, attempt, note, session, nodeId, hedge } = module;
     const { attempts } = run.spec.modules[index]!.retry;
     const which = attempt > 1 || attempts > 1 ? ` (attempt ${attempt} of ${attempts})` : '';
     const silentMs = this.#outlook?.get(session)?.silentMs ?? 0;
     const silent = silentMs > 0 ? `; ${nodeName(this.#state, nodeId)} does not answer (last heard of ${span(silentMs)} ago)` : '';
-    return `runs ${onNode(this.#state, module, this.#now)}${which}${silent}${note === '' ? '' : `; ${note}`}`;
+    const copy = hedge === null ? '' : ` and, as a second copy, ${onNode(this.#state, hedge, this.#now)}`;
+    return `runs ${onNode(this.#state, module, this.#now)}${copy}${which}${silent}${note === '' ? '' : `; ${note}`}`;
   }
 
   #ended({ phase, nodeId, note, outcome }: ModuleRecord): string {

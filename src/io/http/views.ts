@@ -56,6 +56,7 @@ const moduleView = z.strictObject({
   note: z.string(),
   priority: count,
   limits: z.array(z.strictObject({ key: z.string(), max: count })),
+  copy: z.strictObject({ node: z.string(), nodeId: z.string(), fence: count, startedAt: time }).nullable().meta({ description: 'The second copy of a hedged module, executed beside the first' }),
 });
 
 const policy = z.strictObject({ priority: count, parallelMax: count.meta({ description: '0 = as many as there is room for' }), barrier: z.enum(['none', 'wave']) });
@@ -69,7 +70,7 @@ export const runEventSchema = z
   .strictObject({
     sequence: count,
     at: time,
-    type: z.enum(['run', 'module']),
+    type: z.enum(['run', 'module', 'copy']),
     runId: z.string(),
     runName: z.string(),
     phase: z.union([runPhase, modulePhase]),
@@ -177,7 +178,7 @@ export function presentRun(run: RunView): RunJson {
 }
 
 export function presentModule(module: ModuleView): ModuleJson {
-  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], files: { ...module.files }, limits: [...module.limits], startedAt: timeText(module.startedAt) };
+  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], files: { ...module.files }, limits: [...module.limits], copy: module.copy && { ...module.copy, startedAt: timeText(module.copy.startedAt) }, startedAt: timeText(module.startedAt) };
 }
 
 export function presentEvent(event: RunEvent): RunEventJson {

@@ -2,10 +2,11 @@
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import type { BlobStore, StoredBlob } from '../../ports/blobs.ts';
-import { encodeBlob, type BlobMessage } from '../../protocol/blob-codec.ts';
+import type { BlobMessage } from '../../protocol/blob-codec.ts';
 import { chunkDigest, chunkLength, layoutOfManifest, layoutOfRaw, needsManifest, type BlobLayout } from '../../protocol/blob-manifest.ts';
 import { readCid } from '../../protocol/cid.ts';
 import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
+import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import { Asks } from './asks.ts';
 import { Fetch } from './fetch.ts';
@@ -159,6 +160,8 @@ export class Blobs {
         return this.#server.stopped(from, message.id);
       case 'doubt':
         return this.#doubted(from, message.cid);
+      case 'keep':
+        return this.#keep(message.cid, message.tree);
     }
   }
 
@@ -170,6 +173,17 @@ export class Blobs {
     this.#server.peerDown(peer);
     for (const { fetch } of this.#wishes.values()) fetch?.peerDown(peer);
     this.#asks.peerDown(peer);
+  }
+
+  /** In the background: nobody waits for it, and the leader asks again when it matters. */
+  #keep(cid: Cid, tree: boolean): void {
+    this.fetch(cid, (error) => {
+      if (error !== undefined) return this.#context.note('warn', 'copy-not-made', `no second copy of ${cid} was made here: ${error.message}`, { cid });
+      if (!tree) return;
+      this.readWhole(cid, (_error, bytes) => {
+        if (bytes !== undefined) for (const file of decodeTree(bytes)) this.#keep(file.cid, false);
+      });
+    });
   }
 
   #find(from: NodeId, cid: Cid): void {
@@ -199,7 +213,7 @@ export class Blobs {
     return progress?.have.has(chunk) === true ? progress.size : undefined;
   }
 
-  readonly #send = (to: NodeId, message: BlobMessage): boolean => this.#context.ports.transport.send(to, 'blob', encodeBlob(message));
+  readonly #send = (to: NodeId, message: BlobMessage): boolean => this.#context.sendBlob(to, message);
 
   // ── Fetching ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -79,6 +79,18 @@ test('executing and ended', () => {
   assert.deepEqual([at.why(2), at.codes(2), at.nodes(2)], ['succeeded on node-x', ['ended'], []]);
 });
 
+test('two copies', () => {
+  const at = new Case([module('a', [], policy({ hedgeFactor: 2 })), module('b', [0])]);
+  const [x, y] = [at.cell.open('x'), at.cell.open('y')];
+  at.cell.claim(at.run, 0, x);
+  at.cell.now += 180_000;
+  at.cell.apply({ type: 'hedgeBatch', claims: [{ run: at.run, module: 0, session: y }] });
+  at.cell.now += 9_000;
+  assert.equal(at.why(0), 'runs on node-x for 3 min and, as a second copy, on node-y for 9 s');
+  assert.deepEqual(at.nodes(0), ['node-x executes: executes it for 3 min', 'node-y executes: executes a second copy for 9 s']);
+  assert.equal(at.why(1), 'waits for a (running on node-x for 3 min)');
+});
+
 test('a retry, a failed, a skipped and a cancelled module', () => {
   const at = new Case([module('a', [], { retry: { attempts: 2, backoffMs: 12_000 } }), module('b', [0])]);
   const session = at.cell.open('x');

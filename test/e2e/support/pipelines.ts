@@ -11,6 +11,8 @@ interface ModuleText {
   readonly timeout?: string;
   readonly requires?: { readonly labels: readonly string[] };
   readonly mutex?: string | readonly string[];
+  readonly duration?: string;
+  readonly hedge?: boolean;
 }
 
 export interface Work {
