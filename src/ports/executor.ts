@@ -1,6 +1,6 @@
 /** Runs modules. The real one starts processes through a supervisor; the simulated one draws outcomes from the seed. */
-import type { Cid, Fence, RunId, RunNumber } from '../core/lib/ids.ts';
-import type { Json, ModuleSpec, Outcome } from '../core/cell/types.ts';
+import type { Fence, RunId, RunNumber } from '../core/lib/ids.ts';
+import type { BlobFile, Json, ModuleSpec, Outcome } from '../core/cell/types.ts';
 
 export interface Execution {
   readonly runId: RunId;
@@ -29,15 +29,6 @@ export interface ExecutionInput {
   /** A single file: the variable is its path. Else that of a folder with all of them. */
   readonly single: boolean;
   readonly files: readonly BlobFile[];
-}
-
-/** A file with a path, whose bytes are a blob. */
-export interface BlobFile {
-  /** Relative, with `/`, without `..`. */
-  readonly path: string;
-  readonly cid: Cid;
-  readonly size: number;
-  readonly executable: boolean;
 }
 
 export interface Executor {

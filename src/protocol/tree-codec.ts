@@ -1,5 +1,5 @@
 /** A list of files with paths, itself a blob: what several files of one output are named by. */
-import type { BlobFile } from '../ports/executor.ts';
+import type { BlobFile } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
 import { FILES_COUNT_MAX } from '../core/cell/limits.ts';
 import { readCid } from './cid.ts';

@@ -158,6 +158,15 @@ export interface FilesRef {
   readonly count: number;
 }
 
+/** A file with a path, whose bytes are a blob. */
+export interface BlobFile {
+  /** Relative, with `/`, without `..`. */
+  readonly path: string;
+  readonly cid: Cid;
+  readonly size: number;
+  readonly executable: boolean;
+}
+
 /** What one execution came to. */
 export interface Outcome {
   readonly ok: boolean;

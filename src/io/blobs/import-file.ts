@@ -46,7 +46,7 @@ export async function importFile(store: FolderBlobStore, source: AsyncIterable<U
  * @returns what each became, in order. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED
  */
 export async function moveFilesIn(store: FolderBlobStore, files: readonly string[]): Promise<Imported[]> {
-  const read = new Array<Imported & NamedFile>(files.length);
+  const read: (Imported & NamedFile)[] = [];
   const taken = new Map<Cid, NamedFile>();
   await inParallel([...files.entries()], async ([at, file]) => {
     const named = (read[at] = await readFile(file));

@@ -1,10 +1,10 @@
 /** Blobs as programs, the API and the CLI use them: files in and out, fetched from other nodes when they are not here. */
+import type { BlobFile } from '../../core/cell/types.ts';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Cid } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import type { StoredBlob } from '../../ports/blobs.ts';
-import type { BlobFile } from '../../ports/executor.ts';
 import { checkedCid } from '../../protocol/cid.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { Blobs } from '../../runtime/blobs/blobs.ts';

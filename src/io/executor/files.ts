@@ -1,10 +1,10 @@
 /** The node's side of a module's files: blobs to places on the disk, and what was taken from its folder to blobs. */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { FilesRef, OutputSpec } from '../../core/cell/types.ts';
+import type { BlobFile, FilesRef, OutputSpec } from '../../core/cell/types.ts';
 import type { Cid } from '../../core/lib/ids.ts';
 import { isSkeinError, type ErrorCode } from '../../errors.ts';
-import type { BlobFile, ExecutionInput } from '../../ports/executor.ts';
+import type { ExecutionInput } from '../../ports/executor.ts';
 import { encodeTree, isSafePath } from '../../protocol/tree-codec.ts';
 import type { Line } from './lines.ts';
 import type { EndHead, PlacedInput, TakenFile } from './messages.ts';

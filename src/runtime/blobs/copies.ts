@@ -1,10 +1,10 @@
 /**
  * What modules left shall outlive the node that they ran on: the leader has a second node keep a copy. Which one follows
- * from the name of the blob and the nodes that are there, so a new leader chooses the same. Nothing waits for it, and a
+ * from the module and the nodes that are there, so a new leader chooses the same. Nothing waits for it, and a
  * word that is lost is said again when a node goes.
  */
 import { moduleAt, type CellState, type ModuleRecord } from '../../core/cell/state.ts';
-import type { Cid, NodeId, RunNumber } from '../../core/lib/ids.ts';
+import type { NodeId, RunNumber } from '../../core/lib/ids.ts';
 import { Hasher } from '../../core/lib/hash.ts';
 import type { NodeContext } from '../context.ts';
 
@@ -33,20 +33,20 @@ export class Copies {
   }
 
   /** @param without the node that went: what had no copy there is left alone. */
-  #ensure(state: CellState, { nodeId, outcome }: ModuleRecord, without?: NodeId): void {
+  #ensure(state: CellState, module: ModuleRecord, without?: NodeId): void {
     const nodes = [...state.sessionOfNode.keys()];
-    for (const { cid, kind } of Object.values(outcome?.files ?? {})) {
-      const before = without === undefined ? undefined : holders(cid, nodeId, [...nodes, without]);
-      if (before !== undefined && !before.includes(without!)) continue;
-      for (const node of holders(cid, nodeId, nodes)) if (node !== nodeId) this.#context.sendBlob(node, { type: 'keep', cid, tree: kind === 'tree' });
+    if (without !== undefined && !holders(module, [...nodes, without]).includes(without)) return;
+    for (const node of holders(module, nodes)) {
+      if (node === module.nodeId) continue;
+      for (const { cid, kind } of Object.values(module.outcome?.files ?? {})) this.#context.sendBlob(node, { type: 'keep', cid, tree: kind === 'tree' });
     }
   }
 }
 
-/** The node that made it, while it is there, and then those that rank highest. */
-function holders(cid: Cid, maker: NodeId | '', nodes: readonly NodeId[]): NodeId[] {
-  const others = nodes.filter((node) => node !== maker).map((node) => ({ node, rank: new Hasher().text(cid).text(node).hex() }));
+/** The node that made them, while it is there, and then those that rank highest: all that a module left is together. */
+function holders({ run, index, nodeId }: ModuleRecord, nodes: readonly NodeId[]): NodeId[] {
+  const others = nodes.filter((node) => node !== nodeId).map((node) => ({ node, rank: new Hasher().text(run.runId).word(index).text(node).hex() }));
   others.sort((a, b) => (a.rank < b.rank ? -1 : 1));
-  const there = nodes.find((node) => node === maker);
+  const there = nodes.find((node) => node === nodeId);
   return [...(there === undefined ? [] : [there]), ...others.map(({ node }) => node)].slice(0, COPIES);
 }

@@ -3,10 +3,10 @@
  * part of the execution: its time counts against the timeout, and a cancel ends it.
  */
 import { filesOf } from '../../core/cell/files.ts';
-import type { FilesRef, Outcome } from '../../core/cell/types.ts';
+import type { BlobFile, FilesRef, Outcome } from '../../core/cell/types.ts';
 import type { Cid, Fence } from '../../core/lib/ids.ts';
 import { isSkeinError, SkeinError } from '../../errors.ts';
-import type { BlobFile, Execution, Executor } from '../../ports/executor.ts';
+import type { Execution, Executor } from '../../ports/executor.ts';
 import type { Timer } from '../../ports/clock.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';

@@ -5,11 +5,11 @@ import { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import type { ModuleFiles, Outcome } from '../../../src/core/cell/types.ts';
+import type { BlobFile, ModuleFiles, Outcome } from '../../../src/core/cell/types.ts';
 import type { FolderBlobStore } from '../../../src/io/blobs/folder-store.ts';
 import { importFile } from '../../../src/io/blobs/import-file.ts';
 import { shelfOf } from '../../../src/io/blobs/shelf.ts';
-import type { BlobFile, ExecutionInput } from '../../../src/ports/executor.ts';
+import type { ExecutionInput } from '../../../src/ports/executor.ts';
 import { testBlobs, type TestBlobs } from '../../support/node-blobs.ts';
 import { bench, command } from './harness.ts';
 
