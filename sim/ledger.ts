@@ -31,8 +31,8 @@ export class Ledger {
   readonly #effects = new Map<string, ExecutionRecord>();
   /** Executions under way that hold a key, by cell and key. */
   readonly #holders = new Map<string, Set<ExecutionRecord>>();
-  /** Called when an execution begins although as many as its limit allows hold the key. */
-  onCrowd: ((limit: Limit, others: readonly ExecutionRecord[], opened: ExecutionRecord) => void) | undefined;
+  /** Called when an execution is under way although as many as its limit allows were claimed before and still are, too. */
+  onCrowd: ((limit: Limit, before: readonly ExecutionRecord[], execution: ExecutionRecord) => void) | undefined;
   /** Called when two executions of one effectful module overlap. */
   onOverlap: ((first: ExecutionRecord, second: ExecutionRecord) => void) | undefined;
   started = 0;
@@ -56,15 +56,24 @@ export class Ledger {
       if (other !== undefined) this.onOverlap?.(other, opened);
       this.#effects.set(module, opened);
     }
-    for (const limit of record.limits) this.#hold(limit, opened);
+    for (const { key } of record.limits) this.#hold(key, opened);
     return opened;
   }
 
-  #hold(limit: Limit, opened: ExecutionRecord): void {
-    const place = limitPlace(opened.runId, limit.key);
-    const holders = this.#holders.get(place) ?? new Set();
-    if (holders.size >= limit.max) this.onCrowd?.(limit, [...holders], opened);
-    this.#holders.set(place, holders.add(opened));
+  /**
+   * What a module allows counts when it is claimed: of those that were claimed before it. Who was claimed later may allow
+   * more, and begin earlier.
+   */
+  #hold(key: string, opened: ExecutionRecord): void {
+    const place = limitPlace(opened.runId, key);
+    const holders = (this.#holders.get(place) ?? new Set()).add(opened);
+    this.#holders.set(place, holders);
+    for (const holder of holders) {
+      if (holder.fence < opened.fence) continue;
+      const limit = holder.limits.find((one) => one.key === key);
+      const before = [...holders].filter(({ fence }) => fence < holder.fence);
+      if (limit !== undefined && before.length >= limit.max) this.onCrowd?.(limit, before, holder);
+    }
   }
 
   close(record: ExecutionRecord, end: ExecutionEnd, ok: boolean, now: number): void {

@@ -41,18 +41,19 @@ export class PolicyChecker implements Checker {
   constructor(report: Report, ledger: Ledger, conditions: Conditions) {
     this.#report = report;
     this.#conditions = conditions;
-    ledger.onCrowd = (limit, others, opened) => this.#crowd(limit, others, opened);
+    ledger.onCrowd = (limit, before, execution) => this.#crowd(limit, before, execution);
   }
 
   /** S28, on the machines: as S20, while clocks keep to what leases count on. */
-  #crowd({ key, max }: Limit, others: readonly ExecutionRecord[], opened: ExecutionRecord): void {
+  #crowd({ key, max }: Limit, before: readonly ExecutionRecord[], execution: ExecutionRecord): void {
     const { clocks, marginMs } = this.#conditions;
-    const since = Math.min(...others.map(({ startedAt }) => startedAt));
-    if (!clocks.hold([...new Set([...this.#nodes, opened.node, ...others.map(({ node }) => node)])], since, this.#conditions.now(), marginMs)) {
+    const since = Math.min(execution.startedAt, ...before.map(({ startedAt }) => startedAt));
+    if (!clocks.hold([...new Set([...this.#nodes, execution.node, ...before.map(({ node }) => node)])], since, this.#conditions.now(), marginMs)) {
       this.crowdsExcused += 1;
       return;
     }
-    this.#report('S28', `${opened.name} of ${opened.runId} starts on ${opened.node} under limit ${key} of ${max}, while ${others.map((one) => `${one.name} on ${one.node}`).join(', ')} still hold it`);
+    const names = before.map(({ name, runId, node }) => `${name} of ${runId} on ${node}`);
+    this.#report('S28', `${execution.name} of ${execution.runId} executes on ${execution.node} under limit ${key} of ${max}, while ${names.join(', ')} still hold it`);
   }
 
   applied(applied: Applied): void {

@@ -34,6 +34,7 @@ class Story {
     this.event({ type: 'module', run, runId: `r${run}-x` as RunId, module, phase, fence, session, attempt: 1, at: 0, note: '' });
   }
 
+  /** Claimed in the order of the modules. */
   execution(module: number, node: string, limits: readonly Limit[], startedAt = 0, runId = 'r5-x'): ExecutionRecord {
     return this.ledger.open({ node: nodeId(node), runId: runId as RunId, module, name: `m${module}`, fence: fenceOf(10, module), generation: 0, attempt: 1, effectful: false, limits, startedAt });
   }
@@ -81,6 +82,20 @@ test('S28: more executions under way than a limit allows; not in another cell, n
   drifting.execution(1, 'b', PRINTER, 2);
   drifting.reports.none();
   assert.equal(drifting.checker.crowdsExcused, 1);
+});
+
+test('S28: who was claimed later and allows more may begin earlier', () => {
+  const story = new Story();
+  story.execution(1, 'b', TWO);
+  story.execution(0, 'a', PRINTER, 1);
+  story.reports.none();
+  story.execution(2, 'a', TWO, 2);
+  story.reports.only('S28');
+  const early = new Story();
+  early.execution(1, 'b', PRINTER);
+  early.reports.none();
+  early.execution(0, 'a', PRINTER, 1);
+  early.reports.only('S28');
 });
 
 test('S29: a claim while the run is paused, or the queue; not one that came back', () => {
