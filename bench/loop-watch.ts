@@ -6,12 +6,12 @@ export class LoopWatch {
   #longestMs = 0;
   #before = process.threadCpuUsage();
 
-  constructor() {
-    setInterval(() => this.#look(), 1).unref();
-  }
+  #watching = false;
 
-  /** Since the last call. */
+  /** Since the last call; the first one only begins to look, since looking costs something. */
   longestMs(): number {
+    if (!this.#watching) setInterval(() => this.#look(), 1).unref();
+    this.#watching = true;
     const longest = this.#longestMs;
     this.#longestMs = 0;
     return longest;

@@ -11,7 +11,9 @@ import { describeMakespan, measureMakespan } from './makespan.bench.ts';
 import { PeerMissing } from './peers/bullmq-api.ts';
 import { compareLatency, compareThroughput, describeComparison } from './peers/compare.ts';
 import { describePlan, measurePlan } from './plan.bench.ts';
+import { describeProfile, measureProfile } from './profile.bench.ts';
 import { describeScale, measureScale } from './scale.bench.ts';
+import { describeShell, measureShell } from './shell.bench.ts';
 import { describeSim, measureSim } from './sim.bench.ts';
 import { describeThroughput, measureThroughput } from './throughput.bench.ts';
 
@@ -36,6 +38,8 @@ const alone: readonly Bench[] = [
   bench('plan', (full) => measurePlan(full ? [10_000, 100_000] : [10_000], full ? 15 : 5), describePlan),
   bench('makespan', (full) => measureMakespan(full), describeMakespan),
   bench('scale', (full) => measureScale(full), describeScale),
+  bench('shell', (full) => measureShell(full ? 1000 : 200, full ? 5 : 2), describeShell),
+  bench('profile', (full) => measureProfile(full), describeProfile),
   bench('failover', (full) => measureFailover(full ? 20 : 2), describeFailover),
   bench('sim', (full) => measureSim(full ? 100 : 15, full ? [3, 30, 100, 300] : [3, 30]), describeSim),
 ];

@@ -3,6 +3,7 @@
  * and the supervisor kills them when the node dies or misses the fence deadline that it last wrote.
  */
 import { isExclusive } from '../src/core/cell/policy.ts';
+import { modulePolicy } from '../src/core/cell/policy.ts';
 import type { Json, Outcome } from '../src/core/cell/types.ts';
 import type { Fence, NodeId } from '../src/core/lib/ids.ts';
 import type { Timer } from '../src/ports/clock.ts';
@@ -53,7 +54,7 @@ export class SimExecutor implements Executor {
   start(execution: Execution, done: (outcome: Outcome) => void): void {
     const { spec, runId, module, fence, generation, attempt } = execution;
     const startedAt = this.#kernel.now;
-    const record = this.#ledger.open({ node: this.#node, runId, module, name: spec.name, fence, generation, attempt, effectful: spec.effectful, startedAt });
+    const record = this.#ledger.open({ node: this.#node, runId, module, name: spec.name, fence, generation, attempt, effectful: spec.effectful, limits: modulePolicy(spec).limits, startedAt });
     const running: Running = { execution, record, done, timer: undefined, timeout: undefined, stopping: '' };
     this.#running.set(fence, running);
     if (spec.action.type !== 'run') throw new Error(`the simulator cannot execute ${spec.action.type}`);

@@ -2,6 +2,7 @@
  * Every execution that ever started in a simulation, on whatever node: the independent record that the cell's own
  * results are compared with. Also watches that an `effectful` module is never executed twice at once (S20).
  */
+import type { Limit } from '../src/core/cell/types.ts';
 import type { Fence, NodeId, RunId } from '../src/core/lib/ids.ts';
 
 /** `finished`: ended by itself. `stopped`: cancelled, timed out or fenced. `killed`: its node died. */
@@ -16,6 +17,7 @@ export interface ExecutionRecord {
   readonly generation: number;
   readonly attempt: number;
   readonly effectful: boolean;
+  readonly limits: readonly Limit[];
   /** Virtual ms. */
   readonly startedAt: number;
   endedAt: number;
@@ -27,6 +29,10 @@ export class Ledger {
   readonly #byFence = new Map<string, ExecutionRecord[]>();
   /** Effectful executions under way, by run and module. */
   readonly #effects = new Map<string, ExecutionRecord>();
+  /** Executions under way that hold a key, by cell and key. */
+  readonly #holders = new Map<string, Set<ExecutionRecord>>();
+  /** Called when an execution is under way although as many as its limit allows were claimed before and still are, too. */
+  onCrowd: ((limit: Limit, before: readonly ExecutionRecord[], execution: ExecutionRecord) => void) | undefined;
   /** Called when two executions of one effectful module overlap. */
   onOverlap: ((first: ExecutionRecord, second: ExecutionRecord) => void) | undefined;
   started = 0;
@@ -50,7 +56,24 @@ export class Ledger {
       if (other !== undefined) this.onOverlap?.(other, opened);
       this.#effects.set(module, opened);
     }
+    for (const { key } of record.limits) this.#hold(key, opened);
     return opened;
+  }
+
+  /**
+   * What a module allows counts when it is claimed: of those that were claimed before it. Who was claimed later may allow
+   * more, and begin earlier.
+   */
+  #hold(key: string, opened: ExecutionRecord): void {
+    const place = limitPlace(opened.runId, key);
+    const holders = (this.#holders.get(place) ?? new Set()).add(opened);
+    this.#holders.set(place, holders);
+    for (const holder of holders) {
+      if (holder.fence < opened.fence) continue;
+      const limit = holder.limits.find((one) => one.key === key);
+      const before = [...holders].filter(({ fence }) => fence < holder.fence);
+      if (limit !== undefined && before.length >= limit.max) this.onCrowd?.(limit, before, holder);
+    }
   }
 
   close(record: ExecutionRecord, end: ExecutionEnd, ok: boolean, now: number): void {
@@ -58,6 +81,7 @@ export class Ledger {
     record.ok = ok;
     record.endedAt = now;
     this.ended[end] += 1;
+    for (const { key } of record.limits) this.#holders.get(limitPlace(record.runId, key))?.delete(record);
     const module = moduleKey(record);
     if (this.#effects.get(module) === record) this.#effects.delete(module);
   }
@@ -75,6 +99,11 @@ export class Ledger {
 
 function moduleKey(record: { readonly runId: RunId; readonly module: number }): string {
   return `${record.runId}/${record.module}`;
+}
+
+/** Keys of two cells have nothing to do with each other; the cell is the end of a run's id. */
+function limitPlace(runId: RunId, key: string): string {
+  return `${runId.slice(runId.indexOf('-'))} ${key}`;
 }
 
 function fenceKey(runId: RunId, module: number, fence: Fence): string {

@@ -3,6 +3,7 @@ import { timingProfiles, type ProfileName } from '../src/options/timing.ts';
 import type { StorageTuning, Timing } from '../src/runtime/init.ts';
 import { drawFaults, NO_FAULTS, type FaultMix } from './faults.ts';
 import { PIPELINE_MIX } from './pipelines.ts';
+import { drawPolicies } from './policies.ts';
 import { Prng } from './prng.ts';
 import { CURIOSITY, type WorkloadMix } from './workload.ts';
 
@@ -42,6 +43,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
   const profile = random.pick<ProfileName>(['default', 'default', 'wired']);
   const slots = random.pick([1, 2, 4, 8]);
   const durationMeanMs = random.pick([20, 300, 1500]);
+  const policies = drawPolicies(random.fork('policies'));
   return {
     seed,
     nodes,
@@ -58,6 +60,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
       runsMax: 2000,
       pipelines: { ...PIPELINE_MIX, durationMeanMs, cpuMax: slots },
       curiosity: CURIOSITY,
+      ...(policies === undefined ? {} : { policies }),
     },
   };
 }
@@ -71,11 +74,16 @@ export function describeOptions(options: SimOptions): string {
   const { faults, workload, seed, nodes, profile, slots, storage, faultMs } = options;
   const parts = [`seed=${seed}`, `nodes=${nodes}`, `minutes=${faultMs / 60_000}`, `profile=${profile}`, `slots=${slots}`, ...Object.entries(storage).map(([name, value]) => `${name}=${value}`)];
   parts.push(`submitEveryMs=${Math.round(workload.submitEveryMs)}`, `cancelRate=${workload.cancelRate}`, `durationMeanMs=${workload.pipelines.durationMeanMs}`);
+  if (workload.policies !== undefined) parts.push(`policies=${shortJson(workload.policies)}`);
   const quiet: Readonly<Record<string, unknown>> = { ...NO_FAULTS.network, ...NO_FAULTS };
   for (const [name, value] of Object.entries({ ...faults.network, ...faults })) {
     if (name === 'network' || JSON.stringify(value) === JSON.stringify(quiet[name])) continue;
-    const text = typeof value === 'number' ? String(Number(value.toPrecision(3))) : JSON.stringify(value).replaceAll('"', '');
+    const text = typeof value === 'number' ? String(Number(value.toPrecision(3))) : shortJson(value);
     parts.push(`${name}=${text}`);
   }
   return parts.join(' ');
+}
+
+function shortJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'number' ? Number(item.toPrecision(3)) : item)).replaceAll('"', '');
 }

@@ -31,6 +31,8 @@ export interface SimFigures {
   readonly executions: number;
   readonly results: number;
   readonly retries: number;
+  /** Of runs and of the queue, that a client was told of. */
+  readonly clientPauses: number;
   /** Of clients, in the history that was checked for S23; those whose outcome nobody knows; 1 if the check gave up. */
   readonly operations: number;
   readonly unknownOutcomes: number;
@@ -221,6 +223,7 @@ export class Simulation {
         executions: ledger.started,
         results: checkers.claims.results,
         retries: this.#workload.retries,
+        clientPauses: this.#workload.pauses,
         operations: this.#history?.operations ?? 0,
         unknownOutcomes: this.#history?.unknownOutcomes ?? 0,
         undecided: this.#history?.verdict === 'unknown' ? 1 : 0,

@@ -3,7 +3,7 @@
  * shortest story in which a certain rule is all that stands between the cluster and a violation; without a mutant it ends
  * well. Scenarios have more words (scenarios/scene.ts).
  */
-import type { ModuleSpec, RunSpec } from '../src/core/cell/types.ts';
+import type { ModuleSpec, RunPolicy, RunSpec } from '../src/core/cell/types.ts';
 import type { MemberId, NodeId } from '../src/core/lib/ids.ts';
 import { nodeOfMember } from '../src/core/lib/ids.ts';
 import { timingProfiles } from '../src/options/timing.ts';
@@ -35,6 +35,12 @@ export interface Scenery {
   readonly slots?: number;
   /** So many of the nodes are not there yet: the last ones, with blank disks. @default 0 */
   readonly absent?: number;
+}
+
+export interface Submission {
+  readonly key?: string;
+  readonly node?: SimNode;
+  readonly policy?: RunPolicy;
 }
 
 /** The run is over: a checker has spoken, or the story cannot go on. */
@@ -200,9 +206,9 @@ export class Stage {
     return workload;
   }
 
-  /** Submits at the leader. @param key the request key; a new one if not given. @returns the key. */
-  submit(modules: readonly ModuleSpec[], key = this.#newKey(), node = this.leader): string {
-    const spec: RunSpec = { name: 'drill', params: {}, env: {}, modules, bundles: {} };
+  /** Submits at the leader, under a new request key, if not said otherwise. @returns the key. */
+  submit(modules: readonly ModuleSpec[], { key = this.#newKey(), node = this.leader, policy }: Submission = {}): string {
+    const spec: RunSpec = { name: 'drill', params: {}, env: {}, modules, bundles: {}, ...(policy === undefined ? {} : { policy }) };
     node.incarnation?.process.run(() =>
       node.runtime?.submit(spec, key, (_error, value) => {
         if (value !== undefined) this.cluster.checkers.requests.answered(key, value.runId);

@@ -14,6 +14,8 @@ import { runSeen, type RunShown } from './history/run-seen.ts';
 import { SimClient, type KnownRun } from './history/sim-client.ts';
 import { WALL_EPOCH_MS } from './kernel.ts';
 import { drawPipeline, type PipelineMix } from './pipelines.ts';
+import { Pausing } from './pausing.ts';
+import { withPolicies, type PolicyMix } from './policies.ts';
 import type { Prng } from './prng.ts';
 import type { SimNode } from './sim-node.ts';
 
@@ -28,6 +30,8 @@ export interface WorkloadMix {
   readonly pipelines: PipelineMix;
   /** What clients do beside submitting and cancelling. @default nothing */
   readonly curiosity?: CuriosityMix;
+  /** How runs stand beside each other, and who pauses them. @default all alike, nobody */
+  readonly policies?: PolicyMix;
 }
 
 export interface CuriosityMix {
@@ -76,6 +80,8 @@ export class Workload {
   readonly #prober: SimClient;
   readonly #open = new Set<Request>();
   readonly #known: KnownRun[] = [];
+  readonly #policies: Prng;
+  readonly #pausing: Pausing | undefined;
   #stopped = false;
   submitted = 0;
   answered = 0;
@@ -89,6 +95,8 @@ export class Workload {
     this.#mix = mix;
     this.#random = random;
     this.#curious = random.fork('curious');
+    this.#policies = random.fork('policies');
+    this.#pausing = mix.policies === undefined ? undefined : new Pausing(cluster, mix.policies, random.fork('pausing'), this.#known);
     this.#recorder = new Recorder({ now: () => cluster.kernel.now, onEvent: (event) => cluster.onClient?.(event) });
     this.#clients = Array.from({ length: CLIENTS }, (_, index) => new SimClient(this.#recorder, `c${index + 1}`));
     this.#prober = new SimClient(this.#recorder, 'prober');
@@ -105,6 +113,7 @@ export class Workload {
 
   start(): void {
     this.#next();
+    this.#pausing?.start();
     if (this.#mix.curiosity !== undefined) this.#look(this.#mix.curiosity);
   }
 
@@ -126,6 +135,17 @@ export class Workload {
   /** No new runs; requests under way are still tried again until they are answered. */
   stop(): void {
     this.#stopped = true;
+    this.#pausing?.stop();
+  }
+
+  /** Of runs and of the queue, that somebody was told of. */
+  get pauses(): number {
+    return this.#pausing?.pauses ?? 0;
+  }
+
+  /** Whoever waits for the end of all work resumes what stands still. */
+  resumeAll(state: CellState, nodes: readonly SimNode[]): void {
+    this.#pausing?.resumeAll(state, nodes);
   }
 
   // ── Submits ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,7 +160,8 @@ export class Workload {
 
   #submit(): void {
     this.submitted += 1;
-    const spec = drawPipeline(this.#random, this.#mix.pipelines, `pipeline-${this.#random.int(1, 5)}`);
+    const drawn = drawPipeline(this.#random, this.#mix.pipelines, `pipeline-${this.#random.int(1, 5)}`);
+    const spec = this.#mix.policies === undefined ? drawn : withPolicies(this.#policies, this.#mix.policies, drawn);
     const key = requestKey(WALL_EPOCH_MS + this.#cluster.kernel.now, this.#random);
     const request: Request = { client: this.#curious.pick(this.#clients), key, spec, attempt: 0, asked: new Set(), answered: false };
     this.#open.add(request);

@@ -14,6 +14,7 @@ import { LimitChecker } from './limits.ts';
 import { LogChecker } from './log.ts';
 import { Logs } from './logs.ts';
 import { MembershipChecker } from './membership.ts';
+import { PolicyChecker } from './policies.ts';
 import { QuorumChecker } from './quorums.ts';
 import { ReadChecker } from './reads.ts';
 import { RequestChecker } from './requests.ts';
@@ -30,6 +31,7 @@ export class Checkers {
   readonly disks: SyncChecker;
   readonly leases: LeaseChecker;
   readonly claims: ClaimChecker;
+  readonly policies: PolicyChecker;
   readonly requests: RequestChecker;
   readonly states: StateChecker;
   readonly limits: LimitChecker;
@@ -47,6 +49,7 @@ export class Checkers {
     this.elections = new ElectionChecker(report);
     this.membership = new MembershipChecker(report, this.logs, this.elections, nodeOf, conditions);
     this.claims = new ClaimChecker(report, ledger, conditions);
+    this.policies = new PolicyChecker(report, ledger, conditions);
     this.leases = new LeaseChecker(report, conditions);
     this.quorums = new QuorumChecker(report, this.logs, nodeOf);
     this.limits = new LimitChecker(report);
@@ -57,7 +60,7 @@ export class Checkers {
     const reads = new ReadChecker(report, this.logs);
     this.stability = new StabilityChecker(report, this.logs);
     this.timing = new TimingChecker(report, () => conditions.now());
-    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, this.quorums, this.disks, this.leases, this.claims, this.requests, reads, this.states, this.limits, this.stability, this.timing];
+    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, this.quorums, this.disks, this.leases, this.claims, this.policies, this.requests, reads, this.states, this.limits, this.stability, this.timing];
     this.#calls = callsOf(this.#all);
   }
 

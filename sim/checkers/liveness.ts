@@ -92,7 +92,11 @@ export class LivenessChecker {
   /** L2 and L9: every request is answered, every accepted run ends. */
   #everythingEnds(): boolean {
     const cluster = this.#cluster;
-    const done = (): boolean => this.#workload.open === 0 && this.#liveRuns().length === 0;
+    const done = (): boolean => {
+      const state = this.leader()?.replica?.state;
+      if (state !== undefined) this.#workload.resumeAll(state, this.#core.nodes);
+      return this.#workload.open === 0 && this.#liveRuns().length === 0;
+    };
     const deadline = cluster.kernel.now + ALL_DONE_MS;
     let progress = -1;
     while (!done()) {

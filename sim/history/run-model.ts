@@ -12,7 +12,7 @@
  *   that is a lower bound. (What one session sees in a row is another rule, stale-reads.ts.)
  * - **result**: returns once the run has ended, with how.
  *
- * Between operations the run moves by itself, forward only: queued, running, then succeeded or failed, and never cancelled
+ * Between operations the run moves by itself, forward only: queued, running, then succeeded or failed (paused in between, whenever), and never cancelled
  * by itself; each module from open to its one result. How far it has moved is learned when somebody looks.
  *
  * Holds within what a cell remembers of ended runs and of request keys (docs/reference/limits.md).
@@ -35,7 +35,8 @@ export interface KnownRun {
 const ABSENT = null;
 type State = KnownRun | typeof ABSENT;
 
-const rank: Readonly<Record<KnownPhase, number>> = { queued: 0, running: 1, paused: 1, ended: 2, succeeded: 2, failed: 2, cancelled: 2 };
+/** A run may be paused and resumed as long as it lives, and is then again what it was. */
+const rank: Readonly<Record<KnownPhase, number>> = { queued: 0, paused: 0, running: 1, ended: 2, succeeded: 2, failed: 2, cancelled: 2 };
 
 export function isEnded(phase: KnownPhase): boolean {
   return rank[phase] === 2;
@@ -48,7 +49,7 @@ function isSameResult(a: string, b: string): boolean {
 
 /** Can a run that looked like `before` look like `after` later (or at the same instant)? */
 export function reaches(before: Pick<KnownRun, 'phase' | 'modules'>, after: Pick<KnownRun, 'phase' | 'modules'>): boolean {
-  if (rank[after.phase] < rank[before.phase]) return false;
+  if (after.phase === 'paused' ? isEnded(before.phase) : rank[after.phase] < rank[before.phase]) return false;
   if (isEnded(before.phase) && before.phase !== after.phase && before.phase !== 'ended' && after.phase !== 'ended') return false;
   if (before.modules.length === 0 || after.modules.length === 0) return true;
   return before.modules.length === after.modules.length && before.modules.every((result, i) => result === '' || isSameResult(result, after.modules[i]!));

@@ -82,7 +82,7 @@ const submitTwice: Drill = {
     const modules = modulesOf(1, { kind: 'ok', durationMs: 10 });
     const key = stage.submit(modules);
     stage.run(500);
-    stage.submit(modules, key, stage.others(stage.leader)[0]);
+    stage.submit(modules, { key, node: stage.others(stage.leader)[0]! });
     stage.run(500);
   },
 };

@@ -3,11 +3,12 @@ import type { Violation } from '../cluster.ts';
 import type { Drill } from './drill.ts';
 import { electionDrills } from './drills-elections.ts';
 import { logDrills } from './drills-log.ts';
+import { policyDrills } from './drills-policies.ts';
 import { workDrills } from './drills-work.ts';
 import type { Hunt } from './hunts.ts';
 import { Over, Stage, type StageInit } from '../stage.ts';
 
-export const drills = { ...electionDrills, ...logDrills, ...workDrills } satisfies Readonly<Record<string, Drill>>;
+export const drills = { ...electionDrills, ...logDrills, ...workDrills, ...policyDrills } satisfies Readonly<Record<string, Drill>>;
 
 export type DrillName = keyof typeof drills;
 

@@ -1,5 +1,5 @@
 /** Every rule that can be switched off by a flag that only tests set, wherever it lives. */
-import { cellMutants } from '../../src/core/cell/mutants.ts';
+import { cellMutants, policyMutants } from '../../src/core/cell/mutants.ts';
 import { raftMutants } from '../../src/core/raft/mutants.ts';
 import { runtimeMutants } from '../../src/runtime/mutants.ts';
 import { portMutants } from './ports.ts';
@@ -11,4 +11,4 @@ export interface Mutant {
   readonly breaks: string;
 }
 
-export const mutants: readonly Mutant[] = [...raftMutants, ...cellMutants, ...runtimeMutants, ...portMutants];
+export const mutants: readonly Mutant[] = [...raftMutants, ...cellMutants, ...policyMutants, ...runtimeMutants, ...portMutants];

@@ -19,7 +19,7 @@ export const lopsidedLogs: Scenario = {
       scene.run(1500);
     }
     scene.cut(c, a, b);
-    scene.submit(modulesOf(2, { kind: 'ok', durationMs: 10 }), undefined, a);
+    scene.submit(modulesOf(2, { kind: 'ok', durationMs: 10 }), { node: a });
     scene.run(600);
     const lengths = [a, c, d, e].map((node) => scene.replica(node).raft.lastIndex);
     scene.demand('S2', lengths.every((length, at) => at === 0 || length < lengths[at - 1]!), `the story needs logs of different lengths, and they are ${lengths.join(' ')}`);

@@ -23,7 +23,7 @@ export const oldTermCommit: Scenario = {
     scene.cut(s1, ...rest);
     const { term } = scene.replica(s1).raft;
     const index = scene.replica(s1).raft.lastIndex + ENTRIES;
-    for (let i = 0; i < ENTRIES; i += 1) scene.submit(bigRun(), undefined, s1);
+    for (let i = 0; i < ENTRIES; i += 1) scene.submit(bigRun(), { node: s1 });
     scene.until('the entries are on two of five', () => scene.replica(s2).raft.lastIndex >= index, 1000, 0.05);
     scene.crash(s1);
     scene.cut(s2, ...rest);

@@ -19,7 +19,7 @@ export const slowLink: Scenario = {
     const workload = scene.idle();
     const leader = scene.newLeader();
     scene.cluster.checkers.stability.demand('L10', 'only the links are slow', scene.cluster.nodes);
-    const keys = Array.from({ length: RUNS }, () => scene.submit(bigRun(), undefined, leader));
+    const keys = Array.from({ length: RUNS }, () => scene.submit(bigRun(), { node: leader }));
     scene.demandWithin('L2', 30_000, () => keys.every((key) => scene.runOf(key, leader)?.phase === 'succeeded'), 'big runs over slow links do not come to their end');
     scene.cluster.checkers.stability.release();
     scene.demandAllIsWell(workload);

@@ -7,8 +7,8 @@ import { decodeEntries, encodeEntries } from './entry-codec.ts';
 import { MESSAGE_BYTES_MAX } from './limits.ts';
 import { decodeWire, type Reader } from './reader.ts';
 
-/** All texts of a Raft message are names. */
-const namesOnly = { typeEncoders: { string: nameToken } };
+/** All texts of a Raft message are names, and its other numbers are times, which no shorter form holds. */
+const namesOnly = { float64: true, typeEncoders: { string: nameToken } };
 
 export interface RaftEnvelope {
   readonly cell: CellId;

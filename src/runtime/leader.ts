@@ -14,6 +14,7 @@ import { Copies } from './blobs/copies.ts';
 import { ClaimDeadlines } from './claim-deadlines.ts';
 import type { NodeContext } from './context.ts';
 import { LeaderSessions, type SoftSession } from './leader-sessions.ts';
+import { plannable } from './plannable.ts';
 import type { ProposalDone } from './proposals.ts';
 import { reconcile } from './reconcile.ts';
 import type { Replica } from './replica.ts';
@@ -255,12 +256,7 @@ export class Leader {
 
   /** Sessions that can be given work now. */
   plannable(): PlannableSession[] {
-    const sessions: PlannableSession[] = [];
-    for (const session of this.sessions.all()) {
-      if (session.released || session.downSince !== undefined || session.slots === 0) continue;
-      sessions.push({ session: session.id, slots: session.slots, load: session.load });
-    }
-    return sessions;
+    return plannable(this.sessions, this.#context.self);
   }
 
   #plan(): void {

@@ -73,9 +73,10 @@ function isBare(message: RaftMessage): boolean {
 }
 
 /**
- * Claims, perhaps with the results that made them possible, are soon followed by results, and workers hear of their claims
- * from the leader: followers need not know at once. They should of the end of a run, for example: somebody waits there.
+ * New runs and claims, perhaps with the results that made them possible, are soon followed by claims and results; workers
+ * hear of their claims, and clients of their runs, from the leader: followers need not know at once. They should of the
+ * end of a run, for example: somebody waits there.
  */
 function goesOn(events: readonly CellEvent[]): boolean {
-  return events.length > 0 && events.every((event) => event.type === 'module');
+  return events.length > 0 && events.every(({ type }) => type === 'module' || type === 'runSubmitted');
 }

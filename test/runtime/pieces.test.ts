@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { memberId, nodeId, type RunId } from '../../src/core/lib/ids.ts';
-import type { Command } from '../../src/core/cell/types.ts';
+import type { CellEvent, Command } from '../../src/core/cell/types.ts';
 import type { RaftMessage } from '../../src/core/raft/types.ts';
 import { decodeRaft } from '../../src/protocol/raft-codec.ts';
 import { encodeSpec } from '../../src/protocol/spec-codec.ts';
@@ -189,6 +189,33 @@ test('RaftMail: the messages of a turn leave when it is over, without those that
   const envelopes = fake.sent.map((sent) => decodeRaft(sent.bytes));
   assert.deepEqual(envelopes.map(({ message }) => message), [reply(2), { type: 'timeoutNow', term: 1, lastIndex: 1, lastTerm: 1 }]);
   assert.deepEqual([envelopes[0]?.cell, envelopes[0]?.from, envelopes[0]?.to], [cellName, self, peer]);
+});
+
+test('RaftMail: news of a new run and its claims wait a moment for entries to travel with; the end of a run does not wait', () => {
+  const fake = new FakeContext();
+  const [self, peer] = [memberId(nodeId('self'), 's'), memberId(nodeId('peer'), 'p')];
+  fake.connected.add(nodeId('peer'));
+  const mail = new RaftMail(fake.context, cellName, self);
+  const news = (commit: number, entries: Extract<RaftMessage, { type: 'append' }>['entries'] = []): RaftMessage => ({ type: 'append', term: 1, prevIndex: 5, prevTerm: 1, entries, commit, sentAt: 0, round: commit });
+  const [runId, shared] = ['r' as RunId, { run: 5, at: 0 }];
+  const submitted: CellEvent = { type: 'runSubmitted', runId, ...shared };
+  const claimed: CellEvent = { type: 'module', runId, ...shared, module: 0, phase: 'claimed', fence: 1, session: 1, attempt: 1, note: '' };
+  const final: CellEvent = { type: 'runFinal', runId, ...shared, phase: 'succeeded' };
+  const turn = (message: RaftMessage, ...entries: CellEvent[][]): number => {
+    fake.process.defer(() => {
+      for (const events of entries) mail.committed(events);
+      mail.send(peer, message);
+    });
+    fake.pass();
+    return fake.sent.splice(0).length;
+  };
+  assert.equal(turn(news(6), [submitted], [claimed]), 0);
+  assert.equal(turn(news(7, [{ index: 6, term: 1, kind: 'noop', data: bytes() }])), 1, 'it goes along with entries');
+  assert.equal(turn(news(8), [submitted]), 0);
+  fake.pass(1);
+  assert.equal(fake.sent.splice(0).length, 1, 'or alone after a millisecond');
+  assert.equal(turn(news(9), [claimed], [final]), 1);
+  assert.equal(turn(news(10), []), 1, 'a change of members, say');
 });
 
 test('Proposals: each is told once, whether applied, refused, cut off or failed with the office', () => {

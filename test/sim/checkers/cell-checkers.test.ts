@@ -155,7 +155,7 @@ test('S19: claimed before its needs are done, or recorded from other inputs', ()
   const good = new Story();
   withRun(good, 'succeeded', outputOf('m', { parent: { sum: 7 } }));
   good.module('claimed', F1, 1);
-  const execution = { node: nodeId('a'), runId: RUN, module: 0, name: 'm', fence: F1, generation: 0, attempt: 1, effectful: false, startedAt: 0 };
+  const execution = { node: nodeId('a'), runId: RUN, module: 0, name: 'm', fence: F1, generation: 0, attempt: 1, effectful: false, limits: [], startedAt: 0 };
   good.ledger.close(good.ledger.open(execution), 'finished', true, 1);
   good.module('succeeded', F1);
   good.reports.none();
@@ -181,7 +181,7 @@ test('S18: a success that nobody executed', () => {
 
 test('S20: an effectful module is executed twice at once', () => {
   const story = new Story();
-  const execution = { node: nodeId('a'), runId: RUN, module: 0, name: 'm', fence: F1, generation: 0, attempt: 1, effectful: true, startedAt: 0 };
+  const execution = { node: nodeId('a'), runId: RUN, module: 0, name: 'm', fence: F1, generation: 0, attempt: 1, effectful: true, limits: [], startedAt: 0 };
   const first = story.ledger.open(execution);
   story.ledger.close(first, 'stopped', false, 1);
   const second = story.ledger.open({ ...execution, fence: F2 });
@@ -192,7 +192,7 @@ test('S20: an effectful module is executed twice at once', () => {
 });
 
 test('S20: what clocks that differ and machines that sleep do is counted, not reported', () => {
-  const execution = { node: nodeId('a'), runId: RUN, module: 0, name: 'm', fence: F1, generation: 0, attempt: 1, effectful: true, startedAt: 9000 };
+  const execution = { node: nodeId('a'), runId: RUN, module: 0, name: 'm', fence: F1, generation: 0, attempt: 1, effectful: true, limits: [], startedAt: 9000 };
   const story = (change: (world: FakeWorld) => void): Story => {
     const overlapping = new Story();
     change(overlapping.world);

@@ -32,6 +32,12 @@ test('a life of a run: made, read on its way, ended', () => {
   assert.deepEqual({ verdict, operations, runs }, { verdict: 'ok', operations: 10, runs: 1 });
 });
 
+test('a run that is paused is again what it was when it goes on, and cannot be paused when it has ended', () => {
+  passes(story().whole(strong(), looks('queued', '', '')).whole(strong(), looks('paused', '', '')).whole(strong(), looks('queued', '', '')).whole(local(), looks('paused', '', '')).whole(strong(), looks('running', '', '')).whole(strong(), looks('paused', a, '')).whole(local(), looks('running', a, '')));
+  fails(story().whole(strong(), looks('running', '', '')).whole(strong(), looks('paused', '', '')).whole(strong(), looks('queued', '', '')), /cannot be placed/);
+  fails(story().whole(strong(), looks('succeeded', a, b)).whole(strong(), looks('paused', '', '')), /cannot be placed/);
+});
+
 test('a lost submit: acknowledged, and later nobody knows it', () => {
   fails(story().whole(strong(), unknownRun), /cannot be placed:\n.*read abcd-cell strong s → unknownRun\n[^]*submit k1 → accepted/);
   fails(story().whole(cancel(), unknownRun), /cancel abcd-cell → unknownRun/);

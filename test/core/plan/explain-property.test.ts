@@ -1,0 +1,65 @@
+/** Goal: whatever happened, an explanation says that nothing keeps a module exactly when the reducer would grant its claim to some node. */
+import { strict as assert } from 'node:assert';
+import test from 'node:test';
+import * as fc from 'fast-check';
+import { apply } from '../../../src/core/cell/cell.ts';
+import { claimProblem } from '../../../src/core/cell/claims.ts';
+import { createCell, isFinal, isRunFinal, type CellState } from '../../../src/core/cell/state.ts';
+import { Explainer, type Explanation, type ReasonCode } from '../../../src/core/plan/explain.ts';
+import { nodeId } from '../../../src/core/lib/ids.ts';
+import { queueView } from '../../../src/runtime/queue-view.ts';
+import { cellName, hooks, start } from '../cell/cells.ts';
+import { RandomLog, steps } from '../cell/random-log.ts';
+
+/** Reasons of modules that wait for others, of ready ones, and of neither. */
+const kinds: { readonly [phase: string]: readonly ReasonCode[] } = {
+  waiting: ['needs', 'barrier', 'queue-paused', 'run-paused', 'no-nodes', 'unfit', 'drained', 'silent', 'closed'],
+  ready: ['retry', 'queue-paused', 'run-paused', 'parallel', 'limit', 'no-nodes', 'unfit', 'drained', 'silent', 'closed', 'full', 'soon'],
+  claimed: ['executing'],
+  ended: ['ended'],
+};
+
+function check(state: CellState, seen: Set<ReasonCode>): void {
+  const explainer = new Explainer(state);
+  const sessions = [...state.sessions.values()];
+  for (const run of state.runs.values()) {
+    for (const module of run.modules) {
+      const explained: Explanation = explainer.module(module);
+      const codes = explained.reasons.map(({ code }) => code);
+      for (const code of codes) {
+        seen.add(code);
+        assert.ok(kinds[isFinal(module.phase) ? 'ended' : module.phase]!.includes(code), `${code} of a module that is ${module.phase}`);
+      }
+      assert.ok(codes.length > 0 && new Set(codes).size >= codes.length - 2, 'there is a reason; only limits may be several');
+      assert.equal(explained.summary, explainer.summary(module));
+      if (module.phase !== 'ready') continue;
+      const claimable = sessions.some((session) => claimProblem(state, module, session) === '');
+      assert.equal(codes.includes('soon'), claimable, explained.summary);
+      const free = explained.nodes.filter(({ verdict }) => verdict === 'room' || verdict === 'behind').length;
+      assert.ok(!claimable || free > 0, 'some node has room');
+      assert.equal(explained.nodes.length, sessions.length);
+    }
+    const groups = explainer.run(run);
+    const ready = run.modules.filter(({ phase }) => phase === 'ready').length;
+    assert.equal(groups.reduce((sum, { count }) => sum + count, 0), isRunFinal(run.phase) ? 0 : ready);
+  }
+  const { modules, priorities } = queueView(state, state.now);
+  for (const phase of ['waiting', 'ready', 'claimed'] as const) assert.equal(priorities.reduce((sum, row) => sum + row[phase], 0), modules[phase]);
+}
+
+test('explanations agree with the rule for claims after every command of random logs', () => {
+  const seen = new Set<ReasonCode>();
+  fc.assert(
+    fc.property(steps(100), (list) => {
+      const state = createCell(hooks);
+      apply(state, 1, { type: 'genesis', cellId: cellName, clusterName: 'test', createdAt: start, founder: nodeId('n0') });
+      const log = new RandomLog(list.length % 2 === 0);
+      list.forEach((step, i) => {
+        apply(state, i + 2, log.next(state, step));
+        check(state, seen);
+      });
+    }),
+    { numRuns: 100 },
+  );
+  for (const code of ['needs', 'barrier', 'retry', 'queue-paused', 'run-paused', 'parallel', 'limit', 'no-nodes', 'unfit', 'drained', 'full', 'soon', 'executing', 'ended'] as const) assert.ok(seen.has(code), `${code} was never said`);
+});
