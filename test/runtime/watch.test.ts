@@ -80,10 +80,12 @@ test('feed: a second copy and the end of one of two', () => {
   const { fence } = cell.module(run, 0).hedge!;
   apply({ type: 'release', claims: [{ run, module: 0, fence }], reason: 'declined' });
   end();
-  apply({ type: 'hedgeBatch', claims: [{ run, module: 0, session: b }] });
+  const other = cell.submit([module('two', [], { policy: { priority: 0, limits: [], hedgeFactor: 2 } })]);
+  apply({ type: 'claimBatch', claims: [{ run: other, module: 0, session: a }] });
+  apply({ type: 'hedgeBatch', claims: [{ run: other, module: 0, session: b }] });
   const late: RunEvent[] = [];
   feed.reset(cell.state);
-  feed.watch(run, 0, cell.state, (event) => late.push(event));
+  feed.watch(other, 0, cell.state, (event) => late.push(event));
   const told = heard.filter(({ type }) => type === 'copy').map(({ node, note, module: name, fence: of }) => [node, note.split(':')[0], name, of === fence]);
   assert.deepEqual(told, [['node-b', 'a second copy was started', 'one', true], ['node-b', 'one of two copies ended', 'one', true]]);
   assert.deepEqual(late.slice(0, 3).map(({ type, node }) => `${type} ${node}`.trim()), ['run', 'module node-a', 'copy node-b']);

@@ -16,6 +16,9 @@ import { Choices, type Room } from './placement.ts';
 import { Proposals } from './proposals.ts';
 import type { Unapplied } from './unapplied.ts';
 
+/** Fewer entries are never swept. */
+const WATCHED_MIN = 1_000;
+
 /** Nothing shorter is worth a second execution, whatever was predicted. */
 const STRAGGLER_MIN_MS = 1_000;
 
@@ -41,6 +44,8 @@ export class Stragglers {
   private readonly unapplied: Unapplied;
   private readonly foresight: Foresight;
   private watched = newWatch();
+  /** Entries at which those of modules that have ended are thrown out; else they would stay until they are due. */
+  private sweepAt = WATCHED_MIN;
   /** They take too long, and wait for a node; by module, the fence of the first copy. */
   private readonly late = new Map<ModuleRecord, Fence>();
 
@@ -49,8 +54,14 @@ export class Stragglers {
     this.foresight = foresight;
   }
 
+  /** Modules that are watched, with some that have ended. */
+  get size(): number {
+    return this.watched.size;
+  }
+
   clear(): void {
     this.watched = newWatch();
+    this.sweepAt = WATCHED_MIN;
     this.late.clear();
     this.proposals.clear();
   }
@@ -63,7 +74,11 @@ export class Stragglers {
   watch(state: CellState, module: ModuleRecord): void {
     if (module.run.spec.modules[module.index]?.policy === undefined || !isHedgeable(module)) return;
     const at = lateAt(state, module);
-    if (at !== undefined) this.watched.push({ at, module, fence: module.fence });
+    if (at === undefined) return;
+    this.watched.push({ at, module, fence: module.fence });
+    if (this.watched.size < this.sweepAt) return;
+    this.watched.filter((one) => isAlone(one.module, one.fence));
+    this.sweepAt = Math.max(WATCHED_MIN, 2 * this.watched.size);
   }
 
   /** Wall ms when the next one takes too long, Infinity for none. */

@@ -2,7 +2,10 @@
 import { strict as assert } from 'node:assert';
 import test from 'node:test';
 import type { ClaimItem } from '../../../src/core/cell/types.ts';
+import { Foresight } from '../../../src/core/plan/foresight.ts';
 import { Planner } from '../../../src/core/plan/planner.ts';
+import { Stragglers } from '../../../src/core/plan/stragglers.ts';
+import { Unapplied } from '../../../src/core/plan/unapplied.ts';
 import { failed, module, succeeded, type ModuleSketch } from '../cell/cells.ts';
 import { offers, PlannedCell } from './planned-cell.ts';
 
@@ -123,4 +126,22 @@ test('a new leader watches what it finds', () => {
   while (fresh.busy) fresh.advance();
   cell.now += 8_000;
   assert.deepEqual(cell.hedges(fresh), cell.hedges());
+});
+
+test('modules that have ended are not watched until they would have been late', () => {
+  const cell = new PlannedCell();
+  const session = cell.open('a');
+  const unapplied = new Unapplied();
+  const stragglers = new Stragglers(unapplied, new Foresight(unapplied));
+  const run = cell.submit(Array.from({ length: 3_000 }, (_, i) => module(`m${i}`, [], { durationMs: 3_600_000, policy: { hedgeFactor: 2 } })));
+  let most = 0;
+  for (let i = 0; i < 3_000; i++) {
+    const fence = cell.claim(run, i, session);
+    stragglers.watch(cell.state, cell.module(run, i));
+    if (i % 100 !== 0) cell.result(run, i, fence, succeeded());
+    else cell.apply({ type: 'release', claims: [{ run, module: i, fence }], reason: 'released' });
+    most = Math.max(most, stragglers.size);
+  }
+  assert.ok(most <= 1_000, `${most} entries`);
+  assert.equal(stragglers.nextAt(), Infinity);
 });

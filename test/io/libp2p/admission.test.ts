@@ -83,7 +83,7 @@ async function stranger(): Promise<Libp2p> {
 
 /** Opens a channel to the transport as a stranger and writes these bytes. */
 async function write(node: Libp2p, address: string, channel: string, chunks: readonly Uint8Array[]): Promise<Stream> {
-  const stream = await node.dialProtocol(multiaddr(address), `/skein/${channel}/1`, { maxOutboundStreams: 100 });
+  const stream = await node.dialProtocol(multiaddr(address), `/skein/${channel}/${WIRE_VERSION}`, { maxOutboundStreams: 100 });
   for (const chunk of chunks) if (stream.status === 'open') stream.send(chunk);
   return stream;
 }
@@ -98,7 +98,7 @@ test('garbage from a peer with the right key ends its streams, and the node live
   a.start({ ...silence, message: () => heard++ });
   b.start(silence);
   await hostile.start();
-  for (const channel of ['raft', 'work', 'bulk']) await hostile.handle(`/skein/${channel}/1`, () => undefined);
+  for (const channel of ['raft', 'work', 'bulk']) await hostile.handle(`/skein/${channel}/${WIRE_VERSION}`, () => undefined);
   const target = a.addresses()[0]!;
   const greeting = encodeFrame([encodeHello({ wireVersion: WIRE_VERSION, nodeId: hostile.peerId.toString(), bootId: 'b', clusterName: 'test', version: '0' })]);
   const attacks: readonly (readonly Uint8Array[])[] = [
@@ -148,7 +148,7 @@ test('a peer that claims another id is shut out', async (t) => {
   t.after(() => Promise.all([stopAll([a]), liar.stop()]));
   a.start(silence);
   await liar.start();
-  for (const channel of ['raft', 'work', 'bulk']) await liar.handle(`/skein/${channel}/1`, () => undefined);
+  for (const channel of ['raft', 'work', 'bulk']) await liar.handle(`/skein/${channel}/${WIRE_VERSION}`, () => undefined);
   await write(liar, a.addresses()[0]!, 'work', [encodeFrame([encodeHello({ wireVersion: WIRE_VERSION, nodeId: a.self, bootId: 'b', clusterName: 'test', version: '0' })])]);
   await until(() => notes.some((note) => note.event === 'hello-invalid'), 'it is told');
   await until(() => liar.getConnections().length === 0, 'the connection is closed');
