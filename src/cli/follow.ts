@@ -34,6 +34,11 @@ interface Why {
 
 const nothing: Why = { text: '', key: 'nothing' };
 
+/** What waits long is asked for less often: the leader has to look at the whole run. */
+function isDue(check: number): boolean {
+  return check <= 2 || check % 4 === 0;
+}
+
 type Ending = 'final' | 'interrupt' | 'timeout' | 'unplaced';
 
 export async function followRun(client: Client, io: CliIo, run: string, options: FollowOptions): Promise<ExitCode> {
@@ -59,6 +64,7 @@ class Follower {
   #idleSince: number;
   #why: Why = nothing;
   #paused = false;
+  #idleChecks = 0;
 
   constructor(client: Client, io: CliIo, path: string, view: RunJson, options: FollowOptions) {
     this.#client = client;
@@ -130,9 +136,12 @@ class Follower {
     const { running, ready } = this.#tracker.counts;
     if (running > 0 || ready === 0) {
       this.#idleSince = Date.now();
+      this.#idleChecks = 0;
       return;
     }
     const { placeTimeoutMs = Infinity } = this.#options;
+    this.#idleChecks += 1;
+    if (!isDue(this.#idleChecks) && Date.now() - this.#idleSince < placeTimeoutMs) return;
     const why = await this.#reasons().catch(() => nothing);
     if (this.#over.signal.aborted || this.#tracker.counts.running > 0) return;
     if (!this.#paused) this.#tellWhy(why);

@@ -154,13 +154,12 @@ function inOneLine(reasons: readonly Reason[]): string {
 }
 
 /** Modules with one key are kept by the same. */
-function groupKey(module: ModuleRecord, now: number): string {
-  const { run, index, requirement, notBefore } = module;
+function groupKey({ run, index, requirement, notBefore, failures }: ModuleRecord, now: number): string {
   const spec = run.spec.modules[index]!;
   const { limits } = modulePolicy(spec);
-  const retry = notBefore > now ? `${notBefore} ${module.failures}` : '';
-  const keys = limits.length === 0 ? '' : JSON.stringify(limits);
-  return `${priorityOf(run.spec, spec)} ${retry} ${keys} ${requirement.key}`;
+  const retry = notBefore > now ? `${notBefore} ${failures}` : '';
+  const keys = limits.length === 0 ? '' : limits.map(({ key, max }) => `${max} ${key}`).join('\n');
+  return `${priorityOf(run.spec, spec)} ${retry} ${requirement.key}\n${keys}`;
 }
 
 /** @returns one line without a full stop; '' for a module that does not exist. */
