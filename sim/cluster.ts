@@ -19,6 +19,7 @@ import type { HistoryEvent } from './history/events.ts';
 import { Kernel, Process } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import { EXACT_CLOCK, type ClockShape } from './machine-clock.ts';
+import { cutDamage } from './mutants/damage.ts';
 import { ForgetfulDisk } from './mutants/ports.ts';
 import { Network } from './network.ts';
 import type { NetworkOptions } from './network-options.ts';
@@ -99,8 +100,8 @@ export class Cluster {
 
   report(invariant: Invariant, message: string): void {
     if (this.violation !== undefined) return;
-    // That a fault never happened is the simulator's own fault, whatever else happened.
-    const excuse = invariant === 'faults' ? undefined : this.excuse;
+    // What is not claimed any more is safety. A crash or a standstill is nobody's right, whatever else happened.
+    const excuse = invariant.startsWith('S') ? this.excuse : undefined;
     this.violation = { invariant, message, time: this.kernel.now, ...(excuse === undefined ? {} : { excuse }) };
     this.trace.line(this.kernel.now, 'checker', `${invariant}: ${message}`);
     this.kernel.stop();
@@ -140,6 +141,7 @@ export class Cluster {
     const transport = this.network.boot(node.id, process, `boot-${node.boot}`);
     const executor = new SimExecutor(this.kernel, process, modules, node.id, this.ledger, random.fork('executor'));
     const mutants = node.mutants ?? this.init.mutants;
+    if (mutants?.has('damage-cut') === true) cutDamage(node.disk.platter);
     const disk = new ProcessDisk(node.disk, process);
     const runtime = new NodeRuntime({
       ports: {

@@ -30,17 +30,18 @@ export class DiskFaults {
   }
 
   /** The next operation that changes something fails: more often the sync, since that is where errors show. */
-  #error(): boolean {
-    const node = this.#pick();
+  #error(): false | 'armed' {
+    const node = this.#pick(({ replica }) => replica !== undefined);
     if (node === undefined) return false;
     const wanted = this.#bench.random.chance(0.7) ? 'sync' : 'write';
     this.#line(node, `its next ${wanted} will fail`);
     node.diskFault = ({ type, name }) => {
       if (type !== wanted) return undefined;
       node.diskFault = undefined;
+      this.#bench.count('diskErrors');
       return { type: 'error', error: diskError('EIO', `i/o error, ${type} '${name}'`) };
     };
-    return true;
+    return 'armed';
   }
 
   /** Whatever begins now is done when the stall is over. */
@@ -79,9 +80,9 @@ export class DiskFaults {
     });
   }
 
-  #pick(): SimNode | undefined {
+  #pick(fits: (node: SimNode) => boolean = () => true): SimNode | undefined {
     const { cluster, random } = this.#bench;
-    const healthy = cluster.up().filter(({ diskFault }) => diskFault === undefined);
+    const healthy = cluster.up().filter((node) => node.diskFault === undefined && fits(node));
     return healthy.length === 0 ? undefined : random.pick(healthy);
   }
 

@@ -30,7 +30,8 @@ export interface FaultKind {
   readonly name: string;
   /** 0 = never. */
   readonly everyMs: number;
-  readonly inject: () => boolean;
+  /** False: not now, nobody is there to suffer it. `armed`: it happens with what a machine does next, and is counted then. */
+  readonly inject: () => boolean | 'armed';
 }
 
 export class FaultInjector implements FaultBench {
@@ -90,8 +91,9 @@ export class FaultInjector implements FaultBench {
     this.figures[name] = 0;
     const next = (delayMs: number): void =>
       this.after(delayMs, () => {
-        if (!inject()) return next(random.between(0.5, 1.5) * AGAIN_MS);
-        this.count(name);
+        const done = inject();
+        if (done === false) return next(random.between(0.5, 1.5) * AGAIN_MS);
+        if (done === true) this.count(name);
         next(random.exponential(everyMs));
       });
     next(Math.min(random.exponential(everyMs), random.between(0, FIRST_WITHIN * windowMs)));

@@ -1,4 +1,5 @@
 /** Drills for the rules of PROTOCOL §3 that decide who leads, and how fast. */
+import type { SimNode } from '../sim-node.ts';
 import type { Drill } from './drill.ts';
 import { modulesOf, type Stage } from '../stage.ts';
 
@@ -12,6 +13,16 @@ function breakOneLink(stage: Stage, ms: number): void {
   stage.pause(500);
   stage.cut(leader, stage.others(leader)[0]!);
   stage.run(ms);
+}
+
+/** The leader's word to campaign was on its way when this node was cut off: it does, in vain, in a new term. */
+function raiseTerm(stage: Stage, leader: SimNode, node: SimNode): void {
+  const from = stage.member(leader);
+  stage.call(node, (replica) => {
+    const { term, lastIndex, lastTerm } = replica.raft;
+    replica.receive(from, { type: 'timeoutNow', term, lastIndex, lastTerm });
+  });
+  stage.run(500);
 }
 
 const brokenLink: Drill = {
@@ -230,4 +241,25 @@ const silentBusyLeader: Drill = {
   },
 };
 
-export const electionDrills = { brokenLink, brokenLinkLeases, prevoteDeadlock, handOver, handOverOvertakes, handOverToStandby, hub, lateAnswers, stepsDown, failedElection, killedLeader, refusedDial, shortLog, silentLeader, silentBusyLeader };
+/** A member campaigns in vain behind a cut, in a new term, and is removed meanwhile; then an answer of it arrives, long on its way. */
+const lateAnswerOfRemoved: Drill = {
+  scenery: { nodes: 5 },
+  play(stage) {
+    const { leader, cluster } = stage;
+    const [gone, standby, ...stay] = stage.others(leader);
+    if (gone === undefined || standby === undefined) return;
+    const member = stage.member(gone);
+    stage.isolate(gone);
+    raiseTerm(stage, leader, gone);
+    stage.call(leader, (replica) => replica.changeConfig([leader, ...stay].map((node) => stage.member(node)), [stage.member(standby)], [member]));
+    const { raft } = stage.replica(leader);
+    stage.until('it is removed', () => raft.committedConfig.removed.includes(member) && !raft.configChangePending);
+    const { term } = stage.replica(gone).raft;
+    stage.crash(gone);
+    cluster.checkers.stability.demand('L10', `all that happens is a late answer of ${gone.name}, which was removed`, stage.others(gone));
+    stage.call(leader, (replica) => replica.receive(member, { type: 'appendReply', term, ok: false, index: 0, hintTerm: 0, sentAt: 0, round: 0 }));
+    stage.run(1000);
+  },
+};
+
+export const electionDrills = { lateAnswerOfRemoved, brokenLink, brokenLinkLeases, prevoteDeadlock, handOver, handOverOvertakes, handOverToStandby, hub, lateAnswers, stepsDown, failedElection, killedLeader, refusedDial, shortLog, silentLeader, silentBusyLeader };

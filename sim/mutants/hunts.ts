@@ -46,7 +46,8 @@ export const hunts: readonly Hunt[] = [
   { mutant: 'final-to-demoted', invariants: ['L1'], drill: 'finalOnlyToDemoted', seed: '1' },
   { mutant: 'promote-unsynced', invariants: ['S9'], drill: 'promoteDeaf', seed: '1' },
   { mutant: 'vote-without-log-check', invariants: ['S3'], drill: 'shortLog', seed: '1' },
-  { mutant: 'lease-forever', invariants: ['S25'], drill: 'silentBusyLeader', seed: '19' },
+  { mutant: 'lease-forever', partner: 'no-check-quorum', invariants: ['S25'], drill: 'silentBusyLeader', seed: '1' },
+  { mutant: 'removed-accepted', invariants: ['L10'], drill: 'lateAnswerOfRemoved', seed: '1' },
   { mutant: 'window-unbounded', invariants: ['S26'], drill: 'stalledFollower', seed: '1' },
   { mutant: 'stale-fence-accepted', invariants: ['S20'], drill: 'lateResult', seed: '1' },
   { mutant: 'effectful-late-result', invariants: ['S20'], drill: 'lateResult', seed: '1' },
@@ -68,6 +69,7 @@ export const hunts: readonly Hunt[] = [
   { mutant: 'reads-go-back', invariants: ['S23'], drill: 'leftOutReader', seed: '1' },
   { mutant: 'no-self-fence', invariants: ['S20'], drill: 'silentWorker', seed: '1' },
   { mutant: 'late-start', invariants: ['S20'], drill: 'lateAssign', seed: '1' },
+  { mutant: 'disk-watchdog-off', invariants: ['L1'], drill: 'hungLeader', seed: '1' },
   { mutant: 'session-never-expires', invariants: ['L3'], drill: 'deadWorker', seed: '1' },
   { mutant: 'session-expires-early', invariants: ['S20'], drill: 'silentWorker', seed: '1' },
   { mutant: 'frame-unsynced', invariants: ['S8', 'S5'], drill: 'ordinary', seed: '1' },
@@ -77,6 +79,7 @@ export const hunts: readonly Hunt[] = [
   { mutant: 'snapshot-name-unsynced', invariants: ['S8', 'S5'], drill: 'snapshotToLaggard', seed: '1' },
   { mutant: 'recovered-unsynced', invariants: ['S8'], drill: 'killedWhileWriting', seed: '1' },
   { mutant: 'identity-unsynced', invariants: ['S5'], drill: 'ordinary', seed: '1' },
+  { mutant: 'damage-cut', invariants: ['S3'], drill: 'damagedVoter', seed: '1' },
   { mutant: 'orphans-live', invariants: ['S20'], drill: 'killedWorker', seed: '1' },
 ];
 
@@ -88,10 +91,6 @@ export const secondLines: readonly { readonly mutant: string; readonly why: stri
   {
     mutant: 'prevote-silent',
     why: 'Who hears a leader of a later term has that leader’s Noop, or gets it in a moment. The asker lacks that entry, so it cannot win before it has heard from that leader itself, and then it knows the term.',
-  },
-  {
-    mutant: 'removed-accepted',
-    why: 'A removed member either holds the configuration that says so and never campaigns (rule 9), or its log is behind that of every voter and PreVote (rule 1) lets it change no term. Nobody counts its answers, since leaders ask members only. One of a higher term that comes late deposes a leader once: the scenario demoted-node shows it.',
   },
   {
     mutant: 'reply-before-sync-snapshot',

@@ -15,6 +15,7 @@ export const portMutants = [
   { name: 'snapshot-name-unsynced', rule: 'fsync (d)', breaks: 'A snapshot comes in force before its rename is durable.' },
   { name: 'recovered-unsynced', rule: 'fsync (a) to (c)', breaks: 'After a crash of the process the node answers for what it read from the page cache, without syncing it first.' },
   { name: 'identity-unsynced', rule: '§1 member', breaks: 'The id of a new disk is used before it is durable: a power cut makes the voter a stranger.' },
+  { name: 'damage-cut', rule: '§1 damage', breaks: 'A log that is damaged in the middle is cut there in silence, and its member goes on without the rest.' },
   { name: 'orphans-live', rule: '§4 supervisor', breaks: 'The supervisor does not kill the modules of a node whose process has died, and the next process does not either.' },
 ] as const;
 

@@ -11,7 +11,7 @@ export const damagedLog: Scenario = {
   name: 'damaged-log',
   number: '5',
   tells: 'a flipped bit and a missing piece in the middle of two logs: they do not vote, they come back as new members',
-  proof: { argument: 'A log that was cut at the damage would vote and acknowledge as the old member, and with two such votes somebody would be elected: both are demanded never to happen.' },
+  proof: { mutants: ['damage-cut'], invariants: ['S5'] },
   scenery: { nodes: 5, storage: { segmentBytes: 2000, snapshotEntries: 100_000 } },
   play(scene) {
     const workload = scene.clients();

@@ -35,6 +35,9 @@ export const demotedNode: Scenario = {
     scene.until('it is removed', () => scene.replica(a).config.removed.includes(scene.member(x)) && !scene.replica(a).raft.configChangePending, 3000, 1);
     const { term } = scene.replica(a).raft;
     const deposed = (): boolean => scene.replica(a).raft.role !== 'leader' || scene.replica(a).raft.term !== term;
+    // An answer of it to what it was sent as a member, long on its way.
+    const late = scene.replica(x).raft.term;
+    scene.call(a, (replica) => replica.receive(scene.member(x), { type: 'appendReply', term: late, ok: false, index: 0, hintTerm: 0, sentAt: 0, round: 0 }));
     scene.healAll();
     scene.demandNever('L10', 8000, deposed, `${x.name}, which was removed, deposes the leader`);
 

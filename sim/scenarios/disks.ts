@@ -3,10 +3,10 @@ import { listStorage } from '../../src/runtime/storage/names.ts';
 import { scanSegment } from '../../src/runtime/storage/scan.ts';
 import { imageReader } from '../disk.ts';
 import type { SimNode } from '../sim-node.ts';
-import type { Scene } from './scene.ts';
+import type { Stage } from '../stage.ts';
 
 /** A bit in the middle of the log, long before its last frame. The node loses its power first. */
-export function flipLog(scene: Scene, node: SimNode): void {
+export function flipLog(scene: Stage, node: SimNode): void {
   scene.crash(node, 'power');
   const reader = imageReader(node.disk.syncedImage());
   const { segments } = listStorage(reader);
@@ -19,7 +19,7 @@ export function flipLog(scene: Scene, node: SimNode): void {
 }
 
 /** The second half of a segment in the middle of the log is gone. */
-export function truncateLog(scene: Scene, node: SimNode): void {
+export function truncateLog(scene: Stage, node: SimNode): void {
   scene.crash(node, 'power');
   const image = new Map(node.disk.syncedImage());
   const { segments } = listStorage(imageReader(image));
@@ -32,7 +32,7 @@ export function truncateLog(scene: Scene, node: SimNode): void {
 }
 
 /** A bit in every snapshot on the disk. @returns how many there were. */
-export function flipSnapshots(scene: Scene, node: SimNode): number {
+export function flipSnapshots(scene: Stage, node: SimNode): number {
   scene.crash(node, 'power');
   const image = node.disk.syncedImage();
   const { snapshots } = listStorage(imageReader(image));
@@ -43,7 +43,7 @@ export function flipSnapshots(scene: Scene, node: SimNode): number {
 }
 
 /** A new, empty disk in the same machine. */
-export function wipe(scene: Scene, node: SimNode): void {
+export function wipe(scene: Stage, node: SimNode): void {
   scene.crash(node, 'power');
   scene.cluster.line(node.name, 'its disk is wiped');
   scene.cluster.diskLost(node);
@@ -51,7 +51,7 @@ export function wipe(scene: Scene, node: SimNode): void {
 }
 
 /** Instead of its own, this machine gets what the disk of another one holds now. */
-export function copyDisk(scene: Scene, from: SimNode, to: SimNode): void {
+export function copyDisk(scene: Stage, from: SimNode, to: SimNode): void {
   scene.crash(to, 'power');
   scene.cluster.line(to.name, `gets a copy of the disk of ${from.name}`);
   if (to.boot > 0) scene.cluster.diskLost(to);

@@ -8,7 +8,7 @@ export const hungDisk: Scenario = {
   name: 'hung-disk',
   number: '16',
   tells: 'the disk of the leader hangs while its heartbeats go on',
-  proof: { argument: 'No rule of the core stands behind it but the watchdog over the oldest write; without that the leader goes on, and the demand for another one fails.' },
+  proof: { mutants: ['disk-watchdog-off'], invariants: ['L1'] },
   scenery: { nodes: 5 },
   play(scene) {
     const workload = scene.clients();

@@ -253,7 +253,7 @@ export class Replica {
   /** True when the oldest write has been waiting for its sync for longer than a healthy disk takes. */
   diskStalled(): boolean {
     const since = this.#log.oldestUnsyncedSince();
-    return since !== undefined && this.#context.now() - since > this.#context.timing.diskStallMs;
+    return since !== undefined && this.#context.now() - since > this.#context.timing.diskStallMs && !this.#context.mutant('disk-watchdog-off');
   }
 
   // ── Steps and effects ──────────────────────────────────────────────────────────────────────────────────────────
