@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { loadavg, cpus, totalmem } from 'node:os';
+import { describeBlobs, measureBlobs } from './blobs.bench.ts';
 import { describeFailover, measureFailover } from './failover.bench.ts';
 import { describeLatency, measureLatency } from './latency.bench.ts';
 import { describeMakespan, measureMakespan } from './makespan.bench.ts';
@@ -40,6 +41,7 @@ const alone: readonly Bench[] = [
   bench('scale', (full) => measureScale(full), describeScale),
   bench('shell', (full) => measureShell(full ? 1000 : 200, full ? 5 : 2), describeShell),
   bench('profile', (full) => measureProfile(full), describeProfile),
+  bench('blobs', (full) => measureBlobs(full), describeBlobs),
   bench('failover', (full) => measureFailover(full ? 20 : 2), describeFailover),
   bench('sim', (full) => measureSim(full ? 100 : 15, full ? [3, 30, 100, 300] : [3, 30]), describeSim),
 ];

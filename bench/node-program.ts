@@ -2,6 +2,7 @@
  * A program that embeds a node, as a bench drives it: one process a node, a no-op function registered, commands over IPC.
  * What is measured inside it is what a library client in a node's process sees.
  */
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { Session } from 'node:inspector/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,7 +38,13 @@ export type ProgramCommand =
   /** Starts to collect the stamps (wall ms) at which modules are claimed, as this node sees them. */
   | { readonly id: number; readonly op: 'watch' }
   | { readonly id: number; readonly op: 'claims' }
-  | { readonly id: number; readonly op: 'cancelAll' };
+  | { readonly id: number; readonly op: 'cancelAll' }
+  /** Stores so many files of random bytes; answers with their names. */
+  | { readonly id: number; readonly op: 'blobPut'; readonly files: number; readonly bytes: number }
+  /** Fetches blobs, all at once; answers with ms. */
+  | { readonly id: number; readonly op: 'blobFetch'; readonly cids: readonly string[] }
+  /** Bytes of blobs sent to other nodes so far. */
+  | { readonly id: number; readonly op: 'blobSent' };
 
 export interface Usage {
   readonly cpuMs: number;
@@ -72,6 +79,7 @@ const claims: number[] = [];
 const watch = new LoopWatch();
 const profiler = new Session();
 const SAMPLE_US = 200;
+const PIECE_BYTES = 1024 * 1024;
 let cpuBefore = process.cpuUsage();
 
 function usage(): Usage {
@@ -93,6 +101,10 @@ async function many({ runs, modules, atOnce }: Extract<ProgramCommand, { op: 'ma
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, runs) }, lane));
   return performance.now() - began;
+}
+
+async function* randomPieces(bytes: number): AsyncGenerator<Uint8Array> {
+  for (let left = bytes; left > 0; left -= PIECE_BYTES) yield randomBytes(Math.min(left, PIECE_BYTES));
 }
 
 async function perform(command: ProgramCommand): Promise<unknown> {
@@ -128,6 +140,18 @@ async function perform(command: ProgramCommand): Promise<unknown> {
       return undefined;
     case 'claims':
       return claims.splice(0);
+    case 'blobPut': {
+      const cids: string[] = [];
+      for (let i = 0; i < command.files; i += 1) cids.push((await node.blobs.put(randomPieces(command.bytes))).cid);
+      return cids;
+    }
+    case 'blobFetch': {
+      const began = performance.now();
+      await Promise.all(command.cids.map((cid) => node.blobs.fetch(cid)));
+      return performance.now() - began;
+    }
+    case 'blobSent':
+      return node.blobs.sentBytes;
     case 'cancelAll':
       for (const run of await node.api.runs()) if (run.finishedAt === 0) await node.api.cancel(run.runId).catch(() => undefined);
       return undefined;

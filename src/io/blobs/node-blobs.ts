@@ -34,6 +34,11 @@ export class NodeBlobs {
     store.onAdded = (cid, size) => blobs.added(cid, size);
   }
 
+  /** Of blobs, to other nodes, since this one began. */
+  get sentBytes(): number {
+    return this.#blobs.sentBytes;
+  }
+
   /** Least recently used first. */
   list(): StoredBlob[] {
     return this.#blobs.list();

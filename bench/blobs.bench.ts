@@ -1,0 +1,91 @@
+/**
+ * Files between nodes: one large file beside what two processes move over one bare stream with the same encryption, in
+ * turn; one file for four nodes at once; many small files beside one that is as large as all of them.
+ */
+import { BenchCluster, type BenchNode } from './cluster.ts';
+import { spread, spreadText, type Spread } from './figures.ts';
+import { measureTransport } from './transport.bench.ts';
+
+const MIB = 1024 * 1024;
+const SMALL_BYTES = 4096;
+const BARE_SECONDS = 1;
+
+export interface BlobFigures {
+  readonly fileBytes: number;
+  /** Megabytes a second. */
+  readonly oneToOne: Spread;
+  readonly bareStream: Spread;
+  /** Medians. */
+  readonly share: number;
+  /** Ms until all four have it, and what its origin sent, in files. */
+  readonly oneToFourMs: Spread;
+  readonly originSent: Spread;
+  readonly smallFiles: number;
+  readonly smallMs: Spread;
+  /** One file with as many bytes. */
+  readonly asOneMs: Spread;
+}
+
+export async function measureBlobs(full: boolean): Promise<BlobFigures> {
+  const fileBytes = (full ? 1024 : 64) * MIB;
+  const smallFiles = full ? 10_000 : 1000;
+  const rounds = full ? 5 : 2;
+  const [one, bare, fourMs, originSent, smallMs, asOneMs]: number[][] = [[], [], [], [], [], []];
+  const cluster = new BenchCluster();
+  try {
+    await cluster.start([1, 1, 1, 1, 1]);
+    const [origin, ...others] = cluster.nodes as [BenchNode, ...BenchNode[]];
+    for (let round = 0; round < rounds; round += 1) {
+      const first = await put(origin, 1, fileBytes);
+      one!.push(fileBytes / 1e6 / ((await fetch(others[0]!, first)) / 1000));
+      bare!.push((await measureTransport(BARE_SECONDS)).bulkMegabytesPerSecond);
+
+      const shared = await put(origin, 1, fileBytes);
+      const before = await origin.ask<number>({ op: 'blobSent' });
+      fourMs!.push(Math.max(...(await Promise.all(others.map((node) => fetch(node, shared))))));
+      originSent!.push(((await origin.ask<number>({ op: 'blobSent' })) - before) / fileBytes);
+
+      const many = await put(origin, smallFiles, SMALL_BYTES);
+      smallMs!.push(await fetch(others[1]!, many));
+      const whole = await put(origin, 1, smallFiles * SMALL_BYTES);
+      asOneMs!.push(await fetch(others[1]!, whole));
+    }
+  } finally {
+    await cluster.stop();
+  }
+  const oneToOne = spread(one!);
+  const bareStream = spread(bare!);
+  return {
+    fileBytes,
+    oneToOne,
+    bareStream,
+    share: oneToOne.p50 / bareStream.p50,
+    oneToFourMs: spread(fourMs!),
+    originSent: spread(originSent!),
+    smallFiles,
+    smallMs: spread(smallMs!),
+    asOneMs: spread(asOneMs!),
+  };
+}
+
+function put(node: BenchNode, files: number, bytes: number): Promise<string[]> {
+  return node.ask<string[]>({ op: 'blobPut', files, bytes });
+}
+
+function fetch(node: BenchNode, cids: readonly string[]): Promise<number> {
+  return node.ask<number>({ op: 'blobFetch', cids });
+}
+
+export function describeBlobs(figures: BlobFigures): string {
+  const { fileBytes, oneToOne, bareStream, share, oneToFourMs, originSent, smallFiles, smallMs, asOneMs } = figures;
+  const size = `${fileBytes / MIB} MiB`;
+  return [
+    `files, five nodes on this machine:`,
+    `  ${size} from node to node    ${spreadText(oneToOne, 'MB/s')}`,
+    `  one bare stream              ${spreadText(bareStream, 'MB/s')}: the file takes ${Math.round(share * 100)} % of that`,
+    `  ${size} to four nodes        ${spreadText(oneToFourMs, 'ms')}`,
+    `  sent by its origin           ${spreadText(originSent, 'files')}`,
+    `  ${smallFiles} files of 4 KiB          ${spreadText(smallMs, 'ms')}`,
+    `  one file with as many bytes  ${spreadText(asOneMs, 'ms')}`,
+  ].join('\n');
+}
