@@ -78,6 +78,8 @@ export class PolicyChecker implements Checker {
         return;
       case 'runFinal':
         cell.runs.delete(event.run);
+        return;
+      default:
     }
   }
 
