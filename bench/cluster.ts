@@ -79,7 +79,7 @@ export class BenchCluster {
     const deadline = performance.now() + READY_MS;
     for (;;) {
       const statuses = await Promise.all(this.nodes.map((node) => node.started.then(() => node.ask<ClusterStatus>({ op: 'status' }))));
-      const voters = Math.min(this.nodes.length, 3);
+      const voters = this.nodes.length < 3 ? 1 : this.nodes.length < 5 ? 3 : 5;
       if (statuses.every((status) => status.voters.length === voters && status.quorum && status.node.phase === 'member' && status.leaderId === statuses[0]!.leaderId)) return;
       if (performance.now() > deadline) throw new Error(`the cluster is not ready: ${statuses.map((status) => `${status.node.name} ${status.node.phase} ${status.voters.length}`).join(', ')}`);
       await sleep(50);

@@ -80,6 +80,7 @@ const watch = new LoopWatch();
 const profiler = new Session();
 const SAMPLE_US = 200;
 const PIECE_BYTES = 1024 * 1024;
+const PUTS_AT_ONCE = 32;
 let cpuBefore = process.cpuUsage();
 
 function usage(): Usage {
@@ -141,9 +142,12 @@ async function perform(command: ProgramCommand): Promise<unknown> {
     case 'claims':
       return claims.splice(0);
     case 'blobPut': {
-      const cids: string[] = [];
-      for (let i = 0; i < command.files; i += 1) cids.push((await node.blobs.put(randomPieces(command.bytes))).cid);
-      return cids;
+      const lanes = Array.from({ length: Math.min(PUTS_AT_ONCE, command.files) }, async (_, lane) => {
+        const cids: string[] = [];
+        for (let i = lane; i < command.files; i += PUTS_AT_ONCE) cids.push((await node.blobs.put(randomPieces(command.bytes))).cid);
+        return cids;
+      });
+      return (await Promise.all(lanes)).flat();
     }
     case 'blobFetch': {
       const began = performance.now();

@@ -24,6 +24,9 @@ export class FolderBlobStore implements BlobStore {
   readonly #parts: FileHandles;
   readonly #whole: FileHandles;
   #temporary = 0;
+  /** For those before them to be in their places. */
+  readonly #waiting: { readonly file: NamedFile; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
+  #placing = false;
   /** Told of blobs that came from outside or from a module, not by `finish`. */
   onAdded: (cid: Cid, size: number) => void = () => undefined;
 
@@ -70,7 +73,7 @@ export class FolderBlobStore implements BlobStore {
     this.#parts.use(cid, false, (error) => {
       if (error !== undefined) return done(error);
       this.#parts.forget(cid);
-      this.takeIn([{ file: path.join(this.path, PARTS, cid), cid, manifest }]).then(() => done(), done);
+      this.takeIn({ file: path.join(this.path, PARTS, cid), cid, manifest }).then(() => done(), done);
     }, (fd, end) => fs.ftruncate(fd, size, (error) => (error === null ? fs.fdatasync(fd, end) : end(error))));
   }
 
@@ -97,8 +100,31 @@ export class FolderBlobStore implements BlobStore {
     void sha256(bytes).then(done);
   }
 
-  /** Moves synced files of this disk to their places; durable when resolved. Folders are synced once for all of them. */
-  async takeIn(files: readonly NamedFile[]): Promise<void> {
+  /** Moves a synced file of this disk to its place; durable when resolved. Those that come meanwhile go together, since syncing folders takes longest. */
+  takeIn(file: NamedFile): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ file, resolve, reject });
+      if (!this.#placing) void this.#placeAll();
+    });
+  }
+
+  async #placeAll(): Promise<void> {
+    this.#placing = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0);
+      try {
+        await this.takeAllIn(batch.map(({ file }) => file));
+        for (const { resolve } of batch) resolve();
+      } catch {
+        // One of them is at fault: the others are not to suffer.
+        for (const { file, resolve, reject } of batch) await this.takeAllIn([file]).then(resolve, reject);
+      }
+    }
+    this.#placing = false;
+  }
+
+  /** The same of several at once. */
+  async takeAllIn(files: readonly NamedFile[]): Promise<void> {
     const folders = new Set<string>();
     const manifests = files.filter(({ manifest }) => manifest !== undefined);
     for (const { cid, manifest } of manifests) {
@@ -113,9 +139,7 @@ export class FolderBlobStore implements BlobStore {
       const folder = path.dirname(target);
       if (!folders.has(folder)) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
       folders.add(folder);
-      // A module may be given the file itself, by a link: nobody writes to it any more.
-      await chmod(file, 0o400);
-      await rename(file, target);
+      await moveTo(target, file);
     }
     await Promise.all([...folders].map(syncFolder));
     await syncFolder(path.join(this.path, WHOLE));
@@ -159,6 +183,17 @@ function readAt(handles: FileHandles, name: string, offset: number, length: numb
     if (length === 0) end(null);
     else more();
   });
+}
+
+async function moveTo(target: string, file: string): Promise<void> {
+  try {
+    // A module may be given the file itself, by a link: nobody writes to it any more.
+    await chmod(file, 0o400);
+    await rename(file, target);
+  } catch (error) {
+    // Moved by a try before, whose end did not come.
+    if (codeOf(error as Error) !== 'ENOENT' || !fs.existsSync(target)) throw error;
+  }
 }
 
 /** Windows opens no folders for syncing; its rename is journaled. */

@@ -31,7 +31,7 @@ export async function importFile(store: FolderBlobStore, source: AsyncIterable<U
       await handle.close();
     }
     const named = await nameOf(written);
-    await stored(store.takeIn([{ file, ...named }]));
+    await stored(store.takeIn({ file, ...named }));
     store.onAdded(named.cid, written.size);
     return { cid: named.cid, size: written.size };
   } catch (error) {
@@ -57,7 +57,7 @@ export async function moveFilesIn(store: FolderBlobStore, files: readonly string
       await stored(syncFile(file));
     }
   });
-  await stored(store.takeIn([...taken.values()]));
+  await stored(store.takeAllIn([...taken.values()]));
   const imported = read.map(({ cid, size }) => ({ cid, size }));
   for (const { cid, size } of imported) store.onAdded(cid, size);
   return imported;

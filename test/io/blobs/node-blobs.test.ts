@@ -128,3 +128,15 @@ test('a wait that is over or given up leaves the fetch to go on', async (t) => {
   await assert.rejects(node.fetch(missing, { signal: AbortSignal.timeout(5) }), /timeout|abort/i);
   assert.equal(node.progress(missing).whole, false);
 });
+
+test('of files that are put in their places together, only the one at fault fails', async (t) => {
+  const path = folder(t);
+  const { store } = testBlobs(path);
+  const names = await Promise.all(Array.from({ length: 8 }, (_, i) => importFile(store, pieces(Buffer.from(`file ${i}`), 100))));
+  const files = names.map(({ cid }, i) => ({ file: join(path, 'new', `again-${i}`), cid, manifest: undefined }));
+  for (const [i, { file, cid }] of files.entries()) if (i !== 3) writeFileSync(file, readFileSync(store.fileOf(wholeFile(cid))));
+  rmSync(store.fileOf(wholeFile(files[3]!.cid)));
+  const ends = await Promise.allSettled(files.map((file) => store.takeIn(file)));
+  assert.deepEqual(ends.map(({ status }) => status), files.map((_, i) => (i === 3 ? 'rejected' : 'fulfilled')));
+  assert.equal(store.list().length, 7);
+});
