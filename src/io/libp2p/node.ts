@@ -18,7 +18,7 @@ import { gossipService } from './gossip.ts';
 import { CONNECTIONS_MAX, DIALS_PARALLEL_MAX, DIAL_TIMEOUT_MS, INBOUND_CONNECTIONS_PER_SECOND_MAX, INBOUND_PENDING_MAX, PING_INTERVAL_MS, PING_TIMEOUT_MS, PING_TIMEOUT_MS_MAX, PORT_TRIES_MAX, STREAM_WINDOW_BYTES } from './limits.ts';
 import { libp2pLogger } from './logger.ts';
 import { privateNetwork } from './protector.ts';
-import { cheapLengthErrors } from './tuning.ts';
+import { cheapShortBuffers } from './tuning.ts';
 
 export type SkeinLibp2p = Libp2p<{ identify: Identify; ping: Ping; gossip: GossipSub; parts: Parts }>;
 /** What is needed of libp2p's inside: the rest for mDNS, the transport manager for the port. */
@@ -81,7 +81,7 @@ async function createNode(init: NodeInit, hosts: readonly string[], port: number
     transports: [tcp({ outboundSocketInactivityTimeout: 4 * PING_INTERVAL_MS, inboundSocketInactivityTimeout: 4 * PING_INTERVAL_MS })],
     connectionProtector: privateNetwork(init.psk),
     connectionEncrypters: [noise()],
-    streamMuxers: [() => cheapLengthErrors(muxer())],
+    streamMuxers: [() => cheapShortBuffers(muxer())],
     connectionGater: { denyDialMultiaddr: () => false },
     connectionManager: {
       maxConnections: CONNECTIONS_MAX,

@@ -29,26 +29,21 @@ export function sparingWindowUpdates(stream: Stream): void {
 }
 
 interface NoiseStreamFields {
-  decoder: { lengthDecoder: (data: { readonly byteLength: number }) => number };
+  decoder: { lengthDecoder: (data: { readonly byteLength: number }) => number; readonly maxDataLength: number };
 }
 
-const tooShort = new RangeError('too short for a length');
-
 /**
- * The decoder under @libp2p/noise learns that its buffer is empty from a RangeError, once per read: building the error
- * with its stack costs more than decrypting a small frame. The same error object is thrown each time instead.
+ * The decoder under @libp2p/noise learns that its buffer is empty from a RangeError, once per read: throwing and catching it
+ * costs more than decrypting a small frame. It is told of a frame longer than the buffer instead, for which it waits, too.
  */
-export function cheapLengthErrors(factory: StreamMuxerFactory): StreamMuxerFactory {
+export function cheapShortBuffers(factory: StreamMuxerFactory): StreamMuxerFactory {
   return {
     protocol: factory.protocol,
     createStreamMuxer(connection) {
       const decoder = (connection as unknown as Partial<NoiseStreamFields>).decoder;
-      if (typeof decoder?.lengthDecoder === 'function') {
+      if (typeof decoder?.lengthDecoder === 'function' && decoder.maxDataLength > 2) {
         const decodeLength = decoder.lengthDecoder;
-        decoder.lengthDecoder = (data) => {
-          if (data.byteLength < 2) throw tooShort;
-          return decodeLength(data);
-        };
+        decoder.lengthDecoder = (data) => (data.byteLength < 2 ? decoder.maxDataLength : decodeLength(data));
       }
       return factory.createStreamMuxer(connection);
     },
