@@ -5,12 +5,14 @@
 export class LoopWatch {
   #longestMs = 0;
   #before = process.threadCpuUsage();
-
   #watching = false;
 
   /** Since the last call; the first one only begins to look, since looking costs something. */
   longestMs(): number {
-    if (!this.#watching) setInterval(() => this.#look(), 1).unref();
+    if (!this.#watching) {
+      this.#before = process.threadCpuUsage();
+      setInterval(() => this.#look(), 1).unref();
+    }
     this.#watching = true;
     const longest = this.#longestMs;
     this.#longestMs = 0;
