@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- NAME…] [--full]`: measures and prints figures for people, then one line of JSON for each bench.
- * Without names all of them run small, in less than three minutes of a machine that has nothing else to do; `--full` takes the sizes that docs/performance.md quotes.
+ * Without names all of them run small, in about three minutes (six when others keep the machine busy); `--full` takes the sizes that docs/performance.md quotes.
  * `--peer bullmq`: throughput and latency in turn with BullMQ on a Redis of its own; says what is missing, installs nothing.
  */
 import { parseArgs } from 'node:util';
