@@ -12,6 +12,8 @@ export type BlobMessage =
   | { readonly type: 'haveNot'; readonly cid: Cid }
   /** One more chunk is here: to those that asked before. */
   | { readonly type: 'gained'; readonly cid: Cid; readonly chunk: number }
+  /** This one is on its way here from somebody who has all: to those that asked before, so that they ask for others. */
+  | { readonly type: 'taking'; readonly cid: Cid; readonly chunk: number }
   /** `chunk` -1 = the manifest. Answered by pieces in order, or by `refuse`. */
   | { readonly type: 'want'; readonly id: number; readonly cid: Cid; readonly chunk: number }
   /** `total`: bytes of all pieces of this answer. */
@@ -26,7 +28,7 @@ export type BlobMessage =
 
 export type RefuseReason = 'gone' | 'busy';
 
-const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt', 'keep'] as const;
+const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt', 'keep', 'taking'] as const;
 const codes = Object.fromEntries(types.map((type, index) => [type, index])) as Record<BlobMessage['type'], number>;
 const reasons: readonly RefuseReason[] = ['gone', 'busy'];
 
@@ -42,6 +44,7 @@ function fieldsOf(message: BlobMessage): unknown[] {
     case 'have':
       return [message.cid, message.size, message.chunks];
     case 'gained':
+    case 'taking':
     case 'doubt':
       return [message.cid, message.chunk];
     case 'want':
@@ -74,6 +77,7 @@ function read(reader: Reader): BlobMessage {
     case 'have':
       return { type, cid: cid(reader), size: atMost(reader, BLOB_BYTES_MAX), chunks: reader.bytesOrNull(BLOB_BYTES_MAX / BLOB_CHUNK_BYTES / 8) };
     case 'gained':
+    case 'taking':
     case 'doubt':
       return { type, cid: cid(reader), chunk: reader.int() };
     case 'want':

@@ -124,6 +124,7 @@ export const blobMessages: BlobMessage[] = [
   { type: 'have', cid, size: 5_000_000, chunks: new Uint8Array([1]) },
   { type: 'haveNot', cid },
   { type: 'gained', cid, chunk: 7 },
+  { type: 'taking', cid, chunk: 8 },
   { type: 'want', id: 9, cid, chunk: -1 },
   { type: 'want', id: 2 ** 44, cid, chunk: 3 },
   { type: 'piece', id: 9, offset: 262_144, total: 262_147, bytes: new Uint8Array([1, 2, 3]) },

@@ -150,6 +150,8 @@ export class Blobs {
         return this.#wishes.get(message.cid)?.fetch?.hadNot(from);
       case 'gained':
         return this.#wishes.get(message.cid)?.fetch?.gained(from, message.chunk);
+      case 'taking':
+        return this.#wishes.get(message.cid)?.fetch?.takenBy(from, message.chunk);
       case 'want':
         return this.#server.wanted(from, message);
       case 'piece':

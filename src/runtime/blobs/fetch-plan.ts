@@ -4,7 +4,7 @@
  * about once, and they give each other the rest.
  */
 import type { NodeId } from '../../core/lib/ids.ts';
-import { CHUNKS_PER_HOLDER, DAMAGED_CHUNKS_MAX } from './limits.ts';
+import { CHUNKS_PER_HOLDER, DAMAGED_CHUNKS_MAX, TAKEN_MS } from './limits.ts';
 import { ChunkSet } from './chunk-set.ts';
 
 export interface Holder {
@@ -37,16 +37,19 @@ export class FetchPlan {
   readonly #states: Uint8Array;
   /** Holders of each chunk that have only a part. */
   readonly #partial: Uint16Array;
-  /** Where the search for the next chunk begins: differs from node to node. */
-  #start: number;
+  /** Chunks that are left to other nodes, which fetch them from a whole holder; until when (monotonic ms). */
+  readonly #taken = new Map<number, { readonly node: NodeId; readonly until: number }>();
+  readonly #chance: () => number;
+  /** Where the search for a chunk begins: drawn anew each time, so that nodes that choose at the same time choose differently. */
+  #start = 0;
 
-  /** @param chance in [0, 1). */
-  constructor(chunkCount: number, chance: number) {
+  /** @param chance gives a number in [0, 1). */
+  constructor(chunkCount: number, chance: () => number) {
     this.chunkCount = chunkCount;
     this.have = new ChunkSet(chunkCount);
     this.#states = new Uint8Array(chunkCount);
     this.#partial = new Uint16Array(chunkCount);
-    this.#start = Math.floor(chance * chunkCount);
+    this.#chance = chance;
   }
 
   get complete(): boolean {
@@ -76,23 +79,33 @@ export class FetchPlan {
     }
   }
 
+  /** Another node fetches this chunk from a whole holder: soon it can be had there. */
+  taken(node: NodeId, chunk: number, now: number): void {
+    if (chunk < this.chunkCount) this.#taken.set(chunk, { node, until: now + TAKEN_MS });
+  }
+
   /** It has nothing any more, or is not connected. Chunks that were asked of it are the caller's to give back. */
   lost(node: NodeId): void {
+    for (const [chunk, taken] of this.#taken) if (taken.node === node) this.#taken.delete(chunk);
     const holder = this.holders.get(node);
     if (holder === undefined) return;
     this.#count(holder.chunks, -1);
     this.holders.delete(node);
   }
 
-  /** The best thing to ask for now. The caller confirms it with `asked`. */
-  next(now: number): Pick | undefined {
+  /**
+   * The best thing to ask for now. The caller confirms it with `asked`.
+   * @param shared others fetch it, too: then one chunk at a time of a whole holder, so that fewer choose the same.
+   */
+  next(now: number, shared: boolean): Pick | undefined {
+    this.#start = Math.floor(this.#chance() * this.chunkCount);
     let best: Pick | undefined;
     let bestRank = -Infinity;
     for (const holder of this.holders.values()) {
-      if (holder.underWay >= CHUNKS_PER_HOLDER || holder.restUntil > now) continue;
+      if (holder.underWay >= (shared && holder.chunks === null ? 1 : CHUNKS_PER_HOLDER) || holder.restUntil > now) continue;
       const rank = rankOf(holder);
       if (rank <= bestRank) continue;
-      const chunk = this.#chunkFor(holder);
+      const chunk = this.#chunkFor(holder, now);
       if (chunk === undefined) continue;
       best = { node: holder.node, chunk };
       bestRank = rank;
@@ -120,7 +133,6 @@ export class FetchPlan {
   here(chunk: number): void {
     this.#states[chunk] = HERE;
     this.have.add(chunk);
-    for (let i = 0; i < this.chunkCount && this.#states[this.#start] === HERE; i++) this.#start = (this.#start + 1) % this.chunkCount;
   }
 
   /** A chunk from there was wrong. @returns false when it is asked no more. */
@@ -141,17 +153,17 @@ export class FetchPlan {
 
   /** Is there anybody who has a chunk that is missing here? */
   get hopeful(): boolean {
-    for (const holder of this.holders.values()) if (holder.underWay > 0 || this.#chunkFor(holder) !== undefined) return true;
+    for (const holder of this.holders.values()) if (holder.underWay > 0 || this.#chunkFor(holder, Infinity) !== undefined) return true;
     return false;
   }
 
-  /** Rarest first, from the own starting point on. */
-  #chunkFor(holder: Holder): number | undefined {
+  /** Rarest first, from the present starting point on; of a whole holder nothing that another node is about to have. */
+  #chunkFor(holder: Holder, now: number): number | undefined {
     let best: number | undefined;
     let rarest = Infinity;
     for (let i = 0; i < this.chunkCount; i++) {
       const chunk = (this.#start + i) % this.chunkCount;
-      if (this.#states[chunk] !== MISSING || (holder.chunks !== null && !holder.chunks.has(chunk))) continue;
+      if (this.#states[chunk] !== MISSING || (holder.chunks === null ? (this.#taken.get(chunk)?.until ?? 0) > now : !holder.chunks.has(chunk))) continue;
       const others = this.#partial[chunk]!;
       if (others >= rarest) continue;
       best = chunk;

@@ -107,6 +107,10 @@ export class Fetch {
     this.#go();
   }
 
+  takenBy(peer: NodeId, chunk: number): void {
+    this.#plan?.taken(peer, chunk, this.#init.context.now());
+  }
+
   /** Another node fetches it too: it will have what this one wants, and wants what this one has. */
   wantedBy(peer: NodeId): void {
     if (this.#interested.size < INTERESTED_MAX) this.#interested.add(peer);
@@ -175,7 +179,7 @@ export class Fetch {
 
   #begin(layout: BlobLayout): void {
     this.#layout = layout;
-    const plan = new FetchPlan(layout.chunkCount, this.#init.context.ports.random.float());
+    const plan = new FetchPlan(layout.chunkCount, () => this.#init.context.ports.random.float());
     // A single chunk is as quickly fetched as looked for.
     if (layout.chunkCount === 1) return this.#planned(plan);
     this.#busy++;
@@ -210,11 +214,12 @@ export class Fetch {
     if (plan.complete) return this.#busy === 0 ? this.#finish() : undefined;
     const { context, asks, take } = this.#init;
     for (;;) {
-      const pick = plan.next(context.now());
+      const pick = plan.next(context.now(), this.#interested.size > 0);
       if (pick === undefined) return;
       const bytes = chunkLength(this.#layout!, pick.chunk);
       if (!take(bytes)) return;
       plan.asked(pick);
+      if (plan.holders.get(pick.node)?.chunks === null) for (const peer of this.#interested) this.#init.send(peer, { type: 'taking', cid: this.cid, chunk: pick.chunk });
       this.#busy++;
       this.#bytesTaken += bytes;
       asks.ask({ cid: this.cid, ...pick, done: (failure, bytes, tookMs) => this.#chunkCame(plan, pick, failure, bytes, tookMs) });

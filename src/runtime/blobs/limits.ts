@@ -3,6 +3,8 @@ import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
 
 /** Chunks asked of one holder at a time, for one blob. */
 export const CHUNKS_PER_HOLDER = 2;
+/** What another node said to be fetching is left to it for so long. */
+export const TAKEN_MS = 15_000;
 /** Wrong chunks from one holder before it is asked no more for this blob. */
 export const DAMAGED_CHUNKS_MAX = 3;
 /** Blobs fetched at a time; others wait. */
