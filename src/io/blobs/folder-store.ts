@@ -57,8 +57,12 @@ export class FolderBlobStore implements BlobStore {
   read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
     readAt(this.#whole, wholeFile(cid), offset, length, (error, bytes) => {
       if (error === undefined || codeOf(error) !== 'ENOENT') return done(error, bytes);
-      readAt(this.#parts, cid, offset, length, done);
+      this.readPart(cid, offset, length, done);
     });
+  }
+
+  readPart(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
+    readAt(this.#parts, cid, offset, length, done);
   }
 
   manifest(cid: Cid, done: BlobDone<Uint8Array>): void {
