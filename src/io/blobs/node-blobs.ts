@@ -66,11 +66,15 @@ export class NodeBlobs {
     const { waitMs = Infinity, signal } = options;
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const giveUp = this.#blobs.fetch(cid, (error) => end(error));
+      let arrived = false;
+      const giveUp = this.#blobs.fetch(cid, (error) => {
+        arrived = true;
+        end(error);
+      });
       const end = (error?: Error): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
-        setTimeout(giveUp, FETCH_LINGER_MS).unref();
+        if (!arrived) setTimeout(giveUp, FETCH_LINGER_MS).unref();
         if (error === undefined) resolve();
         else reject(error);
       };
