@@ -69,6 +69,14 @@ export class SimBlobStore implements BlobStore {
     });
   }
 
+  readPart(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
+    this.#later(length, () => {
+      const bytes = this.#shelf.parts.get(cid);
+      if (bytes === undefined) done(missing(cid));
+      else done(undefined, bytes.slice(offset, offset + length));
+    });
+  }
+
   manifest(cid: Cid, done: BlobDone<Uint8Array>): void {
     this.#later(0, () => {
       const manifest = this.#shelf.whole.get(cid)?.manifest;

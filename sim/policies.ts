@@ -12,6 +12,8 @@ export interface PolicyMix {
   readonly limitMax: number;
   readonly parallelRate: number;
   readonly barrierRate: number;
+  /** Probability that a module is executed a second time when it takes too long, if it may be. */
+  readonly hedgeRate: number;
   /** Mean ms between two pauses, of runs or of the queue; 0 = never. */
   readonly pauseEveryMs: number;
   readonly pauseMeanMs: number;
@@ -32,6 +34,7 @@ export function drawPolicies(random: Prng): PolicyMix | undefined {
     limitMax: random.pick([1, 1, 2, 3]),
     parallelRate: on(0.3),
     barrierRate: on(0.3),
+    hedgeRate: on(0.4),
     pauseEveryMs: on(random.between(3000, 15_000)),
     pauseMeanMs: random.pick([300, 2000, 8000]),
     queueRate: random.pick([0, 0.3, 1]),
@@ -50,5 +53,6 @@ export function withPolicies(random: Prng, mix: PolicyMix, spec: RunSpec): RunSp
 function withPolicy(random: Prng, mix: PolicyMix, module: ModuleSpec): ModuleSpec {
   const limits: Limit[] = KEYS.filter(() => random.chance(mix.limitRate / KEYS.length)).map((key) => ({ key, max: random.int(1, mix.limitMax) }));
   const priority = random.chance(mix.priorityRate / 2) ? random.int(PRIORITY_MIN, PRIORITY_MAX) : 0;
-  return limits.length === 0 && priority === 0 ? module : { ...module, policy: { priority, limits, hedgeFactor: 0 } };
+  const hedgeFactor = limits.length === 0 && !module.effectful && random.chance(mix.hedgeRate) ? random.pick([1, 1.5, 3]) : 0;
+  return limits.length === 0 && priority === 0 && hedgeFactor === 0 ? module : { ...module, policy: { priority, limits, hedgeFactor } };
 }

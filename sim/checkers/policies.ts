@@ -19,6 +19,8 @@ interface FollowedRun {
   /** By module; who is not there waits. */
   readonly phases: Map<number, ModulePhase>;
   readonly fences: Map<number, Fence>;
+  /** Modules of which a second copy is claimed. */
+  readonly copied: Map<number, Fence>;
 }
 
 interface FollowedCell {
@@ -76,6 +78,9 @@ export class PolicyChecker implements Checker {
       case 'module':
         this.#module(applied, cell, event);
         return;
+      case 'hedge':
+        this.#hedge(cell, event);
+        return;
       case 'runFinal':
         cell.runs.delete(event.run);
         return;
@@ -94,8 +99,28 @@ export class PolicyChecker implements Checker {
       if (event.fence !== run.fences.get(event.module)) this.#claimed(cell, run, spec, event, before);
       this.#hold(cell, module, event);
     }
+    if (event.phase !== 'claimed') run.copied.delete(event.module);
     run.phases.set(event.module, event.phase);
     run.fences.set(event.module, event.fence);
+  }
+
+  /** A second copy is a claim like any other, for pauses and parallelism. */
+  #hedge(cell: FollowedCell, { run: number, runId, module, on, fence }: Extract<CellEvent, { type: 'hedge' }>): void {
+    const run = this.#run(cell, number);
+    const before = run.copied.get(module);
+    if (!on) {
+      // The copy that is left is the claim.
+      if (before !== undefined && before !== fence) run.fences.set(module, before);
+      run.copied.delete(module);
+      return;
+    }
+    run.copied.set(module, fence);
+    if (before === fence) return;
+    const name = `a second copy of module ${module} of ${runId}`;
+    if (cell.queuePaused || run.paused) this.#report('S29', `${name} is claimed while ${run.paused ? 'its run' : 'the queue'} is paused`);
+    const claimed = [...run.phases.values()].filter((phase) => phase === 'claimed').length + run.copied.size - 1;
+    const { parallelMax = 0 } = run.spec?.policy ?? {};
+    if (parallelMax > 0 && claimed >= parallelMax) this.#report('S30', `${name} is claimed while ${claimed} others of its run are, which allows ${parallelMax}`);
   }
 
   #claimed(cell: FollowedCell, run: FollowedRun, spec: RunSpec, event: ModuleEvent, before: ModulePhase | undefined): void {
@@ -104,7 +129,7 @@ export class PolicyChecker implements Checker {
     if (cell.queuePaused) this.#report('S29', `${name} is claimed while the queue is paused`);
     if (run.paused) this.#report('S29', `${name} is claimed while its run is paused`);
     const { parallelMax = 0, barrier = 'none' } = spec.policy ?? {};
-    const claimed = [...run.phases.values()].filter((phase) => phase === 'claimed').length - (before === 'claimed' ? 1 : 0);
+    const claimed = [...run.phases.values()].filter((phase) => phase === 'claimed').length + run.copied.size - (before === 'claimed' ? 1 : 0);
     if (parallelMax > 0 && claimed >= parallelMax) this.#report('S30', `${name} is claimed while ${claimed} others of its run are, which allows ${parallelMax}`);
     if (barrier === 'none') return;
     if (run.waves.length === 0) run.waves = slowWaves(spec.modules);
@@ -134,7 +159,7 @@ export class PolicyChecker implements Checker {
 
   #run(cell: FollowedCell, number: number): FollowedRun {
     let run = cell.runs.get(number);
-    if (run === undefined) cell.runs.set(number, (run = { paused: false, spec: undefined, waves: [], phases: new Map(), fences: new Map() }));
+    if (run === undefined) cell.runs.set(number, (run = { paused: false, spec: undefined, waves: [], phases: new Map(), fences: new Map(), copied: new Map() }));
     return run;
   }
 }

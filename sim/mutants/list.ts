@@ -11,5 +11,5 @@ export interface Mutant {
   readonly breaks: string;
 }
 
-/** Second copies are not in the workload yet: their rules are caught by the slow model of test/core/cell alone. */
+/** The rules of second copies have no drills yet: the slow model of test/core/cell catches them. */
 export const mutants: readonly Mutant[] = [...raftMutants, ...cellMutants, ...policyMutants.filter(({ rule }) => rule !== '§6 hedges'), ...runtimeMutants, ...portMutants];

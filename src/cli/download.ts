@@ -42,7 +42,8 @@ async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<E
   await mkdir(folder, { recursive: true });
   await writeFile(path.join(folder, 'run.json'), `${JSON.stringify(found, null, 2)}\n`);
   for (const file of wanted) await save(io, client, folder, file);
-  line(io.stdout, `${wanted.length} ${wanted.length === 1 ? 'file' : 'files'}, ${size(wanted.reduce((sum, file) => sum + file.size, 0))}, and run.json in ${folder}`);
+  if (wanted.length === 0) line(io.stdout, `No files: ${flags.module === undefined ? 'no module of this run has left any' : `${flags.module} has left none`}${found.finishedAt === null ? ' so far' : ''}; run.json is in ${folder}`);
+  else line(io.stdout, `${wanted.length} ${wanted.length === 1 ? 'file' : 'files'}, ${size(wanted.reduce((sum, file) => sum + file.size, 0))}, and run.json in ${folder}`);
   return exitCodes.ok;
 }
 

@@ -17,10 +17,21 @@ interface QueueFlags extends EndpointFlags {
 
 export const addQueue: AddVerb = (program, context) => {
   const queue = program.command('queue').description('the queue of the whole cluster: what waits, what is paused');
-  withNode(queue.command('stats', { isDefault: true }).description('what waits, what is paused, who holds which limits').addOption(outputOption())).action(action(context, (flags: QueueFlags) => stats(context.io, flags)));
+  withNode(queue.command('stats', { isDefault: true }).description('what waits, what is paused, who holds which limits').addOption(outputOption()))
+    .allowExcessArguments()
+    .action(action(context, (flags: QueueFlags, command: Command) => (command.args.length === 0 ? stats(context.io, flags) : refuseWords(queue, command.args))));
   addPause(queue.command('pause').description('execute nothing new in the whole cluster; what is under way goes on').option('--reason <text>', 'kept with the pause'), context, 'pause');
   addPause(queue.command('resume').description('go on'), context, 'resume');
 };
+
+/** A word after `queue` that is no verb comes to the verb that needs no word. */
+async function refuseWords(queue: Command, words: readonly string[]): Promise<never> {
+  if (queue.args[0] === 'stats') queue.error(`error: too many arguments for 'stats': ${words.join(' ')}`, { code: 'commander.excessArguments' });
+  const { suggest } = await import('../pipeline/suggest.ts');
+  const [word = ''] = words;
+  const meant = suggest(word, queue.commands.map((command) => command.name()));
+  queue.error(`error: unknown command '${word}'${meant === undefined ? '' : `\n(Did you mean ${meant}?)`}`, { code: 'commander.unknownCommand' });
+}
 
 function addPause(command: Command, context: VerbContext, verb: 'pause' | 'resume'): void {
   withNode(command.addOption(outputOption())).action(action(context, (flags: QueueFlags) => pause(context.io, verb, flags)));

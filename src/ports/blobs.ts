@@ -17,6 +17,8 @@ export interface BlobStore {
   list(): StoredBlob[];
   /** @param length bytes from `offset` on, of the whole file or of the part of it that is here; less at its end. */
   read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void;
+  /** The same of the part alone: a whole file that is just being removed is no part of the next one. */
+  readPart(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void;
   manifest(cid: Cid, done: BlobDone<Uint8Array>): void;
   writePart(cid: Cid, offset: number, bytes: Uint8Array, done: BlobDone): void;
   /**
@@ -38,4 +40,10 @@ export type BlobDone<T = void> = (error?: Error, value?: T) => void;
 export function isDiskFull(error: Error): boolean {
   const { code } = error as Error & { readonly code?: unknown };
   return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/** Did the machine lack something for the moment (open files, memory)? Then it says nothing about the file. */
+export function isPassing(error: Error): boolean {
+  const { code } = error as Error & { readonly code?: unknown };
+  return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'EAGAIN' || code === 'EBUSY';
 }

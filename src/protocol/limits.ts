@@ -39,3 +39,5 @@ export const NAMES_REMEMBERED_MAX = 1024;
 export const SLAB_BYTES = 32 * 1024;
 /** Characters of the path of a file in an output. */
 export const PATH_LENGTH_MAX = 1024;
+/** A list of files, which is read as a whole: 100,000 files with paths of some 500 characters. */
+export const TREE_BYTES_MAX = 64 * 1024 * 1024;

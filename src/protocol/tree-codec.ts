@@ -3,15 +3,17 @@ import type { BlobFile } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
 import { FILES_COUNT_MAX } from '../core/cell/limits.ts';
 import { readCid } from './cid.ts';
-import { BLOB_BYTES_MAX, PATH_LENGTH_MAX } from './limits.ts';
+import { BLOB_BYTES_MAX, PATH_LENGTH_MAX, TREE_BYTES_MAX } from './limits.ts';
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
 
 const VERSION = 1;
 
-/** Sorted by path, so that the same files have the same name. */
+/** Sorted by path, so that the same files have the same name. @throws SkeinError BLOB_TOO_LARGE */
 export function encodeTree(files: readonly BlobFile[]): Uint8Array {
   const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-  return encodeWire([VERSION, sorted.map(({ path, cid, size, executable }) => [path, cid, size, executable])]);
+  const bytes = encodeWire([VERSION, sorted.map(({ path, cid, size, executable }) => [path, cid, size, executable])]);
+  if (bytes.byteLength > TREE_BYTES_MAX) throw new SkeinError('BLOB_TOO_LARGE', `a list of ${files.length} files has ${bytes.byteLength} bytes, at most ${TREE_BYTES_MAX} are allowed: shorten their paths`);
+  return bytes;
 }
 
 /** @throws SkeinError BLOB_INVALID */

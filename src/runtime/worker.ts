@@ -17,7 +17,6 @@ import { SpecCache } from './spec-cache.ts';
 const ADDRESSES_MAX = 16;
 /** Keepalives whose answer is still told apart. */
 const KEEPALIVES_REMEMBERED_MAX = 64;
-
 /** A node that could not start a module offers no slots for so long. */
 const REST_MS = 10_000;
 
@@ -33,7 +32,7 @@ interface Running {
 }
 
 export interface WorkerHooks {
-  readonly inputs: Pick<InputGate, 'start' | 'cancel'>;
+  readonly inputs: Pick<InputGate, 'start' | 'cancel' | 'fenced'>;
   /** Specification of a run if this node holds the log. */
   specOf(run: RunNumber): { readonly runId: RunId; readonly spec: RunSpec } | undefined;
   /** Somebody told where the leader is. */
@@ -282,6 +281,7 @@ export class Worker {
 
   #acked(sentAt: number): void {
     if (sentAt <= this.#lastAckedSentAt) return;
+    if (this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs) this.#hooks.inputs.fenced();
     this.#lastAckedSentAt = sentAt;
     if (!this.#context.mutant('no-self-fence')) this.#context.ports.executor.setFenceDeadline(sentAt + this.#context.timing.selfFenceMs);
   }

@@ -248,6 +248,9 @@ test('mistyped command lines are exit 2 and name what was meant', async (t) => {
   const cases: [string[], RegExp][] = [
     [['rnu', 'x.yaml'], /unknown command 'rnu' \(did you mean run\?\)/i],
     [['runs', 'lits'], /unknown command 'lits' \(did you mean list\?\)/i],
+    [['queue', 'puase'], /unknown command 'puase' \(did you mean pause\?\)/i],
+    [['queue', 'foo', '-o', 'json'], /unknown command 'foo'$/m],
+    [['queue', 'stats', 'foo'], /too many arguments for 'stats': foo/],
     [['runs', 'list', '--lmit', '3'], /unknown option '--lmit' \(did you mean --limit\?\)/],
     [['--bootstrp', 'x'], /unknown option '--bootstrp' \(did you mean --bootstrap\?\)/],
     [['runs', 'list', '-o', 'xml'], /'xml' is invalid. Allowed choices are table/],
@@ -316,4 +319,16 @@ test('nodes are found by socket in any slot, by --data-dir, by --api and by SKEI
   const elsewhere = { XDG_DATA_HOME: join(bed.home, 'nothing') };
   assert.equal(await name(['--api', listener.url], elsewhere), 'there');
   assert.equal(await name([], { ...elsewhere, SKEIN_API: `http://127.0.0.1:1,${listener.url}/` }), 'there');
+});
+
+test('runs download of a run without files says so, and whether some may still come', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve();
+  const { runId } = await api.submit(fakeSpec());
+  const early = await bed.run(['runs', 'download', '7f01']);
+  assert.deepEqual([early.code, early.stdout], [0, `No files: no module of this run has left any so far; run.json is in ${join(bed.home, '7f01')}\n`]);
+  api.play(runId);
+  const [module] = (await api.run('7f01')).moduleList;
+  const { stdout } = await bed.run(['runs', 'download', '7f01', '--module', module?.name ?? '']);
+  assert.equal(stdout, `No files: ${module?.name} has left none; run.json is in ${join(bed.home, '7f01')}\n`);
 });

@@ -8,6 +8,7 @@ import { encodeManifest } from '../../src/protocol/blob-manifest.ts';
 import { cidOf } from '../../src/protocol/cid.ts';
 import { BLOB_CHUNK_BYTES } from '../../src/protocol/limits.ts';
 import { ANSWER_STALL_MS, FIND_TIMEOUT_MS } from '../../src/runtime/blobs/limits.ts';
+import type { BlobMessage } from '../../src/protocol/blob-codec.ts';
 import type { SimNode } from '../../sim/sim-node.ts';
 import { Stage } from '../../sim/stage.ts';
 
@@ -58,6 +59,11 @@ class Lab extends Stage {
     assert.ok(Buffer.from(bytes).equals(stored.bytes), 'byte for byte');
     assert.deepEqual([...(stored.manifest ?? [])], [...(manifest ?? [])]);
     assert.equal(node.blobs.parts.size, 0);
+  }
+
+  /** As if `from` had said it. */
+  say(from: SimNode, to: SimNode, message: BlobMessage): void {
+    from.incarnation?.process.run(() => from.runtime?.context.sendBlob(to.id, message));
   }
 
   arrived(node: SimNode, cid: Cid): number {
@@ -227,4 +233,90 @@ test('whatever breaks on the way, what arrives is right', () => {
     assert.equal(fetch.error, undefined, `seed ${seed}`);
     lab.assertWhole(d, one);
   }
+});
+
+test('one node that is wrong about the size of a small file does not keep the others from giving it', () => {
+  const lab = new Lab('wrong size', 3);
+  const [a, b, c] = lab.cluster.nodes as [SimNode, SimNode, SimNode];
+  const one = file(5000);
+  lab.put(a, one);
+  a.blobs.put(one.cid, one.bytes.subarray(0, 4000));
+  a.incarnation?.process.run(() => a.runtime?.blobs.added(one.cid, 4000));
+  const fetch = lab.fetch(c, one.cid);
+  lab.run(1000);
+  lab.put(b, one);
+  lab.until('the blob', () => fetch.ended, 20_000, 1);
+  assert.equal(fetch.error, undefined);
+  lab.assertWhole(c, one);
+});
+
+test('a node that says it has everything and gives nothing does not keep a fetch going for ever', () => {
+  const lab = new Lab('liar', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(9 * MIB);
+  lab.put(a, one);
+  const { context } = a.runtime!;
+  const send = context.sendBlob.bind(context);
+  context.sendBlob = (to, message) => message.type === 'piece' || send(to, message);
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('the end', () => fetch.ended, 90_000, 5);
+  assert.ok(isSkeinError(fetch.error, 'BLOB_NOT_FOUND'), String(fetch.error));
+});
+
+test('a word to keep the files of a list that is none harms nobody', () => {
+  const lab = new Lab('no list', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(5000);
+  lab.put(a, one);
+  lab.put(b, one);
+  const { incarnation } = b;
+  lab.say(a, b, { type: 'keep', cid: one.cid, tree: true });
+  lab.run(1000);
+  assert.equal(b.incarnation, incarnation, 'it lives on');
+  assert.ok(b.runtime !== undefined);
+});
+
+test('what is no list of files is not read as a whole', () => {
+  const lab = new Lab('large list', 1);
+  const [a] = lab.cluster.nodes as [SimNode];
+  const cid = cidOf('manifest', sha256(new Uint8Array(1)));
+  let error: Error | undefined;
+  a.incarnation?.process.run(() => {
+    a.runtime?.blobs.added(cid, 400_000 * MIB);
+    a.runtime?.blobs.readWhole(cid, (problem) => {
+      error = problem;
+    });
+  });
+  assert.ok(isSkeinError(error, 'BLOB_INVALID'), String(error));
+});
+
+test('what is being removed is no part of what is fetched again', () => {
+  const lab = new Lab('removed', 3);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(12 * MIB);
+  lab.put(a, one);
+  lab.put(b, one);
+  b.incarnation?.process.run(() => b.runtime?.blobs.remove(one.cid, () => undefined));
+  // Its removal takes a while: the disk still has it when the fetch begins.
+  const whole = b.blobs.whole.get(one.cid)!;
+  lab.run(1);
+  b.blobs.whole.set(one.cid, whole);
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('it looks at what is here', () => lab.arrived(b, one.cid) > 0 || fetch.ended, 1000, 1);
+  b.blobs.whole.delete(one.cid);
+  lab.until('the blob', () => fetch.ended, 20_000, 1);
+  assert.equal(fetch.error, undefined);
+  lab.assertWhole(b, one);
+});
+
+test('an answer that nobody waits for any more is not sent to its end', () => {
+  const lab = new Lab('stop', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(4 * MIB);
+  lab.put(a, one);
+  lab.say(b, a, { type: 'want', id: 1, cid: one.cid, chunk: 0 });
+  lab.until('the first piece', () => lab.sent(a) > 0, 1000, 0.1);
+  lab.say(b, a, { type: 'stop', id: 1 });
+  lab.run(1000);
+  assert.ok(lab.sent(a) < 3 * MIB, `${lab.sent(a)} bytes were sent`);
 });

@@ -1,11 +1,12 @@
 /** Goal: a worker begins only what is its own now, each claim once, and an effectful module only under a fresh word of the leader. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { nodeId, type Fence, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
-import type { Outcome, RunSpec } from '../../src/core/cell/types.ts';
+import { nodeId, type Cid, type Fence, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
+import type { FilesRef, Outcome, RunSpec } from '../../src/core/cell/types.ts';
 import type { Execution, Executor } from '../../src/ports/executor.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../../src/protocol/messages.ts';
 import { encodeSpec } from '../../src/protocol/spec-codec.ts';
+import type { Blobs, FetchDone } from '../../src/runtime/blobs/blobs.ts';
 import { InputGate } from '../../src/runtime/blobs/input-gate.ts';
 import { Worker } from '../../src/runtime/worker.ts';
 import { cellName, failed, module, spec, succeeded } from '../core/cell/cells.ts';
@@ -46,15 +47,17 @@ class FakeExecutor implements Executor {
 class Fixture {
   readonly executor = new FakeExecutor();
   readonly fake = new FakeContext({ executor: this.executor });
-  readonly spec: RunSpec = spec([module('plain'), module('effect', [], { effectful: true })]);
+  spec: RunSpec = spec([module('plain'), module('effect', [], { effectful: true })]);
   /** Whether this node holds the log. */
   known = true;
+  /** Inputs that were asked for, which come when a test says so. */
+  readonly fetched: FetchDone[] = [];
   readonly worker: Worker;
 
   constructor() {
     this.fake.connected.add(leader);
     this.worker = new Worker(this.fake.context, {
-      inputs: new InputGate(this.fake.context, undefined as never),
+      inputs: new InputGate(this.fake.context, { fetch: (_cid: Cid, done: FetchDone) => (this.fetched.push(done), () => undefined) } as Partial<Blobs> as Blobs),
       specOf: () => (this.known ? { runId, spec: this.spec } : undefined),
       hinted: () => undefined,
       contacts: () => undefined,
@@ -81,8 +84,8 @@ class Fixture {
     assert.equal(this.worker.sessionId, session);
   }
 
-  assign(fence: Fence, index: number, session = 7): void {
-    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs: [] };
+  assign(fence: Fence, index: number, session = 7, inputs: AssignItem['inputs'] = []): void {
+    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs };
     this.receive({ type: 'assign', cell: cellName, session, items: [item] });
   }
 
@@ -285,4 +288,22 @@ test('each Stop has an answer: what runs is ended, what never began is declined 
   fixture.assign(5, 0);
   assert.ok(!fixture.started.includes(5));
   assert.deepEqual(fixture.take('decline').map(({ claims }) => claims.map(({ fence }) => fence)), [[5]], 'its Assign came after the Stop');
+});
+
+test('an exclusive module whose inputs come after the leader was lost is not begun under its next word', () => {
+  const fixture = new Fixture();
+  const files = { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] };
+  fixture.spec = spec([module('plain'), module('effect', [0], { effectful: true, files }), module('pure', [0], { files })]);
+  fixture.open();
+  fixture.ack();
+  const ref: FilesRef = { kind: 'file', cid: 'x' as Cid, name: 'x', size: 1, count: 1 };
+  fixture.assign(1, 1, 7, [ref]);
+  fixture.assign(2, 2, 7, [ref]);
+  assert.equal(fixture.fetched.length, 2);
+  fixture.fake.pass(fixture.fake.context.timing.selfFenceMs + 1);
+  fixture.ack();
+  const declined = fixture.take('decline').flatMap(({ claims }) => claims.map(({ fence }) => fence));
+  // Of both, the files themselves are fetched after what names them.
+  for (const round of [1, 2]) for (const done of fixture.fetched.splice(0)) fixture.fake.process.run(() => done(undefined, round));
+  assert.deepEqual([fixture.started, declined], [[2], [1]]);
 });

@@ -23,6 +23,8 @@ export class FolderBlobStore implements BlobStore {
   readonly path: string;
   readonly #parts: FileHandles;
   readonly #whole: FileHandles;
+  /** Under way: what comes again must not be what they remove. */
+  readonly #removals = new Map<Cid, Promise<void>>();
   #temporary = 0;
   /** For those before them to be in their places. */
   readonly #waiting: { readonly file: NamedFile; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
@@ -57,8 +59,12 @@ export class FolderBlobStore implements BlobStore {
   read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
     readAt(this.#whole, wholeFile(cid), offset, length, (error, bytes) => {
       if (error === undefined || codeOf(error) !== 'ENOENT') return done(error, bytes);
-      readAt(this.#parts, cid, offset, length, done);
+      this.readPart(cid, offset, length, done);
     });
+  }
+
+  readPart(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
+    readAt(this.#parts, cid, offset, length, done);
   }
 
   manifest(cid: Cid, done: BlobDone<Uint8Array>): void {
@@ -73,7 +79,11 @@ export class FolderBlobStore implements BlobStore {
     this.#parts.use(cid, false, (error) => {
       if (error !== undefined) return done(error);
       this.#parts.forget(cid);
-      this.takeIn({ file: path.join(this.path, PARTS, cid), cid, manifest }).then(() => done(), done);
+      this.takeIn({ file: path.join(this.path, PARTS, cid), cid, manifest }).then(() => {
+        // Somebody may have read the part while it was moved: the next part of this name is another file.
+        this.#parts.forget(cid);
+        done();
+      }, done);
     }, (fd, end) => fs.ftruncate(fd, size, (error) => (error === null ? fs.fdatasync(fd, end) : end(error))));
   }
 
@@ -91,9 +101,14 @@ export class FolderBlobStore implements BlobStore {
   remove(cid: Cid, done: BlobDone): void {
     this.#whole.forget(wholeFile(cid));
     // The file first: a manifest without its file is nothing.
-    rm(this.fileOf(wholeFile(cid)), { force: true })
+    const removed = rm(this.fileOf(wholeFile(cid)), { force: true })
       .then(() => rm(this.fileOf(manifestFile(cid)), { force: true }))
-      .then(() => done(), done);
+      .finally(() => {
+        this.#whole.forget(wholeFile(cid));
+        if (this.#removals.get(cid) === removed) this.#removals.delete(cid);
+      });
+    this.#removals.set(cid, removed);
+    removed.then(() => done(), done);
   }
 
   digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void {
@@ -126,11 +141,17 @@ export class FolderBlobStore implements BlobStore {
   /** The same of several at once. */
   async takeAllIn(files: readonly NamedFile[]): Promise<void> {
     const folders = new Set<string>();
+    for (const { cid } of files) await this.#removals.get(cid)?.catch(() => undefined);
     const manifests = files.filter(({ manifest }) => manifest !== undefined);
     for (const { cid, manifest } of manifests) {
       const temporary = this.temporary();
-      await writeFile(temporary, manifest!, { mode: 0o600, flush: true });
-      await rename(temporary, this.fileOf(manifestFile(cid)));
+      try {
+        await writeFile(temporary, manifest!, { mode: 0o600, flush: true });
+        await rename(temporary, this.fileOf(manifestFile(cid)));
+      } catch (error) {
+        await rm(temporary, { force: true }).catch(() => undefined);
+        throw error;
+      }
     }
     // Before the files: one without its manifest is nothing.
     if (manifests.length > 0) await syncFolder(path.join(this.path, MANIFESTS));
@@ -140,14 +161,16 @@ export class FolderBlobStore implements BlobStore {
       if (!folders.has(folder)) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
       folders.add(folder);
       await moveTo(target, file);
+      // What was there before may be open still, and may be damaged.
+      this.#whole.forget(wholeFile(cid));
     }
     await Promise.all([...folders].map(syncFolder));
     await syncFolder(path.join(this.path, WHOLE));
   }
 
-  /** Is the file of this blob here? */
+  /** Is the file of this blob here, and does it stay? */
   has(cid: Cid): boolean {
-    return fs.existsSync(this.fileOf(wholeFile(cid)));
+    return !this.#removals.has(cid) && fs.existsSync(this.fileOf(wholeFile(cid)));
   }
 
   /** A name in `new` that nobody uses. */

@@ -1,5 +1,5 @@
 /** Bytes from outside become a blob: cut, digested and written as they come, named when the last has come. */
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { chmod, open, rm, type FileHandle } from 'node:fs/promises';
 import type { Cid } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import { isDiskFull } from '../../ports/blobs.ts';
@@ -49,6 +49,8 @@ export async function moveFilesIn(store: FolderBlobStore, files: readonly string
   const read: (Imported & NamedFile)[] = [];
   const taken = new Map<Cid, NamedFile>();
   await inParallel([...files.entries()], async ([at, file]) => {
+    // Whatever its module made of its rights: to be read, and synced, which on some systems takes the right to write.
+    await stored(chmod(file, 0o600));
     const named = (read[at] = await readFile(file));
     if (taken.has(named.cid) || store.has(named.cid)) await stored(rm(file, { force: true }));
     else {

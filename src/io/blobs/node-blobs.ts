@@ -66,11 +66,15 @@ export class NodeBlobs {
     const { waitMs = Infinity, signal } = options;
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const giveUp = this.#blobs.fetch(cid, (error) => end(error));
+      let arrived = false;
+      const giveUp = this.#blobs.fetch(cid, (error) => {
+        arrived = true;
+        end(error);
+      });
       const end = (error?: Error): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
-        setTimeout(giveUp, FETCH_LINGER_MS).unref();
+        if (!arrived) setTimeout(giveUp, FETCH_LINGER_MS).unref();
         if (error === undefined) resolve();
         else reject(error);
       };
@@ -100,10 +104,10 @@ export class NodeBlobs {
     await new Promise<void>((resolve, reject) => this.#blobs.remove(cid, (error) => (error === undefined ? resolve() : reject(new SkeinError('BLOB_STORE_FAILED', error.message, { cid }, { cause: error })))));
   }
 
-  /** Compares every digest; a damaged one is removed from this node. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND */
+  /** Compares every digest; a damaged one is removed from this node. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND, BLOB_STORE_FAILED */
   verify(text: string): Promise<boolean> {
     const { cid } = this.#here(text);
-    return new Promise((resolve) => this.#blobs.verify(cid, resolve));
+    return new Promise((resolve, reject) => this.#blobs.verify(cid, (fits, error) => (error === undefined ? resolve(fits) : reject(new SkeinError('BLOB_STORE_FAILED', `${cid} could not be read now: ${error.message}`, { cid }, { cause: error })))));
   }
 
   #here(text: string): StoredBlob {

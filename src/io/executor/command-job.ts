@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
 import { KILL_WAIT_MS, LINGER_MS, TIMER_MS_MAX } from './limits.ts';
@@ -61,6 +62,7 @@ export class CommandJob implements Job {
   #killed = false;
   #ended = false;
   #timers: NodeJS.Timeout[] = [];
+  readonly #over = new AbortController();
 
   constructor(id: number, head: RunHead, tools: JobTools) {
     this.id = id;
@@ -97,11 +99,13 @@ export class CommandJob implements Job {
 
   async #place(folder: WorkFolder): Promise<void> {
     try {
-      const variables = await placeInputs(folder.inputs, this.#head.inputs);
-      if (!this.#ended) this.#spawn(folder, variables);
+      const variables = await placeInputs(folder.inputs, this.#head.inputs, this.#over.signal);
+      if (!this.#ended) return this.#spawn(folder, variables);
     } catch (error) {
       this.#failed(error);
     }
+    // What was put there after the end, by operations that were under way.
+    removeWorkFolder(folder.path);
   }
 
   /** @param inputs variables that tell where the inputs are. */
@@ -202,11 +206,13 @@ export class CommandJob implements Job {
 
   /** Of what it left, before its folder goes. */
   async #take(values: string): Promise<void> {
+    const taken = join(this.#tools.folder, `t${this.id}`);
     try {
-      const files = await takeOutputs(this.#folder?.work ?? '', this.#head.outputs, join(this.#tools.folder, `t${this.id}`));
+      const files = await takeOutputs(this.#folder?.work ?? '', this.#head.outputs, taken);
       this.#end('', '', values, files);
     } catch (error) {
       const code = spawnCode(error);
+      await rm(taken, { recursive: true, force: true }).catch(() => undefined);
       this.#end(code === 'NODE_EXHAUSTED' ? code : 'MODULE_OUTPUT', error instanceof OutputProblem ? error.message : spawnMessage(error));
     }
   }
@@ -214,6 +220,7 @@ export class CommandJob implements Job {
   #end(code: ErrorCode | '', message: string, values = '{}', files?: readonly TakenFile[]): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#over.abort();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#pipe?.close();
     const durationMs = performance.now() - this.#startedAt;

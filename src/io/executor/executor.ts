@@ -83,6 +83,8 @@ interface Active {
   readonly startedWall: number;
   readonly startedAt: number;
   call: RegisteredCall | undefined;
+  /** It has ended, and its files are becoming blobs. */
+  recording: boolean;
 }
 
 export function createExecutor(init: ExecutorInit): ProcessExecutor {
@@ -132,7 +134,7 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   start(execution: Execution, done: (outcome: Outcome) => void): void {
-    const active: Active = { id: this.#nextId++, execution, done, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined };
+    const active: Active = { id: this.#nextId++, execution, done, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, recording: false };
     const { fence, spec } = execution;
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
@@ -159,12 +161,19 @@ class NodeExecutor implements ProcessExecutor {
     const active = this.#active.get(fence);
     if (active === undefined) return;
     if (active.call !== undefined) active.call.stop(code);
+    // The supervisor has forgotten it.
+    else if (active.recording) this.#clock.defer(() => this.#remote.has(active.id) && this.#fail(active, code, stopMessage(code, 0)));
     else if (this.#parked.delete(active)) this.#fail(active, code, stopMessage(code, 0));
     else this.#link.send('cancel', active.id, JSON.stringify({ mode, code } satisfies CancelHead));
   }
 
   setFenceDeadline(monotonicMs: number): void {
+    // As those that run are killed when it passes: one that has not begun must not begin under a later word.
+    const passed = this.#clock.now() >= this.#deadline;
     this.#deadline = monotonicMs;
+    for (const active of this.#parked) {
+      if (passed && isExclusive(active.execution.spec) && this.#parked.delete(active)) this.#fail(active, 'MODULE_FENCED', stopMessage('MODULE_FENCED', 0));
+    }
     if (this.#link.pid !== undefined) this.#sendDeadline();
   }
 
@@ -301,6 +310,7 @@ class NodeExecutor implements ProcessExecutor {
     const { outputs } = filesOf(active.execution.spec);
     if (!outcome.ok || outputs.length === 0) return this.#finish(active, outcome);
     // Until its files are blobs it runs on: it can be cancelled, and another cannot take its fence.
+    active.recording = true;
     void recordFiles(line, outputs, this.#shelf).then(
       (files) => this.#remote.has(active.id) && this.#finish(active, { ...outcome, files, durationMs: this.#times(active).durationMs }),
       (error: unknown) => this.#remote.has(active.id) && this.#fail(active, codeOfFailure(error), error instanceof Error ? error.message : String(error)),

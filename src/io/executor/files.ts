@@ -29,12 +29,22 @@ export function placedInput({ variable, single, files }: ExecutionInput, shelf: 
 
 /** A pattern that names one file gives that file; any other gives a tree, however many files it fits. */
 function namesOne(pattern: string): boolean {
-  return !/[*?[\]{}()!@+]/.test(pattern);
+  return !/[*?[\]{}]|[!@+]\(/.test(pattern);
 }
 
 /** @param line the supervisor's word of the end. @throws SkeinError BLOB_… */
 export async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
   const { files = [] } = JSON.parse(line.head) as EndHead;
+  try {
+    return await namedFiles(files, outputs, shelf);
+  } finally {
+    // Also of what could not be kept: on a full disk it would keep it full.
+    const [first] = files;
+    if (first !== undefined) await rm(path.dirname(first.taken), { recursive: true, force: true });
+  }
+}
+
+async function namedFiles(files: readonly TakenFile[], outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
   for (const { path: where } of files) if (!isSafePath(where)) throw new Error(`${JSON.stringify(where)} is no path of an output`);
   // The same file may be part of several outputs.
   const taken = [...new Set(files.map((file) => file.taken))];
@@ -42,8 +52,6 @@ export async function recordFiles(line: Line, outputs: readonly OutputSpec[], sh
   const blobOf = new Map(taken.map((file, at) => [file, named[at]!]));
   const refs: Record<string, FilesRef> = {};
   for (const { name, pattern } of outputs) refs[name] = await refOf(files.filter(({ output }) => output === name), namesOne(pattern), blobOf, shelf);
-  const [first] = files;
-  if (first !== undefined) await rm(path.dirname(first.taken), { recursive: true, force: true });
   return refs;
 }
 

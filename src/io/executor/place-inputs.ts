@@ -8,17 +8,21 @@ import type { PlacedInput } from './messages.ts';
 /** Smaller files are copied: a link saves nothing, and a copy is the command's own. */
 const LINKED_BYTES_MIN = 256 * 1024;
 
-/** @returns the variables that tell where the files are. Throws file-system errors. */
-export async function placeInputs(folder: string, inputs: readonly PlacedInput[]): Promise<Record<string, string>> {
+/** @returns the variables that tell where the files are. Throws file-system errors, and what `over` was aborted with. */
+export async function placeInputs(folder: string, inputs: readonly PlacedInput[], over: AbortSignal): Promise<Record<string, string>> {
   const variables: Record<string, string> = {};
   const placer = new Placer();
   for (const { variable, single, files } of inputs) {
+    over.throwIfAborted();
     const root = path.join(folder, variable);
     const targetOf = (where: string): string => path.join(root, ...where.split('/'));
     const [first] = files;
     variables[variable] = single && first !== undefined ? targetOf(first.path) : root;
     for (const parent of new Set([root, ...files.map((file) => path.dirname(targetOf(file.path)))])) await mkdir(parent, { recursive: true });
-    await inParallel(files, (file) => placer.place(file.source, targetOf(file.path), file.executable));
+    await inParallel(files, (file) => {
+      over.throwIfAborted();
+      return placer.place(file.source, targetOf(file.path), file.executable);
+    });
   }
   return variables;
 }

@@ -1,11 +1,11 @@
 /** The blobs of one node: what is here, what is being fetched, and the messages about both. */
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
-import type { BlobStore, StoredBlob } from '../../ports/blobs.ts';
+import { isPassing, type BlobStore, type StoredBlob } from '../../ports/blobs.ts';
 import type { BlobMessage } from '../../protocol/blob-codec.ts';
 import { chunkDigest, chunkLength, layoutOfManifest, layoutOfRaw, needsManifest, type BlobLayout } from '../../protocol/blob-manifest.ts';
 import { readCid } from '../../protocol/cid.ts';
-import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
+import { BLOB_CHUNK_BYTES, TREE_BYTES_MAX } from '../../protocol/limits.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import { Asks } from './asks.ts';
@@ -15,6 +15,9 @@ import { RateLimit } from './rate-limit.ts';
 import { BlobServer } from './server.ts';
 
 export type FetchDone = (error: Error | undefined, size: number) => void;
+
+/** @param error it could not be looked at now, which says nothing about it. */
+type VerifyDone = (fits: boolean, error?: Error) => void;
 
 interface Wish {
   readonly listeners: Set<FetchDone>;
@@ -31,6 +34,8 @@ export class Blobs {
   readonly #here = new Map<Cid, StoredBlob>();
   /** Wanted and not here, oldest first. */
   readonly #wishes = new Map<Cid, Wish>();
+  /** Being compared with their digests, and who waits to hear of it. */
+  readonly #verifying = new Map<Cid, VerifyDone[]>();
   #fetches = 0;
   #ticking = false;
   #bytesTaken = 0;
@@ -115,7 +120,9 @@ export class Blobs {
   readWhole(cid: Cid, done: (error: Error | undefined, bytes?: Uint8Array) => void): void {
     const blob = this.#here.get(cid);
     if (blob === undefined) return done(new SkeinError('BLOB_NOT_FOUND', `${cid} is not on this node`));
-    this.verify(cid, (fits) => {
+    if (blob.size > TREE_BYTES_MAX) return done(new SkeinError('BLOB_INVALID', `${cid} has ${blob.size} bytes, a list of files has at most ${TREE_BYTES_MAX}`));
+    this.verify(cid, (fits, error) => {
+      if (error !== undefined) return done(error);
       if (!fits) return done(new SkeinError('BLOB_NOT_FOUND', `${cid} on this node was damaged and is removed`));
       this.#store.read(cid, 0, blob.size, done);
     });
@@ -127,15 +134,23 @@ export class Blobs {
   }
 
   /** Reads a blob that is here and compares every digest. A damaged one is removed. */
-  verify(cid: Cid, done: (fits: boolean) => void): void {
+  verify(cid: Cid, done: VerifyDone): void {
     const blob = this.#here.get(cid);
     if (blob === undefined) return done(false);
-    const end = (fits: boolean): void => {
-      if (fits || !this.#here.has(cid)) return done(fits);
-      this.#context.note('error', 'blob-damaged', `${cid} on this disk is not what it was: removed`, { cid });
-      this.remove(cid, () => done(false));
+    const waiting = this.#verifying.get(cid);
+    if (waiting !== undefined) return void waiting.push(done);
+    this.#verifying.set(cid, [done]);
+    const tell: VerifyDone = (fits, error) => {
+      const told = this.#verifying.get(cid) ?? [];
+      this.#verifying.delete(cid);
+      for (const each of told) each(fits, error);
     };
-    this.#layoutOf(blob, (layout) => (layout === undefined ? end(false) : this.#verifyChunk(layout, 0, end)));
+    const end: VerifyDone = (fits, error) => {
+      if (fits || error !== undefined || !this.#here.has(cid)) return tell(fits, error);
+      this.#context.note('error', 'blob-damaged', `${cid} on this disk is not what it was: removed`, { cid });
+      this.remove(cid, () => tell(false));
+    };
+    this.#layoutOf(blob, (layout, error) => (layout === undefined ? end(false, error) : this.#verifyChunk(layout, 0, end)));
   }
 
   // ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,9 +198,17 @@ export class Blobs {
       if (error !== undefined) return this.#context.note('warn', 'copy-not-made', `no second copy of ${cid} was made here: ${error.message}`, { cid });
       if (!tree) return;
       this.readWhole(cid, (_error, bytes) => {
-        if (bytes !== undefined) for (const file of decodeTree(bytes)) this.#keep(file.cid, false);
+        if (bytes !== undefined) this.#keepFiles(cid, bytes);
       });
     });
+  }
+
+  #keepFiles(tree: Cid, bytes: Uint8Array): void {
+    try {
+      for (const file of decodeTree(bytes)) this.#keep(file.cid, false);
+    } catch (error) {
+      this.#context.note('warn', 'copy-not-made', `no second copy of the files of ${tree} was made here: ${error instanceof Error ? error.message : String(error)}`, { cid: tree });
+    }
   }
 
   #find(from: NodeId, cid: Cid): void {
@@ -200,7 +223,7 @@ export class Blobs {
 
   /** Somebody got wrong bytes from here: the copy is looked at. */
   #doubted(from: NodeId, cid: Cid): void {
-    if (!this.#here.has(cid)) return;
+    if (!this.#here.has(cid) || this.#verifying.has(cid)) return;
     this.#context.note('warn', 'blob-doubted', `${from} got bytes of ${cid} from here that do not fit: the copy is checked`, { cid, from });
     this.verify(cid, () => undefined);
   }
@@ -298,10 +321,10 @@ export class Blobs {
 
   // ── Checking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #layoutOf({ cid, size }: StoredBlob, done: (layout: BlobLayout | undefined) => void): void {
+  #layoutOf({ cid, size }: StoredBlob, done: (layout: BlobLayout | undefined, error?: Error) => void): void {
     if (!needsManifest(size)) return done(readCid(cid)?.kind === 'raw' ? layoutOfRaw(cid, size) : undefined);
     this.#store.manifest(cid, (error, bytes) => {
-      if (error !== undefined || bytes === undefined) return done(undefined);
+      if (error !== undefined || bytes === undefined) return done(undefined, error !== undefined && isPassing(error) ? error : undefined);
       this.#store.digest(bytes, (digest) => {
         const expected = readCid(cid)!.digest;
         if (!digest.every((byte, i) => byte === expected[i])) return done(undefined);
@@ -311,9 +334,10 @@ export class Blobs {
     });
   }
 
-  #verifyChunk(layout: BlobLayout, chunk: number, done: (fits: boolean) => void): void {
+  #verifyChunk(layout: BlobLayout, chunk: number, done: VerifyDone): void {
     if (chunk === layout.chunkCount) return done(true);
     this.#store.read(layout.cid, chunk * BLOB_CHUNK_BYTES, chunkLength(layout, chunk), (error, bytes) => {
+      if (error !== undefined && isPassing(error)) return done(false, error);
       if (error !== undefined || bytes === undefined || bytes.byteLength !== chunkLength(layout, chunk)) return done(false);
       const expected = chunkDigest(layout, chunk);
       this.#store.digest(bytes, (digest) => (digest.every((byte, i) => byte === expected[i]) ? this.#verifyChunk(layout, chunk + 1, done) : done(false)));

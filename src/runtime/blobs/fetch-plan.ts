@@ -4,7 +4,7 @@
  * about once, and they give each other the rest.
  */
 import type { NodeId } from '../../core/lib/ids.ts';
-import { CHUNKS_PER_HOLDER, DAMAGED_CHUNKS_MAX, TAKEN_MS } from './limits.ts';
+import { CHUNKS_PER_HOLDER, TAKEN_MS } from './limits.ts';
 import { ChunkSet } from './chunk-set.ts';
 
 export interface Holder {
@@ -15,8 +15,6 @@ export interface Holder {
   underWay: number;
   /** Not asked before this time (monotonic ms): it was busy, or too slow. */
   restUntil: number;
-  /** Chunks from there that did not fit their digest. */
-  damaged: number;
   /** Bytes a ms of its answers, smoothed; 0 = not measured. */
   speed: number;
 }
@@ -59,7 +57,7 @@ export class FetchPlan {
   /** @param chunks null = all of them. */
   holds(node: NodeId, chunks: ChunkSet | null): void {
     const holder = this.holders.get(node);
-    if (holder === undefined) this.holders.set(node, { node, chunks, underWay: 0, restUntil: 0, damaged: 0, speed: 0 });
+    if (holder === undefined) this.holders.set(node, { node, chunks, underWay: 0, restUntil: 0, speed: 0 });
     else {
       this.#count(holder.chunks, -1);
       holder.chunks = chunks;
@@ -135,20 +133,13 @@ export class FetchPlan {
     this.have.add(chunk);
   }
 
-  /** A chunk from there was wrong. @returns false when it is asked no more. */
-  damaged(node: NodeId, chunk: number): boolean {
+  /** A chunk from there was wrong: from a whole holder, too, it is not asked again. */
+  damaged(node: NodeId, chunk: number): void {
     const holder = this.holders.get(node);
-    if (holder === undefined) return false;
-    holder.damaged++;
-    if (holder.damaged >= DAMAGED_CHUNKS_MAX) {
-      this.lost(node);
-      return false;
-    }
-    // From a whole holder, too, it is not asked again.
+    if (holder === undefined) return;
     const left = new ChunkSet(this.chunkCount);
     for (let i = 0; i < this.chunkCount; i++) if (i !== chunk && (holder.chunks === null || holder.chunks.has(i))) left.add(i);
     this.holds(node, left);
-    return true;
   }
 
   /** Is there anybody who has a chunk that is missing here? */

@@ -7,13 +7,13 @@ import { SkeinError } from '../../errors.ts';
 import { isDiskFull, type BlobStore } from '../../ports/blobs.ts';
 import type { BlobMessage } from '../../protocol/blob-codec.ts';
 import { chunkDigest, chunkLength, layoutOfManifest, layoutOfRaw, type BlobLayout } from '../../protocol/blob-manifest.ts';
-import { readCid } from '../../protocol/cid.ts';
+import { DIGEST_BYTES, readCid } from '../../protocol/cid.ts';
 import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
 import type { NodeContext } from '../context.ts';
 import type { AskFailure, Asks } from './asks.ts';
 import { ChunkSet } from './chunk-set.ts';
 import { FetchPlan, type Pick } from './fetch-plan.ts';
-import { FIND_AGAIN_MS, FIND_TIMEOUT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
+import { DAMAGED_CHUNKS_MAX, FAULTS_MAX, FIND_AGAIN_MS, FIND_TIMEOUT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
 
 export interface FetchInit {
   readonly context: NodeContext;
@@ -26,6 +26,9 @@ export interface FetchInit {
   readonly giveBack: (bytes: number) => void;
   readonly done: (error: SkeinError | undefined, size: number) => void;
 }
+
+/** Of a manifest, besides its digests. */
+const MANIFEST_HEAD_BYTES = 64;
 
 /** What somebody said before the number of chunks was known here. */
 interface Said {
@@ -43,6 +46,12 @@ export class Fetch {
   readonly #askedAt = new Map<NodeId, number>();
   /** Told of each chunk that arrives. */
   readonly #interested = new Set<NodeId>();
+  /** Answers that each node failed to give since its last good one. */
+  readonly #faults = new Map<NodeId, number>();
+  /** Chunks from each node that did not fit their digest. */
+  readonly #wrong = new Map<NodeId, number>();
+  /** Say that they have it and do not give it: believed no more, or a fetch would never end. */
+  readonly #distrusted = new Set<NodeId>();
   #manifestAsked = false;
   #hopeAt: number;
   /** Chunks that were asked for and are not stored yet, and the look at what was here before. */
@@ -79,19 +88,27 @@ export class Fetch {
   tick(): void {
     const { context, send } = this.#init;
     const now = context.now();
+    // Word of what they have now may have been missed: without hope all are asked again.
+    const settled = this.#hopeful;
     for (const peer of context.ports.transport.peers()) {
-      if (this.#said.has(peer) || now - (this.#askedAt.get(peer) ?? -Infinity) < FIND_AGAIN_MS) continue;
+      if ((settled && this.#said.has(peer)) || this.#distrusted.has(peer) || now - (this.#askedAt.get(peer) ?? -Infinity) < FIND_AGAIN_MS) continue;
       if (send(peer, { type: 'find', cid: this.cid })) this.#askedAt.set(peer, now);
     }
+    // The size of a small file is what a peer said: when nobody who said it has it, others may be right.
+    if (this.#manifest === undefined && this.#busy === 0 && this.#plan?.hopeful === false) this.#layout = this.#plan = undefined;
     this.#go();
-    const hopeful = this.#busy > 0 || this.#manifestAsked || this.#plan?.hopeful === true;
-    if (hopeful) this.#hopeAt = now;
+    if (this.#hopeful) this.#hopeAt = now;
     else if (now - this.#hopeAt >= FIND_TIMEOUT_MS) this.#fail(this.#notFound());
+  }
+
+  get #hopeful(): boolean {
+    return this.#busy > 0 || this.#manifestAsked || this.#plan?.hopeful === true;
   }
 
   // ── What others say ────────────────────────────────────────────────────────────────────────────────────────────
 
   had(from: NodeId, { size, chunks }: Extract<BlobMessage, { type: 'have' }>): void {
+    if (this.#distrusted.has(from)) return;
     this.#said.set(from, { size, chunks });
     this.#takeIn(from);
     this.#go();
@@ -103,6 +120,7 @@ export class Fetch {
   }
 
   gained(from: NodeId, chunk: number): void {
+    if (this.#distrusted.has(from)) return;
     this.#plan?.gained(from, chunk);
     this.#go();
   }
@@ -121,7 +139,21 @@ export class Fetch {
     this.#said.delete(peer);
     this.#askedAt.delete(peer);
     this.#interested.delete(peer);
+    this.#faults.delete(peer);
+    this.#wrong.delete(peer);
+    this.#distrusted.delete(peer);
     this.#plan?.lost(peer);
+  }
+
+  #fault(node: NodeId): void {
+    const faults = (this.#faults.get(node) ?? 0) + 1;
+    this.#faults.set(node, faults);
+    if (faults >= FAULTS_MAX) this.#distrust(node);
+  }
+
+  #distrust(node: NodeId): void {
+    this.#distrusted.add(node);
+    this.hadNot(node);
   }
 
   #takeIn(from: NodeId): void {
@@ -149,7 +181,8 @@ export class Fetch {
       return this.#begin(layoutOfRaw(this.cid, size));
     }
     this.#manifestAsked = true;
-    this.#init.asks.ask({ cid: this.cid, node, chunk: -1, done: (failure, bytes) => this.#manifestCame(node, failure, bytes) });
+    const bytesMax = Math.ceil(size / BLOB_CHUNK_BYTES) * DIGEST_BYTES + MANIFEST_HEAD_BYTES;
+    this.#init.asks.ask({ cid: this.cid, node, chunk: -1, bytesMax, done: (failure, bytes) => this.#manifestCame(node, failure, bytes) });
   }
 
   #manifestCame(node: NodeId, failure: AskFailure | undefined, bytes: Uint8Array): void {
@@ -157,12 +190,14 @@ export class Fetch {
     const again = (): void => {
       this.#manifestAsked = false;
       this.hadNot(node);
+      if (failure !== 'down') this.#fault(node);
       this.#go();
     };
     if (failure !== undefined) return again();
     this.#check(bytes, readCid(this.cid)!.digest, (fits) => {
       if (!fits) {
         this.#init.context.note('warn', 'blob-damaged', `the manifest of ${this.cid} that came from ${node} is not what it should be`, { cid: this.cid, from: node });
+        this.#init.send(node, { type: 'doubt', cid: this.cid, chunk: 0 });
         return again();
       }
       try {
@@ -193,7 +228,7 @@ export class Fetch {
       this.#busy--;
       return this.#planned(plan);
     }
-    this.#init.store.read(this.cid, chunk * BLOB_CHUNK_BYTES, chunkLength(layout, chunk), (error, bytes) => {
+    this.#init.store.readPart(this.cid, chunk * BLOB_CHUNK_BYTES, chunkLength(layout, chunk), (error, bytes) => {
       if (error !== undefined || bytes === undefined) return this.#resume(layout, plan, layout.chunkCount);
       const next = (fits: boolean): void => {
         if (fits) plan.here(chunk);
@@ -222,7 +257,7 @@ export class Fetch {
       if (plan.holders.get(pick.node)?.chunks === null) for (const peer of this.#interested) this.#init.send(peer, { type: 'taking', cid: this.cid, chunk: pick.chunk });
       this.#busy++;
       this.#bytesTaken += bytes;
-      asks.ask({ cid: this.cid, ...pick, done: (failure, bytes, tookMs) => this.#chunkCame(plan, pick, failure, bytes, tookMs) });
+      asks.ask({ cid: this.cid, ...pick, bytesMax: bytes, done: (failure, came, tookMs) => this.#chunkCame(plan, pick, failure, came, tookMs) });
     }
   }
 
@@ -234,6 +269,7 @@ export class Fetch {
     if (lost !== undefined) {
       if (lost === 'gone' || lost === 'down') this.hadNot(pick.node);
       else this.#rest(plan, pick.node);
+      if (lost !== 'down') this.#fault(pick.node);
       return this.#notHere(plan, pick);
     }
     const holder = plan.holders.get(pick.node);
@@ -241,12 +277,13 @@ export class Fetch {
     this.#check(bytes, chunkDigest(layout, pick.chunk), (fits) => (fits ? this.#write(plan, pick, bytes) : this.#damaged(plan, pick)));
   }
 
-  #write(plan: FetchPlan, { chunk }: Pick, bytes: Uint8Array): void {
+  #write(plan: FetchPlan, { node, chunk }: Pick, bytes: Uint8Array): void {
     this.#init.store.writePart(this.cid, chunk * BLOB_CHUNK_BYTES, bytes, (error) => {
       if (this.#over) return;
       this.#ended(chunk);
       if (error !== undefined) return this.#fail(this.#notStored(error));
       plan.here(chunk);
+      this.#faults.delete(node);
       for (const peer of this.#interested) this.#init.send(peer, { type: 'gained', cid: this.cid, chunk });
       this.#go();
     });
@@ -256,7 +293,12 @@ export class Fetch {
     const { context, send } = this.#init;
     context.note('warn', 'blob-damaged', `chunk ${pick.chunk} of ${this.cid} that came from ${pick.node} does not fit its digest`, { cid: this.cid, from: pick.node, chunk: pick.chunk });
     send(pick.node, { type: 'doubt', cid: this.cid, chunk: pick.chunk });
-    if (!plan.damaged(pick.node, pick.chunk)) this.#said.delete(pick.node);
+    const wrong = (this.#wrong.get(pick.node) ?? 0) + 1;
+    this.#wrong.set(pick.node, wrong);
+    if (wrong >= DAMAGED_CHUNKS_MAX) this.#distrust(pick.node);
+    // A file of one chunk that is wrong is none.
+    else if (plan.chunkCount === 1) this.hadNot(pick.node);
+    else plan.damaged(pick.node, pick.chunk);
     this.#notHere(plan, pick);
   }
 

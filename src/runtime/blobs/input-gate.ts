@@ -3,6 +3,7 @@
  * part of the execution: its time counts against the timeout, and a cancel ends it.
  */
 import { filesOf } from '../../core/cell/files.ts';
+import { isExclusive } from '../../core/cell/policy.ts';
 import type { BlobFile, FilesRef, Outcome } from '../../core/cell/types.ts';
 import type { Cid, Fence } from '../../core/lib/ids.ts';
 import { isSkeinError, SkeinError } from '../../errors.ts';
@@ -49,6 +50,16 @@ export class InputGate {
     const gathering = this.#gathering.get(fence);
     if (gathering === undefined) this.#context.ports.executor.cancel(fence, mode, code);
     else this.#context.defer(() => this.#fail(gathering, new SkeinError(code, 'stopped while its inputs were fetched')));
+  }
+
+  /**
+   * The leader's word had run out before it came again. An exclusive module that runs was killed meanwhile, and may be
+   * executed elsewhere; one that waits for its inputs must not begin under the new word either.
+   */
+  fenced(): void {
+    for (const gathering of this.#gathering.values()) {
+      if (isExclusive(gathering.execution.spec)) this.#fail(gathering, new SkeinError('MODULE_FENCED', 'contact with the leader was lost while its inputs were fetched'));
+    }
   }
 
   /** Looks into the lists of files, one input after the other. */
@@ -100,7 +111,8 @@ export class InputGate {
   #end(gathering: Gathering): void {
     this.#gathering.delete(gathering.execution.fence);
     gathering.timeout?.cancel();
-    for (const giveUp of gathering.wishes) giveUp();
+    // Those that wait first: else each that ends lets the next begin, which asks every peer for nothing.
+    for (const giveUp of [...gathering.wishes].toReversed()) giveUp();
   }
 
   #fail(gathering: Gathering, cause: Error): void {

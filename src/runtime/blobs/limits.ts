@@ -7,14 +7,18 @@ export const CHUNKS_PER_HOLDER = 2;
 export const TAKEN_MS = 15_000;
 /** Wrong chunks from one holder before it is asked no more for this blob. */
 export const DAMAGED_CHUNKS_MAX = 3;
+/** Answers in a row that one holder failed to give (gone, busy, stalled) before it is asked no more for this blob. */
+export const FAULTS_MAX = 8;
 /** Blobs fetched at a time; others wait. */
 export const FETCHES_MAX = 64;
 /** Blobs that wait to be fetched. */
 export const FETCHES_WAITING_MAX = 200_000;
 /** Bytes of chunks in memory, of all blobs being fetched. */
 export const FETCH_BYTES_MAX = 16 * BLOB_CHUNK_BYTES;
-/** An answer that does not move for so long is given up, and its chunk asked of somebody else. */
+/** A holder from which nothing comes for so long: its answers are given up, and their chunks asked of somebody else. */
 export const ANSWER_STALL_MS = 5000;
+/** An answer that waits for so long while others of its holder move is given up as well: the question may be lost. */
+export const ANSWER_TURN_MS = 60_000;
 /** A holder that stalled or was busy is left alone for so long. */
 export const HOLDER_REST_MS = 1000;
 /** Who has not answered, or had nothing, is asked again after this. */

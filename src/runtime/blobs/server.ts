@@ -26,11 +26,11 @@ interface Answer {
   readonly to: NodeId;
   readonly id: number;
   readonly cid: Cid;
-  /** Of its first byte in the file. */
+  /** Of its first byte in the file; -1 = a manifest. */
   readonly start: number;
-  readonly total: number;
+  total: number;
   /** The whole answer when it is in memory. */
-  readonly whole: Uint8Array | undefined;
+  whole: Uint8Array | undefined;
   sent: number;
 }
 
@@ -38,7 +38,8 @@ export class BlobServer {
   readonly #init: ServerInit;
   /** By peer; served in turn, each answer one piece at a time. */
   readonly #answers = new Map<NodeId, Answer[]>();
-  readonly #reading = new Set<NodeId>();
+  /** Peers that wait for the disk or for the network, and the answer that is being read. */
+  readonly #reading = new Map<NodeId, Answer | undefined>();
   #sentBytes = 0;
 
   constructor(init: ServerInit) {
@@ -51,18 +52,14 @@ export class BlobServer {
   }
 
   wanted(from: NodeId, { id, cid, chunk }: Extract<BlobMessage, { type: 'want' }>): void {
-    const { send, size, store } = this.#init;
+    const { send, size } = this.#init;
     if ((this.#answers.get(from)?.length ?? 0) >= SERVED_PER_PEER_MAX) return void send(from, { type: 'refuse', id, reason: 'busy' });
     if (chunk < 0) {
       const known = this.#init.manifest(cid);
-      if (known !== undefined) return this.#add({ to: from, id, cid, start: 0, total: known.byteLength, whole: known, sent: 0 });
+      if (known !== undefined) return this.#add({ to: from, id, cid, start: -1, total: known.byteLength, whole: known, sent: 0 });
       const bytes = size(cid, 0);
       if (bytes === undefined || !needsManifest(bytes)) return void send(from, { type: 'refuse', id, reason: 'gone' });
-      store.manifest(cid, (error, manifest) => {
-        if (error !== undefined || manifest === undefined) send(from, { type: 'refuse', id, reason: 'gone' });
-        else this.#add({ to: from, id, cid, start: 0, total: manifest.byteLength, whole: manifest, sent: 0 });
-      });
-      return;
+      return this.#add({ to: from, id, cid, start: -1, total: 0, whole: undefined, sent: 0 });
     }
     const bytes = size(cid, chunk);
     const start = chunk * BLOB_CHUNK_BYTES;
@@ -74,6 +71,8 @@ export class BlobServer {
     const list = this.#answers.get(from);
     const at = list?.findIndex((answer) => answer.id === id) ?? -1;
     if (at >= 0) list!.splice(at, 1);
+    // Its bytes are being read at this moment, as those of a single answer nearly always are.
+    else if (this.#reading.get(from)?.id === id) this.#reading.set(from, undefined);
   }
 
   peerDown(peer: NodeId): void {
@@ -93,12 +92,13 @@ export class BlobServer {
     const answer = list.shift();
     if (answer === undefined) return void this.#answers.delete(peer);
     const { context, rate, store } = this.#init;
+    if (answer.start < 0 && answer.whole === undefined) return this.#loadManifest(answer);
     const length = Math.min(BLOB_PIECE_BYTES, answer.total - answer.sent);
     const ahead = context.ports.transport.queued(peer, 'blob') >= SEND_AHEAD_BYTES;
     const waitMs = ahead ? SEND_AGAIN_MS : rate.take(context.now(), length);
     if (waitMs > 0) {
       list.unshift(answer);
-      this.#reading.add(peer);
+      this.#reading.set(peer, undefined);
       context.after(waitMs, () => {
         this.#reading.delete(peer);
         this.#serve(peer);
@@ -106,15 +106,38 @@ export class BlobServer {
       return;
     }
     if (answer.whole !== undefined) return this.#piece(answer, answer.whole.subarray(answer.sent, answer.sent + length), length);
-    this.#reading.add(peer);
+    this.#reading.set(peer, answer);
     store.read(answer.cid, answer.start + answer.sent, length, (error, bytes) => {
-      this.#reading.delete(peer);
+      if (!this.#wasRead(answer)) return this.#serve(peer);
       if (error !== undefined || bytes === undefined || bytes.byteLength < length) {
         this.#init.send(peer, { type: 'refuse', id: answer.id, reason: 'gone' });
         return this.#serve(peer);
       }
       this.#piece(answer, bytes, length);
     });
+  }
+
+  /** In its turn, as pieces: whoever asks for many has one of them in memory. */
+  #loadManifest(answer: Answer): void {
+    const { to, id, cid } = answer;
+    this.#reading.set(to, answer);
+    this.#init.store.manifest(cid, (error, manifest) => {
+      if (!this.#wasRead(answer)) return this.#serve(to);
+      if (error !== undefined || manifest === undefined) this.#init.send(to, { type: 'refuse', id, reason: 'gone' });
+      else {
+        answer.whole = manifest;
+        answer.total = manifest.byteLength;
+        this.#answers.get(to)?.unshift(answer);
+      }
+      this.#serve(to);
+    });
+  }
+
+  /** @returns false when it was stopped in the meantime. */
+  #wasRead(answer: Answer): boolean {
+    const wanted = this.#reading.get(answer.to) === answer;
+    this.#reading.delete(answer.to);
+    return wanted;
   }
 
   #piece(answer: Answer, bytes: Uint8Array, length: number): void {

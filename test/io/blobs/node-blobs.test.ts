@@ -1,13 +1,16 @@
 /** The folder of blobs and what programs do with it, on a real disk. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { isSkeinError } from '../../../src/errors.ts';
-import { importFile } from '../../../src/io/blobs/import-file.ts';
+import { importFile, moveFilesIn } from '../../../src/io/blobs/import-file.ts';
 import { manifestFile, wholeFile } from '../../../src/io/blobs/layout.ts';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
 import { testBlobs } from '../../support/node-blobs.ts';
@@ -139,4 +142,37 @@ test('of files that are put in their places together, only the one at fault fail
   const ends = await Promise.allSettled(files.map((file) => store.takeIn(file)));
   assert.deepEqual(ends.map(({ status }) => status), files.map((_, i) => (i === 3 ? 'rejected' : 'fulfilled')));
   assert.equal(store.list().length, 7);
+});
+
+test('a file that is put again replaces one that is damaged, also for whoever has it open', async (t) => {
+  const { node, store } = testBlobs(folder(t));
+  const bytes = randomBytes(1000);
+  const { cid } = await node.put(pieces(bytes, 1000));
+  assert.equal(await node.verify(cid), true);
+  const file = store.fileOf(wholeFile(cid));
+  chmodSync(file, 0o600);
+  writeFileSync(file, randomBytes(1000));
+  await node.put(pieces(bytes, 1000));
+  assert.equal(await node.verify(cid), true);
+});
+
+test('what is stored while the same is being removed stays', async (t) => {
+  const { node, store } = testBlobs(folder(t));
+  const bytes = randomBytes(BLOB_CHUNK_BYTES + 1);
+  const { cid } = await node.put(pieces(bytes, 100_000));
+  const again = store.temporary();
+  writeFileSync(again, bytes);
+  const { rm } = fsPromises;
+  t.mock.method(fsPromises, 'rm', async (...given: Parameters<typeof rm>) => {
+    await setTimeout(100);
+    return rm(...given);
+  });
+  syncBuiltinESMExports();
+  const removed = node.remove(cid);
+  const [moved] = await moveFilesIn(store, [again]);
+  await removed;
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  assert.equal(moved?.cid, cid);
+  assert.equal(await node.verify(cid), true);
 });

@@ -1,30 +1,34 @@
 /** Files of modules on real processes: put into place, taken out, and everything that is no file to be given away. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { BlobFile, ModuleFiles, Outcome } from '../../../src/core/cell/types.ts';
 import type { FolderBlobStore } from '../../../src/io/blobs/folder-store.ts';
-import { importFile } from '../../../src/io/blobs/import-file.ts';
+import { importFile, moveFilesIn } from '../../../src/io/blobs/import-file.ts';
 import { shelfOf } from '../../../src/io/blobs/shelf.ts';
+import { SkeinError } from '../../../src/errors.ts';
+import type { ProcessExecutor } from '../../../src/io/executor/executor.ts';
+import type { FileShelf } from '../../../src/io/executor/files.ts';
 import type { ExecutionInput } from '../../../src/ports/executor.ts';
 import { testBlobs, type TestBlobs } from '../../support/node-blobs.ts';
 import { bench, command } from './harness.ts';
 
 interface Lab extends TestBlobs {
   readonly folder: string;
+  readonly executor: ProcessExecutor;
   readonly execute: (text: string, files?: Partial<ModuleFiles>, inputs?: readonly ExecutionInput[]) => Promise<Outcome>;
 }
 
-function lab(t: TestContext): Lab {
+function lab(t: TestContext, shelf: Partial<FileShelf> = {}): Lab {
   const folder = mkdtempSync(join(tmpdir(), 'skein-files-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const blobs = testBlobs(join(folder, 'blobs'));
-  const { run, workDir } = bench(t, { files: shelfOf(blobs.store) });
+  const { run, workDir, executor } = bench(t, { files: { ...shelfOf(blobs.store), ...shelf } });
   const execute = (text: string, files: Partial<ModuleFiles> = {}, inputs: readonly ExecutionInput[] = []): Promise<Outcome> => run(command(text, { spec: { files: { inputs: [], outputs: [], ...files } }, inputs }));
-  return { ...blobs, folder: workDir, execute };
+  return { ...blobs, folder: workDir, executor, execute };
 }
 
 async function put(store: FolderBlobStore, path: string, bytes: Uint8Array | string, executable = false): Promise<BlobFile> {
@@ -136,4 +140,49 @@ test('a thousand files come and go', async (t) => {
   assert.equal(new Set(files.map(({ cid }) => cid)).size, 50);
   const back = await one.execute('ls "$IN/d" | wc -l; cat "$IN/d/7"', { inputs: [{ variable: 'IN', module: 0, output: 'a' }] }, [{ variable: 'IN', single: false, files }]);
   assert.equal(back.tail.replaceAll(' ', ''), '1000\n7\n');
+});
+
+test('what could not become blobs is not left on the disk', async (t) => {
+  const one = lab(t, { takeFiles: () => Promise.reject(new SkeinError('BLOB_DISK_FULL', 'no room')) });
+  const outcome = await one.execute('printf x > o', { outputs: [{ name: 'o', pattern: 'o' }] });
+  assert.equal(outcome.error?.code, 'NODE_EXHAUSTED');
+  const half = await one.execute('printf x > o', { outputs: [{ name: 'o', pattern: 'o' }, { name: 'p', pattern: 'nothing' }] });
+  assert.equal(half.error?.code, 'MODULE_OUTPUT');
+  for (const folder of readdirSync(one.folder)) assert.deepEqual(readdirSync(join(one.folder, folder)).filter((name) => name.startsWith('t')), []);
+});
+
+test('a module whose files are becoming blobs can still be cancelled', async (t) => {
+  let asked = (): void => undefined;
+  const recording = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const one = lab(t, { takeFiles: () => (asked(), new Promise(() => undefined)) });
+  const outcome = one.execute('printf x > o', { outputs: [{ name: 'o', pattern: 'o' }] });
+  await recording;
+  for (const fence of one.executor.running()) one.executor.cancel(fence, 'grace', 'MODULE_CANCELLED');
+  assert.equal((await outcome).error?.code, 'MODULE_CANCELLED');
+});
+
+test('a file that its module may neither write nor read any more is kept as any other', async (t) => {
+  const one = lab(t);
+  const file = join(one.folder, 'locked');
+  writeFileSync(file, 'x');
+  chmodSync(file, 0);
+  const user = process.geteuid?.();
+  if (user === 0) {
+    // The superuser needs no rights: somebody who does.
+    for (const name of [one.folder, file, one.store.path, ...readdirSync(one.store.path).map((entry) => join(one.store.path, entry))]) chownSync(name, 65_534, 65_534);
+    chmodSync(join(one.store.path, '..'), 0o755);
+    process.seteuid?.(65_534);
+  }
+  try {
+    assert.equal((await moveFilesIn(one.store, [file]))[0]?.size, 1);
+  } finally {
+    if (user === 0) process.seteuid?.(0);
+  }
+});
+
+test('the name of a file that is no pattern gives the file, whatever signs are in it', async (t) => {
+  const outcome = await lab(t).execute(`printf x > 'logo@2x (1)+!.png'`, { outputs: [{ name: 'o', pattern: 'logo@2x (1)+!.png' }] });
+  assert.deepEqual([outcome.files?.['o']?.kind, outcome.files?.['o']?.name], ['file', 'logo@2x (1)+!.png']);
 });

@@ -136,6 +136,35 @@ test('S30: one claim more than a run allows at a time; those that come back do n
   story.reports.only('S30');
 });
 
+test('S29, S30: a second copy is a claim, too, until one of both ends', () => {
+  const copy = (story: Story, on: boolean, fence: number): void => story.event({ type: 'hedge', run: 5, runId: 'r5-x' as RunId, module: 0, on, fence, session: 2, at: 0, note: '' });
+  const parallel = new Story();
+  parallel.run(5, [], { ...ORDINARY, parallelMax: 2 });
+  parallel.module(5, 0, 'claimed', F1);
+  copy(parallel, true, F2);
+  copy(parallel, true, F2);
+  copy(parallel, false, F1);
+  parallel.module(5, 0, 'claimed', F2, 3);
+  parallel.module(5, 1, 'claimed', F3);
+  parallel.reports.none();
+  copy(parallel, true, fenceOf(40, 0));
+  parallel.reports.only('S30');
+  const crowded = new Story();
+  crowded.run(5, [], { ...ORDINARY, parallelMax: 2 });
+  crowded.module(5, 0, 'claimed', F1);
+  copy(crowded, true, F2);
+  crowded.reports.none();
+  crowded.module(5, 1, 'claimed', F3);
+  crowded.reports.only('S30');
+  const paused = new Story();
+  paused.run(5, []);
+  paused.module(5, 0, 'claimed', F1);
+  paused.event({ type: 'queuePaused', on: true, at: 0 });
+  paused.reports.none();
+  copy(paused, true, F2);
+  paused.reports.only('S29');
+});
+
 test('S31: a module of a later wave, though its own needs are done', () => {
   const needs = [[2], [], [1], []];
   const play = (story: Story, slow: ModulePhase): void => {
