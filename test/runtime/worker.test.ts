@@ -5,6 +5,7 @@ import { nodeId, type Cid, type Fence, type NodeId, type RunId } from '../../src
 import type { FilesRef, Outcome, RunSpec } from '../../src/core/cell/types.ts';
 import type { Execution, Executor } from '../../src/ports/executor.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../../src/protocol/messages.ts';
+import { SkeinError } from '../../src/errors.ts';
 import { encodeSpec } from '../../src/protocol/spec-codec.ts';
 import type { Blobs, FetchDone } from '../../src/runtime/blobs/blobs.ts';
 import { InputGate } from '../../src/runtime/blobs/input-gate.ts';
@@ -306,4 +307,16 @@ test('an exclusive module whose inputs come after the leader was lost is not beg
   // Of both, the files themselves are fetched after what names them.
   for (const round of [1, 2]) for (const done of fixture.fetched.splice(0)) fixture.fake.process.run(() => done(undefined, round));
   assert.deepEqual([fixture.started, declined], [[2], [1]]);
+});
+
+test('a module whose inputs cannot be stored here is handed back, not failed', () => {
+  const fixture = new Fixture();
+  fixture.spec = spec([module('plain'), module('pure', [0], { files: { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] } })]);
+  fixture.open();
+  for (const code of ['BLOB_DISK_FULL', 'BLOB_STORE_FAILED', 'LIMIT_EXCEEDED'] as const) {
+    const fence = fixture.fake.notes.length + 1;
+    fixture.assign(fence, 1, 7, [{ kind: 'file', cid: 'x' as Cid, name: 'x', size: 1, count: 1 }]);
+    for (const done of fixture.fetched.splice(0)) fixture.fake.process.run(() => done(new SkeinError(code, 'no room'), 0));
+    assert.deepEqual(fixture.take('decline').flatMap(({ claims }) => claims.map((claim) => claim.fence)), [fence], code);
+  }
 });

@@ -7,7 +7,7 @@
  * other failure: the module may be what brought it down), and the next execution starts a new one.
  */
 import { availableParallelism } from 'node:os';
-import { isSkeinError } from '../../errors.ts';
+import { isSkeinError, SkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { isExclusive } from '../../core/cell/policy.ts';
 import type { Json, Outcome } from '../../core/cell/types.ts';
@@ -20,7 +20,7 @@ import { filesOf } from '../../core/cell/files.ts';
 import { commandEnvironment } from './environment.ts';
 import { codeOfFailure, placedInput, recordFiles, type FileShelf } from './files.ts';
 import { stopMessage } from './job.ts';
-import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
+import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
 import type { CallHead, CancelHead, CancelMode, DeadlineHead, RunHead } from './messages.ts';
@@ -245,8 +245,10 @@ class NodeExecutor implements ProcessExecutor {
       inputs: execution.inputs.map((input) => placedInput(input, this.#shelf)),
       outputs: filesOf(execution.spec).outputs,
     };
+    const text = JSON.stringify(head);
+    if (head.inputs.length > 0 && text.length > FILE_LIST_LENGTH_MAX) throw new SkeinError('MODULE_INPUT', `the list of its input files has ${text.length} characters, at most ${FILE_LIST_LENGTH_MAX} are allowed: take fewer files, or one archive of them`);
     this.#remember(active);
-    this.#link.send('run', active.id, JSON.stringify(head), JSON.stringify(execution.params));
+    this.#link.send('run', active.id, text, JSON.stringify(execution.params));
   }
 
   #startCall(active: Active, action: { readonly bundle: string; readonly export: string; readonly sourceName: string }, env: Readonly<Record<string, string>>): void {

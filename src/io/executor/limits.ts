@@ -20,6 +20,8 @@ export const VALUE_DEPTH_MAX = 30;
 export const OUTPUT_FILE_BYTES_MAX = 256 * 1024;
 /** One line between node, supervisor and pooled processes. Params and inputs of one execution have to fit. */
 export const LINE_LENGTH_MAX = 64 * 1024 * 1024;
+/** Files that one module takes, and files that it leaves, as such a line lists them. */
+export const FILE_LIST_LENGTH_MAX = 48 * 1024 * 1024;
 /** One line from a pooled process, which runs code that is not ours. */
 export const HOST_LINE_LENGTH_MAX = 1024 * 1024;
 /** Executions at once in one executor; the cell's slots keep it far below. */

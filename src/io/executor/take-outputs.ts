@@ -6,6 +6,7 @@ import { FILES_COUNT_MAX } from '../../core/cell/limits.ts';
 import type { OutputSpec } from '../../core/cell/types.ts';
 import { isSafePath } from '../../protocol/tree-codec.ts';
 import { inParallel } from '../in-parallel.ts';
+import { FILE_LIST_LENGTH_MAX } from './limits.ts';
 import type { TakenFile } from './messages.ts';
 
 /** What the module did wrong, as its error says it. */
@@ -26,6 +27,7 @@ export async function takeOutputs(work: string, outputs: readonly OutputSpec[], 
   await mkdir(taken, { recursive: true, mode: 0o700 });
   const finder = new Finder(await realpath(work));
   const files: TakenFile[] = [];
+  let length = 0;
   // All are found before the first is moved: the same file may be part of several outputs.
   const sources = new Map<string, Source>();
   for (const { name, pattern } of outputs) {
@@ -37,7 +39,11 @@ export async function takeOutputs(work: string, outputs: readonly OutputSpec[], 
     });
     for (const [where, real] of found) {
       const { target, executable } = sources.get(real)!;
-      files.push({ output: name, path: where, taken: target, executable });
+      const file: TakenFile = { output: name, path: where, taken: target, executable };
+      length += JSON.stringify(file).length + 1;
+      // A message that is too long would be the end of the supervisor, and of all that runs here.
+      if (length > FILE_LIST_LENGTH_MAX) throw new OutputProblem(`output "${name}": the list of all outputs is longer than ${FILE_LIST_LENGTH_MAX} characters: leave fewer files, shorter paths, or fewer outputs with the same files`);
+      files.push(file);
     }
   }
   await inParallel([...sources], ([real, source]) => move(real, source));

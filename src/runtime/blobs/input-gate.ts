@@ -6,7 +6,7 @@ import { filesOf } from '../../core/cell/files.ts';
 import { isExclusive } from '../../core/cell/policy.ts';
 import type { BlobFile, FilesRef, Outcome } from '../../core/cell/types.ts';
 import type { Cid, Fence } from '../../core/lib/ids.ts';
-import { isSkeinError, SkeinError } from '../../errors.ts';
+import { isSkeinError, SkeinError, type ErrorCode } from '../../errors.ts';
 import type { Execution, Executor } from '../../ports/executor.ts';
 import type { Timer } from '../../ports/clock.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
@@ -118,9 +118,16 @@ export class InputGate {
   #fail(gathering: Gathering, cause: Error): void {
     if (!this.#lives(gathering)) return;
     this.#end(gathering);
-    const code = !isSkeinError(cause) ? 'MODULE_INPUT' : cause.code === 'BLOB_DISK_FULL' ? 'NODE_EXHAUSTED' : cause.code.startsWith('BLOB_') ? 'MODULE_INPUT' : cause.code;
+    const code = codeOf(cause);
     const message = code === 'MODULE_INPUT' ? `an input could not be fetched: ${cause.message}` : cause.message;
     const durationMs = Math.round(this.#context.now() - gathering.startedAt);
     gathering.done({ ok: false, values: {}, error: { code, message }, exitCode: null, tail: '', startedAt: gathering.startedWall, durationMs });
   }
+}
+
+/** What this node lacks is no fault of the module: another node may have it. */
+function codeOf(cause: Error): ErrorCode {
+  if (!isSkeinError(cause)) return 'MODULE_INPUT';
+  if (cause.code === 'BLOB_DISK_FULL' || cause.code === 'BLOB_STORE_FAILED' || cause.code === 'LIMIT_EXCEEDED') return 'NODE_EXHAUSTED';
+  return cause.code.startsWith('BLOB_') ? 'MODULE_INPUT' : cause.code;
 }

@@ -1,6 +1,6 @@
 /** Files of modules on real processes: put into place, taken out, and everything that is no file to be given away. */
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { shelfOf } from '../../../src/io/blobs/shelf.ts';
 import { SkeinError } from '../../../src/errors.ts';
 import type { ProcessExecutor } from '../../../src/io/executor/executor.ts';
 import type { FileShelf } from '../../../src/io/executor/files.ts';
+import { takeOutputs } from '../../../src/io/executor/take-outputs.ts';
 import type { ExecutionInput } from '../../../src/ports/executor.ts';
 import { testBlobs, type TestBlobs } from '../../support/node-blobs.ts';
 import { bench, command } from './harness.ts';
@@ -185,4 +186,16 @@ test('a file that its module may neither write nor read any more is kept as any 
 test('the name of a file that is no pattern gives the file, whatever signs are in it', async (t) => {
   const outcome = await lab(t).execute(`printf x > 'logo@2x (1)+!.png'`, { outputs: [{ name: 'o', pattern: 'logo@2x (1)+!.png' }] });
   assert.deepEqual([outcome.files?.['o']?.kind, outcome.files?.['o']?.name], ['file', 'logo@2x (1)+!.png']);
+});
+
+test('more files than one message can list are refused before any of them is moved', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-many-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const work = join(folder, 'work');
+  const deep = join(work, ...Array.from({ length: 4 }, (_, i) => String(i).repeat(230)));
+  mkdirSync(deep, { recursive: true });
+  for (let i = 0; i < 800; i++) writeFileSync(join(deep, String(i)), '');
+  const outputs = Array.from({ length: 64 }, (_, i) => ({ name: `o${i}`, pattern: '*/*/*/*/*' }));
+  await assert.rejects(takeOutputs(work, outputs, join(folder, 'taken')), /the list of all outputs is longer than/);
+  assert.equal(readdirSync(deep).length, 800);
 });
