@@ -12,6 +12,7 @@ import { shelfOf } from '../../../src/io/blobs/shelf.ts';
 import { SkeinError } from '../../../src/errors.ts';
 import type { ProcessExecutor } from '../../../src/io/executor/executor.ts';
 import type { FileShelf } from '../../../src/io/executor/files.ts';
+import { placeInputs } from '../../../src/io/executor/place-inputs.ts';
 import { takeOutputs } from '../../../src/io/executor/take-outputs.ts';
 import type { ExecutionInput } from '../../../src/ports/executor.ts';
 import { testBlobs, type TestBlobs } from '../../support/node-blobs.ts';
@@ -198,4 +199,17 @@ test('more files than one message can list are refused before any of them is mov
   const outputs = Array.from({ length: 64 }, (_, i) => ({ name: `o${i}`, pattern: '*/*/*/*/*' }));
   await assert.rejects(takeOutputs(work, outputs, join(folder, 'taken')), /the list of all outputs is longer than/);
   assert.equal(readdirSync(deep).length, 800);
+});
+
+test('nothing is put into the folder of a module that has ended', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-over-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const source = join(folder, 'source');
+  writeFileSync(source, 'x');
+  const over = new AbortController();
+  const inputs = ['A', 'B'].map((variable) => ({ variable, single: false, files: Array.from({ length: 50 }, (_, i) => ({ path: String(i), source, executable: false })) }));
+  const placed = placeInputs(join(folder, 'in'), inputs, over.signal);
+  setImmediate(() => over.abort());
+  await assert.rejects(placed, { name: 'AbortError' });
+  assert.ok(!readdirSync(join(folder, 'in')).includes('B'));
 });
