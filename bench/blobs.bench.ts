@@ -27,8 +27,8 @@ export interface BlobFigures {
 }
 
 export async function measureBlobs(full: boolean): Promise<BlobFigures> {
-  const fileBytes = (full ? 1024 : 64) * MIB;
-  const smallFiles = full ? 10_000 : 1000;
+  const fileBytes = (full ? 1024 : 32) * MIB;
+  const smallFiles = full ? 10_000 : 500;
   const rounds = full ? 5 : 2;
   const [one, bare, fourMs, originSent, smallMs, asOneMs]: number[][] = [[], [], [], [], [], []];
   const cluster = new BenchCluster();

@@ -19,6 +19,8 @@ export interface Executed {
   readonly executedMs: number;
   readonly executedOverHlfet: number;
   readonly executedOverLb: number;
+  /** What it took longer than `hlfet`, for each module on the longest chain of the graph. */
+  readonly overMsPerLevel: number;
 }
 
 export interface ExecuteOptions {
@@ -31,6 +33,13 @@ export interface ExecuteOptions {
 
 function scaleOf(durationsMs: Float64Array): number {
   return MEDIAN_TASK_MS / durationsMs.toSorted()[durationsMs.length >> 1]!;
+}
+
+/** Needs come before what needs them. */
+function levelsOf({ modules }: Workload): number {
+  const levels: number[] = [];
+  for (const { needs } of modules) levels.push(1 + Math.max(0, ...needs.map((need) => levels[need]!)));
+  return Math.max(...levels);
 }
 
 function runOf({ graph, modules, durationsMs }: Workload, scale: number): RunSpec {
@@ -57,7 +66,7 @@ export async function executeAll(workloads: readonly Workload[], { nodes, longes
       if (!(hlfet * 1000 * scale <= longestMs)) continue;
       const times = await leader.ask<number[]>({ op: 'run', spec: runOf(workload, scale), rounds });
       const executedMs = Math.min(...times);
-      done.push({ graph: workload.graph, slots, scale, executedMs, executedOverHlfet: executedMs / (hlfet * 1000 * scale), executedOverLb: executedMs / (lb * 1000 * scale) });
+      done.push({ graph: workload.graph, slots, scale, executedMs, executedOverHlfet: executedMs / (hlfet * 1000 * scale), executedOverLb: executedMs / (lb * 1000 * scale), overMsPerLevel: (executedMs - hlfet * 1000 * scale) / levelsOf(workload) });
     }
     return done;
   } finally {

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { planSchedule, type Scheduled } from '../src/core/plan/schedule.ts';
 import { importWorkflow } from '../src/pipeline/import/import.ts';
+import { spread, spreadText, type Spread } from './figures.ts';
 import { executeAll, type Executed } from './makespan-executed.ts';
 
 const folder = new URL('../../shared/fixtures/', import.meta.url);
@@ -37,6 +38,10 @@ export interface MakespanFigures {
   readonly executed: readonly Executed[];
   readonly executedMeanOverHlfet: number;
   readonly executedWorstOverHlfet: number;
+  readonly overMsPerLevel: Spread;
+  /** Over hlfet, with all slots on one node. */
+  readonly alone: Spread;
+  readonly aloneOverMsPerLevel: Spread;
 }
 
 interface Reference {
@@ -92,7 +97,12 @@ export async function measureMakespan(full: boolean): Promise<MakespanFigures> {
   const overHlfet = rows.map(({ plannedOverHlfet }) => plannedOverHlfet);
   const overLb = rows.map(({ plannedOverLb }) => plannedOverLb);
   const executed: Executed[] = [];
-  if (rows.length > 0) for (const slots of SLOTS) executed.push(...(await executeAll(distinct(graphs), { nodes: spreadSlots(slots), longestMs: full ? 20_000 : 1000, rounds: full ? 2 : 1 })));
+  const alone: Executed[] = [];
+  const options = { longestMs: full ? 20_000 : 1000, rounds: full ? 2 : 1 };
+  for (const slots of rows.length > 0 ? SLOTS : []) {
+    executed.push(...(await executeAll(distinct(graphs), { ...options, nodes: spreadSlots(slots) })));
+    alone.push(...(await executeAll(distinct(graphs), { ...options, nodes: [slots] })));
+  }
   const ratios = executed.map(({ executedOverHlfet }) => executedOverHlfet);
   return {
     skipped: rows.length === 0 ? `${folder.pathname} is not there` : '',
@@ -104,6 +114,9 @@ export async function measureMakespan(full: boolean): Promise<MakespanFigures> {
     executed,
     executedMeanOverHlfet: rounded(mean(ratios), 3),
     executedWorstOverHlfet: rounded(Math.max(0, ...ratios), 3),
+    overMsPerLevel: spread(executed.map(({ overMsPerLevel }) => overMsPerLevel)),
+    alone: spread(alone.map(({ executedOverHlfet }) => executedOverHlfet)),
+    aloneOverMsPerLevel: spread(alone.map(({ overMsPerLevel }) => overMsPerLevel)),
   };
 }
 
@@ -117,7 +130,7 @@ function distinct(graphs: readonly Workload[]): Workload[] {
 }
 
 export function describeMakespan(figures: MakespanFigures): string {
-  const { skipped, rows, meanOverHlfet, worstOverHlfet, meanOverLb, worstOverLb, executed, executedMeanOverHlfet, executedWorstOverHlfet } = figures;
+  const { skipped, rows, meanOverHlfet, worstOverHlfet, meanOverLb, worstOverLb, executed, executedMeanOverHlfet, executedWorstOverHlfet, overMsPerLevel, alone, aloneOverMsPerLevel } = figures;
   if (skipped !== '') return `makespan: left out, ${skipped}`;
   const executedLine = ({ graph, slots, scale, executedMs, executedOverHlfet, executedOverLb }: Executed): string => `  ${graph.padEnd(width)} ${String(slots).padStart(5)} ${seconds(executedMs)}  ${executedOverLb.toFixed(3)}  ${executedOverHlfet.toFixed(3)}   ${scale.toExponential(1)}`;
   const width = Math.max(...rows.map(({ graph }) => graph.length));
@@ -131,6 +144,10 @@ export function describeMakespan(figures: MakespanFigures): string {
     `  ${'graph'.padEnd(width)} slots   executed  /lb    /hlfet  scale`,
     ...executed.map(executedLine),
     `  executed over hlfet: mean ${executedMeanOverHlfet}, worst ${executedWorstOverHlfet} (${executed.length} runs)`,
+    `  over hlfet, for each module on the longest chain: ${spreadText(overMsPerLevel, 'ms')}`,
+    `the same with all slots on one node, which asks nobody`,
+    `  executed over hlfet: ${spreadText(alone, '')}`,
+    `  over hlfet, for each module on the longest chain: ${spreadText(aloneOverMsPerLevel, 'ms')}`,
   ].join('\n');
 }
 

@@ -154,8 +154,8 @@ export class Simulation {
     cluster.run(Math.max(0, stalledUntil - cluster.kernel.now));
     if (cluster.violation !== undefined) return;
     const core = healCore(cluster, cluster.random.fork('core'));
-    // Who saw nobody until now may be about to found a cell.
-    cluster.run(2 * this.#options.timing.electionMs);
+    // Who saw nobody until now may be about to found a cell: whom it dials it reaches a moment later.
+    cluster.run(this.#options.timing.seekMs + 2 * this.#options.timing.seekStepMs);
     this.#cells = cluster.checkers.logs.histories().filter(({ commitIndex, cell }) => commitIndex > 0 && cluster.nodes.some((node) => node.synced(cell).cell === cell)).length;
     // Two cells that meet are another matter (PROTOCOL §7): nothing is demanded of them here.
     if (this.#cells > 1) {
