@@ -100,8 +100,8 @@ export class Cluster {
 
   report(invariant: Invariant, message: string): void {
     if (this.violation !== undefined) return;
-    // What is not claimed any more is safety. A crash or a standstill is nobody's right, whatever else happened.
-    const excuse = invariant.startsWith('S') ? this.excuse : undefined;
+    // What a rollback took may have been committed: then neither safety is claimed nor that anybody can still be elected. A crash is never excused.
+    const excuse = /^[SL]\d/.test(invariant) ? this.excuse : undefined;
     this.violation = { invariant, message, time: this.kernel.now, ...(excuse === undefined ? {} : { excuse }) };
     this.trace.line(this.kernel.now, 'checker', `${invariant}: ${message}`);
     this.kernel.stop();

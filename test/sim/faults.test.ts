@@ -134,6 +134,10 @@ test('what is violated after a rollback is counted, with its excuse; a disk that
   silent.excuse = 'a disk was rolled back';
   silent.report('faults', 'something never happened');
   assert.equal(silent.violation?.excuse, undefined);
+  const stuck = steadyCluster({ seed: 'excuse', nodes: 3 });
+  stuck.excuse = 'a disk was rolled back';
+  stuck.report('L1', 'what was committed is with nobody who could be elected');
+  assert.equal(stuck.violation?.excuse, 'a disk was rolled back');
   const other = steadyCluster({ seed: 'no excuse', nodes: 3 });
   other.report('S3', 'something is gone');
   assert.equal(other.violation?.excuse, undefined);
