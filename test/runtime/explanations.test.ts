@@ -8,6 +8,7 @@ import type { ModuleSpec, RunSpec } from '../../src/core/cell/types.ts';
 import type { RunEvent } from '../../src/runtime/api.ts';
 import { RuntimeNodeApi } from '../../src/runtime/node-api.ts';
 import { module, spec, type ModuleSketch } from '../core/cell/cells.ts';
+import { within } from './within.ts';
 
 function apiOf(node: SimNode): RuntimeNodeApi {
   return new RuntimeNodeApi(node.runtime!);
@@ -18,19 +19,6 @@ function work(name: string, ms: number, needs: readonly number[] = [], more: Mod
 }
 
 const nas = { policy: { priority: 0, limits: [{ key: 'nas', max: 1 }], hedgeFactor: 0 } };
-
-/** Virtual time goes on until the promise is settled. */
-async function within<T>(cluster: Cluster, promise: Promise<T>, ms = 60_000): Promise<T> {
-  const state = { settled: false };
-  const settle = (): void => void (state.settled = true);
-  promise.then(settle, settle);
-  for (let at = 0; at < ms && !state.settled; at += 20) {
-    cluster.run(20);
-    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-  }
-  assert.ok(state.settled, `not settled within ${ms} virtual ms`);
-  return promise;
-}
 
 async function submit(cluster: Cluster, whole: RunSpec): Promise<string> {
   const { runId } = await within(cluster, apiOf(cluster.nodes[0]!).submit(whole));

@@ -1,7 +1,6 @@
 /** Goal: the promises of a node's API are kept or broken with a code that says why, on every node and whatever happens meanwhile. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Cluster } from '../../sim/cluster.ts';
 import { leaderOf, steadyCluster } from '../../sim/scenarios/steady.ts';
 import type { SimNode } from '../../sim/sim-node.ts';
 import type { Json, RunSpec } from '../../src/core/cell/types.ts';
@@ -10,6 +9,7 @@ import type { RunEvent } from '../../src/runtime/api.ts';
 import { RuntimeNodeApi } from '../../src/runtime/node-api.ts';
 import type { NodeRuntime } from '../../src/runtime/node-runtime.ts';
 import { module, spec } from '../core/cell/cells.ts';
+import { within } from './within.ts';
 
 function apiOf(node: SimNode): RuntimeNodeApi {
   return new RuntimeNodeApi(node.runtime!);
@@ -17,19 +17,6 @@ function apiOf(node: SimNode): RuntimeNodeApi {
 
 function takes(ms: number): RunSpec {
   return spec([module('one', [], { action: { type: 'run', command: `ok ${ms}` } })]);
-}
-
-/** Virtual time goes on until the promise is settled. */
-async function within<T>(cluster: Cluster, promise: Promise<T>, ms = 60_000): Promise<T> {
-  const state = { settled: false };
-  const settle = (): void => void (state.settled = true);
-  promise.then(settle, settle);
-  for (let at = 0; at < ms && !state.settled; at += 20) {
-    cluster.run(20);
-    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-  }
-  assert.ok(state.settled, `not settled within ${ms} virtual ms`);
-  return promise;
 }
 
 const code = (expected: string) => (error: { code?: string }) => error.code === expected;

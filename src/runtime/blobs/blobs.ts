@@ -1,4 +1,5 @@
 /** The blobs of one node: what is here, what is being fetched, and the messages about both. */
+import { equalBytes } from '../../core/lib/bytes.ts';
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import { isPassing, type BlobStore, type StoredBlob } from '../../ports/blobs.ts';
@@ -327,7 +328,7 @@ export class Blobs {
       if (error !== undefined || bytes === undefined) return done(undefined, error !== undefined && isPassing(error) ? error : undefined);
       this.#store.digest(bytes, (digest) => {
         const expected = readCid(cid)!.digest;
-        if (!digest.every((byte, i) => byte === expected[i])) return done(undefined);
+        if (!equalBytes(digest, expected)) return done(undefined);
         const layout = layoutOfManifest(cid, bytes);
         done(layout.size === size ? layout : undefined);
       });
@@ -340,7 +341,7 @@ export class Blobs {
       if (error !== undefined && isPassing(error)) return done(false, error);
       if (error !== undefined || bytes === undefined || bytes.byteLength !== chunkLength(layout, chunk)) return done(false);
       const expected = chunkDigest(layout, chunk);
-      this.#store.digest(bytes, (digest) => (digest.every((byte, i) => byte === expected[i]) ? this.#verifyChunk(layout, chunk + 1, done) : done(false)));
+      this.#store.digest(bytes, (digest) => (equalBytes(digest, expected) ? this.#verifyChunk(layout, chunk + 1, done) : done(false)));
     });
   }
 }

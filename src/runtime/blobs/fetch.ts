@@ -2,6 +2,7 @@
  * Fetches one blob: manifest (if it has one), what an earlier try left on the disk, then the missing chunks from whoever
  * has them. Every chunk is checked before it is written, and again nothing is believed when it is read back.
  */
+import { equalBytes } from '../../core/lib/bytes.ts';
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import { isDiskFull, type BlobStore } from '../../ports/blobs.ts';
@@ -325,7 +326,7 @@ export class Fetch {
 
   #check(bytes: Uint8Array, expected: Uint8Array, then: (fits: boolean) => void): void {
     this.#init.store.digest(bytes, (digest) => {
-      if (!this.#over) then(equal(digest, expected));
+      if (!this.#over) then(equalBytes(digest, expected));
     });
   }
 
@@ -361,8 +362,4 @@ export class Fetch {
 
 function smoothed(before: number, now: number): number {
   return before === 0 ? now : 0.7 * before + 0.3 * now;
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
 }
