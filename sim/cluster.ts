@@ -3,6 +3,7 @@
  * pauses; decides nothing about when.
  */
 import { nodeId, type CellId, type NodeId } from '../src/core/lib/ids.ts';
+import { STEPS_PER_SLICE } from '../src/core/lib/slice.ts';
 import type { Capabilities } from '../src/core/cell/types.ts';
 import { isSkeinError } from '../src/errors.ts';
 import type { Clock } from '../src/ports/clock.ts';
@@ -137,7 +138,7 @@ export class Cluster {
     const random = this.random.fork(`node/${node.index}/${node.boot}`);
     const process = new Process(this.kernel, node.name, this.#clockShape(node), node.clock);
     const modules = new Process(this.kernel, node.name, this.#clockShape(node), node.clock);
-    process.slowDown(node.turnCostMs);
+    this.#slowDown(process, node.turnCostMs);
     const transport = this.network.boot(node.id, process, `boot-${node.boot}`);
     const executor = new SimExecutor(this.kernel, process, modules, node.id, this.ledger, random.fork('executor'));
     const mutants = node.mutants ?? this.init.mutants;
@@ -253,7 +254,12 @@ export class Cluster {
     if (node.turnCostMs === turnCostMs) return;
     this.line(node.name, turnCostMs === 0 ? 'is fast again' : `is slow: ${turnCostMs.toFixed(1)} ms per turn`);
     node.turnCostMs = turnCostMs;
-    node.incarnation?.process.slowDown(turnCostMs);
+    if (node.incarnation !== undefined) this.#slowDown(node.incarnation.process, turnCostMs);
+  }
+
+  #slowDown(process: Process, turnCostMs: number): void {
+    const share = (this.init.storage?.stepsPerSlice ?? STEPS_PER_SLICE) / STEPS_PER_SLICE;
+    process.slowDown(turnCostMs, turnCostMs * Math.min(1, share));
   }
 
   /**

@@ -33,6 +33,8 @@ export interface Scheduled {
   fire: (() => void) | undefined;
   /** Of a timer of a process: what its machine had slept when the timer was set. */
   sleptMs: number | undefined;
+  /** A timer of no time: the rest of work that was cut into pieces. */
+  readonly isPiece: boolean;
 }
 
 interface KernelEvent extends Scheduled, Timer {
@@ -74,8 +76,8 @@ export class Kernel {
     return this.at(this.#now + Math.max(0, delayMs), owner, fire);
   }
 
-  at(time: number, owner: Process | undefined, fire: () => void, sleptMs?: number): Timer {
-    const event = new Event(Math.max(time, this.#now), (this.#sequence += 1), owner, fire, sleptMs);
+  at(time: number, owner: Process | undefined, fire: () => void, sleptMs?: number, isPiece = false): Timer {
+    const event = new Event(Math.max(time, this.#now), (this.#sequence += 1), owner, fire, sleptMs, isPiece);
     this.#heap.push(event);
     return event;
   }
@@ -144,6 +146,7 @@ export class Kernel {
     this.hash.number(event.time);
     this.hash.number(event.sequence);
     event.fire = undefined;
+    if (event.isPiece) owner?.beginPiece();
     this.#call(owner, fire);
     this.#drain();
     this.onStep?.();
@@ -169,7 +172,7 @@ export class Kernel {
   /** Runs `fire` now as part of `owner`: not at all if it is dead, when it resumes if it is paused. */
   runAs(owner: Process, fire: () => void): void {
     if (!owner.alive) return;
-    const event = owner.paused || owner.busy ? new Event(this.#now, 0, owner, fire, undefined) : undefined;
+    const event = owner.paused || owner.busy ? new Event(this.#now, 0, owner, fire, undefined, false) : undefined;
     if (event === undefined) this.#call(owner, fire);
     else if (owner.paused) owner.hold(event);
     else owner.queue(event);
@@ -179,6 +182,7 @@ export class Kernel {
   takeTurn(owner: Process, event: Scheduled): void {
     const { fire } = event;
     event.fire = undefined;
+    if (event.isPiece) owner.beginPiece();
     if (fire !== undefined) this.#call(owner, fire);
   }
 
@@ -202,9 +206,11 @@ class Event implements KernelEvent {
   readonly owner: Process | undefined;
   fire: (() => void) | undefined;
   sleptMs: number | undefined;
+  readonly isPiece: boolean;
 
-  constructor(time: number, sequence: number, owner: Process | undefined, fire: () => void, sleptMs: number | undefined) {
+  constructor(time: number, sequence: number, owner: Process | undefined, fire: () => void, sleptMs: number | undefined, isPiece: boolean) {
     this.sleptMs = sleptMs;
+    this.isPiece = isPiece;
     this.time = time;
     this.sequence = sequence;
     this.owner = owner;
@@ -227,6 +233,8 @@ export class Process implements Clock {
   #paused = false;
   readonly #held: Scheduled[] = [];
   #turnCostMs = 0;
+  #pieceCostMs = 0;
+  #pieceTurn = -1;
   #busyUntil = 0;
   readonly #queue: Scheduled[] = [];
   #nextDue = false;
@@ -258,7 +266,7 @@ export class Process implements Clock {
   setTimer(delayMs: number, callback: () => void): Timer {
     if (!Number.isFinite(delayMs)) throw new RangeError(`timer of ${delayMs} ms`);
     const virtualMs = delayMs <= 0 ? 0 : Math.max(TIMER_MIN_MS, delayMs / this.#machine.rate);
-    return this.#kernel.at(this.#kernel.now + virtualMs, this, callback, this.#machine.sleptMs);
+    return this.#kernel.at(this.#kernel.now + virtualMs, this, callback, this.#machine.sleptMs, virtualMs === 0);
   }
 
   defer(callback: () => void): void {
@@ -295,9 +303,14 @@ export class Process implements Clock {
 
   // ── A slow machine ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /** From now on each turn takes so long: what comes meanwhile waits for its turn. 0 = none, as is usual. */
-  slowDown(turnCostMs: number): void {
+  /**
+   * From now on each turn takes so long: what comes meanwhile waits for its turn. 0 = none, as is usual.
+   * @param pieceCostMs of a turn that goes on with cut work. Pieces much smaller than those of production cost their
+   *   share only: a machine is not slower because it is asked more often whether something else is due.
+   */
+  slowDown(turnCostMs: number, pieceCostMs = turnCostMs): void {
     this.#turnCostMs = turnCostMs;
+    this.#pieceCostMs = pieceCostMs;
   }
 
   get busy(): boolean {
@@ -333,8 +346,14 @@ export class Process implements Clock {
     this.#next();
   }
 
+  beginPiece(): void {
+    this.#pieceTurn = this.#kernel.turn;
+  }
+
   /** Calls within one turn are one turn. */
   tookTurn(): void {
-    if (this.#turnCostMs > 0) this.#busyUntil = Math.max(this.#busyUntil, this.#kernel.now + this.#turnCostMs);
+    if (this.#turnCostMs === 0) return;
+    const costMs = this.#pieceTurn === this.#kernel.turn ? this.#pieceCostMs : this.#turnCostMs;
+    this.#busyUntil = Math.max(this.#busyUntil, this.#kernel.now + costMs);
   }
 }

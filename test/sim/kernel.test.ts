@@ -165,6 +165,23 @@ test('on a slow machine each turn takes its time, in order, and what was cancell
   assert.deepEqual(seen, [['first', 1], ['deferred', 1], ['message', 11], ['second', 21], ['third', 50], ['fourth', 50.5]]);
 });
 
+test('on a slow machine work that is cut finely costs what it costs in one piece', () => {
+  const kernel = new Kernel();
+  const process = new Process(kernel, 'a');
+  const seen: number[] = [];
+  process.slowDown(10, 2);
+  const piece = (left: number): void => {
+    process.defer(() => undefined);
+    seen.push(kernel.now);
+    if (left > 0) process.setTimer(0, () => piece(left - 1));
+  };
+  process.setTimer(1, () => piece(2));
+  process.setTimer(30, () => piece(0));
+  process.setTimer(31, () => piece(0));
+  kernel.run(100);
+  assert.deepEqual(seen, [1, 11, 13, 30, 40]);
+});
+
 test('a slow process that is paused goes on with what waited; one that died does not', () => {
   for (const dies of [false, true]) {
     const kernel = new Kernel();
