@@ -23,9 +23,13 @@ export class SyncChecker implements Checker, LogListener {
     logs.listen(this);
   }
 
-  /** S5: a committed entry is on the synced disk of a quorum of the configuration in force: the newest in the log. */
+  /**
+   * S5: a committed entry is on the synced disk of a quorum of the configuration in force: the newest in the log. Not so
+   * behind a Close: whoever applied that has left for the other cell, with the answer for what came after it on its way.
+   */
   committed(node: NodeView, replica: ReplicaView, { entry }: CommittedEntry, history: CellHistory): void {
     const { config } = replica.raft;
+    if (replica.state.closedFor !== '') return;
     for (const voters of [config.voters, config.outgoing]) {
       if (voters.length === 0) continue;
       const holders = voters.filter((member) => this.#holds(member, history.cell, entry.index, entry.term));

@@ -1,6 +1,8 @@
 /** Each checker of elections, logs, disks and members fires on a violation made by hand, and is silent on the same story done right. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { createCell, withoutParts } from '../../../src/core/cell/state.ts';
+import { cellId } from '../../../src/core/lib/ids.ts';
 import type { Entry, RaftMessage } from '../../../src/core/raft/types.ts';
 import { ElectionChecker } from '../../../sim/checkers/election.ts';
 import { LogChecker } from '../../../sim/checkers/log.ts';
@@ -91,6 +93,19 @@ test('S5: committed without a quorum of disks', () => {
   a.raft.commitIndex = 2;
   logs.stepped(a);
   reports.only('S5');
+  assert.ok(checker instanceof SyncChecker);
+});
+
+test('S5: behind a Close no quorum is needed, since the others have left for the other cell', () => {
+  const { reports, logs, a, b, c } = lab();
+  const nodes = [a, b, c];
+  const checker = new SyncChecker(reports.report, logs, (id) => nodes.find((node) => node.id === id));
+  a.raft.log = [genesis, entry(2, 1)];
+  a.disk.entries = [genesis, entry(2, 1)];
+  a.state = { ...createCell(withoutParts), closedFor: cellId('d'.repeat(32)) };
+  a.raft.commitIndex = 2;
+  logs.stepped(a);
+  reports.none();
   assert.ok(checker instanceof SyncChecker);
 });
 
