@@ -11,6 +11,8 @@ interface Whole {
   bytes: Uint8Array;
   readonly manifest: Uint8Array | undefined;
   usedAt: number;
+  /** Somebody wrote to the file, as a module with the rights to do so may. */
+  written?: boolean;
 }
 
 /** What lies on the disk, through all processes of the machine. */
@@ -34,6 +36,12 @@ export class BlobShelf {
 
   powerLost(): void {
     this.parts.clear();
+  }
+
+  /** Somebody writes to a whole blob. */
+  write(cid: Cid, offset: number): void {
+    this.flip(cid, offset);
+    this.whole.get(cid)!.written = true;
   }
 
   /** Bit rot, in a whole blob or in what arrived of one. */
@@ -118,6 +126,18 @@ export class SimBlobStore implements BlobStore {
   touch(cid: Cid): void {
     const whole = this.#shelf.whole.get(cid);
     if (whole !== undefined) whole.usedAt = this.#clock.wall();
+  }
+
+  sealed(cid: Cid, done: (sealed: boolean) => void): void {
+    this.#later(0, () => done(this.#shelf.whole.get(cid)?.written !== true));
+  }
+
+  seal(cid: Cid, done: BlobDone): void {
+    this.#later(0, () => {
+      const whole = this.#shelf.whole.get(cid);
+      if (whole !== undefined) whole.written = false;
+      done();
+    });
   }
 
   remove(cid: Cid, done: BlobDone): void {

@@ -84,6 +84,7 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
   });
   opened.push(() => transport.stop());
   const blobStore = new FolderBlobStore(join(dataDir.path, 'blobs'));
+  blobStore.onStray = (file) => observer.notify({ level: 'warn', event: 'blob-stray', message: `${file} lies among the blobs and is none, or not a whole one: it is left alone` });
   opened.push(() => blobStore.close());
   const executor = createExecutor({ workDir: join(dataDir.path, 'work'), nodeName: name, nodeId, observer, clock, registered, evaluate: evaluateEnv, files: shelfOf(blobStore), maxPooled: pooledMax(options.slots) });
   opened.push(() => new Promise<void>((resolve) => executor.stop(resolve)));

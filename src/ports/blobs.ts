@@ -29,6 +29,10 @@ export interface BlobStore {
   dropPart(cid: Cid, done: BlobDone): void;
   /** It was used now. */
   touch(cid: Cid): void;
+  /** Is it certain enough that nobody wrote to the file since it was stored? Cheap: nothing is read. */
+  sealed(cid: Cid, done: (sealed: boolean) => void): void;
+  /** From now on every write is noticed again. */
+  seal(cid: Cid, done: BlobDone): void;
   remove(cid: Cid, done: BlobDone): void;
   /** sha2-256, off the event loop where that is possible. */
   digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void;

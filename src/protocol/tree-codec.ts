@@ -48,3 +48,32 @@ export function isSafePath(path: string): boolean {
   if (path === '' || path.length > PATH_LENGTH_MAX || path.includes('\0') || path.includes('\\') || !path.isWellFormed()) return false;
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
+
+/** Names of devices, with any extension, in any folder. */
+const DEVICES = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i;
+
+/**
+ * A path that is sound may still be none on Windows: it would name a device, a stream of another file, or nothing at all.
+ * It stays a path of an output, since other machines have no trouble with it. @returns why, or ''.
+ */
+export function windowsProblem(path: string): string {
+  for (const part of path.split('/')) {
+    const quoted = JSON.stringify(part.slice(0, 100));
+    const sign = part.split('').find((each) => '<>:"|?*'.includes(each) || each < ' ');
+    if (sign !== undefined) return `${quoted} has ${JSON.stringify(sign)}, which no name may have there`;
+    if (/[. ]$/.test(part)) return `${quoted} ends with a dot or a space, which no name may there`;
+    if (DEVICES.test(part)) return `${quoted} is the name of a device there`;
+  }
+  return '';
+}
+
+/** Paths that differ only in case are one file there. @returns the second of two such paths, or ''. */
+export function sameOnWindows(paths: Iterable<string>): string {
+  const seen = new Set<string>();
+  for (const path of paths) {
+    const folded = path.toLowerCase();
+    if (seen.has(folded)) return path;
+    seen.add(folded);
+  }
+  return '';
+}

@@ -320,3 +320,48 @@ test('an answer that nobody waits for any more is not sent to its end', () => {
   lab.run(1000);
   assert.ok(lab.sent(a) < 3 * MIB, `${lab.sent(a)} bytes were sent`);
 });
+
+test('what nobody waits for leaves the line to what somebody waits for, and goes on', () => {
+  const lab = new Lab('urgent', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  // Different bytes, or one would be the other.
+  const kept = Array.from({ length: 8 }, (_, i) => file(40 * MIB + i));
+  for (const one of kept) lab.put(a, one);
+  const urgent = file(16 * MIB);
+  lab.put(a, urgent);
+  for (const one of kept) lab.say(a, b, { type: 'keep', cid: one.cid, tree: false });
+  lab.until('copies are under way', () => kept.some((one) => lab.arrived(b, one.cid) > 0), 5000, 1);
+  const before = lab.sent(a);
+  const fetch = lab.fetch(b, urgent.cid);
+  lab.until('the one that is waited for', () => fetch.ended, 20_000, 1);
+  // 64 MiB of the others may have been asked for before.
+  assert.ok(lab.sent(a) - before <= 64 * MIB + 2 * urgent.bytes.byteLength, `${(lab.sent(a) - before) / MIB} MiB were sent until then`);
+  assert.ok(kept.some((one) => !b.blobs.whole.has(one.cid)));
+  lab.until('the copies', () => kept.every((one) => b.blobs.whole.has(one.cid)), 60_000, 10);
+});
+
+test('a blob that is waited for does not stand behind a thousand that are not', () => {
+  const lab = new Lab('queue', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  // Nobody has them: each of them keeps its place until it is given up.
+  for (let i = 0; i < 200; i++) lab.say(a, b, { type: 'keep', cid: cidOf('raw', sha256(Buffer.from(`nowhere ${i}`))), tree: false });
+  lab.run(100);
+  const one = file(5000);
+  lab.put(a, one);
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('the blob', () => fetch.ended, 1000, 1);
+  assert.equal(fetch.error, undefined);
+});
+
+test('an input that somebody wrote to is fetched anew before it is used', () => {
+  const lab = new Lab('written', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const one = file(5 * MIB);
+  lab.put(a, one);
+  lab.put(b, one);
+  b.blobs.write(one.cid, 4 * MIB);
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('the blob', () => fetch.ended, 5000, 1);
+  assert.equal(fetch.error, undefined);
+  lab.assertWhole(b, one);
+});

@@ -2,6 +2,7 @@
 import { damaged, PlainReader, type Plain } from '../lib/plain.ts';
 import type { Cid } from '../lib/ids.ts';
 import { CID_LENGTH_MAX, FILES_BYTES_MAX, FILES_COUNT_MAX, NAME_LENGTH_MAX } from './limits.ts';
+import type { RunRecord } from './state.ts';
 import type { FilesRef, ModuleFiles, ModuleSpec, Outcome } from './types.ts';
 
 const kinds = ['file', 'program', 'tree'] as const;
@@ -10,6 +11,24 @@ const noFiles: ModuleFiles = { inputs: [], outputs: [] };
 
 export function filesOf(spec: ModuleSpec): ModuleFiles {
   return spec.files ?? noFiles;
+}
+
+/** A blob that a run refers to. */
+export interface BlobRef {
+  readonly cid: Cid;
+  /** It lists files, each of which is a blob that the run refers to as well. */
+  readonly tree: boolean;
+}
+
+/**
+ * Every blob that the cell's record of a run names, some more than once. What such a run may still need, or shall give to
+ * whoever asks, is these blobs and the files that the trees among them list.
+ */
+export function* blobRefs(run: RunRecord): Generator<BlobRef> {
+  for (const { outcome } of run.modules) {
+    if (outcome?.files === undefined) continue;
+    for (const { cid, kind } of Object.values(outcome.files)) yield { cid, tree: kind === 'tree' };
+  }
 }
 
 /** @returns what is wrong between modules: an input of a module that is no need, or of an output that is not declared; or ''. */

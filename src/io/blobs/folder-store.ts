@@ -9,7 +9,7 @@ import { needsManifest } from '../../protocol/blob-manifest.ts';
 import { readCid } from '../../protocol/cid.ts';
 import { writeAll } from '../disk/disk.ts';
 import { FileHandles } from '../disk/file-handles.ts';
-import { MANIFESTS, manifestFile, NEW, PARTS, WHOLE, wholeFile } from './layout.ts';
+import { isSealed, MANIFESTS, manifestFile, NEW, PARTS, SEAL, WHOLE, wholeFile } from './layout.ts';
 
 /** A file on its way to its place. */
 export interface NamedFile {
@@ -31,6 +31,8 @@ export class FolderBlobStore implements BlobStore {
   #placing = false;
   /** Told of blobs that came from outside or from a module, not by `finish`. */
   onAdded: (cid: Cid, size: number) => void = () => undefined;
+  /** Told of what lies among the blobs and is none: it is left alone. */
+  onStray: (file: string) => void = () => undefined;
 
   /** @param folder is made (0700) if missing; what a killed process left half done in `new` is removed. */
   constructor(folder: string) {
@@ -44,13 +46,16 @@ export class FolderBlobStore implements BlobStore {
   list(): StoredBlob[] {
     const manifests = new Set(fs.readdirSync(path.join(this.path, MANIFESTS)));
     const blobs: StoredBlob[] = [];
-    for (const folder of fs.readdirSync(path.join(this.path, WHOLE))) {
-      for (const name of fs.readdirSync(path.join(this.path, WHOLE, folder))) {
-        const read = readCid(name);
-        if (read === undefined || !name.endsWith(folder)) continue;
-        const { size, mtimeMs } = fs.statSync(path.join(this.path, WHOLE, folder, name));
-        if (needsManifest(size) !== (read.kind === 'manifest') || (read.kind === 'manifest' && !manifests.has(name))) continue;
-        blobs.push({ cid: read.cid, size, usedAt: mtimeMs });
+    for (const folder of fs.readdirSync(path.join(this.path, WHOLE), { withFileTypes: true })) {
+      if (!folder.isDirectory()) {
+        this.onStray(path.join(this.path, WHOLE, folder.name));
+        continue;
+      }
+      for (const name of fs.readdirSync(path.join(this.path, WHOLE, folder.name))) {
+        const file = path.join(this.path, WHOLE, folder.name, name);
+        const blob = name.endsWith(folder.name) ? stored(file, name, manifests) : undefined;
+        if (blob === undefined) this.onStray(file);
+        else blobs.push(blob);
       }
     }
     return blobs;
@@ -93,9 +98,20 @@ export class FolderBlobStore implements BlobStore {
   }
 
   touch(cid: Cid): void {
-    const now = new Date();
-    // Somebody may remove it in this moment; then there is nothing to note.
-    utimes(this.fileOf(wholeFile(cid)), now, now).catch(() => undefined);
+    // Somebody may remove it in this moment; then there is nothing to note. Only while the seal holds: this must not mend it.
+    const file = this.fileOf(wholeFile(cid));
+    fs.stat(file, (error, stats) => {
+      if (error === null && isSealed(stats)) utimes(file, new Date(), SEAL).catch(() => undefined);
+    });
+  }
+
+  sealed(cid: Cid, done: (sealed: boolean) => void): void {
+    // What cannot be looked at will not be read either.
+    fs.stat(this.fileOf(wholeFile(cid)), (error, stats) => done(error !== null || isSealed(stats)));
+  }
+
+  seal(cid: Cid, done: BlobDone): void {
+    utimes(this.fileOf(wholeFile(cid)), new Date(), SEAL).then(() => done(), done);
   }
 
   remove(cid: Cid, done: BlobDone): void {
@@ -208,10 +224,21 @@ function readAt(handles: FileHandles, name: string, offset: number, length: numb
   });
 }
 
+/** @returns what the file of this name is, or undefined when it is no blob. */
+function stored(file: string, name: string, manifests: ReadonlySet<string>): StoredBlob | undefined {
+  const read = readCid(name);
+  const stats = read && fs.statSync(file, { throwIfNoEntry: false });
+  if (read === undefined || stats?.isFile() !== true) return undefined;
+  const { size, atimeMs } = stats;
+  if (needsManifest(size) !== (read.kind === 'manifest') || (read.kind === 'manifest' && !manifests.has(name))) return undefined;
+  return { cid: read.cid, size, usedAt: atimeMs };
+}
+
 async function moveTo(target: string, file: string): Promise<void> {
   try {
     // A module may be given the file itself, by a link: nobody writes to it any more.
     await chmod(file, 0o400);
+    await utimes(file, new Date(), SEAL);
     await rename(file, target);
   } catch (error) {
     // Moved by a try before, whose end did not come.

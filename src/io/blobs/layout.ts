@@ -1,4 +1,5 @@
 /** Where in the folder of blobs which file lies. */
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Cid } from '../../core/lib/ids.ts';
 
@@ -15,4 +16,14 @@ export function wholeFile(cid: Cid): string {
 
 export function manifestFile(cid: Cid): string {
   return join(MANIFESTS, cid);
+}
+
+/**
+ * The time of last change that every stored file has, its seal: whoever writes to it, by whatever name, breaks it. The
+ * time of last access tells when the blob was used.
+ */
+export const SEAL = new Date(946_684_800_000);
+
+export function isSealed({ mtimeMs }: Stats): boolean {
+  return mtimeMs === SEAL.getTime();
 }

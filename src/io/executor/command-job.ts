@@ -9,14 +9,14 @@ import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
 import { KILL_WAIT_MS, LINGER_MS, TIMER_MS_MAX } from './limits.ts';
 import { spawnCode, spawnMessage, stopMessage, treeOf } from './job.ts';
 import type { Job, JobEnd } from './job.ts';
 import { MARKER_VARIABLE } from './messages.ts';
 import type { CancelMode, EndHead, InitHead, RunHead, TakenFile } from './messages.ts';
-import { placeInputs } from './place-inputs.ts';
+import { placeInputs, type Placement } from './place-inputs.ts';
 import { OutputProblem, takeOutputs } from './take-outputs.ts';
 import { OutputPipe } from './output-pipe.ts';
 import type { PipeStock } from './output-pipe.ts';
@@ -53,6 +53,7 @@ export class CommandJob implements Job {
   readonly #startedAt = performance.now();
   #tree: TreeQuery;
   #folder: WorkFolder | undefined;
+  #placement: Placement | undefined;
   #child: ChildProcess | undefined;
   #pipe: OutputPipe | undefined;
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
@@ -99,8 +100,8 @@ export class CommandJob implements Job {
 
   async #place(folder: WorkFolder): Promise<void> {
     try {
-      const variables = await placeInputs(folder.inputs, this.#head.inputs, this.#over.signal);
-      if (!this.#ended) return this.#spawn(folder, variables);
+      this.#placement = await placeInputs(folder.inputs, this.#head.inputs, this.#over.signal);
+      if (!this.#ended) return this.#spawn(folder, this.#placement.variables);
     } catch (error) {
       this.#failed(error);
     }
@@ -198,6 +199,8 @@ export class CommandJob implements Job {
   }
 
   #succeed(): void {
+    const changed = this.#placement?.changed() ?? '';
+    if (changed !== '') return this.#end('MODULE_INPUT', `one of its inputs was written to while it ran (${basename(changed)}), so what it made of it cannot be believed. Inputs are read-only: copy what has to be changed`);
     const read = readOutput(this.#folder?.output ?? '');
     if (!read.ok) this.#end('MODULE_OUTPUT', read.message);
     else if (this.#head.outputs.length === 0) this.#end('', '', JSON.stringify(read.values));

@@ -4,7 +4,8 @@
  * runtime's business.
  *
  * Should the supervisor itself end, its modules are killed at once, they end with MODULE_SPAWN (an attempt like any
- * other failure: the module may be what brought it down), and the next execution starts a new one.
+ * other failure: the module may be what brought it down), and the next execution starts a new one. Of a module that had
+ * ended the outcome stands: its files are here already.
  */
 import { availableParallelism } from 'node:os';
 import { isSkeinError, SkeinError } from '../../errors.ts';
@@ -320,7 +321,8 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   #onSupervisorLost(why: string): void {
-    for (const active of this.#remote.values()) this.#fail(active, 'MODULE_SPAWN', why);
+    // Of one that had ended only its files are missing, and they lie where the supervisor has no part in them.
+    for (const active of this.#remote.values()) if (!active.recording) this.#fail(active, 'MODULE_SPAWN', why);
     const parked = [...this.#parked];
     this.#parked.clear();
     for (const active of parked) this.#begin(active);

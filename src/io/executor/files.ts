@@ -1,4 +1,5 @@
 /** The node's side of a module's files: blobs to places on the disk, and what was taken from its folder to blobs. */
+import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { BlobFile, FilesRef, OutputSpec } from '../../core/cell/types.ts';
@@ -8,6 +9,8 @@ import type { ExecutionInput } from '../../ports/executor.ts';
 import { encodeTree, isSafePath } from '../../protocol/tree-codec.ts';
 import type { Line } from './lines.ts';
 import type { EndHead, PlacedInput, TakenFile } from './messages.ts';
+
+const TAKEN = 'taken-';
 
 /** Blobs on this disk. */
 export interface FileShelf {
@@ -35,13 +38,31 @@ function namesOne(pattern: string): boolean {
 /** @param line the supervisor's word of the end. @throws SkeinError BLOB_… */
 export async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
   const { files = [] } = JSON.parse(line.head) as EndHead;
+  const [first] = files;
+  if (first === undefined) return await namedFiles(files, outputs, shelf);
+  const folder = keptFolder(path.dirname(first.taken));
   try {
-    return await namedFiles(files, outputs, shelf);
+    return await namedFiles(files.map((file) => ({ ...file, taken: path.join(folder, path.basename(file.taken)) })), outputs, shelf);
   } finally {
     // Also of what could not be kept: on a full disk it would keep it full.
-    const [first] = files;
-    if (first !== undefined) await rm(path.dirname(first.taken), { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Out of the folder of the supervisor, which the next one removes should this one end: what its modules had finished is
+ * not lost with it. At once, so that no supervisor can begin before.
+ */
+function keptFolder(taken: string): string {
+  const supervisor = path.dirname(taken);
+  const folder = path.join(path.dirname(supervisor), `${TAKEN}${path.basename(supervisor)}-${path.basename(taken)}`);
+  renameSync(taken, folder);
+  return folder;
+}
+
+/** What an earlier process of this node had taken and not recorded. Before the first execution. */
+export function clearTaken(workDir: string): void {
+  for (const name of readdirSync(workDir)) if (name.startsWith(TAKEN)) rmSync(path.join(workDir, name), { recursive: true, force: true });
 }
 
 async function namedFiles(files: readonly TakenFile[], outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {

@@ -1,5 +1,5 @@
 /** What the supervisor knows of one execution, however it is carried out. */
-import type { ErrorCode } from '../../errors.ts';
+import { isSkeinError, type ErrorCode } from '../../errors.ts';
 import type { CancelMode } from './messages.ts';
 import type { TreeQuery } from './process-table.ts';
 
@@ -39,6 +39,7 @@ export function stopMessage(code: ErrorCode, timeoutMs: number): string {
 const exhaustion: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'ENOSPC', 'EDQUOT', 'EROFS']);
 
 export function spawnCode(error: unknown): ErrorCode {
+  if (isSkeinError(error)) return error.code;
   return exhaustion.has((error as NodeJS.ErrnoException).code) ? 'NODE_EXHAUSTED' : 'MODULE_SPAWN';
 }
 

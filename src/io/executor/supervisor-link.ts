@@ -12,6 +12,7 @@ import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
 import type { InitHead, NoteHead } from './messages.ts';
 import { baseEnvironment, supervisorEnvironment } from './environment.ts';
+import { clearTaken } from './files.ts';
 import { ProcessKiller } from './process-killer.ts';
 import { clipText } from './tail.ts';
 
@@ -74,6 +75,7 @@ export class SupervisorLink {
     const query = { groups: new Set<number>(), owns: (mark: string) => mark.startsWith(`${scope}/`), known: new Map<number, string>() };
     const clean = await this.#killer.kill(query);
     if (query.known.size > 0) notify({ level: 'warn', event: 'orphans-killed', message: `killed ${query.known.size} processes that an earlier start of this node left` });
+    clearTaken(workDir);
     if (!clean) notify({ level: 'error', event: 'orphans-alive', message: 'processes that an earlier start of this node left could not be killed' });
   }
 

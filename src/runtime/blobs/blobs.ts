@@ -1,29 +1,19 @@
 /** The blobs of one node: what is here, what is being fetched, and the messages about both. */
-import { equalBytes } from '../../core/lib/bytes.ts';
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
-import { isPassing, type BlobStore, type StoredBlob } from '../../ports/blobs.ts';
+import type { BlobStore, StoredBlob } from '../../ports/blobs.ts';
 import type { BlobMessage } from '../../protocol/blob-codec.ts';
-import { chunkDigest, chunkLength, layoutOfManifest, layoutOfRaw, needsManifest, type BlobLayout } from '../../protocol/blob-manifest.ts';
-import { readCid } from '../../protocol/cid.ts';
 import { BLOB_CHUNK_BYTES, TREE_BYTES_MAX } from '../../protocol/limits.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import { Asks } from './asks.ts';
 import { Fetch } from './fetch.ts';
-import { FETCH_BYTES_MAX, FETCHES_MAX, FETCHES_WAITING_MAX } from './limits.ts';
 import { RateLimit } from './rate-limit.ts';
 import { BlobServer } from './server.ts';
+import { Verifier, type VerifyDone } from './verifier.ts';
+import { Wishes, type FetchDone, type Urgency } from './wishes.ts';
 
-export type FetchDone = (error: Error | undefined, size: number) => void;
-
-/** @param error it could not be looked at now, which says nothing about it. */
-type VerifyDone = (fits: boolean, error?: Error) => void;
-
-interface Wish {
-  readonly listeners: Set<FetchDone>;
-  fetch: Fetch | undefined;
-}
+export type { FetchDone, Urgency };
 
 const TICK_MS = 250;
 
@@ -33,33 +23,34 @@ export class Blobs {
   readonly #asks: Asks;
   readonly #server: BlobServer;
   readonly #here = new Map<Cid, StoredBlob>();
-  /** Wanted and not here, oldest first. */
-  readonly #wishes = new Map<Cid, Wish>();
-  /** Being compared with their digests, and who waits to hear of it. */
-  readonly #verifying = new Map<Cid, VerifyDone[]>();
-  #fetches = 0;
+  readonly #wishes: Wishes;
+  readonly #verifier: Verifier;
   #ticking = false;
-  #bytesTaken = 0;
 
   /** @param bytesPerSecond of pieces sent; 0 = no limit. */
   constructor(context: NodeContext, store: BlobStore, bytesPerSecond: number) {
     this.#context = context;
     this.#store = store;
     this.#asks = new Asks(context, this.#send);
+    this.#verifier = new Verifier(store);
+    this.#wishes = new Wishes(context, (cid, memory) => {
+      const done = (error: SkeinError | undefined, size: number): void => (error === undefined ? this.added(cid, size) : this.#wishes.end(cid, error));
+      return new Fetch({ context, store, asks: this.#asks, cid, send: this.#send, ...memory, done });
+    });
     this.#server = new BlobServer({
       context,
       store,
       rate: new RateLimit(bytesPerSecond),
       send: this.#send,
       size: (cid, chunk) => this.#sizeWith(cid, chunk),
-      manifest: (cid) => this.#wishes.get(cid)?.fetch?.manifest,
+      manifest: (cid) => this.#wishes.fetchOf(cid)?.manifest,
     });
   }
 
   /** Looks at what is on the disk. */
   start(): void {
     for (const blob of this.#store.list()) this.#here.set(blob.cid, blob);
-    this.#context.onStop(() => this.#endAll());
+    this.#context.onStop(() => this.#wishes.endAll(new SkeinError('NODE_STOPPING', 'the node stops')));
   }
 
   get sentBytes(): number {
@@ -79,42 +70,56 @@ export class Blobs {
   progress(cid: Cid): { readonly size: number; readonly bytesHere: number; readonly whole: boolean } | undefined {
     const blob = this.#here.get(cid);
     if (blob !== undefined) return { size: blob.size, bytesHere: blob.size, whole: true };
-    const wish = this.#wishes.get(cid);
-    if (wish === undefined) return undefined;
-    const { have, size } = wish.fetch?.progress ?? { have: undefined, size: 0 };
+    if (!this.#wishes.has(cid)) return undefined;
+    const { have, size } = this.#wishes.fetchOf(cid)?.progress ?? { have: undefined, size: 0 };
     return { size, bytesHere: Math.min(size, (have?.count ?? 0) * BLOB_CHUNK_BYTES), whole: false };
   }
 
-  /** It is whole in the store now, by another way than `fetch`. */
+  /** It is whole in the store now. */
   added(cid: Cid, size: number): void {
-    this.#arrived(cid, size);
+    const blob: StoredBlob = { cid, size, usedAt: this.#context.ports.clock.wall() };
+    this.#here.set(cid, blob);
+    this.#store.touch(cid);
+    this.#wishes.end(cid, undefined, size);
   }
 
-  /** Sees to it that the blob is here. @returns takes the wish back; what has arrived stays for the next time. */
-  fetch(cid: Cid, done: FetchDone): () => void {
+  /**
+   * Sees to it that the blob is here. One that was written to since it was stored is read and compared before it is given
+   * to anybody here, and fetched anew when it is not what it was.
+   * @returns takes the wish back; what has arrived stays for the next time.
+   */
+  fetch(cid: Cid, done: FetchDone, urgency: Urgency = 'waited'): () => void {
     const blob = this.#here.get(cid);
-    if (blob !== undefined) {
-      this.#used(blob);
-      this.#context.defer(() => done(undefined, blob.size));
-      return () => undefined;
-    }
-    let wish = this.#wishes.get(cid);
-    if (wish === undefined) {
-      if (this.#wishes.size >= FETCHES_WAITING_MAX) {
-        this.#context.defer(() => done(new SkeinError('LIMIT_EXCEEDED', `${FETCHES_WAITING_MAX} blobs wait to be fetched`), 0));
-        return () => undefined;
-      }
-      wish = { listeners: new Set(), fetch: undefined };
-      this.#wishes.set(cid, wish);
-    }
-    const { listeners } = wish;
-    listeners.add(done);
-    this.#startFetches();
-    this.#tickLater();
-    return () => {
-      listeners.delete(done);
-      if (listeners.size === 0 && this.#wishes.get(cid)?.listeners === listeners) this.#endWish(cid);
+    if (blob === undefined) return this.#wish(cid, done, urgency);
+    this.#used(blob);
+    let over = false;
+    let giveUp = (): void => {
+      over = true;
     };
+    this.#intact(blob, (intact, error) => {
+      if (over) return;
+      if (error !== undefined) done(new SkeinError('BLOB_STORE_FAILED', `${cid} could not be read: ${error.message}`, { cid }, { cause: error }), 0);
+      else if (intact) done(undefined, blob.size);
+      else giveUp = this.#wish(cid, done, urgency);
+    });
+    return () => giveUp();
+  }
+
+  #wish(cid: Cid, done: FetchDone, urgency: Urgency): () => void {
+    const giveUp = this.#wishes.add(cid, done, urgency);
+    this.#tickLater();
+    return giveUp;
+  }
+
+  #intact(blob: StoredBlob, done: VerifyDone): void {
+    const { cid } = blob;
+    this.#store.sealed(cid, (sealed) => {
+      if (this.#context.stopped) return;
+      if (sealed) return done(this.#here.has(cid));
+      this.#context.note('warn', 'blob-written', `somebody wrote to the file of ${cid}: it is checked before it is used`, { cid });
+      // Sealed first: who writes while it is read breaks the seal again.
+      this.#store.seal(cid, () => this.verify(cid, done));
+    });
   }
 
   /** The bytes of a blob that is here, checked. For lists of files: it is all in memory. */
@@ -138,20 +143,11 @@ export class Blobs {
   verify(cid: Cid, done: VerifyDone): void {
     const blob = this.#here.get(cid);
     if (blob === undefined) return done(false);
-    const waiting = this.#verifying.get(cid);
-    if (waiting !== undefined) return void waiting.push(done);
-    this.#verifying.set(cid, [done]);
-    const tell: VerifyDone = (fits, error) => {
-      const told = this.#verifying.get(cid) ?? [];
-      this.#verifying.delete(cid);
-      for (const each of told) each(fits, error);
-    };
-    const end: VerifyDone = (fits, error) => {
+    this.#verifier.verify(blob, done, (fits, error, tell) => {
       if (fits || error !== undefined || !this.#here.has(cid)) return tell(fits, error);
       this.#context.note('error', 'blob-damaged', `${cid} on this disk is not what it was: removed`, { cid });
       this.remove(cid, () => tell(false));
-    };
-    this.#layoutOf(blob, (layout, error) => (layout === undefined ? end(false, error) : this.#verifyChunk(layout, 0, end)));
+    });
   }
 
   // ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,13 +157,13 @@ export class Blobs {
       case 'find':
         return this.#find(from, message.cid);
       case 'have':
-        return this.#wishes.get(message.cid)?.fetch?.had(from, message);
+        return this.#wishes.fetchOf(message.cid)?.had(from, message);
       case 'haveNot':
-        return this.#wishes.get(message.cid)?.fetch?.hadNot(from);
+        return this.#wishes.fetchOf(message.cid)?.hadNot(from);
       case 'gained':
-        return this.#wishes.get(message.cid)?.fetch?.gained(from, message.chunk);
+        return this.#wishes.fetchOf(message.cid)?.gained(from, message.chunk);
       case 'taking':
-        return this.#wishes.get(message.cid)?.fetch?.takenBy(from, message.chunk);
+        return this.#wishes.fetchOf(message.cid)?.takenBy(from, message.chunk);
       case 'want':
         return this.#server.wanted(from, message);
       case 'piece':
@@ -184,24 +180,25 @@ export class Blobs {
   }
 
   peerUp(): void {
-    for (const { fetch } of this.#wishes.values()) fetch?.tick();
+    for (const fetch of this.#wishes.fetches()) fetch.tick();
   }
 
   peerDown(peer: NodeId): void {
     this.#server.peerDown(peer);
-    for (const { fetch } of this.#wishes.values()) fetch?.peerDown(peer);
+    for (const fetch of this.#wishes.fetches()) fetch.peerDown(peer);
     this.#asks.peerDown(peer);
   }
 
   /** In the background: nobody waits for it, and the leader asks again when it matters. */
   #keep(cid: Cid, tree: boolean): void {
-    this.fetch(cid, (error) => {
+    const fetched: FetchDone = (error) => {
       if (error !== undefined) return this.#context.note('warn', 'copy-not-made', `no second copy of ${cid} was made here: ${error.message}`, { cid });
       if (!tree) return;
       this.readWhole(cid, (_error, bytes) => {
         if (bytes !== undefined) this.#keepFiles(cid, bytes);
       });
-    });
+    };
+    this.fetch(cid, fetched, 'background');
   }
 
   #keepFiles(tree: Cid, bytes: Uint8Array): void {
@@ -215,7 +212,7 @@ export class Blobs {
   #find(from: NodeId, cid: Cid): void {
     const blob = this.#here.get(cid);
     if (blob !== undefined) return void this.#send(from, { type: 'have', cid, size: blob.size, chunks: null });
-    const fetch = this.#wishes.get(cid)?.fetch;
+    const fetch = this.#wishes.fetchOf(cid);
     fetch?.wantedBy(from);
     const progress = fetch?.progress;
     if (progress === undefined) this.#send(from, { type: 'haveNot', cid });
@@ -224,7 +221,7 @@ export class Blobs {
 
   /** Somebody got wrong bytes from here: the copy is looked at. */
   #doubted(from: NodeId, cid: Cid): void {
-    if (!this.#here.has(cid) || this.#verifying.has(cid)) return;
+    if (!this.#here.has(cid) || this.#verifier.isVerifying(cid)) return;
     this.#context.note('warn', 'blob-doubted', `${from} got bytes of ${cid} from here that do not fit: the copy is checked`, { cid, from });
     this.verify(cid, () => undefined);
   }
@@ -235,70 +232,11 @@ export class Blobs {
       this.#used(blob);
       return blob.size;
     }
-    const progress = this.#wishes.get(cid)?.fetch?.progress;
+    const progress = this.#wishes.fetchOf(cid)?.progress;
     return progress?.have.has(chunk) === true ? progress.size : undefined;
   }
 
   readonly #send = (to: NodeId, message: BlobMessage): boolean => this.#context.sendBlob(to, message);
-
-  // ── Fetching ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #startFetches(): void {
-    if (this.#fetches >= FETCHES_MAX || this.#context.stopped) return;
-    for (const [cid, wish] of this.#wishes) {
-      if (wish.fetch !== undefined) continue;
-      this.#fetches++;
-      wish.fetch = new Fetch({
-        context: this.#context,
-        store: this.#store,
-        asks: this.#asks,
-        cid,
-        send: this.#send,
-        take: (bytes) => this.#take(bytes),
-        giveBack: (bytes) => {
-          this.#bytesTaken -= bytes;
-        },
-        done: (error, size) => this.#fetched(cid, error, size),
-      });
-      if (this.#fetches >= FETCHES_MAX) return;
-    }
-  }
-
-  /** One chunk always gets room, however large the limit is set. */
-  #take(bytes: number): boolean {
-    if (this.#bytesTaken > 0 && this.#bytesTaken + bytes > FETCH_BYTES_MAX) return false;
-    this.#bytesTaken += bytes;
-    return true;
-  }
-
-  #fetched(cid: Cid, error: SkeinError | undefined, size: number): void {
-    if (error === undefined) return this.#arrived(cid, size);
-    this.#endWish(cid, error);
-  }
-
-  #arrived(cid: Cid, size: number): void {
-    const blob: StoredBlob = { cid, size, usedAt: this.#context.ports.clock.wall() };
-    this.#here.set(cid, blob);
-    this.#store.touch(cid);
-    this.#endWish(cid, undefined, size);
-  }
-
-  #endWish(cid: Cid, error?: Error, size = 0): void {
-    const wish = this.#wishes.get(cid);
-    if (wish === undefined) return;
-    this.#wishes.delete(cid);
-    if (wish.fetch !== undefined) {
-      this.#fetches--;
-      wish.fetch.stop();
-    }
-    for (const done of wish.listeners) done(error, size);
-    this.#startFetches();
-  }
-
-  #endAll(): void {
-    // Ending one starts none of the others: the node is stopping.
-    for (const cid of this.#wishes.keys()) this.#endWish(cid, new SkeinError('NODE_STOPPING', 'the node stops'));
-  }
 
   /** Nothing ticks while nothing is wanted. */
   #tickLater(): void {
@@ -307,7 +245,7 @@ export class Blobs {
     this.#context.after(TICK_MS, () => {
       this.#ticking = false;
       this.#asks.tick();
-      for (const { fetch } of this.#wishes.values()) fetch?.tick();
+      for (const fetch of this.#wishes.fetches()) fetch.tick();
       this.#tickLater();
     });
   }
@@ -318,30 +256,5 @@ export class Blobs {
     if (usedAt - blob.usedAt < 60_000) return;
     this.#here.set(blob.cid, { ...blob, usedAt });
     this.#store.touch(blob.cid);
-  }
-
-  // ── Checking ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #layoutOf({ cid, size }: StoredBlob, done: (layout: BlobLayout | undefined, error?: Error) => void): void {
-    if (!needsManifest(size)) return done(readCid(cid)?.kind === 'raw' ? layoutOfRaw(cid, size) : undefined);
-    this.#store.manifest(cid, (error, bytes) => {
-      if (error !== undefined || bytes === undefined) return done(undefined, error !== undefined && isPassing(error) ? error : undefined);
-      this.#store.digest(bytes, (digest) => {
-        const expected = readCid(cid)!.digest;
-        if (!equalBytes(digest, expected)) return done(undefined);
-        const layout = layoutOfManifest(cid, bytes);
-        done(layout.size === size ? layout : undefined);
-      });
-    });
-  }
-
-  #verifyChunk(layout: BlobLayout, chunk: number, done: VerifyDone): void {
-    if (chunk === layout.chunkCount) return done(true);
-    this.#store.read(layout.cid, chunk * BLOB_CHUNK_BYTES, chunkLength(layout, chunk), (error, bytes) => {
-      if (error !== undefined && isPassing(error)) return done(false, error);
-      if (error !== undefined || bytes === undefined || bytes.byteLength !== chunkLength(layout, chunk)) return done(false);
-      const expected = chunkDigest(layout, chunk);
-      this.#store.digest(bytes, (digest) => (equalBytes(digest, expected) ? this.#verifyChunk(layout, chunk + 1, done) : done(false)));
-    });
   }
 }

@@ -75,6 +75,11 @@ export class Fetch {
     return this.#plan === undefined || this.#layout === undefined ? undefined : { have: this.#plan.have, size: this.#layout.size };
   }
 
+  /** Memory of the chunks that are under way. */
+  get bytesTaken(): number {
+    return this.#bytesTaken;
+  }
+
   get manifest(): Uint8Array | undefined {
     return this.#manifest;
   }

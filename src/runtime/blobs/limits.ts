@@ -11,6 +11,8 @@ export const DAMAGED_CHUNKS_MAX = 3;
 export const FAULTS_MAX = 8;
 /** Blobs fetched at a time; others wait. */
 export const FETCHES_MAX = 64;
+/** Of these, kept free for blobs that somebody waits for. */
+export const FETCHES_RESERVED = 16;
 /** Blobs that wait to be fetched. */
 export const FETCHES_WAITING_MAX = 200_000;
 /** Bytes of chunks in memory, of all blobs being fetched. */

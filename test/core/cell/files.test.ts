@@ -1,6 +1,7 @@
 /** Files in the log: what is declared, what is reported, and what becomes of both. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { blobRefs } from '../../../src/core/cell/files.ts';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import { specProblem } from '../../../src/core/cell/run-spec.ts';
 import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
@@ -38,6 +39,21 @@ test('what is reported must be what was declared', () => {
     assert.match(outcome?.error?.message ?? '', says);
     assert.equal(outcome?.files, undefined);
   }
+});
+
+test('a run refers to what its modules left, while it lives and when it has ended', () => {
+  const cell = new TestCell();
+  const two = module('a', [], makes({ outputs: [{ name: 'parts', pattern: 'out/*' }, { name: 'log', pattern: 'log' }] }));
+  const run = cell.submit([two, module('b')]);
+  const refs = (): unknown[] => [...blobRefs(cell.state.runs.get(run)!)];
+  assert.deepEqual(refs(), []);
+  const session = cell.open('a');
+  cell.result(run, 0, cell.claim(run, 0, session), withFiles({ parts: tree, log: { kind: 'file', cid: other, name: 'log', size: 1, count: 1 } }));
+  const expected = [{ cid, tree: true }, { cid: other, tree: false }];
+  assert.deepEqual(refs(), expected);
+  cell.result(run, 1, cell.claim(run, 1, session), succeeded());
+  assert.equal(cell.state.finished.has(run), true);
+  assert.deepEqual(refs(), expected);
 });
 
 test('a module that declares none may report none', () => {

@@ -1,7 +1,7 @@
 /** The folder of blobs and what programs do with it, on a real disk. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFileSync, chmodSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ import fc from 'fast-check';
 import { isSkeinError } from '../../../src/errors.ts';
 import { importFile, moveFilesIn } from '../../../src/io/blobs/import-file.ts';
 import { manifestFile, wholeFile } from '../../../src/io/blobs/layout.ts';
+import { cidOf } from '../../../src/protocol/cid.ts';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
 import { testBlobs } from '../../support/node-blobs.ts';
 
@@ -92,6 +93,63 @@ test('files that are cut short, foreign or half there are not listed', async (t)
   writeFileSync(join(path, 'new', '7'), 'half a file');
   assert.deepEqual(testBlobs(path).node.list(), []);
   assert.deepEqual(readdirSync(join(path, 'new')), []);
+});
+
+test('what lies among the blobs and is none is named and left alone', async (t) => {
+  const path = folder(t);
+  const { cid } = await testBlobs(path).node.put(pieces(randomBytes(10), 10));
+  const strays = [join(path, 'whole', '.DS_Store'), join(path, 'whole', cid.slice(-2), `${cid}.tmp`), join(path, 'whole', 'zz', 'notes')];
+  mkdirSync(join(path, 'whole', 'zz'));
+  for (const stray of strays) writeFileSync(stray, 'not a blob');
+  mkdirSync(join(path, 'whole', cid.slice(-2), `bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52${cid.slice(-2)}`));
+  const { node, store } = testBlobs(path);
+  assert.deepEqual(node.list().map((blob) => blob.cid), [cid]);
+  const told: string[] = [];
+  store.onStray = (file) => told.push(file);
+  store.list();
+  assert.deepEqual(told.filter((file) => strays.includes(file)).sort(), strays.sort());
+  assert.ok(strays.every((stray) => existsSync(stray)));
+});
+
+test('a blob that somebody wrote to is noticed, read again, and not given to anybody', async (t) => {
+  const path = folder(t);
+  const { node, store } = testBlobs(path);
+  const { cid } = await node.put(pieces(randomBytes(300_000), 100_000));
+  const file = store.fileOf(wholeFile(cid));
+  chmodSync(file, 0o600);
+  appendFileSync(file, 'more');
+  truncateSync(file, 300_000);
+  assert.equal((await node.fetch(cid)).whole, true, 'the same bytes again: it stays');
+  const seal = statSync(file).mtimeMs;
+  const handle = openSync(file, 'r+');
+  writeSync(handle, 'wrong', 7);
+  closeSync(handle);
+  assert.notEqual(statSync(file).mtimeMs, seal);
+  assert.equal((await node.fetch(cid, { waitMs: 500 })).whole, false);
+  assert.equal(existsSync(file), false);
+});
+
+test('the time of last use survives a restart', async (t) => {
+  const path = folder(t);
+  const { node, store } = testBlobs(path);
+  const { cid } = await node.put(pieces(randomBytes(10), 10));
+  const [blob] = testBlobs(path).node.list();
+  assert.ok(Math.abs((blob?.usedAt ?? 0) - Date.now()) < 60_000);
+  utimesSync(store.fileOf(wholeFile(cid)), 1000, statSync(store.fileOf(wholeFile(cid))).mtime);
+  assert.equal(testBlobs(path).node.list()[0]?.usedAt, 1_000_000);
+});
+
+test('a name of bytes that are no manifest is a damaged blob, and harms nobody', async (t) => {
+  const path = folder(t);
+  const { store, node } = testBlobs(path);
+  const nonsense = randomBytes(100);
+  const cid = cidOf('manifest', createHash('sha256').update(nonsense).digest());
+  const file = store.temporary();
+  writeFileSync(file, new Uint8Array(BLOB_CHUNK_BYTES + 1));
+  await store.takeIn({ file, cid, manifest: nonsense });
+  store.onAdded(cid, BLOB_CHUNK_BYTES + 1);
+  assert.equal(await node.verify(cid), false);
+  assert.deepEqual(node.list(), []);
 });
 
 test('a source that breaks leaves nothing behind', async (t) => {

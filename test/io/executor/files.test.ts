@@ -1,7 +1,8 @@
 /** Files of modules on real processes: put into place, taken out, and everything that is no file to be given away. */
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -9,7 +10,7 @@ import type { BlobFile, ModuleFiles, Outcome } from '../../../src/core/cell/type
 import type { FolderBlobStore } from '../../../src/io/blobs/folder-store.ts';
 import { importFile, moveFilesIn } from '../../../src/io/blobs/import-file.ts';
 import { shelfOf } from '../../../src/io/blobs/shelf.ts';
-import { SkeinError } from '../../../src/errors.ts';
+import { isSkeinError, SkeinError } from '../../../src/errors.ts';
 import type { ProcessExecutor } from '../../../src/io/executor/executor.ts';
 import type { FileShelf } from '../../../src/io/executor/files.ts';
 import { placeInputs } from '../../../src/io/executor/place-inputs.ts';
@@ -79,6 +80,70 @@ test('inputs lie where their variables say, read-only, and the blob is never cha
   assert.equal(outcome.tail.replaceAll(/ +/g, ' '), 'tool ran\nsmall\n600000\nALL\nTOOL\n');
   assert.equal(await one.node.verify(big.cid), true);
   assert.equal(statSync(join(one.store.path, 'whole', big.cid.slice(-2), big.cid)).mode & 0o222, 0);
+});
+
+test('whoever may write everything writes into a copy, never into the blob', { skip: process.getuid?.() !== 0 && 'only root may' }, async (t) => {
+  const one = lab(t);
+  const big = await put(one.store, 'big', new Uint8Array(600_000).fill(7));
+  const outcome = await one.execute('printf wrong >> "$IN"', { inputs: [{ variable: 'IN', module: 0, output: 'a' }] }, [{ variable: 'IN', single: true, files: [big] }]);
+  assert.equal(outcome.error, null);
+  assert.equal(statSync(join(one.store.path, 'whole', big.cid.slice(-2), big.cid)).size, 600_000);
+  assert.equal(await one.node.verify(big.cid), true);
+});
+
+test('a write through a link to a blob is noticed, and the blob is checked before it is used again', async (t) => {
+  const one = lab(t);
+  const big = await put(one.store, 'big', new Uint8Array(600_000).fill(7));
+  const source = join(one.store.path, 'whole', big.cid.slice(-2), big.cid);
+  const target = join(one.folder, 'in');
+  const placed = await placeInputs(target, [{ variable: 'IN', single: true, files: [{ path: 'big', source, executable: false }] }], new AbortController().signal, { links: true });
+  const linked = statSync(source).nlink > 1;
+  assert.equal(placed.changed(), '');
+  const file = placed.variables['IN'] ?? '';
+  chmodSync(file, 0o600);
+  appendFileSync(file, 'x');
+  assert.equal(placed.changed(), linked ? source : '');
+  assert.equal((await one.node.fetch(big.cid, { waitMs: 500 })).whole, !linked);
+});
+
+test('names that Windows does not know are refused there, and only there', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-names-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const source = join(folder, 'source');
+  writeFileSync(source, 'x');
+  const place = (paths: readonly string[], platform: NodeJS.Platform): Promise<unknown> => placeInputs(join(folder, platform), [{ variable: 'IN', single: false, files: paths.map((path) => ({ path, source, executable: false })) }], new AbortController().signal, { platform });
+  const bad = [['CON', /name of a device/], ['d/nul.txt', /name of a device/], ['com1', /name of a device/], ['a.', /ends with a dot or a space/], ['a ', /ends with a dot/], ['a:b', /has ":"/], ['q?', /has "\?"/], ['new\nline', /has "\\n"/]] as const;
+  for (const [name, says] of bad) {
+    await assert.rejects(place([name], 'win32'), (error) => isSkeinError(error, 'MODULE_INPUT') && says.test(error.message) && error.message.includes('input IN'));
+    await place([name], 'linux');
+  }
+  await assert.rejects(place(['Makefile', 'makefile'], 'win32'), /differs only in case/);
+  await place(['console', 'com10', 'null', 'd.d/x', 'ü'], 'win32');
+});
+
+test('when the supervisor is lost while files become blobs, the module has succeeded all the same', async (t) => {
+  const started = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const own: { shelf?: FileShelf } = {};
+  const one = lab(t, {
+    takeFiles: async (files) => {
+      started.resolve();
+      await go.promise;
+      return own.shelf!.takeFiles(files);
+    },
+  });
+  own.shelf = shelfOf(one.store);
+  const outcome = one.execute('printf kept > o', { outputs: [{ name: 'o', pattern: 'o' }] });
+  await started.promise;
+  process.kill(one.executor.supervisorPid!, 'SIGKILL');
+  while (one.executor.supervisorPid !== undefined) await setImmediate();
+  // The next module needs a new supervisor, which clears away what the old one left.
+  assert.equal((await one.execute('true')).ok, true);
+  go.resolve();
+  const ended = await outcome;
+  assert.equal(ended.error, null);
+  assert.equal(await text(one, ended, 'o'), 'kept');
+  assert.deepEqual(readdirSync(one.folder).filter((name) => name.startsWith('taken-')), []);
 });
 
 test('an input may be an output again', async (t) => {
@@ -209,7 +274,7 @@ test('nothing is put into the folder of a module that has ended', async (t) => {
   const over = new AbortController();
   const inputs = ['A', 'B'].map((variable) => ({ variable, single: false, files: Array.from({ length: 50 }, (_, i) => ({ path: String(i), source, executable: false })) }));
   const placed = placeInputs(join(folder, 'in'), inputs, over.signal);
-  setImmediate(() => over.abort());
+  void setImmediate().then(() => over.abort());
   await assert.rejects(placed, { name: 'AbortError' });
   assert.ok(!readdirSync(join(folder, 'in')).includes('B'));
 });
