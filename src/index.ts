@@ -2,8 +2,10 @@
 
 // Pipelines
 export { defineModule, definePipeline } from './pipeline/builder.ts';
-export type { DefinedPipeline, Duration, HedgeDefinition, LimitDefinition, ModuleDefinition, ModulesDefinition, ParamDefinition, ParamValues, PipelineDefinition, RequiresDefinition, RetryDefinition, Size } from './pipeline/builder.ts';
+export type { DefinedPipeline, Duration, HedgeDefinition, LimitDefinition, ModuleDefinition, ModulesDefinition, FileParam, FileValue, ParamDefinition, ParamValues, PipelineDefinition, RequiresDefinition, RetryDefinition, Size } from './pipeline/builder.ts';
 export { compileRun } from './pipeline/compile.ts';
+export type { BlobPlace } from './pipeline/param-files.ts';
+export type { FileOptions } from './pipeline/submit-files.ts';
 export { expandPipeline, loadPipeline, type PipelineText } from './pipeline/load.ts';
 export type { ParamSpec, Pipeline, PipelineModule } from './pipeline/model.ts';
 export { resolveParams } from './pipeline/params.ts';

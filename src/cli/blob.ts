@@ -5,7 +5,10 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { SkeinError } from '../errors.ts';
+import type { BlobFile } from '../core/cell/types.ts';
+import { isSkeinError, SkeinError } from '../errors.ts';
+import type { BlobDoor } from '../io/blobs/uploads.ts';
+import type { NamedBlob } from '../pipeline/param-files.ts';
 import type { BlobListJson, BlobProgressJson, BlobStoredJson, BlobVerifiedJson } from '../io/http/views.ts';
 import type { Client } from './client.ts';
 import type { EndpointFlags } from './endpoints.ts';
@@ -76,6 +79,26 @@ export async function untilHere(say: (text: string) => void, client: Client, api
     if (whole) return;
     say(total === 0 ? 'looking for a node that has it' : `${size(bytesHere)} of ${size(total)} are here`);
   }
+}
+
+/** The node that this client talks to, as a place for the files of a run. */
+export function doorOf(client: Client): BlobDoor {
+  return {
+    has: async (cid) => {
+      try {
+        return (await client.get<BlobProgressJson>(pathOf(cid))).whole;
+      } catch (error) {
+        if (isSkeinError(error, 'BLOB_NOT_FOUND')) return false;
+        throw error;
+      }
+    },
+    upload: (bytes) => client.upload<NamedBlob>('/api/v1/blobs', bytes),
+    fetch: async (cid) => {
+      await untilHere(() => undefined, client, pathOf(cid));
+      return client.get<NamedBlob>(pathOf(cid));
+    },
+    files: async (cid) => (await client.get<{ readonly files: readonly BlobFile[] }>(`${pathOf(cid)}/files`)).files,
+  };
 }
 
 /** A file that is half written never has the name that was asked for. */

@@ -3,8 +3,14 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { PARALLEL_MAX } from '../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../core/cell/policy.ts';
-import type { RunSpec } from '../core/cell/types.ts';
+import { submittedFiles } from '../core/cell/files.ts';
+import type { Json, RunSpec } from '../core/cell/types.ts';
+import { isSkeinError } from '../errors.ts';
+import { NoUploads, Uploads } from '../io/blobs/uploads.ts';
 import type { AcceptedJson } from '../io/http/views.ts';
+import type { BlobPlace } from '../pipeline/param-files.ts';
+import { doorOf } from './blob.ts';
+import type { Client } from './client.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { followRun } from './follow.ts';
 import { line, type CliIo } from './io.ts';
@@ -39,21 +45,44 @@ export const addRun: AddVerb = (program, context) => {
   withNode(command).action(action(context, (file: string, flags: RunFlags) => run(context.io, file, flags)));
 };
 
+/** Tries to put the files of a run and submit it: a node that had them may have gone before it could. */
+const SUBMITS_MAX = 3;
+
 async function run(io: CliIo, file: string, flags: RunFlags): Promise<ExitCode> {
   const client = clientFor(io, flags);
-  const spec = withOverrides(await compileFile(io, file, flags), flags);
-  const accepted = await client.post<AcceptedJson>('/api/v1/runs', { body: { spec }, headers: { 'idempotency-key': flags.requestKey ?? newRequestKey(io.now()) } });
+  const accepted = await submit(client, io, file, flags);
   if (flags.detach === true) return tellDetached(io, accepted, flags.output);
   return followRun(client, io, accepted.runId, { format: flags.output, timeoutMs: flags.timeout, placeTimeoutMs: flags.placeTimeout });
 }
 
-/** Loaded only by the verbs that read pipelines: the bundler is large. */
+async function submit(client: Client, io: CliIo, file: string, flags: RunFlags): Promise<AcceptedJson> {
+  const headers = { 'idempotency-key': flags.requestKey ?? newRequestKey(io.now()) };
+  // Standard input can be read once.
+  const source = file === '-' ? { text: await readAll(io.stdin) } : { file };
+  const given = await givenParams(flags, io);
+  for (let left = SUBMITS_MAX - 1; ; left--) {
+    const spec = withOverrides(await compileSource(io, source, given, new Uploads(doorOf(client))), flags);
+    try {
+      return await client.post<AcceptedJson>('/api/v1/runs', { body: { spec }, headers });
+    } catch (error) {
+      if (left === 0 || submittedFiles(spec.params).size === 0 || !isSkeinError(error, 'BLOB_NOT_FOUND')) throw error;
+    }
+  }
+}
+
+/** A run that is looked at, and not submitted: nothing is asked of any node. */
 export async function compileFile(io: CliIo, file: string, flags: ParamFlags): Promise<RunSpec> {
+  return compileSource(io, file === '-' ? { text: await readAll(io.stdin) } : { file }, await givenParams(flags, io), new NoUploads());
+}
+
+type PipelineSource = { readonly text: string } | { readonly file: string };
+
+/** Loaded only by the verbs that read pipelines: the bundler is large. */
+async function compileSource(io: CliIo, source: PipelineSource, given: Readonly<Record<string, Json>>, place: BlobPlace): Promise<RunSpec> {
   const [{ loadPipeline }, { compileRun }] = await Promise.all([import('../pipeline/load.ts'), import('../pipeline/compile.ts')]);
   // As typed, so that messages name it so.
-  const path = io.cwd === process.cwd() ? file : resolve(io.cwd, file);
-  const pipeline = await loadPipeline(file === '-' ? { text: await readAll(io.stdin), directory: io.cwd } : path);
-  return compileRun(pipeline, await givenParams(flags, io));
+  const pipeline = await loadPipeline('text' in source ? { text: source.text, directory: io.cwd } : io.cwd === process.cwd() ? source.file : resolve(io.cwd, source.file));
+  return compileRun(pipeline, given, { place, directory: io.cwd });
 }
 
 function tellDetached(io: CliIo, accepted: AcceptedJson, format: Format): ExitCode {

@@ -16,7 +16,7 @@ import { NodeRuntime } from '../runtime/node-runtime.ts';
 import { VERSION } from '../version.ts';
 import { loadAverage, probeCapabilities } from './capabilities/capabilities.ts';
 import { realClock } from './clock.ts';
-import { compileText } from './compile-text.ts';
+import { compileTextWith } from './compile-text.ts';
 import { acquireDataDir, type DataDir } from './data-dir/data-dir.ts';
 import { FolderDisk } from './disk/disk.ts';
 import { createExecutor, type ProcessExecutor } from './executor/executor.ts';
@@ -111,7 +111,7 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
   const api = new RuntimeNodeApi(runtime);
   const blobs = new NodeBlobs(runtime.blobs, blobStore);
   const listen = { token: options.httpToken, allowedHosts: [name], host: options.httpHost, port: options.httpPort, socket: { server: dataDir.server } };
-  const http = extras.http === false ? undefined : await listenHttp({ api, blobs, observer, compile: compileText, version: VERSION, ...listen });
+  const http = extras.http === false ? undefined : await listenHttp({ api, blobs, observer, compile: compileTextWith(blobs), version: VERSION, ...listen });
   if (http !== undefined) opened.push(() => http.close());
   runtime.start();
   const observe = (): void => {

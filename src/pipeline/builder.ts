@@ -35,7 +35,26 @@ export interface BooleanParam extends ParamBase {
   readonly default?: boolean;
   readonly enum?: readonly boolean[];
 }
-export type ParamDefinition = StringParam | IntegerParam | NumberParam | BooleanParam;
+/** Files of whoever submits: they are put on a node, and modules take them with `inputs`. */
+export interface FileParam extends ParamBase {
+  /** `file`: one file. `files`: a folder, or what a pattern fits, with paths. */
+  readonly type: 'file' | 'files';
+  /** A path or a pattern, relative to the pipeline file. */
+  readonly default?: string;
+}
+export type ParamDefinition = StringParam | IntegerParam | NumberParam | BooleanParam | FileParam;
+
+/** What a function for `modules` receives of files. */
+export interface FileValue {
+  readonly kind: 'file' | 'program' | 'tree';
+  /** Name of the blob: the same for the same content. */
+  readonly cid: string;
+  /** Of the file; '' for `files`. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly count: number;
+}
 
 export interface RequiresDefinition {
   /** Cpu slots reserved while the module is claimed. @default 1 */
@@ -109,7 +128,7 @@ export interface ModuleDefinition {
   readonly limit?: LimitDefinition | readonly LimitDefinition[];
   /** A second copy on an idle node when an execution takes far longer than predicted. Not for effectful modules. @default false */
   readonly hedge?: boolean | HedgeDefinition;
-  /** Variable → `${{ needs.MODULE.outputs.NAME }}`: the files are put into place before the command starts, and the variable tells where. Only with `run`. */
+  /** Variable → `${{ needs.MODULE.outputs.NAME }}` or `${{ params.NAME }}`: the files are put into place before the command starts, and the variable tells where. Only with `run`. */
   readonly inputs?: Readonly<Record<string, string>>;
   /** Name → path or pattern below the work folder: files that the command leaves. Only with `run`. */
   readonly outputs?: Readonly<Record<string, string>>;
@@ -117,7 +136,7 @@ export interface ModuleDefinition {
 
 export type ModulesDefinition = Readonly<Record<string, ModuleDefinition>> | readonly ModuleDefinition[];
 
-type ParamValueOf<P extends ParamDefinition> = P extends { readonly type: 'integer' | 'number' } ? number : P extends { readonly type: 'boolean' } ? boolean : string;
+type ParamValueOf<P extends ParamDefinition> = P extends { readonly type: 'integer' | 'number' } ? number : P extends { readonly type: 'boolean' } ? boolean : P extends { readonly type: 'file' | 'files' } ? FileValue : string;
 /** Values as a function for `modules` receives them; a parameter that is neither required nor has a default may be null. */
 export type ParamValues<P extends Readonly<Record<string, ParamDefinition>>> = {
   readonly [K in keyof P]: P[K] extends { readonly required: false; readonly default?: undefined } ? ParamValueOf<P[K]> | null : ParamValueOf<P[K]>;

@@ -1,17 +1,16 @@
-/** Reads the files of a module: `outputs` (patterns) and `inputs` (outputs of modules that it needs). */
+/** Reads the files of a module: `outputs` (patterns) and `inputs` (outputs of modules that it needs, and file parameters). */
 import { FILES_PER_MODULE_MAX, PATTERN_LENGTH_MAX } from '../core/cell/limits.ts';
 import type { OutputSpec } from '../core/cell/types.ts';
 import { ExpressionProblem, hasExpression, parseExpression, parseTemplate, referencesOf } from './expression-syntax.ts';
 import { describe, isReserved, type Fields } from './fields.ts';
 import type { InputEntry } from './input.ts';
 import { KEY_LENGTH_MAX } from './limits.ts';
-import type { PipelineInput } from './model.ts';
+import type { ParamSpec, PipelineInput } from './model.ts';
+import { isFileType } from './param-files.ts';
 import { didYouMean, quote, type Problems, type Span } from './problems.ts';
 import { suggest } from './suggest.ts';
 
-export interface InputDraft extends PipelineInput {
-  readonly span: Span;
-}
+export type InputDraft = PipelineInput & { readonly span: Span };
 
 export interface FilesDraft {
   readonly inputs: readonly InputDraft[];
@@ -20,7 +19,7 @@ export interface FilesDraft {
 
 const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const outputPattern = /^[A-Za-z_][A-Za-z0-9_-]*$/;
-const FORM = '${{ needs.MODULE.outputs.NAME }}';
+const FORM = '${{ needs.MODULE.outputs.NAME }} or ${{ params.NAME }}';
 
 export function checkFiles(fields: Fields, problems: Problems): FilesDraft {
   const inputs = entriesOf(fields, 'inputs', problems).flatMap((entry) => readInput(entry, fields, problems) ?? []);
@@ -77,18 +76,21 @@ function readInput(entry: InputEntry, fields: Fields, problems: Problems): Input
   if (source !== undefined) return { variable: key, ...source, span: value.span };
   const [module = '', output = ''] = /^[\w.-]+$/.test(text) ? text.split('.') : [];
   const hint = output === '' ? undefined : `did you mean ${quote(`\${{ needs.${module}.outputs.${output} }}`)}?`;
-  problems.add(value.span, `${label}: ${quote(key)} must name the files of one output of a module`, { found: quote(text), allowed: FORM, hint });
+  problems.add(value.span, `${label}: ${quote(key)} must name the files of one output of a module, or of one parameter`, { found: quote(text), allowed: FORM, hint });
   return undefined;
 }
 
-/** @returns undefined for anything but the one form that there is. */
-function sourceOf(text: string): { readonly module: string; readonly output: string } | undefined {
+/** @returns undefined for anything but the two forms that there are. */
+function sourceOf(text: string): { readonly module: string; readonly output: string } | { readonly param: string } | undefined {
   try {
     const [part, ...rest] = parseTemplate(text.trim());
     if (part?.kind !== 'expression' || rest.length > 0) return undefined;
     const references = referencesOf(parseExpression(part.text), part.text);
     const [reference] = references;
-    if (reference === undefined || references.length > 1 || reference.context !== 'needs') return undefined;
+    if (reference === undefined || references.length > 1) return undefined;
+    const [param, ...below] = reference.path;
+    if (reference.context === 'params' && param !== undefined && below.length === 0) return { param };
+    if (reference.context !== 'needs') return undefined;
     const [module, section, output, ...more] = reference.path;
     return module !== undefined && section === 'outputs' && output !== undefined && more.length === 0 ? { module, output } : undefined;
   } catch (error) {
@@ -103,12 +105,18 @@ export interface FilesOfModule {
   readonly files: FilesDraft;
 }
 
-/** What only all modules together can tell: that what an input names is there. */
-export function checkInputs(modules: readonly FilesOfModule[], problems: Problems): void {
+/** What only the whole file can tell: that what an input names is there. */
+export function checkInputs(modules: readonly FilesOfModule[], params: Readonly<Record<string, ParamSpec>>, problems: Problems): void {
   const outputs = new Map(modules.map(({ name, files }) => [name, files.outputs.map((output) => output.name)]));
   for (const { name, needs, files } of modules) {
-    for (const { variable, module, output, span } of files.inputs) {
+    for (const input of files.inputs) {
+      const { variable, span } = input;
       const label = `module ${quote(name)}: \`inputs\`: ${quote(variable)}`;
+      if ('param' in input) {
+        checkParamInput(input.param, params, label, span, problems);
+        continue;
+      }
+      const { module, output } = input;
       const there = outputs.get(module);
       if (there === undefined) problems.add(span, `${label} names module ${quote(module)}, which does not exist`, { hint: didYouMean(suggest(module, needs)) });
       else if (!needs.includes(module)) problems.add(span, `${label}: module ${quote(module)} is not among the needs of this one`, { hint: `add it: needs: [${[...needs, module].slice(-5).join(', ')}]` });
@@ -118,4 +126,10 @@ export function checkInputs(modules: readonly FilesOfModule[], problems: Problem
       }
     }
   }
+}
+
+function checkParamInput(name: string, params: Readonly<Record<string, ParamSpec>>, label: string, span: Span, problems: Problems): void {
+  const param = Object.hasOwn(params, name) ? params[name] : undefined;
+  if (param === undefined) problems.add(span, `${label} names parameter ${quote(name)}, which does not exist`, { hint: didYouMean(suggest(name, Object.keys(params))) ?? `declare it: params: { ${name}: { type: file } }` });
+  else if (!isFileType(param.type)) problems.add(span, `${label}: parameter ${quote(name)} is of type ${param.type}, and only files are put into place`, { hint: `read it as \${{ params.${name} }} in \`run\` or \`env\`, or declare it with \`type: file\`` });
 }

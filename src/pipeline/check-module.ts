@@ -63,7 +63,7 @@ export function checkModule({ key: name, keySpan, value }: InputEntry, problems:
     effectful: fields.flag('effectful') ?? false,
     durationMs: fields.duration('duration', { min: 0, max: TIMEOUT_MS_MAX }) ?? 0,
     policy: checkModulePolicy(fields, where, problems),
-    files: { inputs: files.inputs.map(({ variable, module: from, output }) => ({ variable, module: from, output })), outputs: files.outputs },
+    files: { inputs: files.inputs.map(({ span: _span, ...input }) => input), outputs: files.outputs },
   };
   return { module, files, env: checkEnv(fields, problems), keySpan, actionSpan: action.span, needSpans };
 }

@@ -4,11 +4,12 @@ import type { InputMap, InputNode, Scalar } from './input.ts';
 import { laterParamTypes, paramKeys, paramTypes } from './keys.ts';
 import { KEY_LENGTH_MAX, PARAMS_MAX } from './limits.ts';
 import type { ParamSpec, ParamType, ParamValue } from './model.ts';
+import { isFileType, readGivenFiles } from './param-files.ts';
 import { didYouMean, quote, type Problems } from './problems.ts';
 import { suggest } from './suggest.ts';
 
 const namePattern = /^[A-Za-z_][A-Za-z0-9_-]*$/;
-const typeAliases: Readonly<Record<string, string>> = { int: 'integer', float: 'number', double: 'number', bool: 'boolean', text: 'string', str: 'string', choice: 'string' };
+const typeAliases: Readonly<Record<string, string>> = { int: 'integer', float: 'number', double: 'number', bool: 'boolean', text: 'string', str: 'string', choice: 'string', folder: 'files', folders: 'files', directory: 'files', dir: 'files', path: 'file', blob: 'file' };
 
 export function checkParams(map: InputMap | undefined, problems: Problems): Record<string, ParamSpec> {
   const params: Record<string, ParamSpec> = {};
@@ -36,13 +37,15 @@ function checkParam(map: InputMap, where: string, problems: Problems): ParamSpec
   const type = checkType(fields, problems);
   const numeric = type === 'integer' || type === 'number';
   for (const key of ['min', 'max']) {
-    if (!numeric && fields.get(key) !== undefined) problems.add(fields.keySpan(key), `${where}: ${quote(key)} is for numbers, this is a ${type}`, { hint: 'add `type: integer` or `type: number`' });
+    if (!numeric && isFileType(type) && fields.get(key) !== undefined) problems.add(fields.keySpan(key), `${where}: ${quote(key)} is for numbers, this is ${type === 'file' ? 'a file' : 'files'}`);
+    else if (!numeric && fields.get(key) !== undefined) problems.add(fields.keySpan(key), `${where}: ${quote(key)} is for numbers, this is a ${type}`, { hint: 'add `type: integer` or `type: number`' });
   }
   const bounds = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER };
   const min = (numeric ? fields.number('min', bounds) : undefined) ?? null;
   const max = (numeric ? fields.number('max', bounds) : undefined) ?? null;
   if (min !== null && max !== null && min > max) problems.add(fields.keySpan('min'), `${where}: \`min\` ${min} is above \`max\` ${max}`);
-  const values = checkEnum(fields, type);
+  if (isFileType(type) && fields.get('enum') !== undefined) problems.add(fields.keySpan('enum'), `${where}: \`enum\` is for values, this is ${type === 'file' ? 'a file' : 'files'}`);
+  const values = isFileType(type) ? [] : checkEnum(fields, type);
   const spec: ParamSpec = { type, description: fields.text('description') ?? '', required: false, default: null, min, max, enum: values };
   const fallback = checkDefault(fields, spec);
   const required = fields.flag('required') ?? fields.get('default') === undefined;
@@ -77,6 +80,10 @@ function checkDefault(fields: Fields, spec: ParamSpec): ParamValue | null {
   const node = fields.get('default');
   if (node === undefined) return null;
   const value = node.kind === 'scalar' ? node.value : null;
+  if (isFileType(spec.type)) {
+    if (typeof value === 'string' && readGivenFiles(value, spec.type)?.from === 'paths') return value;
+    return fields.wrong(node, 'default', `must be ${spec.type === 'file' ? 'the path of a file' : 'a folder or a pattern'}, relative to the pipeline file`) ?? null;
+  }
   if (value === null || !fits(value, spec.type)) {
     const hint = isTyped(node) && !fields.keys.includes('type') ? `add \`type: ${typeOf(value)}\`` : undefined;
     return fields.wrong(node, 'default', `must be of type ${spec.type}`, { hint }) ?? null;
@@ -99,6 +106,7 @@ function typeOf(value: Scalar): ParamType {
 function fits(value: ParamValue, type: ParamType): boolean {
   if (type === 'integer') return Number.isSafeInteger(value);
   if (type === 'number') return Number.isFinite(value);
+  if (isFileType(type)) return false;
   return typeof value === type;
 }
 

@@ -9,7 +9,7 @@ import { describe, Fields } from './fields.ts';
 import type { InputMap, InputNode } from './input.ts';
 import { foreignPipelineKeys, laterPipelineKeys, pipelineKeys } from './keys.ts';
 import { NAME_LENGTH_MAX, PIPELINE_MODULES_MAX } from './limits.ts';
-import type { Params, Pipeline } from './model.ts';
+import type { Params, ParamSpec, Pipeline } from './model.ts';
 import { quote, type Problems, type Span } from './problems.ts';
 import { checkCommand, checkEnvCircles, checkTemplate, type Scope } from './references.ts';
 
@@ -38,9 +38,9 @@ export function checkPipeline(root: InputNode | undefined, source: Source, probl
   const policy = checkRunPolicy(fields, problems);
   const drafts = source.generate === undefined ? checkModules(fields, root, problems) : [];
   checkGraph(drafts, problems);
-  checkInputs(drafts.map(({ module, files }) => ({ name: module.name, needs: module.needs, files })), problems);
+  checkInputs(drafts.map(({ module, files }) => ({ name: module.name, needs: module.needs, files })), params, problems);
   if (source.directory === null) refuseFiles(drafts, problems);
-  checkExpressions({ drafts, env, params: new Set(Object.keys(params)), text: source.text }, problems);
+  checkExpressions({ drafts, env, params, text: source.text }, problems);
   problems.throwIfAny();
   return {
     name,
@@ -125,11 +125,12 @@ function refuseFiles(drafts: readonly ModuleDraft[], problems: Problems): void {
 interface Whole {
   readonly drafts: readonly ModuleDraft[];
   readonly env: EnvDraft;
-  readonly params: ReadonlySet<string>;
+  readonly params: Readonly<Record<string, ParamSpec>>;
   readonly text: string;
 }
 
-function checkExpressions({ drafts, env, params, text }: Whole, problems: Problems): void {
+function checkExpressions({ drafts, env, params: specs, text }: Whole, problems: Problems): void {
+  const params = new Map(Object.entries(specs).map(([name, { type }]) => [name, type]));
   const modules = new Set(drafts.map(({ module }) => module.name));
   const files = new Set(drafts.flatMap(({ module }) => module.files.outputs.map(({ name }) => `${module.name} ${name}`)));
   const pipelineNames = new Set(env.keys());

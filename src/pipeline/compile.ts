@@ -7,8 +7,9 @@ import { SkeinError } from '../errors.ts';
 import { bundleModuleFile, type Bundle } from './bundle.ts';
 import { BUNDLE_BYTES_MAX, BUNDLES_BYTES_MAX, BUNDLES_MAX } from './limits.ts';
 import { expandPipeline } from './load.ts';
-import type { Pipeline, PipelineModule } from './model.ts';
+import type { Pipeline, PipelineInput, PipelineModule } from './model.ts';
 import { resolveParams } from './params.ts';
+import { putFiles, wantedFiles, type FileOptions } from './submit-files.ts';
 import { modulePolicyField, runPolicyField } from './policy.ts';
 import { didYouMean, NOWHERE, Problems, quote, type ProblemDetail } from './problems.ts';
 import { compileCommand } from './references.ts';
@@ -19,35 +20,43 @@ import { suggest } from './suggest.ts';
  * expressions in commands into variables. The result is plain data.
  *
  * @param given as for `resolveParams`; what that returned may be given again.
- * @throws SkeinError PARAM_INVALID; PIPELINE_INVALID when a file or an export is missing; BUNDLE_FAILED;
+ * @param files where the files of parameters are put; a run without such parameters needs none.
+ * @throws SkeinError PARAM_INVALID; BLOB_… of those files; PIPELINE_INVALID when a file or an export is missing; BUNDLE_FAILED;
  * REQUEST_TOO_LARGE, naming the module, when its bundle is over 256 KiB.
  */
-export async function compileRun(pipeline: Pipeline, given: Readonly<Record<string, Json>> = {}): Promise<RunSpec> {
-  const params = resolveParams(pipeline, given);
+export async function compileRun(pipeline: Pipeline, given: Readonly<Record<string, Json>> = {}, files: FileOptions = {}): Promise<RunSpec> {
+  const resolved = resolveParams(pipeline, given);
+  const wanted = await wantedFiles(pipeline, resolved, given, files);
+  // What can be told without the files comes before they are sent.
+  const early = pipeline.generate === undefined ? await bundleFiles(pipeline) : undefined;
+  const params = { ...resolved, ...(await putFiles(wanted, files.place)) };
   const expanded = await expandPipeline(pipeline, params);
-  const bundles = await bundleFiles(expanded);
+  const bundles = early ?? (await bundleFiles(expanded));
   const positions = new Map(expanded.modules.map(({ name }, position) => [name, position]));
   return {
     name: expanded.name,
     params,
     env: expanded.env,
-    modules: expanded.modules.map((module) => compileModule(module, positions, bundles)),
+    modules: expanded.modules.map((module) => compileModule(module, params, positions, bundles)),
     bundles: Object.fromEntries(Array.from(bundles.values(), ({ hash, source }) => [hash, source])),
     ...runPolicyField(expanded.policy),
   };
 }
 
-function compileModule(module: PipelineModule, positions: ReadonlyMap<string, number>, bundles: ReadonlyMap<string, Bundle>): ModuleSpec {
+function compileModule(module: PipelineModule, params: RunSpec['params'], positions: ReadonlyMap<string, number>, bundles: ReadonlyMap<string, Bundle>): ModuleSpec {
   const { action, env } = compileAction(module, bundles);
   const { name, requires, timeoutMs, retry, effectful, durationMs, policy, files } = module;
   const needs = module.needs.map((need) => positions.get(need)).filter((position) => position !== undefined);
-  return { name, needs, action, env: { ...module.env, ...env }, requires, timeoutMs, retry, effectful, durationMs, ...modulePolicyField(policy), ...filesField(files, positions) };
+  const isAbsent = (input: PipelineInput): boolean => 'param' in input && params[input.param] === null;
+  // Files that were not given are an empty variable, as other parameters are empty text.
+  const absent = Object.fromEntries(files.inputs.filter(isAbsent).map(({ variable }) => [variable, '']));
+  return { name, needs, action, env: { ...module.env, ...absent, ...env }, requires, timeoutMs, retry, effectful, durationMs, ...modulePolicyField(policy), ...filesField({ inputs: files.inputs.filter((input) => !isAbsent(input)), outputs: files.outputs }, positions) };
 }
 
 /** Absent for a module without files. */
 function filesField({ inputs, outputs }: PipelineModule['files'], positions: ReadonlyMap<string, number>): Pick<ModuleSpec, 'files'> {
   if (inputs.length === 0 && outputs.length === 0) return {};
-  return { files: { inputs: inputs.map(({ variable, module, output }) => ({ variable, module: positions.get(module)!, output })), outputs } };
+  return { files: { inputs: inputs.map((input) => ('param' in input ? input : { ...input, module: positions.get(input.module)! })), outputs } };
 }
 
 function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, Bundle>): { action: ModuleAction; env: Readonly<Record<string, string>> } {

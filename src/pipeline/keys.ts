@@ -28,7 +28,7 @@ export const limitKeys = ['key', 'max'] as const;
 export const hedgeKeys = ['factor'] as const;
 export const barrierWords = ['none', 'wave'] as const;
 export const paramKeys = ['type', 'description', 'required', 'default', 'min', 'max', 'enum'] as const;
-export const paramTypes = ['string', 'integer', 'number', 'boolean'] as const;
+export const paramTypes = ['string', 'integer', 'number', 'boolean', 'file', 'files'] as const;
 export const osNames = ['linux', 'darwin', 'win32'] as const;
 export const archNames = ['x64', 'arm64', 'arm', 'ia32', 'loong64', 'mips', 'mipsel', 'ppc64', 'riscv64', 's390x'] as const;
 
@@ -54,7 +54,7 @@ export const laterModuleKeys: readonly string[] = [
 ];
 export const laterRequiresKeys: readonly string[] = ['gpu', 'gpus', 'mount', 'disk'];
 export const laterRetryKeys: readonly string[] = ['elsewhere'];
-export const laterParamTypes: readonly string[] = ['file', 'folder', 'secret'];
+export const laterParamTypes: readonly string[] = ['secret'];
 
 /** Words that people bring along from other tools, with what says the same here; for some that a later version brings, what does most of it now. */
 export const foreignPipelineKeys: Readonly<Record<string, string>> = {

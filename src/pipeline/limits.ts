@@ -16,6 +16,8 @@ export const NAME_LENGTH_MAX = 128;
 export const KEY_LENGTH_MAX = 128;
 /** Parameters of one pipeline. */
 export const PARAMS_MAX = 256;
+/** Paths and patterns given for one parameter. */
+export const PARAM_PATHS_MAX = 256;
 /** Variables of one module or pipeline as compiled, those made from expressions included. */
 export const ENV_MAX = 256;
 /** Different expressions in one `run` command; each becomes a variable. */

@@ -5,7 +5,8 @@
 import type { Json, ModulePolicy, OutputSpec, Requires, RetrySpec, RunPolicy } from '../core/cell/types.ts';
 import type { Span } from './problems.ts';
 
-export type ParamType = 'string' | 'integer' | 'number' | 'boolean';
+/** `file`: one file of whoever submits. `files`: any number, with paths. */
+export type ParamType = 'string' | 'integer' | 'number' | 'boolean' | 'file' | 'files';
 export type ParamValue = string | number | boolean;
 export type Params = Readonly<Record<string, Json>>;
 
@@ -14,6 +15,7 @@ export interface ParamSpec {
   readonly description: string;
   /** A run without this parameter is refused. Never together with `default`. */
   readonly required: boolean;
+  /** Of files: a path or a pattern, relative to the pipeline file. */
   readonly default: ParamValue | null;
   /** Inclusive bounds of `integer` and `number`. */
   readonly min: number | null;
@@ -29,13 +31,8 @@ export type PipelineAction =
   | { readonly type: 'uses'; readonly file: string; readonly export: string }
   | { readonly type: 'call'; readonly function: string };
 
-/** Files of one output of a needed module. */
-export interface PipelineInput {
-  /** Environment variable that tells where they are put. */
-  readonly variable: string;
-  readonly module: string;
-  readonly output: string;
-}
+/** Files of one output of a needed module, or those that come with the run; `variable` of the environment tells where they are put. */
+export type PipelineInput = { readonly variable: string; readonly module: string; readonly output: string } | { readonly variable: string; readonly param: string };
 
 export interface PipelineFiles {
   readonly inputs: readonly PipelineInput[];

@@ -2,6 +2,7 @@
 import type { Json } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
 import { paramFault } from './check-params.ts';
+import { filesForm, isFileType, readGivenFiles } from './param-files.ts';
 import { valueFault } from './fields.ts';
 import type { ParamSpec, ParamValue, Pipeline } from './model.ts';
 import { didYouMean, quote } from './problems.ts';
@@ -9,7 +10,7 @@ import { suggest } from './suggest.ts';
 
 /**
  * Checks names, converts text (`-p crf=23`) to the declared types, fills in defaults.
- * A parameter that is neither given nor required and has no default becomes null.
+ * A parameter that is neither given nor required and has no default becomes null. Of files only the form is looked at.
  *
  * @throws SkeinError PARAM_INVALID; `data.problems` lists `{ param, message, hint }` for every one.
  */
@@ -43,9 +44,10 @@ export function resolveParams(pipeline: Pick<Pipeline, 'name' | 'params'>, given
   return values;
 }
 
-type Converted = { readonly value: ParamValue; readonly fault?: undefined } | { readonly fault: string };
+type Converted = { readonly value: Json; readonly fault?: undefined } | { readonly fault: string };
 
 function convert(given: Json, spec: ParamSpec): Converted {
+  if (isFileType(spec.type)) return readGivenFiles(given, spec.type) === undefined ? { fault: `must be ${filesForm(spec.type)}` } : { value: given };
   const value = toType(given, spec);
   if (value === undefined) return { fault: `must be ${expected(spec)}` };
   const fault = paramFault(value, spec) ?? (typeof value === 'string' ? valueFault(value) : undefined);
@@ -79,6 +81,7 @@ function example({ type, min, max, enum: values }: ParamSpec): string {
   const [first] = values;
   if (first !== undefined) return String(first);
   if (type === 'boolean') return 'true';
+  if (isFileType(type)) return 'PATH';
   return type === 'string' ? 'TEXT' : String(min ?? max ?? 1);
 }
 

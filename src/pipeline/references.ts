@@ -3,6 +3,8 @@ import type { EnvDraft } from './check-env.ts';
 import { bytesOf } from './fields.ts';
 import { COMMAND_BYTES_MAX, EXPRESSIONS_MAX } from './limits.ts';
 import { contextNames, ExpressionProblem, hasExpression, parseExpression, parseTemplate, referencesOf, type Reference, type TemplatePart } from './expression-syntax.ts';
+import type { ParamType } from './model.ts';
+import { isFileType } from './param-files.ts';
 import { didYouMean, NOWHERE, quote, type Problems, type Span } from './problems.ts';
 import { suggest } from './suggest.ts';
 
@@ -10,7 +12,8 @@ import { suggest } from './suggest.ts';
 export interface Scope {
   /** "module `x`: `run`", as messages begin. */
   readonly label: string;
-  readonly params: ReadonlySet<string>;
+  /** Types by name. */
+  readonly params: ReadonlyMap<string, ParamType>;
   /** Undefined outside of modules. */
   readonly needs: ReadonlySet<string> | undefined;
   /** All modules, to tell "not among the needs" from "unknown". */
@@ -54,7 +57,7 @@ function faultOf(text: string, scope: Scope): ExpressionProblem | undefined {
 function checkReference({ context, path, offset }: Reference, scope: Scope): void {
   switch (context as (typeof contextNames)[number]) {
     case 'params':
-      return known('parameter', path[0], scope.params, offset);
+      return checkParam(path, offset, scope);
     case 'env':
       if (path[0] === undefined) throw new ExpressionProblem('`env` needs the name of a variable', offset, 'write for example ${{ env.NAME }}');
       return known('variable', path[0], scope.env, offset);
@@ -63,6 +66,18 @@ function checkReference({ context, path, offset }: Reference, scope: Scope): voi
     case 'needs':
       return checkNeeds(path, offset, scope);
   }
+}
+
+/** What a module may know of files without having them as an input. */
+const fileProperties = { file: new Set(['name', 'size', 'cid']), files: new Set(['count', 'size', 'cid']) };
+
+function checkParam([name, property]: readonly (string | undefined)[], offset: number, { params }: Scope): void {
+  if (name !== undefined && !params.has(name)) known('parameter', name, new Set(params.keys()), offset);
+  const type = name === undefined ? undefined : params.get(name);
+  if (type === undefined || !isFileType(type)) return;
+  const names = fileProperties[type];
+  if (property === undefined) throw new ExpressionProblem(`parameter ${quote(name ?? '')} is ${type === 'file' ? 'a file' : 'files'}, which ${type === 'file' ? 'has' : 'have'} no value`, offset, `name it in \`inputs\`: the variable tells where ${type === 'file' ? 'it is' : 'they are'}; ${[...names].map((each) => `params.${name}.${each}`).join(', ')} are values`);
+  known(type === 'file' ? 'property of a file' : 'property of files', property, names, offset);
 }
 
 function checkNeeds(path: readonly (string | undefined)[], offset: number, scope: Scope): void {

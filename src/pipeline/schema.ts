@@ -21,10 +21,10 @@ const env = z
 
 const paramValue = z.union([z.string(), z.number(), z.boolean()]);
 const param = z.strictObject({
-  type: z.enum(paramTypes).optional().meta({ description: 'Type of the value; string if left out' }),
+  type: z.enum(paramTypes).optional().meta({ description: 'Type of the value; string if left out. file, files: of whoever submits, for inputs' }),
   description: z.string().optional(),
   required: z.boolean().optional().meta({ description: 'A run without it is refused; true unless there is a default' }),
-  default: paramValue.optional(),
+  default: paramValue.optional().meta({ description: 'For files a path or a pattern, relative to this file' }),
   min: z.number().optional().meta({ description: 'Smallest number allowed' }),
   max: z.number().optional().meta({ description: 'Largest number allowed' }),
   enum: z.array(paramValue).min(1).optional().meta({ description: 'The only values allowed' }),
@@ -89,7 +89,7 @@ const moduleFields = {
   inputs: z
     .record(z.string().regex(/^(?!SKEIN_)[A-Za-z_][A-Za-z0-9_]*$/), z.string().regex(/^\s*\$\{\{.*\}\}\s*$/))
     .optional()
-    .meta({ description: 'Variable → ${{ needs.MODULE.outputs.NAME }}: files put into place before the command starts', maxProperties: FILES_PER_MODULE_MAX }),
+    .meta({ description: 'Variable → ${{ needs.MODULE.outputs.NAME }} or ${{ params.NAME }}: files put into place before the command starts', maxProperties: FILES_PER_MODULE_MAX }),
   outputs: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/), z.string().min(1).max(PATTERN_LENGTH_MAX))
     .optional()

@@ -43,7 +43,7 @@ function moduleToJson(module: PipelineModule): Json {
 
 function filesToJson({ inputs, outputs }: PipelineFiles): Readonly<Record<string, Json>> {
   return {
-    inputs: Object.fromEntries(inputs.map(({ variable, module, output }) => [variable, `\${{ needs['${module}'].outputs.${output} }}`])),
+    inputs: Object.fromEntries(inputs.map((input) => [input.variable, 'param' in input ? `\${{ params['${input.param}'] }}` : `\${{ needs['${input.module}'].outputs.${input.output} }}`])),
     outputs: Object.fromEntries(outputs.map(({ name, pattern }) => [name, pattern])),
   };
 }

@@ -3,6 +3,7 @@
  * name and needs is interned in a table of templates.
  */
 import type { Capabilities, FilesRef, InputSpec, Json, Limit, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import { submittedFiles } from '../core/cell/files.ts';
 import { drained, type Slice } from '../core/lib/slice.ts';
 import type { Cid } from '../core/lib/ids.ts';
 import { readCid } from './cid.ts';
@@ -68,7 +69,11 @@ function modulePolicyFields(policy: ModulePolicy | undefined): unknown {
 }
 
 function moduleFilesFields(files: ModuleFiles | undefined): unknown {
-  return files === undefined ? null : [files.inputs.map(({ variable, module, output }) => [variable, module, output]), files.outputs.map(({ name, pattern }) => [name, pattern])];
+  return files === undefined ? null : [files.inputs.map(inputFields), files.outputs.map(({ name, pattern }) => [name, pattern])];
+}
+
+function inputFields(input: InputSpec): unknown[] {
+  return 'param' in input ? [input.variable, input.param] : [input.variable, input.module, input.output];
 }
 
 function actionFields(action: ModuleAction): unknown[] {
@@ -108,6 +113,8 @@ export function* decodeSpecInSlices(bytes: Uint8Array, slice: Slice): Generator<
   const policy = reader.fields(1).maybe(readRunPolicy);
   reader.end();
   const spec: RunSpec = { name, params, env, bundles, modules, ...(policy === null ? {} : { policy }) };
+  // The reducer sees to the rest of a FilesRef; what a name is, it does not know.
+  for (const { cid } of submittedFiles(params).values()) if (readCid(cid) === undefined) throw invalid(`${JSON.stringify(cid)} is not the name of a blob`);
   encodedSpecs.set(spec, bytes);
   return spec;
 }
@@ -139,7 +146,8 @@ function readTemplate(reader: Reader): Template {
 
 function readModuleFiles(reader: Reader): ModuleFiles {
   const inputs = reader.list((input): InputSpec => {
-    const spec: InputSpec = { variable: input.string(), module: input.int(), output: input.string() };
+    const variable = input.string();
+    const spec: InputSpec = input.remaining === 1 ? { variable, param: input.string() } : { variable, module: input.int(), output: input.string() };
     input.end();
     return spec;
   });

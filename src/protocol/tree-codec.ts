@@ -8,8 +8,10 @@ import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
 
 const VERSION = 1;
 
-/** Sorted by path, so that the same files have the same name. @throws SkeinError BLOB_TOO_LARGE */
+/** Sorted by path, so that the same files have the same name. @throws SkeinError BLOB_TOO_LARGE, BLOB_INVALID for a path that no list can hold */
 export function encodeTree(files: readonly BlobFile[]): Uint8Array {
+  const wrong = files.find(({ path }) => !isSafePath(path));
+  if (wrong !== undefined) throw new SkeinError('BLOB_INVALID', `${JSON.stringify(wrong.path.slice(0, 200))} cannot be a path in a list of files: it is longer than ${PATH_LENGTH_MAX} characters, or holds what not every machine can have in a name`);
   const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const bytes = encodeWire([VERSION, sorted.map(({ path, cid, size, executable }) => [path, cid, size, executable])]);
   if (bytes.byteLength > TREE_BYTES_MAX) throw new SkeinError('BLOB_TOO_LARGE', `a list of ${files.length} files has ${bytes.byteLength} bytes, at most ${TREE_BYTES_MAX} are allowed: shorten their paths`);

@@ -1,6 +1,6 @@
 /** Sends committed claims to their nodes: first what the node must know of the run, then the claims of this turn in one message. */
 import type { CellId, Fence, RunNumber } from '../core/lib/ids.ts';
-import { filesOf } from '../core/cell/files.ts';
+import { filesOf, filesOfParam } from '../core/cell/files.ts';
 import { inputsHashOf } from '../core/cell/inputs.ts';
 import type { CellState, ModuleRecord } from '../core/cell/state.ts';
 import type { FilesRef, RunSpec } from '../core/cell/types.ts';
@@ -102,9 +102,10 @@ export class Assigner {
   }
 }
 
-/** The needs have succeeded, so their outputs are recorded. */
+/** The needs have succeeded, so their outputs are recorded; what came with the run was checked with it. */
 function inputsOf({ run, index }: ModuleRecord): FilesRef[] {
-  return filesOf(run.spec.modules[index]!).inputs.flatMap(({ module, output }) => run.modules[module]?.outcome?.files?.[output] ?? []);
+  const { modules, params } = run.spec;
+  return filesOf(modules[index]!).inputs.flatMap((input) => ('param' in input ? filesOfParam(params, input.param) : run.modules[input.module]?.outcome?.files?.[input.output]) ?? []);
 }
 
 function bytesOf(needs: AssignItem['needs']): number {

@@ -133,6 +133,8 @@ export class Leader {
         this.sessions.forgetRun(event.run);
         return;
       case 'runSubmitted':
+        this.#copies.submitted(this.#state, event.run);
+        return;
       case 'runRetired':
       case 'nodeDrain':
       case 'runPaused':

@@ -14,6 +14,7 @@ import { decodeWork } from '../protocol/work-codec.ts';
 import type { CellPhase } from './api.ts';
 import { Blobs } from './blobs/blobs.ts';
 import { InputGate } from './blobs/input-gate.ts';
+import { gatherSubmitted } from './blobs/submitted.ts';
 import { CellFinder } from './cell-finder.ts';
 import { CellHost } from './cell-host.ts';
 import { NodeContext } from './context.ts';
@@ -179,7 +180,10 @@ export class NodeRuntime {
   // ── Clients ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   submit(spec: RunSpec, requestKey: string, done: GatewayDone<{ readonly runId: RunId; readonly run: RunNumber; readonly duplicate: boolean }>): void {
-    this.#gateway.submit(spec, requestKey, WRITE_TIMEOUT_MS, done);
+    gatherSubmitted(this.blobs, spec, (error) => {
+      if (error === undefined) this.#gateway.submit(spec, requestKey, WRITE_TIMEOUT_MS, done);
+      else done(error);
+    });
   }
 
   cancelRun(run: RunNumber, reason: string, done: GatewayDone<void>): void {

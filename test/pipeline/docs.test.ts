@@ -6,9 +6,11 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { isSkeinError } from '../../src/errors.ts';
+import { NoUploads } from '../../src/io/blobs/uploads.ts';
 import { compileRun } from '../../src/pipeline/compile.ts';
 import { moduleKeys, paramKeys, paramTypes, pipelineKeys, requiresKeys, retryKeys } from '../../src/pipeline/keys.ts';
 import { loadPipeline } from '../../src/pipeline/load.ts';
+import type { Pipeline } from '../../src/pipeline/model.ts';
 import { folderWith, repository } from './helpers.ts';
 
 const page = readFileSync(path.join(repository, 'docs/pipelines.md'), 'utf8');
@@ -16,6 +18,12 @@ const blocks = Array.from(page.matchAll(/^```(\w+)\n([^]*?)^```$/gm), ([, langua
 const files = blocks.filter(({ language }) => language !== 'console').map(({ text }) => ({ name: /^(?:#|\/\/) (\S+)\n/.exec(text)?.[1] ?? '', text }));
 /** Files that show a problem: the console block after them says which. */
 const faulty = new Set(['quotes.yaml', 'typo.yaml', 'wrong.yaml']);
+
+/** A file that is there for each file that must be given. */
+function givenTo({ params }: Pipeline): Record<string, string> {
+  const wanted = Object.entries(params).filter(([, { type, required }]) => required && type === 'file');
+  return Object.fromEntries(wanted.map(([name]) => [name, 'steps.ts']));
+}
 
 interface Ended {
   readonly code: number;
@@ -38,7 +46,7 @@ test('each pipeline loads and compiles, or is meant to be refused', async (t) =>
   for (const { name } of files.filter((file) => file.name.endsWith('.yaml') || file.text.includes('export default definePipeline'))) {
     await t.test(name, async () => {
       const outcome = await loadPipeline(path.join(folder, name)).then(
-        (pipeline) => compileRun(pipeline, 'src' in pipeline.params ? { src: 'film.mkv' } : {}),
+        (pipeline) => compileRun(pipeline, givenTo(pipeline), { place: new NoUploads(), directory: folder }),
         (error: unknown) => error,
       ).catch((error: unknown) => error);
       if (faulty.has(name)) assert.ok(isSkeinError(outcome, 'PIPELINE_INVALID'));

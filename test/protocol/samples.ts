@@ -17,12 +17,12 @@ export const capabilities: Capabilities = { os: 'linux', arch: 'x64', slots: 4, 
 
 export const spec: RunSpec = {
   name: 'encode',
-  params: { src: 'a "quoted" $(name)\n', count: 3, list: [1, null, { deep: true }] },
+  params: { src: 'a "quoted" $(name)\n', count: 3, list: [1, null, { deep: true }], film: { kind: 'file', cid, name: 'a b.mkv', size: 7, count: 1 } },
   env: { LC_ALL: 'C' },
   bundles: { abc: 'export function go() {}' },
   policy: { priority: 7, parallelMax: 3, barrier: 'wave' },
   modules: [
-    { name: 'split', needs: [], action: { type: 'run', command: 'true' }, env: {}, requires: { cpu: 0.5, memory: 1, labels: ['gpu'], tools: { ffmpeg: '>=6' }, os: ['linux'], arch: [] }, timeoutMs: 1000, retry: { attempts: 2, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0, files: { inputs: [{ variable: 'SRC', module: 0, output: 'parts' }], outputs: [{ name: 'parts', pattern: 'out/*.mkv' }] } },
+    { name: 'split', needs: [], action: { type: 'run', command: 'true' }, env: {}, requires: { cpu: 0.5, memory: 1, labels: ['gpu'], tools: { ffmpeg: '>=6' }, os: ['linux'], arch: [] }, timeoutMs: 1000, retry: { attempts: 2, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0, files: { inputs: [{ variable: 'SRC', module: 0, output: 'parts' }, { variable: 'FILM', param: 'film' }], outputs: [{ name: 'parts', pattern: 'out/*.mkv' }] } },
     { name: 'join', needs: [0], action: { type: 'bundle', bundle: 'abc', export: 'go', sourceName: './a.ts' }, env: { __proto__x: '1' }, requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: ['x64'] }, timeoutMs: 0, retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: false, capMs: 300_000 }, effectful: true, durationMs: 12.5, policy: { priority: 10, limits: [{ key: 'nas', max: 1 }, { key: 'licences', max: 20 }], hedgeFactor: 0 } },
     { name: 'call', needs: [0, 1], action: { type: 'registered', function: 'noop' }, env: {}, requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: [] }, timeoutMs: 0, retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0 },
   ],

@@ -3,7 +3,7 @@ import { damaged, PlainReader, type Plain } from '../lib/plain.ts';
 import type { Cid } from '../lib/ids.ts';
 import { CID_LENGTH_MAX, FILES_BYTES_MAX, FILES_COUNT_MAX, NAME_LENGTH_MAX } from './limits.ts';
 import type { RunRecord } from './state.ts';
-import type { FilesRef, ModuleFiles, ModuleSpec, Outcome } from './types.ts';
+import type { FilesRef, InputSpec, Json, ModuleFiles, ModuleSpec, Outcome, RunSpec } from './types.ts';
 
 const kinds = ['file', 'program', 'tree'] as const;
 
@@ -25,15 +25,44 @@ export interface BlobRef {
  * whoever asks, is these blobs and the files that the trees among them list.
  */
 export function* blobRefs(run: RunRecord): Generator<BlobRef> {
+  for (const { cid, kind } of submittedFiles(run.spec.params).values()) yield { cid, tree: kind === 'tree' };
   for (const { outcome } of run.modules) {
     if (outcome?.files === undefined) continue;
     for (const { cid, kind } of Object.values(outcome.files)) yield { cid, tree: kind === 'tree' };
   }
 }
 
-/** @returns what is wrong between modules: an input of a module that is no need, or of an output that is not declared; or ''. */
-export function inputsProblem(modules: readonly ModuleSpec[], { name, needs, files }: ModuleSpec): string {
-  for (const { variable, module, output } of files?.inputs ?? []) {
+/** @returns the files that are the value of a parameter; undefined for any other value. */
+export function filesOfParam(params: RunSpec['params'], name: string): FilesRef | undefined {
+  const value = Object.hasOwn(params, name) ? params[name] : undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const { kind, cid, name: fileName, size, count } = value as Readonly<Record<string, Json>>;
+  if (typeof kind !== 'string' || typeof cid !== 'string' || typeof fileName !== 'string' || typeof size !== 'number' || typeof count !== 'number') return undefined;
+  const ref: FilesRef = { kind: kind as FilesRef['kind'], cid: cid as Cid, name: fileName, size, count };
+  return isSound(ref) ? ref : undefined;
+}
+
+/** What came with a run, by parameter: also when it has finished, and whether or not a module takes it. */
+export function submittedFiles(params: RunSpec['params']): ReadonlyMap<string, FilesRef> {
+  const found = new Map<string, FilesRef>();
+  for (const name in params) {
+    const ref = filesOfParam(params, name);
+    if (ref !== undefined) found.set(name, ref);
+  }
+  return found;
+}
+
+/**
+ * @returns what is wrong between a module and the rest of its run: an input of a module that is no need, of an output that
+ * is not declared, or of a parameter that is no files; or ''.
+ */
+export function inputsProblem({ modules, params }: Pick<RunSpec, 'modules' | 'params'>, { name, needs, files }: ModuleSpec): string {
+  for (const input of files?.inputs ?? []) {
+    if ('param' in input) {
+      if (filesOfParam(params, input.param) === undefined) return `module ${name}: input ${input.variable}: parameter ${input.param} is no files`;
+      continue;
+    }
+    const { variable, module, output } = input;
     const source = modules[module];
     if (source === undefined || !needs.includes(module)) return `module ${name}: input ${variable} comes from a module that is not among its needs`;
     if (!filesOf(source).outputs.some((declared) => declared.name === output)) return `module ${name}: input ${variable}: module ${source.name} declares no output ${output}`;
@@ -65,14 +94,26 @@ function isSound({ kind, cid, name, size, count }: FilesRef): boolean {
 }
 
 export function moduleFilesPlain(files: ModuleFiles | undefined): Plain {
-  return files === undefined ? null : [files.inputs.map(({ variable, module, output }) => [variable, module, output]), files.outputs.map(({ name, pattern }) => [name, pattern])];
+  return files === undefined ? null : [files.inputs.map(inputPlain), files.outputs.map(({ name, pattern }) => [name, pattern])];
+}
+
+function inputPlain(input: InputSpec): Plain {
+  return 'param' in input ? ['param', input.variable, input.param] : ['output', input.variable, input.module, input.output];
+}
+
+function readInput(reader: PlainReader): InputSpec {
+  const from = reader.text();
+  const variable = reader.text();
+  if (from === 'param') return { variable, param: reader.text() };
+  if (from === 'output') return { variable, module: reader.count(), output: reader.text() };
+  throw damaged(`an input from ${from}`);
 }
 
 /** @throws SkeinError LOG_DAMAGED */
 export function readModuleFiles(plain: readonly Plain[] | null): ModuleFiles | undefined {
   if (plain === null) return undefined;
   const reader = new PlainReader(plain, 'files');
-  const inputs = reader.list().map((item) => read(item, 'input', (input) => ({ variable: input.text(), module: input.count(), output: input.text() })));
+  const inputs = reader.list().map((item) => read(item, 'input', readInput));
   const outputs = reader.list().map((item) => read(item, 'output', (output) => ({ name: output.text(), pattern: output.text() })));
   reader.end();
   return { inputs, outputs };

@@ -1,7 +1,8 @@
 /**
- * What a module's execution depends on: the output values of its needs. Two executions with the same inputs hash may
+ * What a module's execution depends on: the outputs of its needs, and files that came with the run. Two executions with the same inputs hash may
  * stand for each other, which is why a late result under an older fence can be accepted (PROTOCOL §6).
  */
+import { filesOf, filesOfParam } from './files.ts';
 import { Hasher } from '../lib/hash.ts';
 import { jsonText } from '../lib/json-text.ts';
 import type { RunNumber } from '../lib/ids.ts';
@@ -32,15 +33,18 @@ function remember(_state: CellState, module: ModuleRecord, digest: readonly numb
   (module as { valuesDigest: readonly number[] | null }).valuesDigest = digest;
 }
 
-/** Hash of the results of a module's needs, 32 hex digits; '' while a need has not succeeded. */
+/** Hash of the results of a module's needs and of its submitted files, 32 hex digits; '' while a need has not succeeded. */
 export function inputsHashOfModule(state: CellState, module: ModuleRecord): string {
   if (module.inputsHash !== '') return module.inputsHash;
   if (module.waitingOn !== 0) return '';
-  const { needs } = module.run.spec.modules[module.index]!;
+  const { params, modules } = module.run.spec;
+  const spec = modules[module.index]!;
+  const submitted = filesOf(spec).inputs.flatMap((input) => ('param' in input ? [filesOfParam(params, input.param)?.cid ?? ''] : []));
   let hash = noInputs;
-  if (needs.length > 0) {
-    const hasher = new Hasher().word(needs.length);
-    for (const need of needs) for (const word of valuesDigestOf(state, module.run.modules[need]!)) hasher.word(word);
+  if (spec.needs.length > 0 || submitted.length > 0) {
+    const hasher = new Hasher().word(spec.needs.length);
+    for (const need of spec.needs) for (const word of valuesDigestOf(state, module.run.modules[need]!)) hasher.word(word);
+    for (const cid of submitted) hasher.text(cid);
     hash = hasher.hex();
   }
   (module as { inputsHash: string }).inputsHash = hash;

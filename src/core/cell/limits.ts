@@ -91,4 +91,4 @@ export const NOW_MAX_MS = 2 ** 48;
 
 // ── Snapshot ─────────────────────────────────────────────────────────────────────────────────────────────────────
 /** Rises with every change of the plain form. */
-export const SNAPSHOT_FORMAT = 5;
+export const SNAPSHOT_FORMAT = 6;

@@ -186,11 +186,13 @@ class SpecCheck {
   files({ inputs, outputs }: ModuleFiles, { type }: ModuleAction, what: string): void {
     if (type !== 'run') throw new Problem('PIPELINE_INVALID', `${what} has files, which only modules with run have`);
     if (inputs.length > FILES_PER_MODULE_MAX || outputs.length > FILES_PER_MODULE_MAX) throw new Problem('LIMIT_EXCEEDED', `${what} has more than ${FILES_PER_MODULE_MAX} inputs or outputs`);
-    for (const { variable, output } of inputs) {
+    for (const input of inputs) {
+      const { variable } = input;
       this.name(variable, `the variable of an input of ${what}`);
       // It is also the name of a folder.
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Problem('PIPELINE_INVALID', `${what}: ${variable} cannot name the variable of an input`);
-      this.name(output, `the output that an input of ${what} names`);
+      if ('param' in input) this.name(input.param, `the parameter that an input of ${what} names`);
+      else this.name(input.output, `the output that an input of ${what} names`);
     }
     for (const { name, pattern } of outputs) {
       this.name(name, `the name of an output of ${what}`);
@@ -218,7 +220,7 @@ function* checkAll(spec: RunSpec, slice: Slice): Generator<undefined, Children> 
     yield* check.needsOf(module, index, slice);
     const before = check.textLength;
     check.module(module);
-    const wrong = inputsProblem(spec.modules, module);
+    const wrong = inputsProblem(spec, module);
     if (wrong !== '') throw new Problem('PIPELINE_INVALID', wrong);
     if (names.has(module.name)) throw new Problem('PIPELINE_INVALID', `two modules are named ${module.name}`);
     names.add(module.name);

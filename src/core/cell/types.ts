@@ -12,6 +12,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** One run as submitted: a checked pipeline with its parameters. Made by src/pipeline, carried by Submit. */
 export interface RunSpec {
   readonly name: string;
+  /** A file parameter is a FilesRef. */
   readonly params: Readonly<Record<string, Json>>;
   readonly env: Readonly<Record<string, string>>;
   /** In file order; `needs` are positions in this list. Acyclic (checked again by the reducer). */
@@ -71,14 +72,23 @@ export interface ModuleFiles {
   readonly outputs: readonly OutputSpec[];
 }
 
-/** Files that another module left, put into the work folder before this one starts. */
-export interface InputSpec {
-  /** Environment variable that tells where they are. */
+/** Files that are put into the work folder before a module starts; `variable` of the environment tells where they are. */
+export type InputSpec = OutputInput | ParamInput;
+
+/** What another module left. */
+export interface OutputInput {
   readonly variable: string;
   /** Position of the module, one of `needs`. */
   readonly module: number;
   /** Name of its output. */
   readonly output: string;
+}
+
+/** What came with the run. */
+export interface ParamInput {
+  readonly variable: string;
+  /** Name of a parameter whose value is a FilesRef. */
+  readonly param: string;
 }
 
 export interface OutputSpec {

@@ -65,6 +65,12 @@ export async function moveFilesIn(store: FolderBlobStore, files: readonly string
   return imported;
 }
 
+/** What a file would become, without storing it. @throws SkeinError BLOB_TOO_LARGE, BLOB_STORE_FAILED */
+export async function nameOfFile(file: string): Promise<Imported> {
+  const { cid, size } = await readFile(file);
+  return { cid, size };
+}
+
 async function readFile(file: string): Promise<Imported & NamedFile> {
   const handle = await stored(open(file, 'r'));
   try {

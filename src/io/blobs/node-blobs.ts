@@ -1,13 +1,15 @@
 /** Blobs as programs, the API and the CLI use them: files in and out, fetched from other nodes when they are not here. */
 import type { BlobFile } from '../../core/cell/types.ts';
 import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Cid } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
+import type { BlobPlace } from '../../pipeline/param-files.ts';
 import type { StoredBlob } from '../../ports/blobs.ts';
 import { checkedCid } from '../../protocol/cid.ts';
-import { decodeTree } from '../../protocol/tree-codec.ts';
+import { decodeTree, encodeTree } from '../../protocol/tree-codec.ts';
 import type { Blobs } from '../../runtime/blobs/blobs.ts';
+import { inParallel } from '../in-parallel.ts';
 import type { FolderBlobStore } from './folder-store.ts';
 import { importFile, type Imported } from './import-file.ts';
 import { wholeFile } from './layout.ts';
@@ -24,7 +26,7 @@ export interface BlobProgress {
   readonly whole: boolean;
 }
 
-export class NodeBlobs {
+export class NodeBlobs implements BlobPlace {
   readonly #blobs: Blobs;
   readonly #store: FolderBlobStore;
 
@@ -47,6 +49,20 @@ export class NodeBlobs {
   /** Stores what `source` gives. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
   put(source: AsyncIterable<Uint8Array>): Promise<Imported> {
     return importFile(this.#store, source);
+  }
+
+  /** Stores files of this machine, which stay where they are. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
+  async putFiles(files: readonly string[]): Promise<Imported[]> {
+    const imported: Imported[] = [];
+    await inParallel([...files.entries()], async ([at, file]) => {
+      imported[at] = await this.put(createReadStream(file));
+    });
+    return imported;
+  }
+
+  /** A list of files. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
+  putTree(files: readonly BlobFile[]): Promise<Imported> {
+    return this.put(Readable.from([encodeTree(files)]));
   }
 
   /** Of a blob that is here or on its way. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND */

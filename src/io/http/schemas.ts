@@ -55,7 +55,7 @@ const modulePolicy = z.strictObject({
 });
 
 const moduleFiles = z.strictObject({
-  inputs: z.array(z.strictObject({ variable: key, module: z.int().min(0), output: key })).max(FILES_PER_MODULE_MAX),
+  inputs: z.array(z.union([z.strictObject({ variable: key, module: z.int().min(0), output: key }), z.strictObject({ variable: key, param: key })])).max(FILES_PER_MODULE_MAX),
   outputs: z.array(z.strictObject({ name: key, pattern: z.string().min(1).max(PATTERN_LENGTH_MAX).refine(wellFormed, 'whole characters') })).max(FILES_PER_MODULE_MAX),
 });
 

@@ -1,12 +1,12 @@
 /** Files in the log: what is declared, what is reported, and what becomes of both. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { blobRefs } from '../../../src/core/cell/files.ts';
+import { blobRefs, submittedFiles } from '../../../src/core/cell/files.ts';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import { specProblem } from '../../../src/core/cell/run-spec.ts';
 import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
-import type { FilesRef, ModuleFiles, ModuleSpec, Outcome } from '../../../src/core/cell/types.ts';
-import type { Cid } from '../../../src/core/lib/ids.ts';
+import type { FilesRef, Json, ModuleFiles, ModuleSpec, Outcome, RunSpec } from '../../../src/core/cell/types.ts';
+import type { Cid, RunNumber } from '../../../src/core/lib/ids.ts';
 import { hooks, module, spec, succeeded, TestCell } from './cells.ts';
 
 const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
@@ -79,6 +79,45 @@ test('other files are other inputs, the same files under another node are not', 
   };
   assert.equal(hashOf(tree), hashOf({ ...tree }));
   assert.notEqual(hashOf(tree), hashOf({ ...tree, cid: other }));
+});
+
+const taker = module('a', [], makes({ inputs: [{ variable: 'SRC', param: 'src' }] }));
+const film: FilesRef = { kind: 'file', cid, name: 'film.mkv', size: 10, count: 1 };
+
+function submitWith(cell: TestCell, params: RunSpec['params']): RunNumber {
+  const reply = cell.apply({ type: 'submit', requestKey: 'key', spec: { ...spec([taker]), params } });
+  assert.ok(reply.type === 'run', JSON.stringify(reply));
+  return reply.run;
+}
+
+test('other files of the submitter are other inputs, under whatever name', () => {
+  const hashOf = (ref: FilesRef): string => {
+    const cell = new TestCell();
+    const run = submitWith(cell, { src: { ...ref } });
+    return inputsHashOf(cell.state, run, 0);
+  };
+  assert.equal(hashOf(film), hashOf({ ...film, name: 'other.mkv' }));
+  assert.notEqual(hashOf(film), hashOf({ ...film, cid: other }));
+});
+
+test('what came with a run is known as long as the run is', () => {
+  const cell = new TestCell();
+  const run = submitWith(cell, { src: { ...film }, all: { ...tree }, note: 'x', odd: { kind: 'file', cid } });
+  assert.deepEqual([...submittedFiles(cell.state.runs.get(run)!.spec.params)], [['src', film], ['all', tree]]);
+  assert.deepEqual([...blobRefs(cell.state.runs.get(run)!)], [{ cid, tree: false }, { cid, tree: true }]);
+  cell.result(run, 0, cell.claim(run, 0, cell.open('a')), succeeded());
+  const sections = toSections(cell.state);
+  const back = fromSections(sections.header, sections.runs.map(({ plain }) => plain()), hooks);
+  assert.equal(stateHash(back), stateHash(cell.state));
+  assert.deepEqual([...submittedFiles(back.runs.get(run)!.spec.params).keys()].toSorted(), ['all', 'src']);
+});
+
+test('an input of a parameter that is no files is refused', () => {
+  for (const src of [undefined, null, 'film.mkv', { ...film, size: -1 }, { ...film, kind: 'folder' }, { ...film, name: '../x' }, { ...film, cid: '' }, [film]]) {
+    const params = src === undefined ? {} : { src: src as Json };
+    assert.match(specProblem({ ...spec([taker]), params })?.message ?? '', /input SRC: parameter src is no files/);
+  }
+  assert.equal(specProblem({ ...spec([taker]), params: { src: { ...film } } }), undefined);
 });
 
 test('a snapshot brings declarations and files back, live and ended', () => {

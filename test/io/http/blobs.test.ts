@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
 import { blobListSchema, blobProgressSchema, blobStoredSchema, problemSchema } from '../../../src/io/http/views.ts';
+import { compileTextWith } from '../../../src/io/compile-text.ts';
+import { sharedBlobs } from '../../support/node-blobs.ts';
 import { testServer } from './support.ts';
 
 const octets = { 'content-type': 'application/octet-stream' };
@@ -36,6 +38,20 @@ test('a file may be larger than any other body', async () => {
   assert.equal(put.statusCode, 201);
   const run = await request({ method: 'POST', url: '/api/v1/runs', headers: { 'content-type': 'application/json' }, payload: JSON.stringify({ pipeline: 'x'.repeat(2000) }) });
   assert.equal(run.statusCode, 413);
+});
+
+test('a pipeline that comes as text takes files that were put before, and none of this machine', async () => {
+  const { request, api } = testServer({ compile: compileTextWith(sharedBlobs()) });
+  const put = await request({ method: 'POST', url: '/api/v1/blobs', headers: octets, payload: 'greet' });
+  const { cid } = blobStoredSchema.parse(put.json());
+  const pipeline = 'params: { src: { type: file } }\nmodules: { a: { run: a, inputs: { SRC: "${{ params.src }}" } } }\n';
+  const submit = (src: unknown): ReturnType<typeof request> => request({ method: 'POST', url: '/api/v1/runs', headers: { 'content-type': 'application/json' }, payload: JSON.stringify({ pipeline, params: { src } }) });
+  assert.equal((await submit({ cid, name: 'a.txt' })).statusCode, 202);
+  assert.deepEqual(api.submitted[0]?.params['src'], { kind: 'file', cid, name: 'a.txt', size: 5, count: 1 });
+  const path = await submit('/etc/hostname');
+  assert.equal(path.statusCode, 422);
+  assert.match(problemSchema.parse(path.json()).detail, /the files of whoever sends this are not here: put them \(POST \/api\/v1\/blobs\)/);
+  assert.equal(problemSchema.parse((await submit(`blob:${cid}x`)).json()).code, 'BLOB_INVALID');
 });
 
 test('a blob that is looked for is 202 until it is here', async () => {
