@@ -1,9 +1,9 @@
 /** Files from module to module on machines that share nothing: right bytes whoever makes them, and whoever dies. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BlobListJson, RunJson } from '../../src/io/http/views.ts';
+import type { BlobFilesJson, BlobListJson, RunJson } from '../../src/io/http/views.ts';
 import { runCli } from './support/cli.ts';
 import type { Cluster } from './support/cluster.ts';
 import { scenario } from './support/scenario.ts';
@@ -82,9 +82,54 @@ scenario('files', { size: 3, slots: 2 }, async (cluster, step) => {
     await cluster.kill(maker);
     writeFileSync(gate, '');
     const [contact] = cluster.alive;
+    await cluster.launch(maker.name);
     const ended = await cluster.final(runId, contact);
     assert.equal(ended.phase, 'succeeded', JSON.stringify(ended.moduleList.map(({ name, phase, error }) => [name, phase, error])));
     const folder = await download(cluster, contact!, runId, 'copy');
     assert.equal(readFileSync(join(folder, 'use/size/size'), 'utf8'), '6000000\none\ntwo\n');
+  });
+
+  await step('files of whoever submits go along, and outlive the node on which they were put', async () => {
+    await cluster.ready();
+    const [first] = cluster.alive;
+    const gate = join(cluster.root, 'gate-2');
+    mkdirSync(join(cluster.root, 'tools/sub'), { recursive: true });
+    writeFileSync(join(cluster.root, 'tools/shout'), '#!/bin/sh\ntr a-z A-Z\n');
+    chmodSync(join(cluster.root, 'tools/shout'), 0o755);
+    writeFileSync(join(cluster.root, 'tools/sub/words'), 'of the submitter\n');
+    writeFileSync(join(cluster.root, 'a film.txt'), 'x'.repeat(5_000_000));
+    writeFileSync(
+      join(cluster.root, 'params.yaml'),
+      `params: { src: { type: file }, tools: { type: files } }
+modules:
+  hold: { run: 'while [ ! -e ${gate} ]; do sleep 0.1; done' }
+  use:
+    needs: [hold]
+    inputs: { SRC: "\${{ params.src }}", TOOLS: "\${{ params.tools }}" }
+    run: '{ wc -c < "$SRC"; basename "$SRC"; "$TOOLS/shout" < "$TOOLS/sub/words"; echo "\${{ params.src.size }}"; } > told'
+    outputs: { told: told }
+`,
+    );
+    const cli = await runCli(cluster, ['run', join(cluster.root, 'params.yaml'), '-d', '--data-dir', first!.dataDir, '-p', `src=${join(cluster.root, 'a film.txt')}`, '-p', `tools=${join(cluster.root, 'tools')}`]);
+    assert.equal(cli.code, 0, cli.stderr);
+    const runId = cli.stdout.trim();
+    const others = cluster.others(first!);
+    const { params } = await first!.get<RunJson>(`/api/v1/runs/${runId}?consistency=strong`);
+    const [src, tools] = [params['src'], params['tools']] as { cid: string }[];
+    const { files } = await first!.get<BlobFilesJson>(`/api/v1/blobs/${tools!.cid}/files`);
+    const wanted = [src!.cid, tools!.cid, ...files.map(({ cid }) => cid)];
+    await until('all of it is on another node', async () => {
+      for (const node of others) {
+        const there = new Set((await node.get<BlobListJson>('/api/v1/blobs')).blobs.map(({ cid }) => cid));
+        if (wanted.every((cid) => there.has(cid))) return true;
+      }
+      return false;
+    });
+    await cluster.kill(first!);
+    writeFileSync(gate, '');
+    const ended = await cluster.final(runId, others[0]!);
+    assert.equal(ended.phase, 'succeeded', JSON.stringify(ended.moduleList.map(({ name, phase, error }) => [name, phase, error])));
+    const folder = await download(cluster, others[0]!, runId, 'params');
+    assert.equal(readFileSync(join(folder, 'use/told/told'), 'utf8'), '5000000\na film.txt\nOF THE SUBMITTER\n5000000\n');
   });
 });
