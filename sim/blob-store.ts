@@ -1,7 +1,7 @@
 /** The blobs of one machine in virtual time: what was finished survives every crash, parts survive a kill but not a power cut. */
 import { createHash } from 'node:crypto';
 import type { Cid } from '../src/core/lib/ids.ts';
-import type { BlobDone, BlobStore, StoredBlob } from '../src/ports/blobs.ts';
+import type { BlobDone, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../src/ports/blobs.ts';
 import type { Clock } from '../src/ports/clock.ts';
 
 const OPERATION_MS = 0.3;
@@ -19,8 +19,13 @@ interface Whole {
 export class BlobShelf {
   readonly whole = new Map<Cid, Whole>();
   readonly parts = new Map<Cid, Uint8Array>();
-  /** Room for all bytes together. */
+  /** When each was written to last, wall ms. */
+  readonly partsAt = new Map<Cid, number>();
+  readonly pins = new Set<Cid>();
+  /** Room for all bytes together: what is beyond is refused. */
   bytesMax = Infinity;
+  /** What the disk says its size is: it may say more than it takes. */
+  bytesTold = Infinity;
 
   get bytes(): number {
     let sum = 0;
@@ -66,7 +71,7 @@ export class SimBlobStore implements BlobStore {
   }
 
   list(): StoredBlob[] {
-    return Array.from(this.#shelf.whole, ([cid, { bytes, usedAt }]) => ({ cid, size: bytes.byteLength, usedAt }));
+    return Array.from(this.#shelf.whole, ([cid, { bytes, usedAt }]) => ({ cid, size: bytes.byteLength, usedAt, pinned: this.#shelf.pins.has(cid) }));
   }
 
   read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
@@ -102,6 +107,7 @@ export class SimBlobStore implements BlobStore {
       after.set(before);
       after.set(bytes, offset);
       this.#shelf.parts.set(cid, after);
+      this.#shelf.partsAt.set(cid, this.#clock.wall());
       done();
     });
   }
@@ -121,6 +127,23 @@ export class SimBlobStore implements BlobStore {
       this.#shelf.parts.delete(cid);
       done();
     });
+  }
+
+  parts(done: BlobDone<readonly StoredPart[]>): void {
+    this.#later(0, () => done(undefined, Array.from(this.#shelf.parts, ([cid, bytes]) => ({ cid, size: bytes.byteLength, usedAt: this.#shelf.partsAt.get(cid) ?? 0 }))));
+  }
+
+  pin(cid: Cid, on: boolean, done: BlobDone): void {
+    this.#later(0, () => {
+      if (on) this.#shelf.pins.add(cid);
+      else this.#shelf.pins.delete(cid);
+      done();
+    });
+  }
+
+  room(done: BlobDone<DiskRoom>): void {
+    const { bytesTold, bytes } = this.#shelf;
+    this.#later(0, () => done(undefined, { free: bytesTold - bytes, total: bytesTold }));
   }
 
   touch(cid: Cid): void {
@@ -143,6 +166,7 @@ export class SimBlobStore implements BlobStore {
   remove(cid: Cid, done: BlobDone): void {
     this.#later(0, () => {
       this.#shelf.whole.delete(cid);
+      this.#shelf.pins.delete(cid);
       done();
     });
   }

@@ -5,12 +5,13 @@
 import { availableParallelism } from 'node:os';
 import { isIP } from 'node:net';
 import { SkeinError } from './errors.ts';
+import { BLOB_QUOTA, BLOB_RETENTION_MS, type BlobQuota } from './runtime/blobs/quota.ts';
 import type { Timing } from './runtime/init.ts';
 import { definitions, otherVariables, type OptionEnv, type OptionFlag } from './options/definitions.ts';
 import { OPTION_VALUES_MAX, SLOTS_MAX } from './options/limits.ts';
 import { suggest } from './pipeline/suggest.ts';
 import { timingProfiles, type ProfileName } from './options/timing.ts';
-import { HTTP_PORT_DEFAULT, P2P_PORT_DEFAULT, invalid, parseAddress, parseInteger, parseLabel, parseName, parsePort, parseSwitch, parseTool } from './options/values.ts';
+import { HTTP_PORT_DEFAULT, P2P_PORT_DEFAULT, invalid, parseAddress, parseBandwidth, parseInteger, parseLabel, parseName, parsePort, parseQuota, parseRetention, parseSwitch, parseTool } from './options/values.ts';
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 type LogFormat = 'pretty' | 'json';
@@ -54,6 +55,12 @@ export interface NodeOptions {
   readonly timing: Timing;
   /** Multiaddrs to tell others instead of the detected ones. @default [] */
   readonly announce: readonly string[];
+  /** How long a blob is kept after its last use and the end of the last run that refers to it, ms. @default 7 days */
+  readonly blobRetentionMs: number;
+  /** Room for blobs. @default { share: 0.8 } */
+  readonly blobQuota: BlobQuota;
+  /** Of blobs, sent to all other nodes together; 0 = no limit. @default 0 */
+  readonly blobBytesPerSecond: number;
   /** @default 'info' */
   readonly logLevel: LogLevel;
   /** 'auto' = pretty when stdout is a terminal, else json. @default 'auto' */
@@ -88,6 +95,9 @@ export function defaultOptions(): NodeOptions {
     profile: 'default',
     timing: timingProfiles.default,
     announce: [],
+    blobRetentionMs: BLOB_RETENTION_MS,
+    blobQuota: BLOB_QUOTA,
+    blobBytesPerSecond: 0,
     logLevel: 'info',
     logFormat: 'auto',
   };
@@ -132,6 +142,9 @@ export function resolveOptions(flags: FlagValues, env: Environment): NodeOptions
     profile,
     timing: timingProfiles[profile],
     announce: [...new Set(many('announce', parseAddress))],
+    blobRetentionMs: one('blob-retention', parseRetention, fallback.blobRetentionMs),
+    blobQuota: one('blob-quota', parseQuota, fallback.blobQuota),
+    blobBytesPerSecond: one('blob-bandwidth', parseBandwidth, fallback.blobBytesPerSecond),
     logLevel: one('log-level', (text, origin) => oneOf(text, origin, ['debug', 'info', 'warn', 'error'] as const), fallback.logLevel),
     logFormat: one('log-format', (text, origin) => oneOf(text, origin, ['pretty', 'json'] as const), fallback.logFormat),
   };

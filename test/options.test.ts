@@ -25,6 +25,12 @@ test('a port that is named is fixed, a default one may move', () => {
   assert.deepEqual(defaultOptions().p2pPort, { port: 9000, fixed: false });
 });
 
+test('how long files are kept, what room they have, and how fast they leave', () => {
+  const { blobRetentionMs, blobQuota, blobBytesPerSecond } = resolveOptions({ 'blob-retention': '30d', 'blob-quota': '12.5 %' }, { SKEIN_BLOB_BANDWIDTH: '10MB', SKEIN_BLOB_QUOTA: '1GiB' });
+  assert.deepEqual([blobRetentionMs, blobQuota, blobBytesPerSecond], [30 * 86_400_000, { share: 0.125 }, 10_000_000]);
+  assert.deepEqual(resolveOptions({ 'blob-quota': '200GiB', 'blob-retention': '0s' }, { SKEIN_BLOB_BANDWIDTH: '0B' }), { ...defaultOptions(), blobQuota: { bytes: 200 * 1024 ** 3 }, blobRetentionMs: 0 });
+});
+
 test('secrets come from the environment only', () => {
   const { key, httpToken } = resolveOptions({}, { SKEIN_KEY: ' abc\n', SKEIN_HTTP_TOKEN: '0123456789abcdef' });
   assert.deepEqual([key, httpToken], ['abc', '0123456789abcdef']);
@@ -49,6 +55,12 @@ test('a bad value is quoted with where it came from and what is allowed', () => 
     [{ bootstrap: ['/ip4/1.2.3.4'] }, {}, /no tcp port/],
     [{ bootstrap: ['/ip4/999.2.3.4/tcp/1'] }, {}, /--bootstrap is/],
     [{}, { SKEIN_ANNOUNCE: 'x:0' }, /SKEIN_ANNOUNCE port is "0", but must be a whole number from 1 to 65535/],
+    [{ 'blob-retention': '7' }, {}, /--blob-retention is "7", but must be a number with ms, s, m, h or d/],
+    [{ 'blob-retention': '4000d' }, {}, /10 years at most/],
+    [{ 'blob-quota': '0%' }, {}, /--blob-quota is "0%", but must be a share of the disk from 0.001% to 100%, or a number with B, KiB/],
+    [{ 'blob-quota': '101%' }, {}, /--blob-quota is "101%"/],
+    [{ 'blob-quota': '50' }, {}, /--blob-quota is "50"/],
+    [{}, { SKEIN_BLOB_BANDWIDTH: '1KiB' }, /SKEIN_BLOB_BANDWIDTH is "1KiB", but must be .*\(a second, 64 KiB at least; 0B = no limit\)/],
     [{ profile: 'wierd' }, {}, /--profile is "wierd", but must be one of default, wired, wifi, test \(did you mean wired\?\)/],
     [{ 'log-level': 'verbose' }, {}, /one of debug, info, warn, error/],
     [{ 'log-format': 'jsn' }, {}, /did you mean json\?/],

@@ -1,4 +1,4 @@
-/** `skein blob put|get|ls|verify|rm`: files by what they hold. */
+/** `skein blob put|get|ls|verify|pin|unpin|gc|rm`: files by what they hold. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import type { BlobFile } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import type { BlobDoor } from '../io/blobs/uploads.ts';
 import type { NamedBlob } from '../pipeline/param-files.ts';
-import type { BlobListJson, BlobProgressJson, BlobStoredJson, BlobVerifiedJson } from '../io/http/views.ts';
+import type { BlobListJson, BlobPinnedJson, BlobProgressJson, BlobStoredJson, BlobSweepJson, BlobVerifiedJson } from '../io/http/views.ts';
 import type { Client } from './client.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -22,6 +22,7 @@ import { action, clientFor, withNode, type AddVerb } from './verb.ts';
 interface BlobFlags extends EndpointFlags {
   readonly output: Format;
   readonly out?: string;
+  readonly dryRun?: boolean;
 }
 
 export const addBlob: AddVerb = (program, context) => {
@@ -31,6 +32,9 @@ export const addBlob: AddVerb = (program, context) => {
   withNode(blob.command('get <cid>').description('fetch a blob, from other nodes if need be').option('--out <file>', 'where to write it; without it the bytes go to stdout')).action(action(context, (cid: string, flags: BlobFlags) => get(context.io, cid, flags)));
   verb(blob.command('list').alias('ls').description('blobs on the node, least recently used first')).action(action(context, (flags: BlobFlags) => list(context.io, flags)));
   withNode(blob.command('verify [cid...]').description('compare every digest of these blobs, or of all on the node; damaged copies are removed')).action(action(context, (cids: string[], flags: BlobFlags) => verify(context.io, cids, flags)));
+  withNode(blob.command('pin <cid...>').description('keep copies on the node until they are unpinned, whatever happens')).action(action(context, (cids: string[], flags: BlobFlags) => pin(context.io, cids, 'pin', flags)));
+  withNode(blob.command('unpin <cid...>').description('keep them as any other')).action(action(context, (cids: string[], flags: BlobFlags) => pin(context.io, cids, 'unpin', flags)));
+  verb(blob.command('gc').description('remove from the node what no run needs any more').option('--dry-run', 'only say what would go')).action(action(context, (flags: BlobFlags) => gc(context.io, flags)));
   withNode(blob.command('rm <cid...>').description('remove copies on the node')).action(action(context, (cids: string[], flags: BlobFlags) => remove(context.io, cids, flags)));
 };
 
@@ -117,10 +121,11 @@ const columns = (now: number): Column<BlobListJson['blobs'][number]>[] => [
   { head: 'BLOB', cell: (blob) => blob.cid },
   { head: 'SIZE', cell: (blob) => size(blob.size) },
   { head: 'USED', cell: (blob) => (blob.usedAt === null ? '' : age(now - timeOf(blob.usedAt))) },
+  { head: 'STANDING', cell: (blob) => blob.standing ?? (blob.pinned ? 'pinned' : '') },
 ];
 
 async function list(io: CliIo, flags: BlobFlags): Promise<ExitCode> {
-  const whole = await clientFor(io, flags).get<BlobListJson>('/api/v1/blobs');
+  const whole = await clientFor(io, flags).get<BlobListJson>('/api/v1/blobs?standing=true');
   printList(io, flags.output, { whole, rows: whole.blobs, columns: columns(io.now()), name: (blob) => blob.cid, empty: 'No blobs on this node.' });
   return exitCodes.ok;
 }
@@ -138,6 +143,29 @@ async function verify(io: CliIo, cids: readonly string[], flags: BlobFlags): Pro
   }
   line(io.stdout, `${all.length - damaged} of ${all.length} blobs are whole`);
   return damaged === 0 ? exitCodes.ok : exitCodes.runFailed;
+}
+
+async function pin(io: CliIo, cids: readonly string[], verb: 'pin' | 'unpin', flags: BlobFlags): Promise<ExitCode> {
+  const client = clientFor(io, flags);
+  for (const cid of cids) {
+    await client.post<BlobPinnedJson>(`${pathOf(cid)}:${verb}`);
+    line(io.stderr, `${cid} is ${verb}ned`);
+  }
+  return exitCodes.ok;
+}
+
+async function gc(io: CliIo, flags: BlobFlags): Promise<ExitCode> {
+  const dryRun = flags.dryRun === true;
+  const sweep = await clientFor(io, flags).post<BlobSweepJson>('/api/v1/blobs:gc', { body: { dryRun } });
+  const parts = sweep.parts === 0 ? '' : ` and ${sweep.parts} that ${sweep.parts === 1 ? 'is' : 'are'} not whole`;
+  const empty = `${dryRun ? 'Nothing would be' : 'Nothing was'} removed.`;
+  const sweepColumns: Column<BlobSweepJson['blobs'][number]>[] = [
+    { head: 'BLOB', cell: ({ cid }) => cid },
+    { head: 'SIZE', cell: (blob) => size(blob.size) },
+  ];
+  printList(io, flags.output, { whole: sweep, rows: sweep.blobs, columns: sweepColumns, name: ({ cid }) => cid, empty });
+  if (sweep.bytes > 0 || sweep.parts > 0) line(io.stderr, `${sweep.count} blobs${parts}, ${size(sweep.bytes)}, ${dryRun ? 'would go' : 'are gone'}`);
+  return exitCodes.ok;
 }
 
 async function remove(io: CliIo, cids: readonly string[], flags: BlobFlags): Promise<ExitCode> {

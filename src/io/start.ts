@@ -106,10 +106,13 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
     capabilities,
     vote: options.vote,
     timing: options.timing,
+    blobBytesPerSecond: options.blobBytesPerSecond,
+    blobRetentionMs: options.blobRetentionMs,
+    blobQuota: options.blobQuota,
   });
   opened.push(() => runtime.stop());
   const api = new RuntimeNodeApi(runtime);
-  const blobs = new NodeBlobs(runtime.blobs, blobStore);
+  const blobs = new NodeBlobs(runtime.blobs, blobStore, runtime.housekeeper);
   const listen = { token: options.httpToken, allowedHosts: [name], host: options.httpHost, port: options.httpPort, socket: { server: dataDir.server } };
   const http = extras.http === false ? undefined : await listenHttp({ api, blobs, observer, compile: compileTextWith(blobs), version: VERSION, ...listen });
   if (http !== undefined) opened.push(() => http.close());

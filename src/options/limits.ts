@@ -8,3 +8,7 @@ export const SLOTS_MAX = 65_536;
 export const DURATION_MS_MAX = 2_147_483_647;
 /** Characters of one address; guards against pasted files. */
 export const ADDRESS_LENGTH_MAX = 1024;
+/** Longest time for which files are kept. */
+export const RETENTION_MS_MAX = 3650 * 86_400_000;
+/** Lowest limit of what a node sends of files, bytes a second: with less, a piece would take longer than others wait for it. */
+export const BLOB_BANDWIDTH_MIN = 64 * 1024;

@@ -2,8 +2,9 @@
 import { isIP } from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
 import { SkeinError } from '../errors.ts';
-import { DURATION_FORM, parseDuration } from '../pipeline/units.ts';
-import { ADDRESS_LENGTH_MAX, DURATION_MS_MAX } from './limits.ts';
+import { DURATION_FORM, parseDuration, parseSize, SIZE_FORM } from '../pipeline/units.ts';
+import type { BlobQuota } from '../runtime/blobs/quota.ts';
+import { ADDRESS_LENGTH_MAX, BLOB_BANDWIDTH_MIN, DURATION_MS_MAX, RETENTION_MS_MAX } from './limits.ts';
 
 export const P2P_PORT_DEFAULT = 9000;
 export const HTTP_PORT_DEFAULT = 8080;
@@ -19,6 +20,29 @@ export function parseTimeout(text: string, origin: string): number {
   const value = parseDuration(text.trim());
   if (value === undefined || value > DURATION_MS_MAX) throw invalid(origin, text, `${DURATION_FORM} (24 days at most)`);
   return value;
+}
+
+export function parseRetention(text: string, origin: string): number {
+  const value = parseDuration(text);
+  if (value === undefined || value > RETENTION_MS_MAX) throw invalid(origin, text, `${DURATION_FORM} (10 years at most)`);
+  return value;
+}
+
+/** `200GiB`, or `50%` of the disk. */
+export function parseQuota(text: string, origin: string): BlobQuota {
+  const percent = /^(\d{1,3}(?:\.\d{1,3})?) ?%$/.exec(text.trim())?.[1];
+  const share = percent === undefined ? NaN : Number(percent) / 100;
+  if (share > 0 && share <= 1) return { share };
+  const bytes = parseSize(text);
+  if (percent !== undefined || bytes === undefined) throw invalid(origin, text, `a share of the disk from 0.001% to 100%, or ${SIZE_FORM}`);
+  return { bytes };
+}
+
+/** A second; 0 = no limit. */
+export function parseBandwidth(text: string, origin: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined || (bytes > 0 && bytes < BLOB_BANDWIDTH_MIN)) throw invalid(origin, text, `${SIZE_FORM} (a second, ${BLOB_BANDWIDTH_MIN / 1024} KiB at least; 0B = no limit)`);
+  return bytes;
 }
 
 export function parseInteger(text: string, origin: string, min: number, max: number): number {

@@ -10,6 +10,17 @@ export interface StoredBlob {
   readonly size: number;
   /** Wall ms of its last use. */
   readonly usedAt: number;
+  /** By hand: never removed by itself. */
+  readonly pinned: boolean;
+}
+
+/** What is here of a blob that is not whole. */
+export type StoredPart = Pick<StoredBlob, 'cid' | 'size' | 'usedAt'>;
+
+/** Of the disk that the blobs lie on, bytes. */
+export interface DiskRoom {
+  readonly free: number;
+  readonly total: number;
 }
 
 export interface BlobStore {
@@ -27,6 +38,10 @@ export interface BlobStore {
    */
   finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void;
   dropPart(cid: Cid, done: BlobDone): void;
+  parts(done: BlobDone<readonly StoredPart[]>): void;
+  /** Durable when `done` is called. */
+  pin(cid: Cid, on: boolean, done: BlobDone): void;
+  room(done: BlobDone<DiskRoom>): void;
   /** It was used now. */
   touch(cid: Cid): void;
   /** Is it certain enough that nobody wrote to the file since it was stored? Cheap: nothing is read. */

@@ -12,6 +12,7 @@ import type { Executor } from '../ports/executor.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
 import type { Transport } from '../ports/transport.ts';
+import type { BlobQuota } from './blobs/quota.ts';
 import type { RaftEnvelope } from '../protocol/raft-codec.ts';
 
 export interface NodePorts {
@@ -60,6 +61,10 @@ export interface NodeRuntimeInit {
   readonly timing: Timing;
   /** Of blobs to all peers together; 0 = no limit. @default 0 */
   readonly blobBytesPerSecond?: number;
+  /** How long a blob is kept that no live run refers to. @default 7 days */
+  readonly blobRetentionMs?: number;
+  /** @default 80 % of the disk */
+  readonly blobQuota?: BlobQuota;
   /** Observation points for the simulator's checkers; absent in production. */
   readonly probe?: Probe;
   /** Small in the simulator, so that what is rare happens often; absent in production. */

@@ -13,8 +13,10 @@ import { decodeRaft } from '../protocol/raft-codec.ts';
 import { decodeWork } from '../protocol/work-codec.ts';
 import type { CellPhase } from './api.ts';
 import { Blobs } from './blobs/blobs.ts';
+import { Housekeeper } from './blobs/housekeeper.ts';
 import { InputGate } from './blobs/input-gate.ts';
 import { gatherSubmitted } from './blobs/submitted.ts';
+import { BLOB_QUOTA, BLOB_RETENTION_MS } from './blobs/quota.ts';
 import { CellFinder } from './cell-finder.ts';
 import { CellHost } from './cell-host.ts';
 import { NodeContext } from './context.ts';
@@ -43,6 +45,7 @@ export class NodeRuntime {
   readonly feed = new EventFeed();
   readonly watches: WatchClient;
   readonly blobs: Blobs;
+  readonly housekeeper: Housekeeper;
   readonly #watchServer: WatchServer;
   readonly #floor: ReadFloor;
   readonly #gateway: Gateway;
@@ -73,6 +76,14 @@ export class NodeRuntime {
       worksFor: (cell) => cell === finder.cell,
     });
     this.blobs = new Blobs(this.context, init.ports.blobs, init.blobBytesPerSecond ?? 0);
+    this.housekeeper = new Housekeeper({
+      context: this.context,
+      store: init.ports.blobs,
+      blobs: this.blobs,
+      read: (query, argument, done) => this.read(query, argument, true, done),
+      retentionMs: init.blobRetentionMs ?? BLOB_RETENTION_MS,
+      quota: init.blobQuota ?? BLOB_QUOTA,
+    });
     this.worker = new Worker(this.context, {
       inputs: new InputGate(this.context, this.blobs),
       specOf: (run) => this.#specOf(run),
@@ -105,6 +116,7 @@ export class NodeRuntime {
     const { transport } = this.context.ports;
     this.host.recover();
     this.blobs.start();
+    this.housekeeper.start();
     if (this.host.cell !== '') this.#finder.adopt(this.host.cell);
     transport.start({
       message: (from, channel, bytes) => this.#message(from, channel, bytes),

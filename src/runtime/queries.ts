@@ -4,6 +4,7 @@ import { findRun } from '../core/cell/accessors.ts';
 import { Explainer, type ExplainInit } from '../core/plan/explain.ts';
 import type { Json, RunPhase } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
+import { answerNeeds } from './blobs/needs.ts';
 import { queueView } from './queue-view.ts';
 import { moduleExplanation, runExplanation } from './explanations.ts';
 import { NAMES_LISTED_MAX } from './limits.ts';
@@ -43,6 +44,8 @@ export function answerQuery(state: CellState, context: QueryContext, query: stri
       return typeof argument === 'string' ? plain(nodeWork(state, argument)) : new SkeinError('REQUEST_INVALID', 'the work of a node is asked for with its id');
     case 'queue':
       return plain(queueView(state, context().now ?? 0));
+    case 'blobNeeds':
+      return answerNeeds(state, argument);
     case 'resolve':
       return withRun(state, argument, (run) => plain({ number: run.number, final: isRunFinal(run.phase), summary: runSummary(run) }));
     case 'counts':

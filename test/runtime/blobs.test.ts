@@ -1,81 +1,14 @@
 /** Blobs between simulated nodes: whole, from several at once, through cuts, kills, damage and full disks. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import test from 'node:test';
-import type { Cid } from '../../src/core/lib/ids.ts';
 import { isSkeinError } from '../../src/errors.ts';
-import { encodeManifest } from '../../src/protocol/blob-manifest.ts';
 import { cidOf } from '../../src/protocol/cid.ts';
 import { BLOB_CHUNK_BYTES } from '../../src/protocol/limits.ts';
-import { ANSWER_STALL_MS, FIND_TIMEOUT_MS } from '../../src/runtime/blobs/limits.ts';
-import type { BlobMessage } from '../../src/protocol/blob-codec.ts';
+import { ANSWER_STALL_MS, FIND_TIMEOUT_MS, RECENT_MS, SWEEP_EVERY_MS } from '../../src/runtime/blobs/limits.ts';
+import { BLOB_RETENTION_MS } from '../../src/runtime/blobs/quota.ts';
 import type { SimNode } from '../../sim/sim-node.ts';
-import { Stage } from '../../sim/stage.ts';
+import { file, Lab, MIB, sha256 } from './blob-lab.ts';
 
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
-
-interface File {
-  readonly cid: Cid;
-  readonly bytes: Uint8Array;
-  readonly manifest: Uint8Array | undefined;
-}
-
-/** Bytes that are different in each chunk. */
-function file(size: number): File {
-  const bytes = new Uint8Array(size);
-  for (let i = 0; i < size; i += 97) bytes[i] = (i * 31 + (i >>> 16)) & 255;
-  if (size <= BLOB_CHUNK_BYTES) return { cid: cidOf('raw', sha256(bytes)), bytes, manifest: undefined };
-  const digests = Buffer.concat(Array.from({ length: Math.ceil(size / BLOB_CHUNK_BYTES) }, (_, i) => sha256(bytes.subarray(i * BLOB_CHUNK_BYTES, (i + 1) * BLOB_CHUNK_BYTES))));
-  const manifest = encodeManifest(size, digests);
-  return { cid: cidOf('manifest', sha256(manifest)), bytes, manifest };
-}
-
-class Lab extends Stage {
-  constructor(seed: string, nodes: number) {
-    super({ seed, mutants: new Set() }, { nodes });
-    this.form();
-  }
-
-  put(node: SimNode, { cid, bytes, manifest }: File): void {
-    node.blobs.put(cid, bytes, manifest);
-    node.incarnation?.process.run(() => node.runtime?.blobs.added(cid, bytes.byteLength));
-  }
-
-  /** @returns what came of it, once something has. */
-  fetch(node: SimNode, cid: Cid): { ended: boolean; error: Error | undefined } {
-    const fetch = { ended: false, error: undefined as Error | undefined };
-    node.incarnation?.process.run(() =>
-      node.runtime?.blobs.fetch(cid, (error) => {
-        fetch.ended = true;
-        fetch.error = error;
-      }),
-    );
-    return fetch;
-  }
-
-  assertWhole(node: SimNode, { cid, bytes, manifest }: File): void {
-    const stored = node.blobs.whole.get(cid);
-    assert.ok(stored !== undefined, `${node.name} has it`);
-    assert.ok(Buffer.from(bytes).equals(stored.bytes), 'byte for byte');
-    assert.deepEqual([...(stored.manifest ?? [])], [...(manifest ?? [])]);
-    assert.equal(node.blobs.parts.size, 0);
-  }
-
-  /** As if `from` had said it. */
-  say(from: SimNode, to: SimNode, message: BlobMessage): void {
-    from.incarnation?.process.run(() => from.runtime?.context.sendBlob(to.id, message));
-  }
-
-  arrived(node: SimNode, cid: Cid): number {
-    return node.runtime?.blobs.progress(cid)?.bytesHere ?? 0;
-  }
-
-  sent(node: SimNode): number {
-    return node.runtime?.blobs.sentBytes ?? 0;
-  }
-}
-
-const MIB = 1024 * 1024;
 
 for (const size of [0, 1, BLOB_CHUNK_BYTES - 1, BLOB_CHUNK_BYTES, BLOB_CHUNK_BYTES + 1, 9 * MIB]) {
   test(`a file of ${size} bytes comes whole from another node`, () => {
@@ -364,4 +297,93 @@ test('an input that somebody wrote to is fetched anew before it is used', () => 
   lab.until('the blob', () => fetch.ended, 5000, 1);
   assert.equal(fetch.error, undefined);
   lab.assertWhole(b, one);
+});
+
+test('a full disk takes a blob after all when others can go', () => {
+  const lab = new Lab('squeeze', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const old = file(8 * MIB + 1);
+  const one = file(12 * MIB);
+  lab.put(a, one);
+  lab.put(b, old);
+  lab.run(RECENT_MS + 1000);
+  // It says that it has room, and has none: the limit of a user does not show.
+  b.blobs.bytesMax = 16 * MIB;
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('the blob', () => fetch.ended, 20_000, 1);
+  assert.equal(fetch.error, undefined);
+  assert.equal(b.blobs.whole.has(old.cid), false);
+  lab.assertWhole(b, one);
+});
+
+test('a blob that is beyond the room is refused before any of it is sent, and nothing is removed in vain', () => {
+  const lab = new Lab('room', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const old = file(8 * MIB + 1);
+  const one = file(40 * MIB);
+  lab.put(a, one);
+  lab.put(b, old);
+  lab.run(RECENT_MS + 1000);
+  b.blobs.bytesTold = 32 * MIB;
+  const fetch = lab.fetch(b, one.cid);
+  lab.until('the end', () => fetch.ended, 20_000, 1);
+  assert.ok(isSkeinError(fetch.error, 'BLOB_DISK_FULL'), String(fetch.error));
+  assert.match(fetch.error.message, /no room for 40 MiB: blobs take 8 MiB here and may take 80 % of the disk, 25.6 MiB/);
+  assert.ok(lab.sent(a) < 1000, 'its manifest at most');
+  assert.ok(b.blobs.whole.has(old.cid));
+  // What fits when the old one goes is fetched.
+  const smaller = file(20 * MIB);
+  lab.put(a, smaller);
+  const second = lab.fetch(b, smaller.cid);
+  lab.until('the blob', () => second.ended, 30_000, 1);
+  assert.equal(second.error, undefined);
+  assert.equal(b.blobs.whole.has(old.cid), false);
+});
+
+test('a node that cannot ask which blobs are needed removes none', () => {
+  const lab = new Lab('unasked', 3);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const old = file(8 * MIB + 1);
+  const one = file(20 * MIB);
+  lab.put(a, one);
+  lab.put(b, old);
+  lab.run(RECENT_MS + 1000);
+  b.blobs.bytesTold = 32 * MIB;
+  for (const other of lab.cluster.nodes) if (other !== a && other !== b) lab.crash(other, 'power');
+  lab.cut(a, b);
+  lab.run(20_000);
+  const fetch = { ended: false, error: undefined as Error | undefined };
+  b.incarnation?.process.run(() =>
+    b.runtime?.housekeeper.makeRoom(20 * MIB, 0, (error) => {
+      fetch.ended = true;
+      fetch.error = error;
+    }),
+  );
+  lab.until('the end', () => fetch.ended, 60_000, 10);
+  assert.ok(isSkeinError(fetch.error, 'BLOB_DISK_FULL'), String(fetch.error));
+  assert.match(fetch.error.message, /could not be asked/);
+  assert.ok(b.blobs.whole.has(old.cid));
+});
+
+test('what has expired goes by itself, also on a node without a log, and half a blob that nobody fetches', () => {
+  const lab = new Lab('expired', 3);
+  const [a] = lab.cluster.nodes as [SimNode];
+  const [worker] = lab.cluster.nodes.filter((node) => node.runtime?.replica === undefined);
+  const holder = worker ?? a;
+  const old = file(5000);
+  const pinned = file(6000);
+  for (const one of [old, pinned]) lab.put(holder, one);
+  holder.incarnation?.process.run(() => holder.runtime?.blobs.pin(pinned.cid, true, () => undefined));
+  holder.blobs.parts.set(file(9 * MIB).cid, new Uint8Array(4 * MIB));
+  lab.run(1000);
+  for (const cid of [old.cid, pinned.cid]) {
+    const blob = holder.blobs.whole.get(cid)!;
+    blob.usedAt -= BLOB_RETENTION_MS;
+    const { runtime } = holder;
+    // As after a restart.
+    holder.incarnation?.process.run(() => runtime?.blobs.start());
+  }
+  lab.run(SWEEP_EVERY_MS + 5000);
+  assert.deepEqual([...holder.blobs.whole.keys()], [pinned.cid]);
+  assert.equal(holder.blobs.parts.size, 0);
 });

@@ -10,6 +10,7 @@ import { timingProfiles } from '../../src/options/timing.ts';
 import type { Timer } from '../../src/ports/clock.ts';
 import type { Transport } from '../../src/ports/transport.ts';
 import { Blobs } from '../../src/runtime/blobs/blobs.ts';
+import { Housekeeper, type HousekeeperInit } from '../../src/runtime/blobs/housekeeper.ts';
 import { NodeContext } from '../../src/runtime/context.ts';
 import { capabilities } from '../core/cell/cells.ts';
 
@@ -19,7 +20,8 @@ export interface TestBlobs {
   readonly node: NodeBlobs;
 }
 
-export function testBlobs(folder: string): TestBlobs {
+/** @param more what the cell says of the blobs, and the room that they have. @default nothing is needed, for ever, on all of the disk */
+export function testBlobs(folder: string, more: Partial<HousekeeperInit> = {}): TestBlobs {
   const store = new FolderBlobStore(folder);
   const transport = { self: 'alone' as NodeId, bootId: 'boot', peers: () => [], send: () => false, queued: () => 0 } as Partial<Transport> as Transport;
   const context = new NodeContext({
@@ -44,7 +46,8 @@ export function testBlobs(folder: string): TestBlobs {
   });
   const blobs = new Blobs(context, store, 0);
   blobs.start();
-  return { store, blobs, node: new NodeBlobs(blobs, store) };
+  const housekeeper = new Housekeeper({ context, store, blobs, read: (_query, _argument, done) => done(undefined, []), retentionMs: Number.MAX_SAFE_INTEGER, quota: { share: 1 }, ...more });
+  return { store, blobs, node: new NodeBlobs(blobs, store, housekeeper) };
 }
 
 /** Does not keep the test alive: some fetch what nobody has. */

@@ -1,15 +1,15 @@
 /** The `BlobStore` port on a folder: `whole/xx/<cid>`, `manifests/<cid>`, `parts/<cid>`, `new/` for files on their way in. */
 import { webcrypto } from 'node:crypto';
 import fs from 'node:fs';
-import { chmod, open, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cid } from '../../core/lib/ids.ts';
-import type { BlobDone, BlobStore, StoredBlob } from '../../ports/blobs.ts';
+import type { BlobDone, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../../ports/blobs.ts';
 import { needsManifest } from '../../protocol/blob-manifest.ts';
 import { readCid } from '../../protocol/cid.ts';
 import { writeAll } from '../disk/disk.ts';
 import { FileHandles } from '../disk/file-handles.ts';
-import { isSealed, MANIFESTS, manifestFile, NEW, PARTS, SEAL, WHOLE, wholeFile } from './layout.ts';
+import { isSealed, MANIFESTS, manifestFile, NEW, PARTS, pinFile, PINS, SEAL, WHOLE, wholeFile } from './layout.ts';
 
 /** A file on its way to its place. */
 export interface NamedFile {
@@ -31,6 +31,8 @@ export class FolderBlobStore implements BlobStore {
   #placing = false;
   /** Told of blobs that came from outside or from a module, not by `finish`. */
   onAdded: (cid: Cid, size: number) => void = () => undefined;
+  /** Sees to it that there is room for so many bytes, of which `written` are on the disk. Rejects with BLOB_DISK_FULL. */
+  makeRoom: (bytes: number, written: number) => Promise<void> = () => Promise.resolve();
   /** Told of what lies among the blobs and is none: it is left alone. */
   onStray: (file: string) => void = () => undefined;
 
@@ -38,13 +40,14 @@ export class FolderBlobStore implements BlobStore {
   constructor(folder: string) {
     this.path = path.resolve(folder);
     fs.rmSync(path.join(this.path, NEW), { recursive: true, force: true });
-    for (const name of [WHOLE, MANIFESTS, PARTS, NEW]) fs.mkdirSync(path.join(this.path, name), { recursive: true, mode: 0o700 });
+    for (const name of [WHOLE, MANIFESTS, PARTS, PINS, NEW]) fs.mkdirSync(path.join(this.path, name), { recursive: true, mode: 0o700 });
     this.#parts = new FileHandles(path.join(this.path, PARTS));
-    this.#whole = new FileHandles(this.path, fs.constants.O_RDONLY);
+    this.#whole = new FileHandles(this.path, 'read');
   }
 
   list(): StoredBlob[] {
     const manifests = new Set(fs.readdirSync(path.join(this.path, MANIFESTS)));
+    const pins = new Set(fs.readdirSync(path.join(this.path, PINS)));
     const blobs: StoredBlob[] = [];
     for (const folder of fs.readdirSync(path.join(this.path, WHOLE), { withFileTypes: true })) {
       if (!folder.isDirectory()) {
@@ -55,7 +58,7 @@ export class FolderBlobStore implements BlobStore {
         const file = path.join(this.path, WHOLE, folder.name, name);
         const blob = name.endsWith(folder.name) ? stored(file, name, manifests) : undefined;
         if (blob === undefined) this.onStray(file);
-        else blobs.push(blob);
+        else blobs.push({ ...blob, pinned: pins.has(name) });
       }
     }
     return blobs;
@@ -97,6 +100,32 @@ export class FolderBlobStore implements BlobStore {
     rm(path.join(this.path, PARTS, cid), { force: true }).then(() => done(), done);
   }
 
+  parts(done: BlobDone<readonly StoredPart[]>): void {
+    this.#partsHere().then((parts) => done(undefined, parts), done);
+  }
+
+  async #partsHere(): Promise<StoredPart[]> {
+    const parts: StoredPart[] = [];
+    for (const name of await readdir(path.join(this.path, PARTS))) {
+      const read = readCid(name);
+      const stats = read && (await stat(path.join(this.path, PARTS, name)).catch(() => undefined));
+      if (read === undefined || stats === undefined) continue;
+      // Chunks come in any order: what it takes is what was written, not where it ends.
+      parts.push({ cid: read.cid, size: process.platform === 'win32' ? stats.size : Math.min(stats.size, stats.blocks * 512), usedAt: stats.mtimeMs });
+    }
+    return parts;
+  }
+
+  pin(cid: Cid, on: boolean, done: BlobDone): void {
+    const file = this.fileOf(pinFile(cid));
+    const changed = on ? writeFile(file, '', { mode: 0o600 }) : rm(file, { force: true });
+    changed.then(() => syncFolder(path.join(this.path, PINS))).then(() => done(), done);
+  }
+
+  room(done: BlobDone<DiskRoom>): void {
+    fs.statfs(this.path, (error, disk) => (error === null ? done(undefined, { free: disk.bavail * disk.bsize, total: disk.blocks * disk.bsize }) : done(error)));
+  }
+
   touch(cid: Cid): void {
     // Somebody may remove it in this moment; then there is nothing to note. Only while the seal holds: this must not mend it.
     const file = this.fileOf(wholeFile(cid));
@@ -119,6 +148,7 @@ export class FolderBlobStore implements BlobStore {
     // The file first: a manifest without its file is nothing.
     const removed = rm(this.fileOf(wholeFile(cid)), { force: true })
       .then(() => rm(this.fileOf(manifestFile(cid)), { force: true }))
+      .then(() => rm(this.fileOf(pinFile(cid)), { force: true }))
       .finally(() => {
         this.#whole.forget(wholeFile(cid));
         if (this.#removals.get(cid) === removed) this.#removals.delete(cid);
@@ -225,7 +255,7 @@ function readAt(handles: FileHandles, name: string, offset: number, length: numb
 }
 
 /** @returns what the file of this name is, or undefined when it is no blob. */
-function stored(file: string, name: string, manifests: ReadonlySet<string>): StoredBlob | undefined {
+function stored(file: string, name: string, manifests: ReadonlySet<string>): StoredPart | undefined {
   const read = readCid(name);
   const stats = read && fs.statSync(file, { throwIfNoEntry: false });
   if (read === undefined || stats?.isFile() !== true) return undefined;

@@ -25,7 +25,7 @@ export async function importFile(store: FolderBlobStore, source: AsyncIterable<U
     const handle = await stored(open(file, 'wx', 0o600));
     let written: Written;
     try {
-      written = await writeChunks(handle, source);
+      written = await writeChunks(store, handle, source);
       await stored(handle.datasync());
     } finally {
       await handle.close();
@@ -59,6 +59,7 @@ export async function moveFilesIn(store: FolderBlobStore, files: readonly string
       await stored(syncFile(file));
     }
   });
+  await store.makeRoom(0, read.filter((each) => taken.get(each.cid)?.file === each.file).reduce((sum, { size }) => sum + size, 0));
   await stored(store.takeAllIn([...taken.values()]));
   const imported = read.map(({ cid, size }) => ({ cid, size }));
   for (const { cid, size } of imported) store.onAdded(cid, size);
@@ -132,11 +133,12 @@ interface Written {
   readonly digests: Uint8Array;
 }
 
-async function writeChunks(handle: FileHandle, source: AsyncIterable<Uint8Array>): Promise<Written> {
+async function writeChunks(store: FolderBlobStore, handle: FileHandle, source: AsyncIterable<Uint8Array>): Promise<Written> {
   const digests: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of chunksOf(source)) {
     if (size + chunk.byteLength > BLOB_BYTES_MAX) throw tooLarge();
+    await store.makeRoom(chunk.byteLength, size);
     // Digest and write share the time, and the source waits for both.
     const [digest] = await Promise.all([sha256(chunk), stored(writeWhole(handle, chunk, size))]);
     digests.push(digest);

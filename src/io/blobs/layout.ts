@@ -6,6 +6,8 @@ import type { Cid } from '../../core/lib/ids.ts';
 export const WHOLE = 'whole';
 export const MANIFESTS = 'manifests';
 export const PARTS = 'parts';
+/** An empty file for each blob that was pinned by hand. */
+export const PINS = 'pins';
 /** Files on their way in, whose names are not known yet. */
 export const NEW = 'new';
 
@@ -16,6 +18,10 @@ export function wholeFile(cid: Cid): string {
 
 export function manifestFile(cid: Cid): string {
   return join(MANIFESTS, cid);
+}
+
+export function pinFile(cid: Cid): string {
+  return join(PINS, cid);
 }
 
 /**

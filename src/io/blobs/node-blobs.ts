@@ -10,12 +10,16 @@ import { checkedCid } from '../../protocol/cid.ts';
 import { decodeTree, encodeTree } from '../../protocol/tree-codec.ts';
 import type { Blobs } from '../../runtime/blobs/blobs.ts';
 import { inParallel } from '../in-parallel.ts';
+import type { Housekeeper, StandingWord, SweepReport } from '../../runtime/blobs/housekeeper.ts';
 import type { FolderBlobStore } from './folder-store.ts';
 import { importFile, type Imported } from './import-file.ts';
 import { wholeFile } from './layout.ts';
 
 /** A blob that somebody waited for goes on arriving for so long after the last one gave up. */
 const FETCH_LINGER_MS = 60_000;
+
+/** A list of blobs does not wait longer for what the cell says of them. */
+const STANDINGS_WAIT_MS = 2000;
 
 /** How far a blob has come. */
 export interface BlobProgress {
@@ -29,11 +33,14 @@ export interface BlobProgress {
 export class NodeBlobs implements BlobPlace {
   readonly #blobs: Blobs;
   readonly #store: FolderBlobStore;
+  readonly #housekeeper: Housekeeper;
 
-  constructor(blobs: Blobs, store: FolderBlobStore) {
+  constructor(blobs: Blobs, store: FolderBlobStore, housekeeper: Housekeeper) {
     this.#blobs = blobs;
     this.#store = store;
+    this.#housekeeper = housekeeper;
     store.onAdded = (cid, size) => blobs.added(cid, size);
+    store.makeRoom = (bytes, written) => new Promise((resolve, reject) => housekeeper.makeRoom(bytes, written, (error) => (error === undefined ? resolve() : reject(error))));
   }
 
   /** Of blobs, to other nodes, since this one began. */
@@ -44,6 +51,28 @@ export class NodeBlobs implements BlobPlace {
   /** Least recently used first. */
   list(): StoredBlob[] {
     return this.#blobs.list();
+  }
+
+  /** Why each of them is here still; empty when the cell cannot be asked soon. */
+  standings(): Promise<ReadonlyMap<Cid, StandingWord>> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(new Map()), STANDINGS_WAIT_MS);
+      this.#housekeeper.standings((_error, standings = []) => {
+        clearTimeout(timer);
+        resolve(new Map(standings.map((standing) => [standing.blob.cid, this.#housekeeper.wordOf(standing)])));
+      });
+    });
+  }
+
+  /** Removes what nobody needs any more, beyond the time that it is kept. @throws SkeinError NO_LEADER, BLOB_STORE_FAILED */
+  gc(dryRun: boolean): Promise<SweepReport> {
+    return new Promise((resolve, reject) => this.#housekeeper.sweep({ dryRun, bytes: 0 }, (error, report) => (report === undefined ? reject(error ?? new Error('nothing is known')) : resolve(report))));
+  }
+
+  /** A pinned blob stays until it is unpinned, or removed by hand. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND, BLOB_STORE_FAILED */
+  pin(text: string, on: boolean): Promise<StoredBlob> {
+    const { cid } = this.#here(text);
+    return new Promise((resolve, reject) => this.#blobs.pin(cid, on, (error) => (error === undefined ? resolve(this.#here(text)) : reject(new SkeinError('BLOB_STORE_FAILED', error.message, { cid }, { cause: error })))));
   }
 
   /** Stores what `source` gives. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */

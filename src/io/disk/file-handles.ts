@@ -20,13 +20,15 @@ interface Handle {
 export class FileHandles {
   readonly #folder: string;
   readonly #access: number;
+  readonly #noTrace: boolean;
   /** Least recently used first. */
   readonly #handles = new Map<string, Handle>();
 
-  /** @param access `fs.constants.O_RDWR` or `O_RDONLY`. */
-  constructor(folder: string, access: number = fs.constants.O_RDWR) {
+  /** @param mode `read`: they are not written to, and their time of last access stays where the system can do that. */
+  constructor(folder: string, mode: 'read' | 'write' = 'write') {
     this.#folder = folder;
-    this.#access = access;
+    this.#access = mode === 'read' ? fs.constants.O_RDONLY : fs.constants.O_RDWR;
+    this.#noTrace = mode === 'read' && process.platform === 'linux';
   }
 
   /**
@@ -64,12 +66,16 @@ export class FileHandles {
   #open(name: string, create: boolean): Handle {
     const handle: Handle = { fd: undefined, users: 0, forgotten: false, waiting: [] };
     const flags = this.#access | (create ? fs.constants.O_CREAT : 0);
-    fs.open(path.join(this.#folder, name), flags, 0o600, (error, fd) => {
+    const file = path.join(this.#folder, name);
+    const opened = (error: NodeJS.ErrnoException | null, fd: number): void => {
       if (error === null) handle.fd = fd;
       else if (this.#handles.get(name) === handle) this.#handles.delete(name);
       for (const waiting of handle.waiting.splice(0)) waiting(error);
       this.#release(handle);
-    });
+    };
+    // Only their owner may read files without a trace of it.
+    if (this.#noTrace) fs.open(file, flags | fs.constants.O_NOATIME, 0o600, (error, fd) => (error?.code === 'EPERM' ? fs.open(file, flags, 0o600, opened) : opened(error, fd)));
+    else fs.open(file, flags, 0o600, opened);
     return handle;
   }
 

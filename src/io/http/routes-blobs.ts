@@ -8,8 +8,8 @@ import type { Imported } from '../blobs/import-file.ts';
 import { FETCH_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { checked } from './problem.ts';
 import { splitVerb } from './routes-runs.ts';
-import { fetchBodySchema } from './schemas.ts';
-import { presentBlob, type BlobFilesJson, type BlobListJson, type BlobVerifiedJson } from './views.ts';
+import { blobsQuerySchema, fetchBodySchema, gcBodySchema } from './schemas.ts';
+import { presentBlob, presentSweep, type BlobFilesJson, type BlobListJson, type BlobPinnedJson, type BlobSweepJson, type BlobVerifiedJson } from './views.ts';
 
 interface Target {
   readonly Params: { readonly target: string };
@@ -17,9 +17,16 @@ interface Target {
 
 export function blobRoutes(app: FastifyInstance, blobs: NodeBlobs): void {
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-  app.get('/api/v1/blobs', (): BlobListJson => {
+  app.get('/api/v1/blobs', async (request): Promise<BlobListJson> => {
+    const { standing } = checked(blobsQuerySchema, request.query, 'The query');
+    const words = standing === 'true' ? await blobs.standings() : undefined;
     const list = blobs.list();
-    return { count: list.length, bytes: list.reduce((sum, { size }) => sum + size, 0), blobs: list.map(presentBlob) };
+    return { count: list.length, bytes: list.reduce((sum, { size }) => sum + size, 0), blobs: list.map((blob) => presentBlob(blob, words?.get(blob.cid) ?? null)) };
+  });
+  app.post<{ readonly Params: { readonly verb: string } }>('/api/v1/blobs:verb', async (request): Promise<BlobSweepJson> => {
+    splitVerb(`blobs${request.params.verb}`, ['gc']);
+    const { dryRun = false } = checked(gcBodySchema, request.body, 'The body') ?? {};
+    return presentSweep(await blobs.gc(dryRun), dryRun);
   });
   app.post('/api/v1/blobs', { bodyLimit: BLOB_BYTES_MAX, config: { longBody: true } }, async (request, reply): Promise<Imported> => {
     if (!isStream(request.body)) throw new SkeinError('REQUEST_INVALID', 'The body must be the bytes of the file, with content-type application/octet-stream', { status: 415 });
@@ -37,8 +44,12 @@ export function blobRoutes(app: FastifyInstance, blobs: NodeBlobs): void {
     const files = await blobs.files(request.params.target, abortOf(reply));
     return { count: files.length, files };
   });
-  app.post<Target>('/api/v1/blobs/:target', async (request, reply): Promise<BlobProgress | BlobVerifiedJson> => {
-    const { name, verb } = splitVerb(request.params.target, ['fetch', 'verify']);
+  app.post<Target>('/api/v1/blobs/:target', async (request, reply): Promise<BlobProgress | BlobVerifiedJson | BlobPinnedJson> => {
+    const { name, verb } = splitVerb(request.params.target, ['fetch', 'verify', 'pin', 'unpin']);
+    if (verb === 'pin' || verb === 'unpin') {
+      const { cid, pinned } = await blobs.pin(name, verb === 'pin');
+      return { cid, pinned };
+    }
     if (verb === 'verify') return { cid: name, fits: await blobs.verify(name) };
     const { waitMs = FETCH_WAIT_MS } = checked(fetchBodySchema, request.body, 'The body') ?? {};
     const progress = await blobs.fetch(name, { waitMs, signal: abortOf(reply) });

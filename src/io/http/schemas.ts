@@ -102,6 +102,10 @@ export const reasonBodySchema = z.strictObject({ reason: z.string().max(1024).re
 
 export const fetchBodySchema = z.strictObject({ waitMs: z.number().min(0).max(FETCH_WAIT_MS).exactOptional() }).nullish();
 
+export const gcBodySchema = z.strictObject({ dryRun: z.boolean().exactOptional() }).nullish();
+
+export const blobsQuerySchema = z.strictObject({ standing: z.enum(['true', 'false']).default('false') });
+
 export const runsQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT),
   cursor: z.string().min(1).max(NAME_LENGTH_MAX).optional(),

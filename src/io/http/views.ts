@@ -3,6 +3,7 @@
  * them in the OpenAPI document; tests hold real answers against them.
  */
 import { z } from 'zod';
+import type { SweepReport } from '../../runtime/blobs/housekeeper.ts';
 import type { StoredBlob } from '../../ports/blobs.ts';
 import type { Pause } from '../../core/cell/state.ts';
 import type { ClusterStatus, ModuleView, NodeView, NodeWork, RunEvent, RunSummary, RunView } from '../../runtime/api.ts';
@@ -128,8 +129,12 @@ export const statusSchema = z
   })
   .meta({ id: 'Status' });
 
-const blob = z.strictObject({ cid: z.string(), size: count, usedAt: time });
+const standing = z.enum(['pinned', 'live', 'kept', 'expired']).nullable().meta({ description: 'Why it is here still; null when that was not asked, or the cell did not answer' });
+const blob = z.strictObject({ cid: z.string(), size: count, usedAt: time, pinned: z.boolean(), standing });
 export const blobListSchema = z.strictObject({ count, bytes: count, blobs: z.array(blob) }).meta({ id: 'BlobList', description: 'Least recently used first' });
+export const blobPinnedSchema = z.strictObject({ cid: z.string(), pinned: z.boolean() }).meta({ id: 'BlobPinned' });
+const victim = z.strictObject({ cid: z.string(), size: count, why: z.enum(['expired', 'quota']) });
+export const blobSweepSchema = z.strictObject({ dryRun: z.boolean(), count, bytes: count, parts: count, blobs: z.array(victim) }).meta({ id: 'BlobSweep', description: 'What was removed, or would be' });
 export const blobProgressSchema = z.strictObject({ cid: z.string(), size: count, bytesHere: count, whole: z.boolean() }).meta({ id: 'BlobProgress' });
 export const blobStoredSchema = z.strictObject({ cid: z.string(), size: count }).meta({ id: 'BlobStored' });
 const blobFile = z.strictObject({ path: z.string(), cid: z.string(), size: count, executable: z.boolean() });
@@ -153,6 +158,8 @@ export type NodeWorkJson = z.infer<typeof nodeWorkSchema>;
 export type NodeListJson = z.infer<typeof nodeListSchema>;
 export type StatusJson = z.infer<typeof statusSchema>;
 export type BlobListJson = z.infer<typeof blobListSchema>;
+export type BlobPinnedJson = z.infer<typeof blobPinnedSchema>;
+export type BlobSweepJson = z.infer<typeof blobSweepSchema>;
 export type BlobProgressJson = z.infer<typeof blobProgressSchema>;
 export type BlobStoredJson = z.infer<typeof blobStoredSchema>;
 export type BlobFilesJson = z.infer<typeof blobFilesSchema>;
@@ -185,8 +192,12 @@ export function presentEvent(event: RunEvent): RunEventJson {
   return { ...event, at: timeText(event.at) };
 }
 
-export function presentBlob({ cid, size, usedAt }: StoredBlob): BlobListJson['blobs'][number] {
-  return { cid, size, usedAt: timeText(usedAt) };
+export function presentBlob({ cid, size, usedAt, pinned }: StoredBlob, word: BlobListJson['blobs'][number]['standing']): BlobListJson['blobs'][number] {
+  return { cid, size, usedAt: timeText(usedAt), pinned, standing: word };
+}
+
+export function presentSweep({ removed, bytes, parts }: SweepReport, dryRun: boolean): BlobSweepJson {
+  return { dryRun, count: removed.length, bytes, parts, blobs: removed.map(({ blob: { cid, size }, why }) => ({ cid, size, why })) };
 }
 
 export function presentNode(node: NodeView): NodeJson {

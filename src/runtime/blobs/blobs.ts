@@ -3,11 +3,12 @@ import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import type { BlobStore, StoredBlob } from '../../ports/blobs.ts';
 import type { BlobMessage } from '../../protocol/blob-codec.ts';
-import { BLOB_CHUNK_BYTES, TREE_BYTES_MAX } from '../../protocol/limits.ts';
+import { TREE_BYTES_MAX } from '../../protocol/limits.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import { Asks } from './asks.ts';
 import { Fetch } from './fetch.ts';
+import type { BlobRoom } from './quota.ts';
 import { RateLimit } from './rate-limit.ts';
 import { BlobServer } from './server.ts';
 import { Verifier, type VerifyDone } from './verifier.ts';
@@ -26,6 +27,9 @@ export class Blobs {
   readonly #wishes: Wishes;
   readonly #verifier: Verifier;
   #ticking = false;
+  #bytes = 0;
+  /** What keeps them within their room sets it. */
+  room: BlobRoom = { make: (_bytes, _written, done) => done(), squeeze: (_bytes, done) => done(false) };
 
   /** @param bytesPerSecond of pieces sent; 0 = no limit. */
   constructor(context: NodeContext, store: BlobStore, bytesPerSecond: number) {
@@ -35,7 +39,7 @@ export class Blobs {
     this.#verifier = new Verifier(store);
     this.#wishes = new Wishes(context, (cid, memory) => {
       const done = (error: SkeinError | undefined, size: number): void => (error === undefined ? this.added(cid, size) : this.#wishes.end(cid, error));
-      return new Fetch({ context, store, asks: this.#asks, cid, send: this.#send, ...memory, done });
+      return new Fetch({ context, store, asks: this.#asks, cid, send: this.#send, ...memory, room: this.room, done });
     });
     this.#server = new BlobServer({
       context,
@@ -49,7 +53,7 @@ export class Blobs {
 
   /** Looks at what is on the disk. */
   start(): void {
-    for (const blob of this.#store.list()) this.#here.set(blob.cid, blob);
+    for (const blob of this.#store.list()) this.#keepInMind(blob);
     this.#context.onStop(() => this.#wishes.endAll(new SkeinError('NODE_STOPPING', 'the node stops')));
   }
 
@@ -62,6 +66,31 @@ export class Blobs {
     return [...this.#here.values()].toSorted((a, b) => a.usedAt - b.usedAt);
   }
 
+  /** Of all that are here. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Under way. */
+  fetches(): Iterable<Fetch> {
+    return this.#wishes.fetches();
+  }
+
+  isWanted(cid: Cid): boolean {
+    return this.#wishes.has(cid);
+  }
+
+  #keepInMind(blob: StoredBlob): void {
+    this.#forget(blob.cid);
+    this.#here.set(blob.cid, blob);
+    this.#bytes += blob.size;
+  }
+
+  #forget(cid: Cid): void {
+    this.#bytes -= this.#here.get(cid)?.size ?? 0;
+    this.#here.delete(cid);
+  }
+
   get(cid: Cid): StoredBlob | undefined {
     return this.#here.get(cid);
   }
@@ -71,15 +100,16 @@ export class Blobs {
     const blob = this.#here.get(cid);
     if (blob !== undefined) return { size: blob.size, bytesHere: blob.size, whole: true };
     if (!this.#wishes.has(cid)) return undefined;
-    const { have, size } = this.#wishes.fetchOf(cid)?.progress ?? { have: undefined, size: 0 };
-    return { size, bytesHere: Math.min(size, (have?.count ?? 0) * BLOB_CHUNK_BYTES), whole: false };
+    const { bytesHere, size } = this.#wishes.fetchOf(cid)?.progress ?? { bytesHere: 0, size: 0 };
+    return { size, bytesHere, whole: false };
   }
 
   /** It is whole in the store now. */
   added(cid: Cid, size: number): void {
-    const blob: StoredBlob = { cid, size, usedAt: this.#context.ports.clock.wall() };
-    this.#here.set(cid, blob);
-    this.#store.touch(cid);
+    const before = this.#here.get(cid);
+    // A new file was touched when it was stored.
+    if (before !== undefined) this.#store.touch(cid);
+    this.#keepInMind({ cid, size, usedAt: this.#context.ports.clock.wall(), pinned: before?.pinned === true });
     this.#wishes.end(cid, undefined, size);
   }
 
@@ -135,8 +165,17 @@ export class Blobs {
   }
 
   remove(cid: Cid, done: (error?: Error) => void): void {
-    this.#here.delete(cid);
+    this.#forget(cid);
     this.#store.remove(cid, done);
+  }
+
+  /** A blob that is here stays until it is unpinned or removed by hand. */
+  pin(cid: Cid, on: boolean, done: (error?: Error) => void): void {
+    this.#store.pin(cid, on, (error) => {
+      const blob = this.#here.get(cid);
+      if (error === undefined && blob !== undefined) this.#here.set(cid, { ...blob, pinned: on });
+      done(error);
+    });
   }
 
   /** Reads a blob that is here and compares every digest. A damaged one is removed. */

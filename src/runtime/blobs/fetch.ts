@@ -14,7 +14,9 @@ import type { NodeContext } from '../context.ts';
 import type { AskFailure, Asks } from './asks.ts';
 import { ChunkSet } from './chunk-set.ts';
 import { FetchPlan, type Pick } from './fetch-plan.ts';
-import { DAMAGED_CHUNKS_MAX, FAULTS_MAX, FIND_AGAIN_MS, FIND_TIMEOUT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
+import { FIND_AGAIN_MS, FIND_TIMEOUT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
+import type { BlobRoom } from './quota.ts';
+import { Trust } from './trust.ts';
 
 export interface FetchInit {
   readonly context: NodeContext;
@@ -25,6 +27,8 @@ export interface FetchInit {
   /** Memory is shared by all fetches. @returns false when there is none for so many bytes now. */
   readonly take: (bytes: number) => boolean;
   readonly giveBack: (bytes: number) => void;
+  /** On the disk. Calls back at once when it is known that there is enough. */
+  readonly room: BlobRoom;
   readonly done: (error: SkeinError | undefined, size: number) => void;
 }
 
@@ -47,16 +51,14 @@ export class Fetch {
   readonly #askedAt = new Map<NodeId, number>();
   /** Told of each chunk that arrives. */
   readonly #interested = new Set<NodeId>();
-  /** Answers that each node failed to give since its last good one. */
-  readonly #faults = new Map<NodeId, number>();
-  /** Chunks from each node that did not fit their digest. */
-  readonly #wrong = new Map<NodeId, number>();
-  /** Say that they have it and do not give it: believed no more, or a fetch would never end. */
-  readonly #distrusted = new Set<NodeId>();
+  readonly #trust = new Trust();
   #manifestAsked = false;
   #hopeAt: number;
   /** Chunks that were asked for and are not stored yet, and the look at what was here before. */
   #busy = 0;
+  #admitted = false;
+  /** The disk was full once, and what could be freed was. */
+  #squeezed = false;
   #bytesTaken = 0;
   #over = false;
 
@@ -71,8 +73,17 @@ export class Fetch {
   }
 
   /** Chunks that are here, and size; undefined before that is known. */
-  get progress(): { readonly have: ChunkSet; readonly size: number } | undefined {
-    return this.#plan === undefined || this.#layout === undefined ? undefined : { have: this.#plan.have, size: this.#layout.size };
+  /** Room that it was given on the disk, and what of it is not filled. */
+  get room(): { readonly size: number; readonly left: number } {
+    const size = this.#admitted ? (this.#layout?.size ?? 0) : 0;
+    return { size, left: Math.max(0, size - (this.progress?.bytesHere ?? 0)) };
+  }
+
+  get progress(): { readonly have: ChunkSet; readonly size: number; readonly bytesHere: number } | undefined {
+    if (this.#plan === undefined || this.#layout === undefined) return undefined;
+    const { have } = this.#plan;
+    const { size } = this.#layout;
+    return { have, size, bytesHere: Math.min(size, have.count * BLOB_CHUNK_BYTES) };
   }
 
   /** Memory of the chunks that are under way. */
@@ -97,14 +108,19 @@ export class Fetch {
     // Word of what they have now may have been missed: without hope all are asked again.
     const settled = this.#hopeful;
     for (const peer of context.ports.transport.peers()) {
-      if ((settled && this.#said.has(peer)) || this.#distrusted.has(peer) || now - (this.#askedAt.get(peer) ?? -Infinity) < FIND_AGAIN_MS) continue;
+      if ((settled && this.#said.has(peer)) || !this.#trust.has(peer) || now - (this.#askedAt.get(peer) ?? -Infinity) < FIND_AGAIN_MS) continue;
       if (send(peer, { type: 'find', cid: this.cid })) this.#askedAt.set(peer, now);
     }
     // The size of a small file is what a peer said: when nobody who said it has it, others may be right.
-    if (this.#manifest === undefined && this.#busy === 0 && this.#plan?.hopeful === false) this.#layout = this.#plan = undefined;
+    if (this.#manifest === undefined && this.#busy === 0 && this.#plan?.hopeful === false) this.#forgetLayout();
     this.#go();
     if (this.#hopeful) this.#hopeAt = now;
     else if (now - this.#hopeAt >= FIND_TIMEOUT_MS) this.#fail(this.#notFound());
+  }
+
+  #forgetLayout(): void {
+    this.#layout = this.#plan = undefined;
+    this.#admitted = false;
   }
 
   get #hopeful(): boolean {
@@ -114,7 +130,7 @@ export class Fetch {
   // ── What others say ────────────────────────────────────────────────────────────────────────────────────────────
 
   had(from: NodeId, { size, chunks }: Extract<BlobMessage, { type: 'have' }>): void {
-    if (this.#distrusted.has(from)) return;
+    if (!this.#trust.has(from)) return;
     this.#said.set(from, { size, chunks });
     this.#takeIn(from);
     this.#go();
@@ -126,7 +142,7 @@ export class Fetch {
   }
 
   gained(from: NodeId, chunk: number): void {
-    if (this.#distrusted.has(from)) return;
+    if (!this.#trust.has(from)) return;
     this.#plan?.gained(from, chunk);
     this.#go();
   }
@@ -145,21 +161,12 @@ export class Fetch {
     this.#said.delete(peer);
     this.#askedAt.delete(peer);
     this.#interested.delete(peer);
-    this.#faults.delete(peer);
-    this.#wrong.delete(peer);
-    this.#distrusted.delete(peer);
+    this.#trust.forget(peer);
     this.#plan?.lost(peer);
   }
 
   #fault(node: NodeId): void {
-    const faults = (this.#faults.get(node) ?? 0) + 1;
-    this.#faults.set(node, faults);
-    if (faults >= FAULTS_MAX) this.#distrust(node);
-  }
-
-  #distrust(node: NodeId): void {
-    this.#distrusted.add(node);
-    this.hadNot(node);
+    if (!this.#trust.fault(node)) this.hadNot(node);
   }
 
   #takeIn(from: NodeId): void {
@@ -220,6 +227,18 @@ export class Fetch {
 
   #begin(layout: BlobLayout): void {
     this.#layout = layout;
+    this.#busy++;
+    this.#init.room.make(layout.size, 0, (error) => {
+      if (this.#over) return;
+      this.#busy--;
+      this.#admitted = error === undefined;
+      if (error === undefined) return this.#look(layout);
+      this.#init.store.dropPart(this.cid, () => undefined);
+      this.#fail(error);
+    });
+  }
+
+  #look(layout: BlobLayout): void {
     const plan = new FetchPlan(layout.chunkCount, () => this.#init.context.ports.random.float());
     // A single chunk is as quickly fetched as looked for.
     if (layout.chunkCount === 1) return this.#planned(plan);
@@ -278,18 +297,26 @@ export class Fetch {
       if (lost !== 'down') this.#fault(pick.node);
       return this.#notHere(plan, pick);
     }
-    const holder = plan.holders.get(pick.node);
-    if (holder !== undefined) holder.speed = smoothed(holder.speed, bytes.byteLength / Math.max(tookMs, 0.1));
+    plan.measured(pick.node, bytes.byteLength / Math.max(tookMs, 0.1));
     this.#check(bytes, chunkDigest(layout, pick.chunk), (fits) => (fits ? this.#write(plan, pick, bytes) : this.#damaged(plan, pick)));
   }
 
-  #write(plan: FetchPlan, { node, chunk }: Pick, bytes: Uint8Array): void {
+  #write(plan: FetchPlan, pick: Pick, bytes: Uint8Array): void {
+    const { node, chunk } = pick;
     this.#init.store.writePart(this.cid, chunk * BLOB_CHUNK_BYTES, bytes, (error) => {
       if (this.#over) return;
+      if (error !== undefined && isDiskFull(error) && !this.#squeezed) {
+        this.#squeezed = true;
+        return this.#init.room.squeeze(Math.max(bytes.byteLength, this.room.left), (freed) => {
+          if (this.#over) return;
+          if (freed) this.#write(plan, pick, bytes);
+          else this.#fail(this.#notStored(error));
+        });
+      }
       this.#ended(chunk);
       if (error !== undefined) return this.#fail(this.#notStored(error));
       plan.here(chunk);
-      this.#faults.delete(node);
+      this.#trust.good(node);
       for (const peer of this.#interested) this.#init.send(peer, { type: 'gained', cid: this.cid, chunk });
       this.#go();
     });
@@ -299,11 +326,8 @@ export class Fetch {
     const { context, send } = this.#init;
     context.note('warn', 'blob-damaged', `chunk ${pick.chunk} of ${this.cid} that came from ${pick.node} does not fit its digest`, { cid: this.cid, from: pick.node, chunk: pick.chunk });
     send(pick.node, { type: 'doubt', cid: this.cid, chunk: pick.chunk });
-    const wrong = (this.#wrong.get(pick.node) ?? 0) + 1;
-    this.#wrong.set(pick.node, wrong);
-    if (wrong >= DAMAGED_CHUNKS_MAX) this.#distrust(pick.node);
     // A file of one chunk that is wrong is none.
-    else if (plan.chunkCount === 1) this.hadNot(pick.node);
+    if (!this.#trust.wrong(pick.node) || plan.chunkCount === 1) this.hadNot(pick.node);
     else plan.damaged(pick.node, pick.chunk);
     this.#notHere(plan, pick);
   }
@@ -363,8 +387,4 @@ export class Fetch {
     const have = this.#plan === undefined ? '' : `; ${this.#plan.have.count} of ${this.#plan.chunkCount} parts are here and kept`;
     return new SkeinError('BLOB_NOT_FOUND', `None of ${peers} connected nodes has ${this.cid}${have}`, { cid: this.cid });
   }
-}
-
-function smoothed(before: number, now: number): number {
-  return before === 0 ? now : 0.7 * before + 0.3 * now;
 }

@@ -35,3 +35,21 @@ export const INTERESTED_MAX = 64;
 export const SEND_AHEAD_BYTES = 4 * 1024 * 1024;
 /** When the queue to a peer is full, it is looked at again after this. */
 export const SEND_AGAIN_MS = 5;
+/** Names in one question which blobs are needed. */
+export const NEEDS_ASKED_MAX = 1024;
+/** How often a node looks whether blobs have expired or are over the quota. */
+export const SWEEP_EVERY_MS = 10 * 60_000;
+/** A blob that was used within this time is not removed by itself: what it is for may not be known to the cell yet. */
+export const RECENT_MS = 10 * 60_000;
+/** A part of a blob that nobody fetches is kept for so long. */
+export const PART_KEPT_MS = 24 * 60 * 60_000;
+/** Share of the disk that is left to others, whatever the quota says; and the most that is. */
+export const DISK_RESERVE_SHARE = 0.05;
+/** See there. */
+export const DISK_RESERVE_BYTES_MAX = 10 * 1024 * 1024 * 1024;
+/** What the disk said about its room is believed for so long. */
+export const ROOM_KNOWN_MS = 1000;
+/** When there was no room, as much or more is refused at once for so long. */
+export const NO_ROOM_MS = 5000;
+/** Under pressure so much more than needed is freed, or a twentieth of the quota. */
+export const SLACK_BYTES_MAX = 1024 * 1024 * 1024;

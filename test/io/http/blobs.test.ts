@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
-import { blobListSchema, blobProgressSchema, blobStoredSchema, problemSchema } from '../../../src/io/http/views.ts';
+import { blobListSchema, blobProgressSchema, blobStoredSchema, blobSweepSchema, problemSchema } from '../../../src/io/http/views.ts';
 import { compileTextWith } from '../../../src/io/compile-text.ts';
 import { sharedBlobs } from '../../support/node-blobs.ts';
 import { testServer } from './support.ts';
@@ -79,3 +79,24 @@ for (const [what, options, status, code] of refused) {
     assert.equal(problemSchema.parse(answer.json()).code, code);
   });
 }
+
+test('pinned, listed with why it stays, and what would go', async () => {
+  const { request } = testServer();
+  const { cid } = blobStoredSchema.parse((await request({ method: 'POST', url: '/api/v1/blobs', headers: octets, payload: Buffer.from('to be pinned') })).json());
+  const listed = async (query: string): Promise<unknown> => {
+    const found = blobListSchema.parse((await request({ url: `/api/v1/blobs${query}` })).json()).blobs.find((blob) => blob.cid === cid);
+    return [found?.pinned, found?.standing];
+  };
+  assert.deepEqual(await listed('?standing=true'), [false, 'kept']);
+  assert.deepEqual((await request({ method: 'POST', url: `/api/v1/blobs/${cid}:pin` })).json(), { cid, pinned: true });
+  assert.deepEqual(await listed(''), [true, null]);
+  assert.deepEqual(await listed('?standing=true'), [true, 'pinned']);
+  assert.deepEqual((await request({ method: 'POST', url: `/api/v1/blobs/${cid}:unpin` })).json(), { cid, pinned: false });
+  const json = { 'content-type': 'application/json' };
+  const sweep = blobSweepSchema.parse((await request({ method: 'POST', url: '/api/v1/blobs:gc', headers: json, payload: '{"dryRun":true}' })).json());
+  assert.deepEqual([sweep.dryRun, sweep.count], [true, 0]);
+  assert.equal((await request({ method: 'POST', url: '/api/v1/blobs:eat' })).statusCode, 404);
+  assert.equal((await request({ method: 'POST', url: '/api/v1/blobs:gc', headers: json, payload: '{"dry":true}' })).statusCode, 400);
+  assert.equal((await request({ method: 'DELETE', url: `/api/v1/blobs/${cid}` })).statusCode, 204);
+  assert.equal((await request({ method: 'POST', url: `/api/v1/blobs/${cid}:pin` })).statusCode, 404);
+});
