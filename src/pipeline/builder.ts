@@ -128,9 +128,9 @@ export interface ModuleDefinition {
   readonly limit?: LimitDefinition | readonly LimitDefinition[];
   /** A second copy on an idle node when an execution takes far longer than predicted. Not for effectful modules. @default false */
   readonly hedge?: boolean | HedgeDefinition;
-  /** Variable → `${{ needs.MODULE.outputs.NAME }}` or `${{ params.NAME }}`: the files are put into place before the command starts, and the variable tells where. Only with `run`. */
+  /** Variable → `${{ needs.MODULE.outputs.NAME }}` or `${{ params.NAME }}`: the files are put into place before it starts, and the variable (of a function: `context.inputs`) tells where. Not of registered functions. */
   readonly inputs?: Readonly<Record<string, string>>;
-  /** Name → path or pattern below the work folder: files that the command leaves. Only with `run`. */
+  /** Name → path or pattern below the work folder: files that it leaves. Not of registered functions. */
   readonly outputs?: Readonly<Record<string, string>>;
 }
 

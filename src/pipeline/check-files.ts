@@ -25,10 +25,17 @@ export function checkFiles(fields: Fields, problems: Problems): FilesDraft {
   const inputs = entriesOf(fields, 'inputs', problems).flatMap((entry) => readInput(entry, fields, problems) ?? []);
   const outputs = entriesOf(fields, 'outputs', problems).flatMap((entry) => readOutput(entry, fields, problems) ?? []);
   for (const key of ['inputs', 'outputs']) {
-    const other = ['uses', 'call'].find((action) => fields.get(action) !== undefined);
-    if (other !== undefined && fields.get(key) !== undefined) problems.add(fields.keySpan(key), `${fields.label(key)} and ${quote(other)} exclude each other`, { hint: 'files are for modules with `run`; a function returns its values' });
+    const other = registered(fields);
+    if (other !== undefined && fields.get(key) !== undefined) problems.add(fields.keySpan(key), `${fields.label(key)} and ${quote(other)} exclude each other`, { hint: 'files are for modules with `run` and for functions of files (`uses: ./file.ts#name`); a registered function returns its values' });
   }
   return { inputs, outputs };
+}
+
+/** What makes the module a function that runs in the process of the node itself, where it has no folder of its own. */
+function registered(fields: Fields): string | undefined {
+  if (fields.get('call') !== undefined) return 'call';
+  const uses = fields.get('uses');
+  return uses?.kind === 'scalar' && String(uses.value).startsWith('fn:') ? 'uses: fn:…' : undefined;
 }
 
 function entriesOf(fields: Fields, key: string, problems: Problems): readonly InputEntry[] {

@@ -36,7 +36,7 @@ function moduleToJson(module: PipelineModule): Json {
     duration: `${module.durationMs}ms`,
     ...(policy.priority === 0 ? {} : { priority: policy.priority }),
     limit: policy.limits.map(({ key, max }) => ({ key, max })),
-    ...(action.type === 'run' ? filesToJson(files) : {}),
+    ...(action.type === 'call' ? {} : filesToJson(files)),
     hedge: policy.hedgeFactor === 0 ? false : { factor: policy.hedgeFactor },
   };
 }

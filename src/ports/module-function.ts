@@ -8,6 +8,10 @@ export interface ModuleContext {
   readonly needs: Readonly<Record<string, { readonly outputs: Readonly<Record<string, Json>> }>>;
   /** `env` of the pipeline and of the module, expressions resolved; not the environment of the process. */
   readonly env: Readonly<Record<string, string>>;
+  /** Paths of input files and of folders with input files, by variable: `inputs.SRC`. Read-only. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Where `outputs` are looked for when the function has returned; the working directory meanwhile. '' for a module without `inputs` and `outputs`. */
+  readonly workDir: string;
   /** From 1; a lost node does not count as an attempt. */
   readonly attempt: number;
   /** Rises with every claim of this module: hand it to systems that can refuse an older one. */

@@ -127,7 +127,7 @@ modules:
     });
     await cluster.kill(first!);
     writeFileSync(gate, '');
-    const ended = await cluster.final(runId, others[0]!);
+    const ended = await cluster.final(runId, others[0]);
     assert.equal(ended.phase, 'succeeded', JSON.stringify(ended.moduleList.map(({ name, phase, error }) => [name, phase, error])));
     const folder = await download(cluster, others[0]!, runId, 'params');
     assert.equal(readFileSync(join(folder, 'use/told/told'), 'utf8'), '5000000\na film.txt\nOF THE SUBMITTER\n5000000\n');

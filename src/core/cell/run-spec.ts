@@ -184,7 +184,7 @@ class SpecCheck {
   }
 
   files({ inputs, outputs }: ModuleFiles, { type }: ModuleAction, what: string): void {
-    if (type !== 'run') throw new Problem('PIPELINE_INVALID', `${what} has files, which only modules with run have`);
+    if (type === 'registered') throw new Problem('PIPELINE_INVALID', `${what} has files, which registered functions cannot have`);
     if (inputs.length > FILES_PER_MODULE_MAX || outputs.length > FILES_PER_MODULE_MAX) throw new Problem('LIMIT_EXCEEDED', `${what} has more than ${FILES_PER_MODULE_MAX} inputs or outputs`);
     for (const input of inputs) {
       const { variable } = input;

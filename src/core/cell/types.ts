@@ -63,7 +63,7 @@ export interface ModuleSpec {
   readonly durationMs: number;
   /** Absent: `ordinaryModule`. */
   readonly policy?: ModulePolicy;
-  /** Absent: it takes no files and leaves none. Only of `run` modules. */
+  /** Absent: it takes no files and leaves none. Not of registered functions. */
   readonly files?: ModuleFiles;
 }
 

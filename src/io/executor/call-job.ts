@@ -1,11 +1,14 @@
-/** One function of a bundle in the supervisor: waits for a pooled process, then runs in it. */
+/** One function of a bundle in the supervisor: its inputs are put into place, it waits for a pooled process, runs in it, and what it left is taken. */
 import { performance } from 'node:perf_hooks';
+import { basename } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
+import { CallFiles } from './call-files.ts';
+import type { JobTools } from './command-job.ts';
 import { clipText, Tail } from './tail.ts';
-import { stopMessage } from './job.ts';
+import { changedMessage, failureOfTaking, spawnCode, spawnMessage, stopMessage } from './job.ts';
 import type { Job, JobEnd } from './job.ts';
 import { TAIL_BYTES_MAX, TIMER_MS_MAX } from './limits.ts';
-import type { CallHead, CancelMode, EndHead } from './messages.ts';
+import type { CallHead, CancelMode, EndHead, TakenFile } from './messages.ts';
 
 /** What a job asks of the pooled process that runs it. */
 export interface JobHost {
@@ -18,9 +21,11 @@ export class CallJob implements Job {
   readonly id: number;
   readonly exclusive: boolean;
   readonly head: CallHead;
-  /** JSON texts, sent on as they came. */
-  readonly headText: string;
+  /** JSON texts for the host: as they came, but for where its files are. */
+  headText: string;
   readonly context: string;
+  /** Undefined for a function without files. */
+  readonly #files: CallFiles | undefined;
   /** Output that did not come with the result: written by native code or child processes, or before a crash. */
   readonly tail = new Tail();
   readonly waitingSince = performance.now();
@@ -30,20 +35,37 @@ export class CallJob implements Job {
   #host: JobHost | undefined;
   #stopCode: ErrorCode | '' = '';
   #ended = false;
+  /** It has returned, and its outputs are being taken. */
+  #taking = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(id: number, headText: string, context: string, graceMs: number, onEnd: JobEnd) {
+  constructor(id: number, headText: string, context: string, { init, folder, onEnd }: JobTools) {
     this.id = id;
     this.headText = headText;
     this.head = JSON.parse(headText) as CallHead;
     this.exclusive = this.head.exclusive;
     this.context = context;
-    this.#graceMs = graceMs;
+    this.#graceMs = init.graceMs;
     this.#onEnd = onEnd;
+    const { inputs, outputs } = this.head;
+    this.#files = inputs.length + outputs.length === 0 ? undefined : new CallFiles(folder, id, inputs, outputs);
   }
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Puts its inputs into place and says `ready`, unless it has ended by then. */
+  prepare(ready: () => void): void {
+    if (this.#files === undefined) return ready();
+    this.#files.place().then(
+      (place) => {
+        if (this.#ended) return;
+        this.headText = JSON.stringify({ ...this.head, inputs: [], outputs: [], place } satisfies CallHead);
+        ready();
+      },
+      (error: unknown) => this.lost(spawnCode(error), spawnMessage(error), null),
+    );
   }
 
   /** waiting → running. */
@@ -54,7 +76,7 @@ export class CallJob implements Job {
   }
 
   cancel(mode: CancelMode, code: ErrorCode): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#taking) return;
     const first = this.#stopCode === '';
     if (first) this.#stopCode = code;
     if (this.#host === undefined) {
@@ -70,12 +92,29 @@ export class CallJob implements Job {
   /** The function has returned or thrown. `head` and `values` are JSON texts of code that is not ours. */
   returned(head: string, values: string): void {
     if (this.#ended) return;
-    if (this.#stopCode !== '') this.#stopped(tailOf(head));
-    else if (this.tail.empty) this.#end(head, values);
-    else {
-      this.tail.appendText(tailOf(head));
-      this.#end(withTail(head, this.tail.text()), values);
-    }
+    if (this.#stopCode !== '') return this.#stopped(tailOf(head));
+    if (this.#files !== undefined) return this.#leave(this.#files, head, values);
+    if (this.tail.empty) return this.#end(head, values);
+    this.tail.appendText(tailOf(head));
+    this.#end(withChange(head, { tail: this.tail.text() }), values);
+  }
+
+  #leave(files: CallFiles, head: string, values: string): void {
+    this.tail.appendText(tailOf(head));
+    const told = withChange(head, { tail: this.tail.text(), files: [] });
+    if (!isSuccess(told)) return this.#end(told, values);
+    const changed = files.changed();
+    if (changed !== '') return this.#end(JSON.stringify(this.#headOf('MODULE_INPUT', changedMessage(basename(changed)), null)), '{}');
+    if (!files.hasOutputs) return this.#end(told, values);
+    // Its process is free for others: a stop would meet one of them.
+    this.#taking = true;
+    files.take().then(
+      (taken: readonly TakenFile[]) => this.#end(withChange(told, { files: taken }), values),
+      (error: unknown) => {
+        const { code, message } = failureOfTaking(error);
+        this.#end(JSON.stringify(this.#headOf(code, message, null)), '{}');
+      },
+    );
   }
 
   /** Its process ended, or could not be started. */
@@ -103,6 +142,7 @@ export class CallJob implements Job {
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#onEnd(this.id, head, values);
+    this.#files?.end();
   }
 
   #after(delayMs: number, callback: () => void): void {
@@ -120,10 +160,18 @@ function tailOf(head: string): string {
   }
 }
 
-function withTail(head: string, tail: string): string {
+function withChange(head: string, change: Partial<EndHead>): string {
   try {
-    return JSON.stringify({ ...(JSON.parse(head) as object), tail });
+    return JSON.stringify({ ...(JSON.parse(head) as object), ...change });
   } catch {
     return head;
+  }
+}
+
+function isSuccess(head: string): boolean {
+  try {
+    return (JSON.parse(head) as { code?: unknown }).code === '';
+  } catch {
+    return false;
   }
 }

@@ -12,12 +12,12 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
 import { KILL_WAIT_MS, LINGER_MS, TIMER_MS_MAX } from './limits.ts';
-import { spawnCode, spawnMessage, stopMessage, treeOf } from './job.ts';
+import { changedMessage, failureOfTaking, spawnCode, spawnMessage, stopMessage, treeOf } from './job.ts';
 import type { Job, JobEnd } from './job.ts';
 import { MARKER_VARIABLE } from './messages.ts';
 import type { CancelMode, EndHead, InitHead, RunHead, TakenFile } from './messages.ts';
 import { placeInputs, type Placement } from './place-inputs.ts';
-import { OutputProblem, takeOutputs } from './take-outputs.ts';
+import { takeOutputs } from './take-outputs.ts';
 import { OutputPipe } from './output-pipe.ts';
 import type { PipeStock } from './output-pipe.ts';
 import { readOutput } from './output-file.ts';
@@ -200,7 +200,7 @@ export class CommandJob implements Job {
 
   #succeed(): void {
     const changed = this.#placement?.changed() ?? '';
-    if (changed !== '') return this.#end('MODULE_INPUT', `one of its inputs was written to while it ran (${basename(changed)}), so what it made of it cannot be believed. Inputs are read-only: copy what has to be changed`);
+    if (changed !== '') return this.#end('MODULE_INPUT', changedMessage(basename(changed)));
     const read = readOutput(this.#folder?.output ?? '');
     if (!read.ok) this.#end('MODULE_OUTPUT', read.message);
     else if (this.#head.outputs.length === 0) this.#end('', '', JSON.stringify(read.values));
@@ -214,9 +214,9 @@ export class CommandJob implements Job {
       const files = await takeOutputs(this.#folder?.work ?? '', this.#head.outputs, taken);
       this.#end('', '', values, files);
     } catch (error) {
-      const code = spawnCode(error);
       await rm(taken, { recursive: true, force: true }).catch(() => undefined);
-      this.#end(code === 'NODE_EXHAUSTED' ? code : 'MODULE_OUTPUT', error instanceof OutputProblem ? error.message : spawnMessage(error));
+      const { code, message } = failureOfTaking(error);
+      this.#end(code, message);
     }
   }
 

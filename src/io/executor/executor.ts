@@ -243,13 +243,15 @@ class NodeExecutor implements ProcessExecutor {
       env: commandEnvironment(execution, env, this.#init.nodeName),
       timeoutMs: execution.spec.timeoutMs,
       exclusive: isExclusive(execution.spec),
-      inputs: execution.inputs.map((input) => placedInput(input, this.#shelf)),
-      outputs: filesOf(execution.spec).outputs,
+      ...this.#filesFor(execution),
     };
-    const text = JSON.stringify(head);
-    if (head.inputs.length > 0 && text.length > FILE_LIST_LENGTH_MAX) throw new SkeinError('MODULE_INPUT', `the list of its input files has ${text.length} characters, at most ${FILE_LIST_LENGTH_MAX} are allowed: take fewer files, or one archive of them`);
+    const text = headText(head);
     this.#remember(active);
     this.#link.send('run', active.id, text, JSON.stringify(execution.params));
+  }
+
+  #filesFor(execution: Execution): Pick<RunHead, 'inputs' | 'outputs'> {
+    return { inputs: execution.inputs.map((input) => placedInput(input, this.#shelf)), outputs: filesOf(execution.spec).outputs };
   }
 
   #startCall(active: Active, action: { readonly bundle: string; readonly export: string; readonly sourceName: string }, env: Readonly<Record<string, string>>): void {
@@ -257,9 +259,10 @@ class NodeExecutor implements ProcessExecutor {
     const { execution } = active;
     this.#sendBundle(execution, action.bundle, action.sourceName);
     const { params, needs, attempt, fence, runId, runName, idempotencyKey, spec } = execution;
-    const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, exclusive: isExclusive(spec) };
+    const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, exclusive: isExclusive(spec), ...this.#filesFor(execution) };
+    const text = headText(head);
     this.#remember(active);
-    this.#link.send('call', active.id, JSON.stringify(head), JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey }));
+    this.#link.send('call', active.id, text, JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey }));
   }
 
   #sendBundle(execution: Execution, hash: string, sourceName: string): void {
@@ -350,4 +353,11 @@ class NodeExecutor implements ProcessExecutor {
     const outcome: Outcome = { ok: false, values: {}, error: { code, message: clipText(message, ERROR_MESSAGE_BYTES_MAX) }, exitCode: null, tail: '', ...this.#times(active) };
     this.#clock.defer(() => active.done(outcome));
   }
+}
+
+/** @throws SkeinError MODULE_INPUT */
+function headText(head: RunHead | CallHead): string {
+  const text = JSON.stringify(head);
+  if (head.inputs.length > 0 && text.length > FILE_LIST_LENGTH_MAX) throw new SkeinError('MODULE_INPUT', `the list of its input files has ${text.length} characters, at most ${FILE_LIST_LENGTH_MAX} are allowed: take fewer files, or one archive of them`);
+  return text;
 }

@@ -22,6 +22,8 @@ const TAIL_FLUSH_MS = 100;
 
 type Plain = Omit<ModuleContext, 'signal' | 'log'>;
 
+const ownFolder = process.cwd();
+
 /** What a function is handed. The AbortController is made only when it is asked for. */
 class Context {
   #controller: AbortController | undefined;
@@ -88,7 +90,8 @@ function end(code: ErrorCode | '', message: string, values = '{}', kind: 'end' |
 }
 
 async function execute(id: number, head: CallHead, plain: Plain): Promise<void> {
-  const context = new Context(plain, capture);
+  const { workDir, inputs } = head.place ?? { workDir: '', inputs: {} };
+  const context = new Context({ ...plain, workDir, inputs }, capture);
   current = { id, context, startedAt: performance.now() };
   if (exports === undefined) {
     const problem = await loading;
@@ -103,8 +106,9 @@ async function execute(id: number, head: CallHead, plain: Plain): Promise<void> 
     end('MODULE_SPAWN', `${head.sourceName} exports no function "${head.export}"; it exports ${names.length === 0 ? 'none' : names.join(', ')}`);
     return;
   }
-  const restore = applyEnv(plain.env);
+  const restore = applyEnv({ ...plain.env, ...inputs });
   try {
+    if (workDir !== '') process.chdir(workDir);
     const returned: unknown = await target(context);
     const result = valuesOfReturn(returned);
     if (current?.id !== id) return;
@@ -114,6 +118,7 @@ async function execute(id: number, head: CallHead, plain: Plain): Promise<void> 
     if (current?.id === id) end('MODULE_THREW', thrownMessage(error));
   } finally {
     restore();
+    if (workDir !== '') process.chdir(ownFolder);
   }
 }
 

@@ -1,6 +1,7 @@
 /** What the supervisor knows of one execution, however it is carried out. */
 import { isSkeinError, type ErrorCode } from '../../errors.ts';
 import type { CancelMode } from './messages.ts';
+import { OutputProblem } from './take-outputs.ts';
 import type { TreeQuery } from './process-table.ts';
 
 export interface Job {
@@ -33,6 +34,17 @@ export function stopMessage(code: ErrorCode, timeoutMs: number): string {
     default:
       return `ended with ${code}`;
   }
+}
+
+/** What is said of a module that wrote through a link into the store. */
+export function changedMessage(file: string): string {
+  return `one of its inputs was written to while it ran (${file}), so what it made of it cannot be believed. Inputs are read-only: copy what has to be changed`;
+}
+
+/** Why the outputs of a module that succeeded could not be taken. */
+export function failureOfTaking(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+  const code = spawnCode(error);
+  return { code: code === 'NODE_EXHAUSTED' ? code : 'MODULE_OUTPUT', message: error instanceof OutputProblem ? error.message : spawnMessage(error) };
 }
 
 /** What a node runs out of, whatever the module: another node may have it, and this one later. */

@@ -63,6 +63,17 @@ export interface CallHead {
   readonly sourceName: string;
   readonly timeoutMs: number;
   readonly exclusive: boolean;
+  readonly inputs: readonly PlacedInput[];
+  readonly outputs: readonly OutputSpec[];
+  /** From the supervisor to the host, in place of the two: the function has files. */
+  readonly place?: CallPlace;
+}
+
+/** Where a function finds its inputs, and leaves its outputs. */
+export interface CallPlace {
+  readonly workDir: string;
+  /** Paths by variable. */
+  readonly inputs: Readonly<Record<string, string>>;
 }
 
 export interface CancelHead {
@@ -85,7 +96,7 @@ export interface EndHead {
   readonly exitCode: number | null;
   readonly durationMs: number;
   readonly tail: string;
-  /** Of a command with outputs. */
+  /** Of an execution with outputs. */
   readonly files?: readonly TakenFile[];
 }
 

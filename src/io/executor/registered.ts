@@ -35,6 +35,8 @@ const noValues: ValuesResult = { ok: true, values: nothing };
 export class RegisteredCall implements ModuleContext {
   readonly params: Readonly<Record<string, Json>>;
   readonly env: Readonly<Record<string, string>>;
+  readonly inputs = {};
+  readonly workDir = '';
   readonly attempt: number;
   readonly fence: number;
   readonly runId: string;

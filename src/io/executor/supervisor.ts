@@ -118,10 +118,10 @@ class Supervisor {
   }
 
   #call(line: Line): void {
-    const job = new CallJob(line.id, line.head, line.body, this.#init.graceMs, this.#tools.onEnd);
+    const job = new CallJob(line.id, line.head, line.body, this.#tools);
     this.#jobs.set(job.id, job);
     if (this.#fenced(job)) return;
-    this.#pool.call(job);
+    job.prepare(() => this.#pool.call(job));
   }
 
   #bundle(hash: string, source: string): void {

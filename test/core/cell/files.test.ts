@@ -148,7 +148,7 @@ test('declarations that cannot work are refused', () => {
     [input('A B'), /cannot name the variable/],
     [[module('a', [], makes({ outputs: [output, output] }))], /twice/],
     [[module('a', [], makes({ outputs: Array.from({ length: 65 }, (_, i) => ({ name: `o${i}`, pattern: 'p' })) }))], /more than 64/],
-    [[module('a', [], { ...makes({ outputs: [output] }), action: { type: 'registered', function: 'f' } })], /only modules with run/],
+    [[module('a', [], { ...makes({ outputs: [output] }), action: { type: 'registered', function: 'f' } })], /registered functions cannot have/],
     [[module('a', [], makes({ outputs: [{ name: 'o', pattern: 'x'.repeat(1025) }] }))], /pattern/],
   ];
   for (const [modules, says] of bad) assert.match(specProblem(spec(modules))?.message ?? '', says);

@@ -44,6 +44,8 @@ test('a function gets its context and gives values and tail', async (t) => {
     runName: 'demo',
     module: 'build',
     idempotencyKey: 'key-1',
+    inputs: {},
+    workDir: '',
   });
   assert.equal(outcome.tail, 'hello { a: 1 }\nand log\nerr\n');
 });
