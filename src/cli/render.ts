@@ -37,6 +37,8 @@ function transitionWords(module: TrackedModule, before: ModuleJson['phase'], pai
       return `${paint('cyan', 'started')}${on}${attempt}`;
     case 'succeeded':
       return `${paint('green', 'succeeded')} in ${clock(module.durationMs)}${on}${attempt}`;
+    case 'cached':
+      return `${paint('green', 'cached')}${why}`;
     case 'failed':
       return `${paint('red', 'failed')}${on}${attempt}${why}`;
     case 'cancelled':

@@ -85,7 +85,7 @@ async function compileSource(io: CliIo, source: PipelineSource, given: Readonly<
   return compileRun(pipeline, given, { place, directory: io.cwd });
 }
 
-function tellDetached(io: CliIo, accepted: AcceptedJson, format: Format): ExitCode {
+export function tellDetached(io: CliIo, accepted: AcceptedJson, format: Format): ExitCode {
   if (format === 'json' || format === 'yaml' || format === 'jsonl') printData(io, format, accepted);
   else line(io.stdout, accepted.runId);
   if (format === 'table' || format === 'wide') line(io.stderr, `Submitted${accepted.duplicate ? ' before' : ''}. Watch it: skein runs watch ${accepted.runId.split('-')[0]}`);

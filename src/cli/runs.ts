@@ -1,8 +1,9 @@
-/** `skein runs list|view|cancel|pause|resume|wait|watch`, and the short cuts `ps` and `cancel`. */
+/** `skein runs list|view|cancel|pause|resume|rerun|wait|watch|download`, and the short cuts `ps` and `cancel`. */
 import { Option, type Command } from 'commander';
 import type { RunExplanationJson, RunPausedJson } from '../io/http/queue-views.ts';
 import type { RunJson, RunListJson, RunSummaryJson } from '../io/http/views.ts';
 import { addDownload } from './download.ts';
+import { addRerun } from './rerun.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { followRun } from './follow.ts';
@@ -42,6 +43,7 @@ export const addRuns: AddVerb = (program, context) => {
   addCancel(runs.command('cancel <run>').description('cancel a run'), context);
   addPause(runs.command('pause <run>').description('execute nothing new of a run; what is under way goes on').option('--reason <text>', 'kept with the pause'), context, 'pause');
   addPause(runs.command('resume <run>').description('go on with a paused run'), context, 'resume');
+  addRerun(runs, context);
   withNode(runs.command('watch <run>').description('follow a run to its end').addOption(outputOption()))
     .addOption(new Option('--timeout <duration>', 'stop following after this long (exit 124)').argParser(duration))
     .addOption(new Option('--place-timeout <duration>', 'exit 5 when no node takes a module for this long').argParser(duration))

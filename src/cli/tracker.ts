@@ -37,7 +37,7 @@ export interface Counts {
   readonly waiting: number;
 }
 
-const finals: readonly Phase[] = ['succeeded', 'failed', 'skipped', 'cancelled'];
+const finals: readonly Phase[] = ['succeeded', 'cached', 'failed', 'skipped', 'cancelled'];
 
 export class RunTracker {
   readonly runId: string;

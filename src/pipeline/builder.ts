@@ -117,6 +117,8 @@ export interface ModuleDefinition {
   readonly retry?: number | RetryDefinition;
   /** Touches the world outside: never executed by two nodes at once. @default false */
   readonly effectful?: boolean;
+  /** A result of the same work, in whatever run of the cluster, stands for its execution. Not for effectful modules, nor with `call`. @default false */
+  readonly cache?: boolean;
   readonly env?: Readonly<Record<string, string | number | boolean>>;
   /** Estimate that the planner goes by until it has measured. */
   readonly duration?: Duration;

@@ -61,6 +61,7 @@ export function checkModule({ key: name, keySpan, value }: InputEntry, problems:
     timeoutMs: checkTimeout(fields, problems),
     retry: checkRetry(fields, where, problems),
     effectful: fields.flag('effectful') ?? false,
+    cache: checkCache(fields, action.action, problems),
     durationMs: fields.duration('duration', { min: 0, max: TIMEOUT_MS_MAX }) ?? 0,
     policy: checkModulePolicy(fields, where, problems),
     files: { inputs: files.inputs.map(({ span: _span, ...input }) => input), outputs: files.outputs },
@@ -115,6 +116,18 @@ function callAction(name: string, key: string, fields: Fields): PipelineAction |
   const node = fields.get(key);
   if (functionPattern.test(name) && name.length <= NAME_LENGTH_MAX) return { type: 'call', function: name };
   return node && fields.wrong(node, key, 'does not name a registered function', { allowed: 'letters, digits and _ $ . : / -' });
+}
+
+function checkCache(fields: Fields, action: PipelineAction, problems: Problems): boolean {
+  const cache = fields.flag('cache') ?? false;
+  if (!cache) return false;
+  const effectful = fields.get('effectful');
+  const span = fields.keySpan('cache');
+  if (effectful?.kind === 'scalar' && effectful.value === true) {
+    problems.add(span, `${fields.label('cache')} and \`effectful\` exclude each other`, { hint: 'what is done outside would not be done; keep one of them' });
+  }
+  if (action.type === 'call') problems.add(span, `${fields.label('cache')} is not for registered functions`, { hint: 'a result stands for the same code only, and the code of a function that a program registered is not known; use `uses: ./file.ts#function`' });
+  return cache;
 }
 
 function checkNeeds(fields: Fields, problems: Problems): Map<string, Span> {

@@ -19,6 +19,7 @@ export const moduleKeys = [
   'mutex',
   'limit',
   'hedge',
+  'cache',
   'inputs',
   'outputs',
 ] as const;
@@ -36,7 +37,6 @@ export const archNames = ['x64', 'arm64', 'arm', 'ia32', 'loong64', 'mips', 'mip
 export const laterPipelineKeys: readonly string[] = ['on', 'defaults', 'concurrency', 'secrets', 'retention', 'outputs', 'shell', 'working-directory', 'checkpoint', 'cache'];
 export const laterModuleKeys: readonly string[] = [
   'foreach',
-  'cache',
   'if',
   'with',
   'prefer',

@@ -50,6 +50,8 @@ export interface PipelineModule {
   readonly timeoutMs: number;
   readonly retry: RetrySpec;
   readonly effectful: boolean;
+  /** A recorded result of the same work may stand for its execution. */
+  readonly cache: boolean;
   /** Declared estimate, 0 = unknown. */
   readonly durationMs: number;
   readonly files: PipelineFiles;

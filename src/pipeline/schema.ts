@@ -81,6 +81,7 @@ const moduleFields = {
   'timeout-minutes': z.number().min(0).optional(),
   retry: retry.optional().meta({ description: 'Attempts, or attempts with waits' }),
   effectful: z.boolean().optional().meta({ description: 'Touches the world outside: never executed by two nodes at once' }),
+  cache: z.boolean().optional().meta({ description: 'A result of the same work, in whatever run, stands for its execution' }),
   env: env.optional(),
   duration: duration.optional().meta({ description: 'Estimate for the planner' }),
   priority: priority.optional().meta({ description: '1 to 10, 10 first; that of the pipeline if left out' }),

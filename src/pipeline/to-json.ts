@@ -33,6 +33,7 @@ function moduleToJson(module: PipelineModule): Json {
     timeout: `${module.timeoutMs}ms`,
     retry: { attempts: retry.attempts, backoff: `${retry.backoffMs}ms`, factor: retry.factor, jitter: retry.jitter, cap: `${retry.capMs}ms` },
     effectful: module.effectful,
+    cache: module.cache,
     duration: `${module.durationMs}ms`,
     ...(policy.priority === 0 ? {} : { priority: policy.priority }),
     limit: policy.limits.map(({ key, max }) => ({ key, max })),

@@ -5,7 +5,7 @@ import { ENTRY_DATA_BYTES_MAX, LIST_LENGTH_MAX, TEXT_LENGTH_MAX } from './limits
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
 import { capabilityFields, decodeSpec, encodeSpec, outcomeFields, readCapabilities, readOutcome } from './spec-codec.ts';
 
-const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause', 'hedgeBatch'] as const;
+const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause', 'hedgeBatch', 'reuse', 'rerun'] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<Command['type'], number>;
 const releaseReasons: readonly ReleaseReason[] = ['declined', 'released', 'lost', 'timeout'];
 const expireReasons = ['silent', 'socket', 'left', 'superseded'] as const;
@@ -30,6 +30,7 @@ function commandFields(command: Command): unknown[] {
       return [command.now, command.run, command.reason];
     case 'claimBatch':
     case 'hedgeBatch':
+    case 'reuse':
       return [command.now, command.claims.flatMap((claim) => [claim.run, claim.module, claim.session])];
     case 'release':
       return [command.now, releaseReasons.indexOf(command.reason), runningFields(command.claims)];
@@ -45,6 +46,8 @@ function commandFields(command: Command): unknown[] {
       return [command.now, command.run, command.on, command.reason];
     case 'queuePause':
       return [command.now, command.on, command.reason];
+    case 'rerun':
+      return [command.now, command.requestKey, command.run, command.failedOnly];
   }
 }
 
@@ -82,6 +85,7 @@ function readCommand(reader: Reader): Command {
       return { type, now: reader.number(), run: reader.int(), reason: reader.string(TEXT_LENGTH_MAX) };
     case 'claimBatch':
     case 'hedgeBatch':
+    case 'reuse':
       return { type, now: reader.number(), claims: readClaims(reader) };
     case 'release': {
       const now = reader.number();
@@ -100,6 +104,8 @@ function readCommand(reader: Reader): Command {
       return { type, now: reader.number(), run: reader.int(), on: reader.boolean(), reason: reader.string(TEXT_LENGTH_MAX) };
     case 'queuePause':
       return { type, now: reader.number(), on: reader.boolean(), reason: reader.string(TEXT_LENGTH_MAX) };
+    case 'rerun':
+      return { type, now: reader.number(), requestKey: reader.string(), run: reader.int(), failedOnly: reader.boolean() };
   }
 }
 

@@ -97,6 +97,7 @@ export type WorkMessage =
 /** What a client may ask of the leader. `body` of submit is an encoded RunSpec in `bytes` of the message. */
 export type ClientRequest =
   | { readonly type: 'submit'; readonly requestKey: string }
+  | { readonly type: 'rerun'; readonly requestKey: string; readonly run: RunNumber; readonly failedOnly: boolean }
   | { readonly type: 'cancel'; readonly run: RunNumber; readonly reason: string }
   | { readonly type: 'drain'; readonly node: NodeId; readonly on: boolean }
   | { readonly type: 'pauseRun'; readonly run: RunNumber; readonly on: boolean; readonly reason: string }

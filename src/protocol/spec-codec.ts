@@ -56,8 +56,8 @@ export function* encodeSpecInSlices(spec: RunSpec, slice: Slice): Generator<unde
 }
 
 function templateFields(module: Template): unknown[] {
-  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy, files } = module;
-  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy), moduleFilesFields(files)];
+  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy, files, cache } = module;
+  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy), moduleFilesFields(files), cache === true];
 }
 
 function runPolicyFields(policy: RunPolicy | undefined): unknown {
@@ -140,8 +140,10 @@ function readTemplate(reader: Reader): Template {
   };
   const policy = reader.maybe(readModulePolicy);
   const files = reader.maybe(readModuleFiles);
+  const cache = reader.boolean();
   reader.end();
-  return policy === null && files === null ? template : { ...template, ...(policy === null ? {} : { policy }), ...(files === null ? {} : { files }) };
+  if (policy === null && files === null && !cache) return template;
+  return { ...template, ...(policy === null ? {} : { policy }), ...(files === null ? {} : { files }), ...(cache ? { cache } : {}) };
 }
 
 function readModuleFiles(reader: Reader): ModuleFiles {

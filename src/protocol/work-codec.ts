@@ -153,7 +153,7 @@ function readJsonList(r: Reader): Json[] {
   return list as Json[];
 }
 
-const requestTypes = ['submit', 'cancel', 'drain', 'pauseRun', 'pauseQueue'] as const;
+const requestTypes = ['submit', 'cancel', 'drain', 'pauseRun', 'pauseQueue', 'rerun'] as const;
 
 function requestFields(request: ClientRequest): unknown[] {
   switch (request.type) {
@@ -167,6 +167,8 @@ function requestFields(request: ClientRequest): unknown[] {
       return [3, request.run, request.on, request.reason];
     case 'pauseQueue':
       return [4, request.on, request.reason];
+    case 'rerun':
+      return [5, request.requestKey, request.run, request.failedOnly];
   }
 }
 
@@ -183,6 +185,8 @@ function readRequest(r: Reader): ClientRequest {
       return { type, run: r.int(), on: r.boolean(), reason: r.text() };
     case 'pauseQueue':
       return { type, on: r.boolean(), reason: r.text() };
+    case 'rerun':
+      return { type, requestKey: r.string(), run: r.int(), failedOnly: r.boolean() };
   }
 }
 

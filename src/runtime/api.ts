@@ -10,7 +10,8 @@ import type { ExplainedGroup, Explanation } from '../core/plan/explain.ts';
 /** The seeds' words for JSON consumers (CONVENTIONS 4.3). */
 export type Status = 'pending' | 'running' | 'completed' | 'failed';
 
-export type ModulePhaseShown = ModulePhase | 'running';
+/** `cached`: succeeded, by a result that was there already. */
+export type ModulePhaseShown = ModulePhase | 'running' | 'cached';
 
 export interface RunSummary {
   readonly runId: RunId;
@@ -30,6 +31,8 @@ export interface RunSummary {
   readonly priority: number;
   /** Since when and why nothing new of it is executed; null when it is not paused. */
   readonly paused: Pause | null;
+  /** The run that this one runs again, '' = none. */
+  readonly rerunOf: RunId | '';
 }
 
 export interface ModuleView {
@@ -228,6 +231,11 @@ export interface NodeApi {
   nodes(): NodeView[];
   /** @param options.requestKey retry with the same key to be sure of one run. */
   submit(spec: RunSpec, options?: { readonly requestKey?: string; readonly signal?: AbortSignal }): Promise<SubmitAnswer>;
+  /**
+   * A finished run once more, as a new one. @param options.failedOnly what succeeded is taken over and not executed.
+   * @throws SkeinError RUN_LIVE, RUN_SUCCEEDED, RUN_SPEC_GONE
+   */
+  rerun(run: string, options?: { readonly failedOnly?: boolean; readonly requestKey?: string; readonly signal?: AbortSignal }): Promise<SubmitAnswer>;
   cancel(run: string, reason?: string): Promise<RunSummary>;
   /** Newest first. */
   runs(options?: ReadOptions & { readonly limit?: number; readonly phase?: RunPhase }): Promise<RunSummary[]>;

@@ -6,7 +6,7 @@
 import { assert } from '../core/lib/assert.ts';
 import type { LogIndex } from '../core/lib/ids.ts';
 import { Slice } from '../core/lib/slice.ts';
-import { apply, applyInSlices, mayTakeLong, skip, type Applied, type CellState } from '../core/cell/cell.ts';
+import { apply, applyInSlices, mayTakeLong, skip, type Applied, type CellState, type Long } from '../core/cell/cell.ts';
 import type { Command } from '../core/cell/types.ts';
 import type { Entry } from '../core/raft/types.ts';
 import type { NodeContext } from './context.ts';
@@ -146,7 +146,7 @@ export class Applier {
     else this.#ended(entry, command, apply(this.#state, entry.index, command));
   }
 
-  *#inSlices(entry: Entry, command: Extract<Command, { type: 'submit' | 'submitPart' }>): Generator<undefined, void> {
+  *#inSlices(entry: Entry, command: Long): Generator<undefined, void> {
     const applied = yield* applyInSlices(this.#state, entry.index, command, this.#slice);
     this.#ended(entry, command, applied);
   }

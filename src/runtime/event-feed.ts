@@ -132,7 +132,7 @@ function runEvent(sequence: number, event: Kept['event'], state: CellState): Run
   return {
     ...common,
     type: 'module',
-    phase: shownPhase(event.phase),
+    phase: shownPhase(event.phase, record),
     module,
     node: nodeName(state, node),
     attempt: event.attempt,

@@ -9,7 +9,7 @@ import { shownPhase } from './views.ts';
 
 export function moduleExplanation(module: ModuleRecord, explainer: Explainer): ModuleExplanation {
   const { run, index, phase } = module;
-  return { runId: run.runId, shortId: run.shortId, module: run.spec.modules[index]!.name, phase: shownPhase(phase), ...explainer.module(module) };
+  return { runId: run.runId, shortId: run.shortId, module: run.spec.modules[index]!.name, phase: shownPhase(phase, module), ...explainer.module(module) };
 }
 
 export function runExplanation(state: CellState, run: RunRecord, explainer: Explainer, now: number): RunExplanation {

@@ -86,13 +86,14 @@ export class Gateway {
         done(new SkeinError('REQUEST_TOO_LARGE', `the run takes ${bytes.length} bytes, at most ${SPEC_BYTES_MAX} are allowed`));
         return;
       }
-      this.#write({ type: 'submit', requestKey }, bytes, timeoutMs, (error, reply) => {
-        if (error !== undefined) done(error);
-        else if (reply?.type === 'run') done(undefined, reply);
-        else done(unexpected(reply));
-      });
+      this.#write({ type: 'submit', requestKey }, bytes, timeoutMs, runOf(done));
     };
     inTurns(this.#context, (slice) => encodeSpecInSlices(spec, slice), write, () => done(stopping()));
+  }
+
+  /** A finished run once more, as a new one. */
+  rerun(run: RunNumber, failedOnly: boolean, requestKey: string, timeoutMs: number, done: GatewayDone<Extract<Reply, { type: 'run' }>>): void {
+    this.#write({ type: 'rerun', requestKey, run, failedOnly }, new Uint8Array(0), timeoutMs, runOf(done));
   }
 
   cancel(run: RunNumber, reason: string, timeoutMs: number, done: GatewayDone<void>): void {
@@ -295,6 +296,14 @@ export class Gateway {
   }
 }
 
+function runOf(done: GatewayDone<Extract<Reply, { type: 'run' }>>): GatewayDone<Reply> {
+  return (error, reply) => {
+    if (error !== undefined) done(error);
+    else if (reply?.type === 'run') done(undefined, reply);
+    else done(unexpected(reply));
+  };
+}
+
 /** A large Submit becomes parts; the last one makes it take effect. */
 function commandsOf(request: ClientRequest, bytes: Uint8Array, now: number): Command[] {
   switch (request.type) {
@@ -306,6 +315,8 @@ function commandsOf(request: ClientRequest, bytes: Uint8Array, now: number): Com
       return [{ type: 'runPause', now, run: request.run, on: request.on, reason: request.reason }];
     case 'pauseQueue':
       return [{ type: 'queuePause', now, on: request.on, reason: request.reason }];
+    case 'rerun':
+      return [{ type: 'rerun', now, requestKey: request.requestKey, run: request.run, failedOnly: request.failedOnly }];
     case 'submit': {
       const { requestKey } = request;
       if (bytes.length <= SUBMIT_WHOLE_BYTES_MAX) return [{ type: 'submit', now, requestKey, spec: decodeSpec(bytes) }];

@@ -20,6 +20,7 @@ import { reconcile } from './reconcile.ts';
 import type { Replica } from './replica.ts';
 import { ResultIntake } from './result-intake.ts';
 import { Retirement } from './retirement.ts';
+import { Reuse } from './reuse.ts';
 import { SessionOpenings } from './session-openings.ts';
 
 /** Claims in one ClaimBatch entry: about 12 bytes each, far below the entry limit. */
@@ -41,6 +42,7 @@ export class Leader {
   readonly #deadlines = new ClaimDeadlines();
   readonly #copies: Copies;
   readonly #retirement: Retirement;
+  readonly #reuse: Reuse;
   #planning = false;
   #slicing = false;
   #wakeAt = Infinity;
@@ -69,6 +71,7 @@ export class Leader {
     });
     this.#copies = new Copies(context);
     this.#retirement = new Retirement((command) => replica.propose(command));
+    this.#reuse = new Reuse((claims) => replica.propose({ type: 'reuse', now: replica.stamp(), claims }));
     this.#openings = new SessionOpenings({
       context,
       replica,
@@ -80,6 +83,7 @@ export class Leader {
     this.#tickedAt = context.now();
     this.sessions.reset(replica.state, context.now());
     this.#planner.rebuild(replica.state);
+    this.#reuse.rebuild(replica.state);
     this.#deadlines.rebuild(replica.state);
     for (const session of this.sessions.all()) this.#probe(session);
     this.#tickTimer = context.every(() => Math.min(100, context.timing.heartbeatMs), () => this.#tick());
@@ -106,6 +110,7 @@ export class Leader {
   applied(_index: LogIndex, events: readonly CellEvent[]): void {
     if (events.length === 0) return;
     for (const event of events) this.#onEvent(event);
+    this.#reuse.onEvents(this.#state, events);
     this.#planner.onEvents(this.#state, events);
     this.#planSoon();
   }

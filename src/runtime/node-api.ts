@@ -29,10 +29,21 @@ export class RuntimeNodeApi implements NodeApi {
   }
 
   async submit(spec: RunSpec, options: { readonly requestKey?: string; readonly signal?: AbortSignal } = {}): Promise<SubmitAnswer> {
-    const { clock, random } = this.#runtime.context.ports;
-    const requestKey = options.requestKey ?? uuidV7(clock.wall(), random.bytes(10));
+    const requestKey = options.requestKey ?? this.#newKey();
     const answer = await promise<{ runId: RunId; duplicate: boolean }>(options.signal, (done) => this.#runtime.submit(spec, requestKey, done));
     return { runId: answer.runId, requestKey, duplicate: answer.duplicate };
+  }
+
+  async rerun(run: string, options: { readonly failedOnly?: boolean; readonly requestKey?: string; readonly signal?: AbortSignal } = {}): Promise<SubmitAnswer> {
+    const { number } = await this.#resolve(run);
+    const requestKey = options.requestKey ?? this.#newKey();
+    const answer = await promise<{ runId: RunId; duplicate: boolean }>(options.signal, (done) => this.#runtime.rerun(number, options.failedOnly === true, requestKey, done));
+    return { runId: answer.runId, requestKey, duplicate: answer.duplicate };
+  }
+
+  #newKey(): string {
+    const { clock, random } = this.#runtime.context.ports;
+    return uuidV7(clock.wall(), random.bytes(10));
   }
 
   async cancel(run: string, reason = ''): Promise<RunSummary> {

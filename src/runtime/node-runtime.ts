@@ -206,6 +206,10 @@ export class NodeRuntime {
     this.#gateway.drain(node, on, WRITE_TIMEOUT_MS, done);
   }
 
+  rerun(run: RunNumber, failedOnly: boolean, requestKey: string, done: GatewayDone<{ readonly runId: RunId; readonly run: RunNumber; readonly duplicate: boolean }>): void {
+    this.#gateway.rerun(run, failedOnly, requestKey, WRITE_TIMEOUT_MS, done);
+  }
+
   pauseRun(run: RunNumber, on: boolean, reason: string, done: GatewayDone<void>): void {
     this.#gateway.pauseRun(run, on, reason, WRITE_TIMEOUT_MS, done);
   }

@@ -10,7 +10,7 @@ import { createCell, type CellHooks, type CellState } from '../core/cell/state.t
 import type { SnapshotMeta } from '../core/raft/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import { decodePlain, encodePlainInSlices } from '../protocol/plain-codec.ts';
-import { decodeSpecInSlices } from '../protocol/spec-codec.ts';
+import { decodeSpecInSlices, encodeSpec } from '../protocol/spec-codec.ts';
 
 export const cellHooks: CellHooks = {
   *decodeSubmit(bytes, slice) {
@@ -21,6 +21,7 @@ export const cellHooks: CellHooks = {
       throw error;
     }
   },
+  encodeSubmit: encodeSpec,
 };
 
 export interface CapturedSnapshot {

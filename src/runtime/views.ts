@@ -1,7 +1,8 @@
 /** What people and programs see of the state: plain data, made on demand. */
-import type { NodeId } from '../core/lib/ids.ts';
+import type { CellId, NodeId } from '../core/lib/ids.ts';
 import { runsNewestFirst } from '../core/cell/accessors.ts';
 import { modulePolicy, runPolicy } from '../core/cell/policy.ts';
+import { parseRunId, runIdOf } from '../core/cell/run-id.ts';
 import { countOf, isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
 import type { ModulePhase, RunPhase } from '../core/cell/types.ts';
 import { priorityOf } from '../core/plan/explain-ahead.ts';
@@ -32,6 +33,7 @@ export function statusOfModule(phase: ModulePhaseShown): Status {
     case 'running':
       return 'running';
     case 'succeeded':
+    case 'cached':
     case 'skipped':
       return 'completed';
     case 'failed':
@@ -41,7 +43,8 @@ export function statusOfModule(phase: ModulePhaseShown): Status {
 }
 
 /** A claim is assigned as soon as it is committed, so people see it as running. */
-export function shownPhase(phase: ModulePhase): ModulePhaseShown {
+export function shownPhase(phase: ModulePhase, record?: ModuleRecord): ModulePhaseShown {
+  if (phase === 'succeeded' && record !== undefined && record.reusedFrom !== 0) return 'cached';
   return phase === 'claimed' ? 'running' : phase;
 }
 
@@ -69,6 +72,7 @@ export function runSummary(run: RunRecord): RunSummary {
     reason: run.reason,
     priority: runPolicy(run.spec).priority,
     paused: run.paused,
+    rerunOf: run.rerunOf === 0 ? '' : runIdOf(parseRunId(run.runId).cell as CellId, run.rerunOf),
   };
 }
 
@@ -83,7 +87,7 @@ export function runView(state: CellState, run: RunRecord, explain: (module: Modu
 
 function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, explain: (module: ModuleRecord) => string): ModuleView {
   const spec = run.spec.modules[module.index]!;
-  const phase = shownPhase(module.phase);
+  const phase = shownPhase(module.phase, module);
   const { outcome } = module;
   const open = module.phase === 'waiting' || module.phase === 'ready';
   return {

@@ -118,6 +118,16 @@ export class FakeNode implements NodeApi {
     });
   }
 
+  async rerun(run: string, options: { readonly failedOnly?: boolean; readonly requestKey?: string } = {}): Promise<SubmitAnswer> {
+    const { view } = this.#find(run);
+    if (!finalPhases.includes(view.phase)) throw new SkeinError('RUN_LIVE', `Run ${view.shortId} has not ended yet`);
+    if (options.failedOnly === true && view.phase === 'succeeded') throw new SkeinError('RUN_SUCCEEDED', `Nothing of run ${view.shortId} has failed`);
+    const answer = await this.submit(this.#find(run).spec, options);
+    const again = this.#find(answer.runId);
+    again.view = { ...again.view, rerunOf: view.runId };
+    return answer;
+  }
+
   async pause(run: string, reason = ''): Promise<Paused<RunSummary>> {
     return this.#pause(run, { reason, at: this.now });
   }
@@ -268,7 +278,7 @@ function newView(spec: RunSpec, runId: RunId, shortId: string, now: number): Run
     limits: [],
     copy: null,
   }));
-  return { runId, shortId, name: spec.name, phase: 'queued', status: 'pending', submittedAt: now, startedAt: 0, finishedAt: 0, modules: countModules(moduleList), reason: '', priority: (spec.policy ?? ordinaryRun).priority, paused: null, policy: spec.policy ?? ordinaryRun, params: spec.params, moduleList };
+  return { runId, shortId, name: spec.name, phase: 'queued', status: 'pending', submittedAt: now, startedAt: 0, finishedAt: 0, modules: countModules(moduleList), reason: '', priority: (spec.policy ?? ordinaryRun).priority, paused: null, rerunOf: '', policy: spec.policy ?? ordinaryRun, params: spec.params, moduleList };
 }
 
 function countModules(list: readonly ModuleView[]): RunSummary['modules'] {

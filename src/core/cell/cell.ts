@@ -12,6 +12,7 @@ import { ITEMS_PER_ENTRY_MAX, NAME_LENGTH_MAX, NOW_MAX_MS } from './limits.ts';
 import { queuePause, runPause } from './pause.ts';
 import { ok, refuse, type Applied } from './reply.ts';
 import { results } from './results.ts';
+import { reuse } from './reuse.ts';
 import { nodeDrain, sessionExpire, sessionOpen } from './sessions.ts';
 import { isRunFinal, timeAfter, type CellState } from './state.ts';
 import { prepareSubmit, submit, submitPart, type PreparedRun } from './submit.ts';
@@ -29,11 +30,11 @@ export function apply(state: CellState, index: LogIndex, command: Command): Appl
   return mayTakeLong(command) ? drained((slice) => applyInSlices(state, index, command, slice)) : applyPrepared(state, index, command, undefined);
 }
 
-type Long = Extract<Command, { type: 'submit' | 'submitPart' }>;
+export type Long = Extract<Command, { type: 'submit' | 'submitPart' | 'rerun' }>;
 
 /** Is this a command that `applyInSlices` does in slices? All others are done in one. */
 export function mayTakeLong(command: Command): command is Long {
-  return command.type === 'submit' || command.type === 'submitPart';
+  return command.type === 'submit' || command.type === 'submitPart' || command.type === 'rerun';
 }
 
 /**
@@ -62,7 +63,7 @@ export function skip(state: CellState, index: LogIndex): void {
   state.appliedIndex = index;
 }
 
-const refusedWhenClosed: ReadonlySet<Command['type']> = new Set(['submit', 'submitPart', 'sessionOpen', 'claimBatch', 'hedgeBatch', 'close']);
+const refusedWhenClosed: ReadonlySet<Command['type']> = new Set(['submit', 'submitPart', 'rerun', 'sessionOpen', 'claimBatch', 'hedgeBatch', 'reuse', 'close']);
 
 function applyFounded(state: CellState, index: LogIndex, command: Exclude<Command, { type: 'genesis' }>, prepared: PreparedRun | undefined): Applied {
   switch (command.type) {
@@ -71,6 +72,7 @@ function applyFounded(state: CellState, index: LogIndex, command: Exclude<Comman
     case 'sessionExpire':
       return sessionExpire(state, command);
     case 'submit':
+    case 'rerun':
       return submit(state, command, prepared);
     case 'submitPart':
       return submitPart(state, command, prepared);
@@ -98,6 +100,8 @@ function applyFounded(state: CellState, index: LogIndex, command: Exclude<Comman
       return hedgeBatch(state, index, command.claims);
     case 'queuePause':
       return queuePause(state, command);
+    case 'reuse':
+      return reuse(state, command.claims);
     default:
       return unreachable(command);
   }

@@ -12,6 +12,7 @@ import { nodeProblem } from './node-room.ts';
 import { ownFailure } from './outcome.ts';
 import { isExclusive } from './policy.ts';
 import { refuse, type Applied } from './reply.ts';
+import { takeCached } from './reuse.ts';
 import { endingIsOver } from './seats.ts';
 import { moduleAt, type CellState, type ModuleRecord, type SessionRecord } from './state.ts';
 import type { CellEvent, ClaimItem, Command, ReleaseReason } from './types.ts';
@@ -43,6 +44,10 @@ export function claimBatch(state: CellState, index: LogIndex, claims: readonly C
     const module = moduleAt(state, item.run, item.module);
     const session = state.sessions.get(item.session);
     if (claimProblem(state, module, session) !== '') {
+      fences.push(0);
+      continue;
+    }
+    if (takeCached(state, module!, session!, events)) {
       fences.push(0);
       continue;
     }

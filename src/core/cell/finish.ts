@@ -2,11 +2,13 @@
 import { assert } from '../lib/assert.ts';
 import { jsonText, utf8Length } from '../lib/json-text.ts';
 import type { RunNumber } from '../lib/ids.ts';
+import { forgetResult, forgetResultsOf } from './cache.ts';
 import { FINISHED_AGE_MAX_MS, FINISHED_BYTES_MAX, FINISHED_MODULES_MAX, FINISHED_RUNS_MAX, REASON_LENGTH_MAX, SUMMARY_TAILS_LENGTH_MAX, SUMMARY_VALUES_BYTES_MAX } from './limits.ts';
 import { cellMutant } from './mutants.ts';
 import { clip, dropClaim, editModule, editRun, setPhase } from './mutate.ts';
 import { liveFences } from './accessors.ts';
 import { summarySpec } from './run-record.ts';
+import { dropSource, keepSource } from './sources.ts';
 import { countOf, isFinal, isRunFinal, openModules, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
 import type { CellEvent, ModulePhase, Outcome, RunPhase } from './types.ts';
 import { nextWave, type Waves } from './waves.ts';
@@ -137,16 +139,20 @@ export function valuesBytes(outcome: Outcome | null): number {
  * failed modules are kept before those of succeeded ones, since they say why.
  */
 function summarise(state: CellState, run: RunRecord): void {
+  keepSource(state, run);
   const writable = editRun(state, run);
   writable.spec = summarySpec(run.spec);
   writable.summary = true;
   if (run.valuesBytes > SUMMARY_VALUES_BYTES_MAX) {
-    writable.valuesBytes = cutOutcomes(state, run.modules, SUMMARY_VALUES_BYTES_MAX, valuesBytes, (outcome) => ({ ...outcome, values: {} }));
+    writable.valuesBytes = cutOutcomes(state, run.modules, SUMMARY_VALUES_BYTES_MAX, valuesBytes, (module, outcome) => {
+      forgetResult(state, module);
+      return { ...outcome, values: {}, valuesCut: true };
+    });
   }
   if (run.tailsLength > SUMMARY_TAILS_LENGTH_MAX) {
     const failedFirst = [...run.modules.filter((m) => m.phase === 'failed'), ...run.modules.filter((m) => m.phase !== 'failed')];
     const tailLength = (outcome: Outcome | null): number => outcome?.tail.length ?? 0;
-    writable.tailsLength = cutOutcomes(state, failedFirst, SUMMARY_TAILS_LENGTH_MAX, tailLength, (outcome) => ({ ...outcome, tail: '' }));
+    writable.tailsLength = cutOutcomes(state, failedFirst, SUMMARY_TAILS_LENGTH_MAX, tailLength, (_module, outcome) => ({ ...outcome, tail: '' }));
   }
 }
 
@@ -156,14 +162,14 @@ function cutOutcomes(
   modules: readonly ModuleRecord[],
   budget: number,
   sizeOf: (outcome: Outcome | null) => number,
-  cut: (outcome: Outcome) => Outcome,
+  cut: (module: ModuleRecord, outcome: Outcome) => Outcome,
 ): number {
   let kept = 0;
   for (const module of modules) {
     const size = sizeOf(module.outcome);
     if (size === 0) continue;
     if (kept + size <= budget) kept += size;
-    else editModule(state, module).outcome = cut(module.outcome!);
+    else editModule(state, module).outcome = cut(module, module.outcome!);
   }
   return kept;
 }
@@ -190,6 +196,8 @@ export function retire(state: CellState, numbers: readonly RunNumber[], events: 
   for (const number of numbers) {
     const run = state.finished.get(number);
     if (run === undefined) continue;
+    forgetResultsOf(state, run);
+    dropSource(state, run);
     state.finished.delete(number);
     state.runs.delete(number);
     state.finishedModules -= run.modules.length;

@@ -23,9 +23,9 @@ function valuesDigestOf(state: CellState, module: ModuleRecord): readonly number
   return digest;
 }
 
-/** Of files only what they hold counts. */
+/** Of files what they hold counts, and the name under which a single one is found. */
 function digestsText(files: NonNullable<Outcome['files']>): string {
-  return Object.keys(files).sort().map((name) => `${name} ${files[name]!.cid}`).join('\n');
+  return Object.keys(files).sort().map((output) => `${output} ${files[output]!.kind} ${files[output]!.cid} ${files[output]!.name}`).join('\n');
 }
 
 /** Derived fields change neither the plain form nor the revision. */

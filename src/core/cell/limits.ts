@@ -62,6 +62,10 @@ export const FINISHED_AGE_MAX_MS = 7 * 24 * 3_600_000;
 /** Values kept with one finished run; what is over is dropped, the rest of the record stays. */
 export const SUMMARY_VALUES_BYTES_MAX = 256 * 1024;
 export const SUMMARY_TAILS_LENGTH_MAX = 64 * 1024;
+/** Specification of one finished run, encoded; a longer one cannot be run again. */
+export const SOURCE_BYTES_MAX = 16 * 1024 * 1024;
+/** Specifications of all finished runs together; the oldest are dropped, the rest of the record stays. */
+export const SOURCES_BYTES_MAX = 64 * 1024 * 1024;
 export const SESSIONS_MAX = 10_000;
 export const DRAINED_NODES_MAX = 10_000;
 /** Claims with limits that were told to stop and still hold their seats; what is over gives them up at once. */

@@ -14,6 +14,7 @@ export const cellMutants = [
   { name: 'dedupe-not-restored', rule: '§6 request keys', breaks: 'A restored snapshot comes without the table of request keys.' },
   { name: 'claim-before-needs', rule: 'planner readiness', breaks: 'A module is ready as soon as one of its needs is done.' },
   { name: 'foresight-kept', rule: '§6 plan on append', breaks: 'The planner goes on counting with what it foresaw after the result was applied: a slot is free twice.' },
+  { name: 'cache-ignores-inputs', rule: '§6 cache', breaks: 'A result stands for the execution of the same module on other inputs.' },
 ] as const;
 
 /** Rules of scheduling, caught by the slow model of test/core/cell. */

@@ -13,6 +13,7 @@ import { newRun } from './run-record.ts';
 import { specProblem } from './run-spec.ts';
 import { capabilitiesFit } from './sessions.ts';
 import { addSeat, takeSeats } from './seats.ts';
+import { addSource } from './sources.ts';
 import { readSpec, texts } from './spec-plain.ts';
 import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type HedgeClaim, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
 import type { Capabilities, ModulePhase, Outcome } from './types.ts';
@@ -158,6 +159,8 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   const modules = reader.list();
   if (modules.length !== run.modules.length) throw damaged(`run ${number} has ${modules.length} modules, its spec ${run.modules.length}`);
   modules.forEach((plain, i) => readModule(state, run.modules[i]!, plain));
+  run.source = reader.bytesOrNull();
+  run.rerunOf = reader.count();
   reader.end();
   return run;
 }
@@ -190,6 +193,8 @@ function readModule(state: CellState, module: ModuleRecord, plain: Plain): void 
   const outcome = reader.listOrNull();
   writable.outcome = outcome === null ? null : readOutcome(new PlainReader(outcome, 'outcome'));
   writable.note = reader.text();
+  writable.cacheKey = reader.text();
+  writable.reusedFrom = reader.count();
   reader.end();
 }
 
@@ -215,8 +220,9 @@ function readOutcome(reader: PlainReader): Outcome {
   const startedAt = reader.number();
   const durationMs = reader.number();
   const files = readOutcomeFiles(reader.listOrNull());
+  const valuesCut = reader.flag();
   reader.end();
-  return { ok, values, error: error === null ? null : readError(new PlainReader(error, 'error')), exitCode, tail, startedAt, durationMs, ...(files === undefined ? {} : { files }) };
+  return { ok, values, error: error === null ? null : readError(new PlainReader(error, 'error')), exitCode, tail, startedAt, durationMs, ...(files === undefined ? {} : { files }), ...(valuesCut ? { valuesCut } : {}) };
 }
 
 function readValues(text: string): Outcome['values'] {
@@ -238,12 +244,14 @@ function derive(state: CellState): void {
     if (run.waves !== null) deriveWaves(run, run.waves);
     for (const module of run.modules) deriveModule(state, run, module);
     const final = isRunFinal(run.phase);
+    if (run.source !== null && !final) throw damaged(`run ${run.number} is ${run.phase} and keeps its specification to be run again`);
     if (final !== (openModules(run) === 0) || final !== run.summary) throw damaged(`run ${run.number} is ${run.phase} with ${openModules(run)} open modules`);
     if (!final) state.liveModules += run.modules.length;
   }
   const finished = [...state.runs.values()].filter((run) => isRunFinal(run.phase));
   for (const run of finished.sort((a, b) => a.finishedAt - b.finishedAt || a.number - b.number)) {
     state.finished.set(run.number, run);
+    if (run.source !== null) addSource(state, run);
     state.finishedModules += run.modules.length;
     state.finishedBytes += run.valuesBytes + run.tailsLength;
   }
@@ -260,6 +268,10 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   writable.waitingOn = needs.reduce((open, need) => open - (run.modules[need]!.phase === 'succeeded' ? 1 : 0), needs.length);
   const laterWave = run.waves !== null && run.waves.of[module.index]! > run.waves.current;
   const where = `module ${module.index} of run ${run.number}`;
+  if (module.cacheKey !== '') {
+    if (module.phase !== 'succeeded' || state.cache.has(module.cacheKey)) throw damaged(`${where} has the key of a result that it does not have, or that another one has`);
+    state.cache.set(module.cacheKey, module);
+  }
   if (!isFinal(module.phase) && (module.phase === 'waiting') !== (module.waitingOn > 0 || laterWave)) throw damaged(`${where} is ${module.phase} with ${module.waitingOn} needs open`);
   if ((module.phase === 'claimed') !== (module.session !== 0)) throw damaged(`${where} is ${module.phase} in session ${module.session}`);
   const totals = run as Writable<RunRecord>;

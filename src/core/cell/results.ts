@@ -4,6 +4,7 @@
  */
 import { liveFences } from './accessors.ts';
 import { failAttempt, loseClaim, returnClaim, takeBackLoss } from './attempts.ts';
+import { rememberResult } from './cache.ts';
 import { endModule, maybeEndRun } from './finish.ts';
 import { endCopy, isCopy, stopOtherCopy } from './hedges.ts';
 import { inputsHashOfModule } from './inputs.ts';
@@ -111,6 +112,7 @@ function succeed(state: CellState, module: ModuleRecord, item: ResultItem, kept:
   editModule(state, module).acceptedFence = item.fence;
   const { spec } = module.run;
   learnDuration(state, spec.name, spec.modules[module.index]!.name, kept.outcome.durationMs);
+  rememberResult(state, module);
   endModule(state, module, 'succeeded', '', events);
   maybeEndRun(state, module.run, events);
 }

@@ -37,6 +37,8 @@ export function* newRunInSlices({ cell, number, spec, requestKey, at, revision }
     spec,
     summary: false,
     requestKey,
+    source: null,
+    rerunOf: 0,
     phase: 'queued',
     submittedAt: at,
     startedAt: 0,
@@ -97,6 +99,8 @@ function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement:
     finishedAt: 0,
     outcome: null,
     note: '',
+    cacheKey: '',
+    reusedFrom: 0,
     inputsHash: '',
     valuesDigest: null,
   };

@@ -180,6 +180,8 @@ class SpecCheck {
     this.range(module.durationMs, 0, DURATION_MS_MAX, `duration of ${what}`);
     this.retry(module.retry, what);
     this.modulePolicy(module, what);
+    if (module.cache === true && module.effectful) throw new Problem('PIPELINE_INVALID', `${what} is effectful: a result cannot stand for its execution`);
+    if (module.cache === true && module.action.type === 'registered') throw new Problem('PIPELINE_INVALID', `${what} cannot be cached: nobody knows the code of a registered function`);
     if (module.files !== undefined) this.files(module.files, module.action, what);
   }
 

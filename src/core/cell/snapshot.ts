@@ -105,6 +105,8 @@ function* runPlain(run: RunRecord, slice: Slice): Generator<undefined, Plain> {
     run.summary,
     spec,
     modules,
+    run.source,
+    run.rerunOf,
   ];
 }
 
@@ -132,6 +134,8 @@ function modulePlain(module: ModuleRecord): Plain {
     module.finishedAt,
     module.outcome === null ? null : outcomePlain(module.outcome),
     module.note,
+    module.cacheKey,
+    module.reusedFrom,
   ];
 }
 
@@ -142,8 +146,8 @@ function valuesText(values: Outcome['values']): string {
 }
 
 function outcomePlain(outcome: Outcome): Plain {
-  const { ok, values, error, exitCode, tail, startedAt, durationMs, files } = outcome;
-  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs, outcomeFilesPlain(files)];
+  const { ok, values, error, exitCode, tail, startedAt, durationMs, files, valuesCut } = outcome;
+  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs, outcomeFilesPlain(files), valuesCut === true];
 }
 
 /**

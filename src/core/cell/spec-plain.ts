@@ -46,6 +46,7 @@ function modulePlain(module: ModuleSpec): Plain {
     module.durationMs,
     modulePolicyPlain(module.policy),
     moduleFilesPlain(module.files),
+    module.cache === true,
   ];
 }
 
@@ -97,8 +98,9 @@ function readModule(reader: PlainReader, summary: boolean): ModuleSpec {
   const durationMs = reader.number();
   const policy = readModulePolicy(reader.listOrNull());
   const files = readModuleFiles(reader.listOrNull());
+  const cache = reader.flag();
   reader.end();
-  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }), ...(files === undefined ? {} : { files }) };
+  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }), ...(files === undefined ? {} : { files }), ...(cache ? { cache } : {}) };
 }
 
 function readRunPolicy(plain: readonly Plain[] | null): RunPolicy | undefined {

@@ -15,6 +15,8 @@ import type { Waves } from './waves.ts';
 export interface CellHooks {
   /** Decodes an assembled Submit, in slices. Must not throw; undefined = not a RunSpec. */
   readonly decodeSubmit: (bytes: Uint8Array, slice: Slice) => Generator<undefined, RunSpec | undefined>;
+  /** The bytes that `decodeSubmit` takes; the same for equal specifications. */
+  readonly encodeSubmit: (spec: RunSpec) => Uint8Array;
   /** Test-only: rules switched off (`mutants.ts`). */
   readonly mutants?: ReadonlySet<string>;
 }
@@ -25,6 +27,7 @@ export const withoutParts: CellHooks = {
   *decodeSubmit() {
     return undefined;
   },
+  encodeSubmit: () => new Uint8Array(0),
 };
 
 /** A claim of the same module that was issued before the last one and whose execution may still deliver. */
@@ -101,6 +104,10 @@ export interface ModuleRecord {
   readonly outcome: Outcome | null;
   /** Why it is in this phase, when the phase alone does not say. */
   readonly note: string;
+  /** What its result may stand for (`cache.ts`): at most one module has a key. '' = nothing. */
+  readonly cacheKey: string;
+  /** The run in which its result was worked out, 0 = in its own. */
+  readonly reusedFrom: RunNumber;
   /** Derived, computed when first asked for. */
   readonly inputsHash: string;
   /** Derived, computed when first asked for: digest of the output values. */
@@ -118,6 +125,10 @@ export interface RunRecord {
   /** The spec was reduced to a summary. */
   readonly summary: boolean;
   readonly requestKey: string;
+  /** Of a finished run: its whole specification, encoded, to run it once more; null = too long, or too long ago. */
+  readonly source: Uint8Array | null;
+  /** The finished run that this one runs again, 0 = none. */
+  readonly rerunOf: RunNumber;
   readonly phase: RunPhase;
   readonly submittedAt: number;
   /** Wall time of the first claim, 0 = none yet. */
@@ -211,6 +222,12 @@ export interface CellState {
   readonly runs: Map<RunNumber, RunRecord>;
   /** Derived: final runs in the order they ended. */
   readonly finished: Map<RunNumber, RunRecord>;
+  /** Derived: the module whose result may stand for work with this key. */
+  readonly cache: Map<string, ModuleRecord>;
+  /** Derived: of the finished runs those whose specification is kept, in the order they ended. */
+  readonly sources: Map<RunNumber, RunRecord>;
+  /** Derived. */
+  sourceBytes: number;
   /** Oldest first. */
   readonly requests: Map<string, RequestEntry>;
   /** A request key made before this time, by its maker's clock, may have been forgotten. */
@@ -290,6 +307,9 @@ export function createCell(hooks: CellHooks): CellState {
     nodeNames: new Map(),
     runs: new Map(),
     finished: new Map(),
+    cache: new Map(),
+    sources: new Map(),
+    sourceBytes: 0,
     requests: new Map(),
     requestHorizon: 0,
     unfinished: new Map(),

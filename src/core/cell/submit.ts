@@ -5,20 +5,23 @@
 import { assert } from '../lib/assert.ts';
 import type { LogIndex } from '../lib/ids.ts';
 import type { Slice } from '../lib/slice.ts';
+import { moduleEvent } from './finish.ts';
 import { touchPipeline } from './learned.ts';
 import { LIVE_MODULES_MAX, LIVE_RUNS_MAX } from './limits.ts';
 import { refuse, type Applied } from './reply.ts';
 import { addPart, answerForKey, dropUnfinished, lastPartOf, rememberKey } from './requests.ts';
+import { prepareRerun } from './rerun.ts';
 import { newRunInSlices } from './run-record.ts';
 import { checkInSlices, type SpecProblem } from './run-spec.ts';
-import { timeAfter, type CellState, type RunRecord } from './state.ts';
-import type { Command, Reply, RunSpec } from './types.ts';
+import { isFinal, timeAfter, type CellState, type RunRecord } from './state.ts';
+import type { CellEvent, Command, Reply, RunSpec } from './types.ts';
 
 /** The run as it will be, which nothing refers to yet, or why there will be none. */
 export type PreparedRun = RunRecord | SpecProblem;
 
 type Submit = Extract<Command, { type: 'submit' }>;
 type SubmitPart = Extract<Command, { type: 'submitPart' }>;
+type Rerun = Extract<Command, { type: 'rerun' }>;
 
 function refused(reply: Reply): Applied {
   return { reply, events: [] };
@@ -28,8 +31,9 @@ function refused(reply: Reply): Applied {
  * Everything about entry `index` that can be done before it is applied. `state` is that before the entry, and must stay so
  * until it is applied. @returns undefined when the entry makes no run, or needs no more than a look to be refused.
  */
-export function* prepareSubmit(state: CellState, index: LogIndex, command: Submit | SubmitPart, slice: Slice): Generator<undefined, PreparedRun | undefined> {
+export function* prepareSubmit(state: CellState, index: LogIndex, command: Submit | SubmitPart | Rerun, slice: Slice): Generator<undefined, PreparedRun | undefined> {
   if (state.cellId === '' || state.closedFor !== '' || answerForKey(state, command.requestKey) !== undefined) return undefined;
+  if (command.type === 'rerun') return yield* prepareRerun(state, index, command, slice);
   if (command.type === 'submit') return yield* prepareSpec(state, index, command, command.spec, slice);
   const parts = lastPartOf(state, command);
   return parts === undefined ? undefined : yield* prepareParts(state, index, command, parts, slice);
@@ -63,7 +67,7 @@ function* joined(parts: readonly Uint8Array[], slice: Slice): Generator<undefine
 }
 
 /** The run number is the index of this entry. A refused key may be used again. */
-export function submit(state: CellState, { requestKey }: Submit | SubmitPart, prepared: PreparedRun | undefined): Applied {
+export function submit(state: CellState, { requestKey }: Submit | SubmitPart | Rerun, prepared: PreparedRun | undefined): Applied {
   const stored = answerForKey(state, requestKey);
   if (stored !== undefined) return refused(stored);
   assert(prepared !== undefined, 'a submit that is not answered already is prepared');
@@ -81,7 +85,7 @@ export function submit(state: CellState, { requestKey }: Submit | SubmitPart, pr
   touchPipeline(state, run.spec.name);
   return {
     reply: { type: 'run', run: run.number, runId: run.runId, duplicate: false },
-    events: [{ type: 'runSubmitted', run: run.number, runId: run.runId, at: state.now }],
+    events: [{ type: 'runSubmitted', run: run.number, runId: run.runId, at: state.now }, ...takenOver(state, run)],
   };
 }
 
@@ -95,4 +99,9 @@ export function submitPart(state: CellState, command: SubmitPart, prepared: Prep
   const added = addPart(state, command);
   if (added !== 'whole') return refused(added.reply);
   return submit(state, command, prepared);
+}
+
+/** Of a run that is run again: what need not be. */
+function takenOver(state: CellState, run: RunRecord): CellEvent[] {
+  return run.rerunOf === 0 ? [] : run.modules.filter(({ phase }) => isFinal(phase)).map((module) => moduleEvent(state, module));
 }

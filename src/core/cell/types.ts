@@ -65,6 +65,8 @@ export interface ModuleSpec {
   readonly policy?: ModulePolicy;
   /** Absent: it takes no files and leaves none. Not of registered functions. */
   readonly files?: ModuleFiles;
+  /** A recorded result of the same work may stand for its execution. Neither effectful nor `registered`. */
+  readonly cache?: true;
 }
 
 export interface ModuleFiles {
@@ -191,6 +193,8 @@ export interface Outcome {
   readonly durationMs: number;
   /** By output name, for each output that the module declares. Absent: none. */
   readonly files?: Readonly<Record<string, FilesRef>>;
+  /** The run has ended and there was no room for its values. */
+  readonly valuesCut?: true;
 }
 
 // ── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,7 +249,11 @@ export type Command =
   /** The same for all runs. */
   | { readonly type: 'queuePause'; readonly now: number; readonly on: boolean; readonly reason: string }
   /** Second copies of modules that are claimed already, each on another node than the first. Answered as a ClaimBatch. */
-  | { readonly type: 'hedgeBatch'; readonly now: number; readonly claims: readonly ClaimItem[] };
+  | { readonly type: 'hedgeBatch'; readonly now: number; readonly claims: readonly ClaimItem[] }
+  /** These modules are ready, and what they would come to on the node of that session is recorded already. */
+  | { readonly type: 'reuse'; readonly now: number; readonly claims: readonly ClaimItem[] }
+  /** A finished run once more, as a new run. `failedOnly`: what succeeded is taken over. Answered as a Submit. */
+  | { readonly type: 'rerun'; readonly now: number; readonly requestKey: string; readonly run: RunNumber; readonly failedOnly: boolean };
 
 export interface ClaimItem {
   readonly run: RunNumber;

@@ -66,6 +66,10 @@ export class PlainReader {
     return value;
   }
 
+  bytesOrNull(): Uint8Array | null {
+    return this.items[this.at] === null ? this.skipNull() : this.bytes();
+  }
+
   list(): readonly Plain[] {
     const value = this.next();
     if (!Array.isArray(value)) throw this.wrong('a list');

@@ -31,6 +31,7 @@ const operations: readonly Operation[] = [
   { method: 'post', path: '/api/v1/runs', summary: 'Submit a run', headers: { 'Idempotency-Key': request.requestKeySchema }, body: request.submitBodySchema, answer: view.acceptedSchema, status: 202 },
   { method: 'get', path: '/api/v1/runs/{run}', summary: 'One run with its modules, by id or unique prefix', query: request.runQuerySchema, answer: view.runViewSchema },
   { method: 'post', path: '/api/v1/runs/{run}:cancel', summary: 'Cancel a run', body: request.reasonBodySchema, answer: view.runSummarySchema },
+  { method: 'post', path: '/api/v1/runs/{run}:rerun', summary: 'Run a finished run once more, as a new run', headers: { 'Idempotency-Key': request.requestKeySchema }, body: request.rerunBodySchema, answer: view.acceptedSchema, status: 202 },
   { method: 'post', path: '/api/v1/runs/{run}:pause', summary: 'Execute nothing new of a run; what is under way goes on', body: request.reasonBodySchema, answer: queue.runPausedSchema },
   { method: 'post', path: '/api/v1/runs/{run}:resume', summary: 'Go on with a paused run', answer: queue.runPausedSchema },
   { method: 'get', path: '/api/v1/runs/{run}/modules', summary: 'The modules of a run', query: request.runQuerySchema, answer: view.moduleListSchema },

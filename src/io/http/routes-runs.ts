@@ -3,12 +3,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
 import { SkeinError } from '../../errors.ts';
 import { withOverrides } from '../../pipeline/policy.ts';
-import type { NodeApi } from '../../runtime/api.ts';
+import type { NodeApi, SubmitAnswer } from '../../runtime/api.ts';
 import { openEventStream, type EventStream } from './event-stream.ts';
 import { RUNS_SCAN_MAX, SSE_STREAMS_MAX } from './limits.ts';
 import { checked } from './problem.ts';
 import { presentModuleExplanation, presentRunExplanation, presentRunPaused } from './queue-views.ts';
-import { eventsQuerySchema, reasonBodySchema, requestKeySchema, runQuerySchema, runsQuerySchema, sequenceSchema, submitBodySchema } from './schemas.ts';
+import { eventsQuerySchema, reasonBodySchema, requestKeySchema, rerunBodySchema, runQuerySchema, runsQuerySchema, sequenceSchema, submitBodySchema } from './schemas.ts';
 import { presentEvent, presentModule, presentRun, presentSummary, type AcceptedJson, type ModuleListJson, type RunListJson } from './views.ts';
 import type { z } from 'zod';
 
@@ -38,8 +38,9 @@ export function runRoutes(app: FastifyInstance, init: RunRoutesInit): void {
     const { consistency = 'local' } = checked(runQuerySchema, request.query, 'The query');
     return presentRun(await api.run(request.params.target, { consistency }));
   });
-  app.post<Target>('/api/v1/runs/:target', async (request) => {
-    const { name, verb } = splitVerb(request.params.target, ['cancel', 'pause', 'resume']);
+  app.post<Target>('/api/v1/runs/:target', async (request, reply) => {
+    const { name, verb } = splitVerb(request.params.target, ['cancel', 'pause', 'resume', 'rerun']);
+    if (verb === 'rerun') return rerun(api, name, request, reply);
     const body = checked(reasonBodySchema, request.body, 'The body');
     if (verb === 'cancel') return presentSummary(await api.cancel(name, body?.reason));
     return presentRunPaused(verb === 'pause' ? await api.pause(name, body?.reason) : await api.resume(name));
@@ -71,11 +72,24 @@ async function listRuns(api: NodeApi, query: z.infer<typeof runsQuerySchema>): P
 }
 
 async function submit({ api, compile }: RunRoutesInit, request: FastifyRequest, reply: FastifyReply): Promise<AcceptedJson> {
-  const header = request.headers['idempotency-key'];
-  const requestKey = header === undefined ? undefined : checked(requestKeySchema, header, 'The Idempotency-Key header');
+  const key = requestKeyOf(request);
   const body = checked(submitBodySchema, request.body, 'The body');
   const spec: RunSpec = 'spec' in body ? body.spec : withOverrides(await compile(body.pipeline, body.file ?? 'pipeline.yaml', body.params ?? {}), body);
-  const answer = await api.submit(spec, requestKey === undefined ? {} : { requestKey });
+  return accepted(reply, await api.submit(spec, key));
+}
+
+async function rerun(api: NodeApi, run: string, request: FastifyRequest, reply: FastifyReply): Promise<AcceptedJson> {
+  const key = requestKeyOf(request);
+  const { failedOnly = false } = checked(rerunBodySchema, request.body, 'The body') ?? {};
+  return accepted(reply, await api.rerun(run, { failedOnly, ...key }));
+}
+
+function requestKeyOf(request: FastifyRequest): { readonly requestKey?: string } {
+  const header = request.headers['idempotency-key'];
+  return header === undefined ? {} : { requestKey: checked(requestKeySchema, header, 'The Idempotency-Key header') };
+}
+
+function accepted(reply: FastifyReply, answer: SubmitAnswer): AcceptedJson {
   reply.code(202).header('location', `/api/v1/runs/${encodeURIComponent(answer.runId)}`);
   return { ...answer, status: 'pending' };
 }

@@ -71,6 +71,7 @@ const moduleSpec = z.strictObject({
   durationMs: z.number().min(0).max(pipeline.TIMEOUT_MS_MAX),
   policy: modulePolicy.exactOptional(),
   files: moduleFiles.exactOptional(),
+  cache: z.literal(true).exactOptional(),
 });
 
 export const runSpecSchema = z
@@ -99,6 +100,8 @@ export const submitBodySchema = z.union([
 ]);
 
 export const reasonBodySchema = z.strictObject({ reason: z.string().max(1024).regex(printable, 'no control characters').optional() }).nullish();
+
+export const rerunBodySchema = z.strictObject({ failedOnly: z.boolean().exactOptional().meta({ description: 'What succeeded is taken over and not executed' }) }).nullish();
 
 export const fetchBodySchema = z.strictObject({ waitMs: z.number().min(0).max(FETCH_WAIT_MS).exactOptional() }).nullish();
 

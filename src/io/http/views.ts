@@ -12,7 +12,7 @@ export const time = z.iso.datetime().nullable();
 export const count = z.int().min(0);
 const status = z.enum(['pending', 'running', 'completed', 'failed']);
 export const runPhase = z.enum(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']);
-export const modulePhase = z.enum(['waiting', 'ready', 'claimed', 'running', 'succeeded', 'failed', 'skipped', 'cancelled']);
+export const modulePhase = z.enum(['waiting', 'ready', 'claimed', 'running', 'succeeded', 'cached', 'failed', 'skipped', 'cancelled']);
 const names = z.record(z.string(), z.string());
 const values = z.record(z.string(), z.json());
 
@@ -31,6 +31,7 @@ export const runSummaryShape = {
   reason: z.string(),
   priority: count,
   paused: pauseSchema,
+  rerunOf: z.string().meta({ description: 'The run that this one runs again, or empty' }),
 };
 
 const filesRef = z
@@ -172,8 +173,8 @@ export function timeText(ms: number): string | null {
 }
 
 export function presentSummary(run: RunSummary): RunSummaryJson {
-  const { runId, shortId, name, phase, status: word, submittedAt, startedAt, finishedAt, modules, reason, priority, paused } = run;
-  return { runId, shortId, name, phase, status: word, submittedAt: timeText(submittedAt), startedAt: timeText(startedAt), finishedAt: timeText(finishedAt), modules, reason, priority, paused: presentPause(paused) };
+  const { runId, shortId, name, phase, status: word, submittedAt, startedAt, finishedAt, modules, reason, priority, paused, rerunOf } = run;
+  return { runId, shortId, name, phase, status: word, submittedAt: timeText(submittedAt), startedAt: timeText(startedAt), finishedAt: timeText(finishedAt), modules, reason, priority, paused: presentPause(paused), rerunOf };
 }
 
 export function presentPause(pause: Pause | null): { readonly reason: string; readonly at: string | null } | null {

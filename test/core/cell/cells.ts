@@ -34,7 +34,7 @@ function* decodeSubmit(bytes: Uint8Array, slice: Slice): Generator<undefined, Ru
   }
 }
 
-export const hooks = { decodeSubmit };
+export const hooks = { decodeSubmit, encodeSubmit: (made: RunSpec): Uint8Array => new TextEncoder().encode(JSON.stringify(made)) };
 
 export function capabilities(more: Partial<Capabilities> = {}): Capabilities {
   return { os: 'linux', arch: 'x64', slots: 4, memory: 8_000, gpus: [], tools: {}, labels: {}, functions: [], ...more };

@@ -1,0 +1,78 @@
+/** A finished run once more, as a new run of the same specification; what succeeded may be taken over. */
+import { assert } from '../lib/assert.ts';
+import type { LogIndex } from '../lib/ids.ts';
+import type { Slice } from '../lib/slice.ts';
+import { valuesBytes } from './finish.ts';
+import { orderInSlices } from './needs.ts';
+import { cachedNote, reused } from './reuse.ts';
+import { newRunInSlices } from './run-record.ts';
+import { checkInSlices, type SpecProblem } from './run-spec.ts';
+import { countOf, isRunFinal, phaseOrdinal, timeAfter, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
+import type { Command, ModulePhase } from './types.ts';
+import { nextWave } from './waves.ts';
+
+type Rerun = Extract<Command, { type: 'rerun' }>;
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Steps (`Slice`) for a module that is taken over. */
+const MODULE_STEPS = 20;
+
+/** As `prepareSubmit`: everything that changes nothing yet. */
+export function* prepareRerun(state: CellState, index: LogIndex, command: Rerun, slice: Slice): Generator<undefined, RunRecord | SpecProblem> {
+  assert(state.cellId !== '', 'runs are those of a founded cell');
+  const before = state.runs.get(command.run);
+  if (before === undefined) return { code: 'RUN_NOT_FOUND', message: `no run ${command.run}` };
+  if (!isRunFinal(before.phase)) return { code: 'RUN_LIVE', message: `run ${before.shortId} has not ended yet; only finished runs are run again` };
+  const spec = before.source === null ? undefined : yield* state.hooks.decodeSubmit(before.source, slice);
+  if (spec === undefined) return { code: 'RUN_SPEC_GONE', message: `the specification of run ${before.shortId} is not kept any more: submit its pipeline again` };
+  const checked = yield* checkInSlices(spec, slice);
+  if ('code' in checked) return checked;
+  const run: Writable<RunRecord> = yield* newRunInSlices({ cell: state.cellId, number: index, spec, requestKey: command.requestKey, at: timeAfter(state, command.now), revision: index }, checked, slice);
+  run.rerunOf = before.number;
+  if (!command.failedOnly) return run;
+  yield* takeOver(state, run, before, slice);
+  if (countOf(run, 'succeeded') === run.modules.length) return { code: 'RUN_SUCCEEDED', message: `nothing of run ${before.shortId} has failed` };
+  return run;
+}
+
+/**
+ * What succeeded, was kept whole and stands on nothing else than what is taken over as well. The records are nobody's yet,
+ * so they are written without the ceremony of `mutate.ts`.
+ */
+function* takeOver(state: CellState, run: Writable<RunRecord>, before: RunRecord, slice: Slice): Generator<undefined, void> {
+  const taken = new Uint8Array(run.modules.length);
+  const order = yield* orderInSlices(run.spec.modules, slice, run);
+  for (const index of order) {
+    const source = before.modules[index]!;
+    const { needs } = run.spec.modules[index]!;
+    if (source.phase === 'succeeded' && source.outcome !== null && source.outcome.valuesCut !== true && needs.every((need) => taken[need] === 1)) {
+      taken[index] = 1;
+      take(state, run, run.modules[index]!, source);
+    }
+    if (slice.spent(MODULE_STEPS + needs.length)) yield undefined;
+  }
+  if (run.waves !== null) nextWave(run.waves);
+  for (const module of run.modules) {
+    if (module.phase === 'succeeded') continue;
+    const later = run.waves !== null && run.waves.of[module.index]! > run.waves.current;
+    setPhase(run, module, module.waitingOn > 0 || later ? 'waiting' : 'ready');
+    if (slice.spent(1)) yield undefined;
+  }
+}
+
+function take(state: CellState, run: Writable<RunRecord>, module: ModuleRecord, source: ModuleRecord): void {
+  const { outcome } = source;
+  setPhase(run, module, 'succeeded');
+  Object.assign(module, { outcome, finishedAt: run.submittedAt, note: cachedNote(state, source), ...reused(source, run.submittedAt) });
+  run.valuesBytes += valuesBytes(outcome);
+  run.tailsLength += outcome?.tail.length ?? 0;
+  if (run.waves !== null) run.waves.open[run.waves.of[module.index]!]!--;
+  const { childStart, childList, modules } = run;
+  for (let c = childStart[module.index]!; c < childStart[module.index + 1]!; c++) (modules[childList[c]!] as Writable<ModuleRecord>).waitingOn--;
+}
+
+function setPhase({ counts }: RunRecord, module: ModuleRecord, phase: ModulePhase): void {
+  counts[phaseOrdinal[module.phase]]!--;
+  counts[phaseOrdinal[phase]]!++;
+  (module as Writable<ModuleRecord>).phase = phase;
+}
