@@ -5,6 +5,7 @@ import { drawFaults, NO_FAULTS, type FaultMix } from './faults.ts';
 import { PIPELINE_MIX } from './pipelines.ts';
 import { drawPolicies } from './policies.ts';
 import { Prng } from './prng.ts';
+import { drawRepeats } from './repeating.ts';
 import { CURIOSITY, type WorkloadMix } from './workload.ts';
 
 export interface SimArguments {
@@ -44,6 +45,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
   const slots = random.pick([1, 2, 4, 8]);
   const durationMeanMs = random.pick([20, 300, 1500]);
   const policies = drawPolicies(random.fork('policies'));
+  const repeats = drawRepeats(random.fork('repeats'));
   return {
     seed,
     nodes,
@@ -61,6 +63,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
       pipelines: { ...PIPELINE_MIX, durationMeanMs, cpuMax: slots },
       curiosity: CURIOSITY,
       ...(policies === undefined ? {} : { policies }),
+      ...(repeats === undefined ? {} : { repeats }),
     },
   };
 }
@@ -75,6 +78,7 @@ export function describeOptions(options: SimOptions): string {
   const parts = [`seed=${seed}`, `nodes=${nodes}`, `minutes=${faultMs / 60_000}`, `profile=${profile}`, `slots=${slots}`, ...Object.entries(storage).map(([name, value]) => `${name}=${value}`)];
   parts.push(`submitEveryMs=${Math.round(workload.submitEveryMs)}`, `cancelRate=${workload.cancelRate}`, `durationMeanMs=${workload.pipelines.durationMeanMs}`);
   if (workload.policies !== undefined) parts.push(`policies=${shortJson(workload.policies)}`);
+  if (workload.repeats !== undefined) parts.push(`repeats=${shortJson(workload.repeats)}`);
   const quiet: Readonly<Record<string, unknown>> = { ...NO_FAULTS.network, ...NO_FAULTS };
   for (const [name, value] of Object.entries({ ...faults.network, ...faults })) {
     if (name === 'network' || JSON.stringify(value) === JSON.stringify(quiet[name])) continue;

@@ -27,6 +27,8 @@ export class Totals {
   runs = 0;
   results = 0;
   clientPauses = 0;
+  reused = 0;
+  reruns = 0;
   elections = 0;
   cornered = 0;
   split = 0;
@@ -40,6 +42,8 @@ export class Totals {
     this.runs += figures.runs;
     this.results += figures.results;
     this.clientPauses += figures.clientPauses;
+    this.reused += figures.reused;
+    this.reruns += figures.reruns;
     this.elections += figures.elections;
     this.cornered += figures.cornered;
     if (figures.cells > 1) this.split += 1;
@@ -50,11 +54,11 @@ export class Totals {
 
 /** @param elapsedMs wall time; less than the sum over the seeds when several processes were at work. */
 export function formatTotals(totals: Totals, elapsedMs = totals.wallMs): string {
-  const { seeds, virtualMs, runs, results, clientPauses, elections, cornered, split, violations } = totals;
+  const { seeds, virtualMs, runs, results, clientPauses, reused, reruns, elections, cornered, split, violations } = totals;
   const list = violations.map(({ seed, invariant }) => `${seed} (${invariant})`).join(', ');
   return [
     `seeds ${seeds}, virtual ${(virtualMs / 3_600_000).toFixed(2)} h, wall ${(elapsedMs / 1000).toFixed(1)} s, ${Math.round(virtualMs / elapsedMs)} virtual s per wall s`,
-    `runs ${runs}, results ${results}, paused by clients ${clientPauses}, elections ${elections}, without a liveness phase: two cells ${split}, cornered ${cornered}; faults ${formatFaults(totals.faults)}`,
+    `runs ${runs}, results ${results}, results taken over ${reused}, reruns ${reruns}, paused by clients ${clientPauses}, elections ${elections}, without a liveness phase: two cells ${split}, cornered ${cornered}; faults ${formatFaults(totals.faults)}`,
     violations.length === 0 ? 'violations none' : `violations ${violations.length}: ${list}`,
   ].join('\n');
 }

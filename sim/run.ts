@@ -28,6 +28,9 @@ export interface SimFigures {
   readonly runs: number;
   readonly claims: number;
   readonly claimsAgain: number;
+  /** Results that stood for an execution. */
+  readonly reused: number;
+  readonly reruns: number;
   readonly executions: number;
   readonly results: number;
   readonly retries: number;
@@ -220,6 +223,8 @@ export class Simulation {
         runs: this.#workload.answered,
         claims: checkers.claims.claims,
         claimsAgain: checkers.claims.claimsAgain,
+        reused: checkers.claims.reused,
+        reruns: this.#workload.reruns,
         executions: ledger.started,
         results: checkers.claims.results,
         retries: this.#workload.retries,

@@ -16,6 +16,7 @@ import { WALL_EPOCH_MS } from './kernel.ts';
 import { drawPipeline, type PipelineMix } from './pipelines.ts';
 import { Pausing } from './pausing.ts';
 import { withPolicies, type PolicyMix } from './policies.ts';
+import { Repeating, type RepeatMix } from './repeating.ts';
 import type { Prng } from './prng.ts';
 import type { SimNode } from './sim-node.ts';
 
@@ -32,6 +33,8 @@ export interface WorkloadMix {
   readonly curiosity?: CuriosityMix;
   /** How runs stand beside each other, and who pauses them. @default all alike, nobody */
   readonly policies?: PolicyMix;
+  /** Work that is asked for again. @default none */
+  readonly repeats?: RepeatMix;
 }
 
 export interface CuriosityMix {
@@ -82,6 +85,7 @@ export class Workload {
   readonly #known: KnownRun[] = [];
   readonly #policies: Prng;
   readonly #pausing: Pausing | undefined;
+  readonly #repeating: Repeating | undefined;
   #stopped = false;
   submitted = 0;
   answered = 0;
@@ -97,6 +101,7 @@ export class Workload {
     this.#curious = random.fork('curious');
     this.#policies = random.fork('policies');
     this.#pausing = mix.policies === undefined ? undefined : new Pausing(cluster, mix.policies, random.fork('pausing'), this.#known);
+    this.#repeating = mix.repeats === undefined ? undefined : new Repeating(cluster, mix.repeats, random.fork('repeating'));
     this.#recorder = new Recorder({ now: () => cluster.kernel.now, onEvent: (event) => cluster.onClient?.(event) });
     this.#clients = Array.from({ length: CLIENTS }, (_, index) => new SimClient(this.#recorder, `c${index + 1}`));
     this.#prober = new SimClient(this.#recorder, 'prober');
@@ -114,13 +119,14 @@ export class Workload {
   start(): void {
     this.#next();
     this.#pausing?.start();
+    this.#repeating?.start(this.#clients, this.#known, () => this.#newKey());
     if (this.#mix.curiosity !== undefined) this.#look(this.#mix.curiosity);
   }
 
   /** One small run, submitted at this node and nowhere else. @returns whether it was answered, to be asked later. */
   probe(node: SimNode): () => boolean {
-    const { kernel, checkers } = this.#cluster;
-    const key = requestKey(WALL_EPOCH_MS + kernel.now, this.#random);
+    const { checkers } = this.#cluster;
+    const key = this.#newKey();
     const spec = drawPipeline(this.#random, { ...this.#mix.pipelines, modulesMax: 1, hangRate: 0, durationMeanMs: 20 }, 'probe');
     let answered = false;
     this.#prober.submit(node, spec, key, (_error, value) => {
@@ -132,15 +138,25 @@ export class Workload {
     return () => answered;
   }
 
+  #newKey(): string {
+    return requestKey(WALL_EPOCH_MS + this.#cluster.kernel.now, this.#random);
+  }
+
   /** No new runs; requests under way are still tried again until they are answered. */
   stop(): void {
     this.#stopped = true;
     this.#pausing?.stop();
+    this.#repeating?.stop();
   }
 
   /** Of runs and of the queue, that somebody was told of. */
   get pauses(): number {
     return this.#pausing?.pauses ?? 0;
+  }
+
+  /** Finished runs that were run once more. */
+  get reruns(): number {
+    return this.#repeating?.reruns ?? 0;
   }
 
   /** Whoever waits for the end of all work resumes what stands still. */
@@ -162,8 +178,8 @@ export class Workload {
     this.submitted += 1;
     const drawn = drawPipeline(this.#random, this.#mix.pipelines, `pipeline-${this.#random.int(1, 5)}`);
     const spec = this.#mix.policies === undefined ? drawn : withPolicies(this.#policies, this.#mix.policies, drawn);
-    const key = requestKey(WALL_EPOCH_MS + this.#cluster.kernel.now, this.#random);
-    const request: Request = { client: this.#curious.pick(this.#clients), key, spec, attempt: 0, asked: new Set(), answered: false };
+    const key = this.#newKey();
+    const request: Request = { client: this.#curious.pick(this.#clients), key, spec: this.#repeating?.instead(spec) ?? spec, attempt: 0, asked: new Set(), answered: false };
     this.#open.add(request);
     this.#attempt(request);
     if (this.#happens('twiceRate')) this.#ask(request, this.#curious.pick(this.#cluster.nodes));

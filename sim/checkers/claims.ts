@@ -36,6 +36,8 @@ export class ClaimChecker implements Checker {
   results = 0;
   /** Claims of modules that had been claimed before. */
   claimsAgain = 0;
+  /** Results that stood for an execution. */
+  reused = 0;
   /** Second copies. */
   hedges = 0;
   /** Overlaps that S20 excuses, since clocks differed or a machine slept. */
@@ -169,6 +171,12 @@ export class ClaimChecker implements Checker {
     const needs = Object.fromEntries(spec.needs.map((need) => [run.spec.modules[need]?.name ?? '', values(run.modules[need])]));
     const recorded = values(run.modules[event.module])['sum'];
     if (recorded !== outputOf(spec.name, needs)) this.#report('S19', `${name} recorded ${String(recorded)}, which does not come from its inputs`);
+    const module = run.modules[event.module]!;
+    if (module.reusedFrom !== 0) {
+      this.reused += 1;
+      if (spec.cache !== true && run.rerunOf === 0 && !run.summary) this.#report('S18', `${name} took over a result and did not ask for it`);
+      return;
+    }
     // And somebody did execute it, under this fence.
     const executions = this.#ledger.under(event.runId, event.module, event.fence);
     if (!executions.some(({ end, ok }) => end === 'finished' && ok)) this.#report('S18', `${name} succeeded under fence ${event.fence}, but no execution under it did`);

@@ -14,7 +14,7 @@ export function runSeen({ phase, moduleList }: RunShown): RunSeen {
 
 /** '' while open, else phase, fence of the execution that counts, and a hash of its values unless they are (or were) left out. */
 function moduleResult({ phase, fence, values }: RunShown['moduleList'][number]): string {
-  if (!['succeeded', 'failed', 'skipped', 'cancelled'].includes(phase)) return '';
+  if (!['succeeded', 'cached', 'failed', 'skipped', 'cancelled'].includes(phase)) return '';
   const names = Object.keys(values).sort();
   if (names.length === 0) return `${phase} ${fence}`;
   const hasher = new Hasher();

@@ -37,6 +37,18 @@ export class SimClient {
     });
   }
 
+  /** For the history it is a submit like any other. */
+  rerun(node: SimNode, before: KnownRun, failedOnly: boolean, key: string, told: Told<KnownRun>): boolean {
+    if (node.incarnation !== undefined && !before.runId.endsWith(`-${node.incarnation.runtime.cell}`)) return false;
+    return this.#at(node, { type: 'submit', key }, (runtime, pending) => {
+      runtime.rerun(before.run, failedOnly, key, (error, value) => {
+        if (value === undefined) pending.lost(codeOf(error));
+        else pending.returned({ type: 'accepted', run: value.runId, duplicate: value.duplicate });
+        told(error, value);
+      });
+    });
+  }
+
   cancel(node: SimNode, { runId, run }: KnownRun, told: Told<void>): boolean {
     return this.#at(node, { type: 'cancel', run: runId }, (runtime, pending) => {
       runtime.cancelRun(run, 'the client changed its mind', (error) => {

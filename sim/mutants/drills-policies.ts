@@ -68,6 +68,18 @@ const oneAtATime: Drill = {
   },
 };
 
+/** A pipeline twice, but for the name of its first module: on that depends what the second puts out and the third is given. */
+const sameWorkOnOtherInputs: Drill = {
+  scenery: SCENERY,
+  play(stage) {
+    const [module] = modulesOf(1, { kind: 'ok', durationMs: 50 });
+    for (const name of ['one', 'two']) {
+      stage.submit([{ ...module!, name }, { ...module!, name: 'middle', needs: [0] }, { ...module!, name: 'last', needs: [1], cache: true }]);
+      stage.run(3000);
+    }
+  },
+};
+
 /** What the last module needs is done long before its wave begins. */
 const unevenWaves: Drill = {
   scenery: SCENERY,
@@ -83,4 +95,4 @@ function firstRun(stage: Stage, node: SimNode): RunNumber {
   return Math.min(...stage.replica(node).state.runs.keys());
 }
 
-export const policyDrills = { onePrinter, printerInGrace, pausedRun, pausedQueue, oneAtATime, unevenWaves };
+export const policyDrills = { onePrinter, printerInGrace, pausedRun, pausedQueue, oneAtATime, sameWorkOnOtherInputs, unevenWaves };

@@ -14,8 +14,13 @@ import type { Replica } from './replica.ts';
 import type { Routine } from './routine.ts';
 import type { CapturedSnapshot } from './snapshot-image.ts';
 
-/** An unanswered slice is sent again. */
+/**
+ * An unanswered slice is sent again after this long, or after three times what the last one took: on a slow link it is
+ * still on its way, and copies of it would queue in front of all that follows, which takes longer each time.
+ */
 const RESEND_MS = 1000;
+const RESEND_MAX_MS = 5000;
+const RESEND_FACTOR = 3;
 /** A follower that takes nothing for this long is given up; the Raft core asks again when it answers. */
 const GIVE_UP_MS = 10_000;
 
@@ -28,6 +33,7 @@ interface Sending {
   offset: number;
   sentAt: number;
   movedAt: number;
+  resendMs: number;
 }
 
 export class SnapshotSender {
@@ -63,7 +69,7 @@ export class SnapshotSender {
     const now = this.#context.now();
     const sizes = sections.map((section) => section.length);
     const stream = concatenate(sections, sizes.reduce((sum, size) => sum + size, 0));
-    const sending: Sending = { meta, sizes, stream, offset: 0, sentAt: now, movedAt: now };
+    const sending: Sending = { meta, sizes, stream, offset: 0, sentAt: now, movedAt: now, resendMs: RESEND_MS };
     this.#sending.set(to, sending);
     this.#resends.wake();
     this.#slice(to, sending);
@@ -76,9 +82,11 @@ export class SnapshotSender {
       this.#sending.delete(from);
       return;
     }
-    if (next <= sending.offset && this.#context.now() - sending.sentAt < RESEND_MS) return; // a doubled answer
+    const now = this.#context.now();
+    if (next <= sending.offset && now - sending.sentAt < sending.resendMs) return; // a doubled answer
+    sending.resendMs = Math.min(RESEND_MAX_MS, Math.max(RESEND_MS, RESEND_FACTOR * (now - sending.movedAt)));
     sending.offset = next;
-    sending.movedAt = this.#context.now();
+    sending.movedAt = now;
     this.#slice(from, sending);
   }
 
@@ -95,7 +103,7 @@ export class SnapshotSender {
     const now = this.#context.now();
     for (const [to, sending] of this.#sending) {
       if (!this.#replica.leads || now - sending.movedAt >= GIVE_UP_MS) this.#sending.delete(to);
-      else if (now - sending.sentAt >= RESEND_MS) this.#slice(to, sending);
+      else if (now - sending.sentAt >= sending.resendMs) this.#slice(to, sending);
     }
     return this.#sending.size > 0;
   }

@@ -24,6 +24,27 @@ test('runs pause and resume: once, again, and after the end', async (t) => {
   assert.equal((await bed.run(['runs', 'pause', 'zz'])).code, 2);
 });
 
+test('runs rerun: detached, followed, refused', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve();
+  const { runId } = await api.submit(fakeSpec());
+  const early = await bed.run(['runs', 'rerun', '7f01']);
+  assert.equal(early.code, 6);
+  assert.match(early.stderr, /^error RUN_LIVE: .*has not ended yet\n.*skein runs wait RUN/s);
+  api.finish(runId, 'failed');
+  const again = await bed.run(['runs', 'rerun', '7f01', '--failed', '-d', '--request-key', 'once']);
+  assert.deepEqual([again.code, again.stdout], [0, `${runId.replace('7f01', '7f02')}\n`]);
+  assert.match((await bed.run(['runs', 'rerun', '7f01', '-d', '--request-key', 'once'])).stderr, /^Submitted before\. Watch it: skein runs watch 7f02$/m);
+  assert.equal((await api.run('7f02')).rerunOf, runId);
+  api.finish('7f02', 'succeeded');
+  assert.equal((await bed.run(['runs', 'rerun', '7f02', '--failed'])).code, 6);
+  const followed = bed.start(['runs', 'rerun', '7f02']);
+  await followed.saw(/^run 7f03 four-modules: 4 modules$/m);
+  api.finish('7f03', 'succeeded');
+  assert.equal((await followed.done).code, 0);
+  assert.equal((await bed.run(['runs', 'rerun', 'zz'])).code, 2);
+});
+
 test('queue: stats, pause and resume; status says that it is paused', async (t) => {
   const bed = new TestBed(t);
   const { api } = await bed.serve();

@@ -30,6 +30,7 @@ test('every default is filled in', async () => {
       timeoutMs: 1_800_000,
       retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 },
       effectful: false,
+      cache: false,
       durationMs: 0,
       policy: { priority: 0, limits: [], hedgeFactor: 0 },
       files: { inputs: [], outputs: [] },

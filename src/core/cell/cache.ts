@@ -49,7 +49,8 @@ function platformText({ os, arch, tools }: Capabilities, { requires }: ModuleSpe
 /** A need is known to a module by its name, not by its place. */
 function filesText(spec: RunSpec, { files }: ModuleSpec): string {
   if (files === undefined) return '';
-  return jsonText([files.inputs.map(({ variable, module, output }) => [variable, spec.modules[module]?.name ?? '', output]), files.outputs.map(({ name, pattern }) => [name, pattern])]);
+  const inputs = files.inputs.map((input) => [input.variable, ...('param' in input ? [input.param] : [spec.modules[input.module]?.name ?? '', input.output])]);
+  return jsonText([inputs, files.outputs.map(({ name, pattern }) => [name, pattern])]);
 }
 
 /** 32 hex digits; '' while a need has not succeeded. */

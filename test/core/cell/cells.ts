@@ -18,6 +18,7 @@ import type {
   RunPolicy,
   RunSpec,
 } from '../../../src/core/cell/types.ts';
+import { jsonText } from '../../../src/core/lib/json-text.ts';
 import type { Slice } from '../../../src/core/lib/slice.ts';
 import { cellId, nodeId, type Fence, type RunNumber, type SessionId } from '../../../src/core/lib/ids.ts';
 
@@ -34,7 +35,7 @@ function* decodeSubmit(bytes: Uint8Array, slice: Slice): Generator<undefined, Ru
   }
 }
 
-export const hooks = { decodeSubmit, encodeSubmit: (made: RunSpec): Uint8Array => new TextEncoder().encode(JSON.stringify(made)) };
+export const hooks = { decodeSubmit, encodeSubmit: (made: RunSpec): Uint8Array => new TextEncoder().encode(jsonText(made)) };
 
 export function capabilities(more: Partial<Capabilities> = {}): Capabilities {
   return { os: 'linux', arch: 'x64', slots: 4, memory: 8_000, gpus: [], tools: {}, labels: {}, functions: [], ...more };

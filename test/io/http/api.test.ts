@@ -188,6 +188,20 @@ test('cancel and drain take an empty body of any kind', async () => {
   assert.equal((await request({ method: 'POST', url: '/api/v1/nodes/node2:undrain' })).json<view.NodeJson>().state, 'alive');
 });
 
+test('rerun: a new run, once per key; refused while the first one lives, and with a body that does not fit', async () => {
+  const { api, request } = testServer();
+  const { runId } = await api.submit(fakeSpec());
+  const post = (payload?: object, key = 'k') => request({ method: 'POST', url: `${runs}/7f01:rerun`, headers: { 'idempotency-key': key }, ...(payload === undefined ? {} : { payload }) });
+  assert.deepEqual([(await post()).statusCode, (await post()).json<{ code: string }>().code], [409, 'RUN_LIVE']);
+  api.finish(runId, 'failed');
+  const answer = await post({ failedOnly: true });
+  const accepted = view.acceptedSchema.parse(answer.json());
+  assert.deepEqual([answer.statusCode, answer.headers.location, accepted.duplicate], [202, `${runs}/${accepted.runId}`, false]);
+  assert.equal(view.acceptedSchema.parse((await post()).json()).duplicate, true);
+  assert.equal(view.runViewSchema.parse((await request({ url: `${runs}/${accepted.runId}` })).json()).rerunOf, runId);
+  assert.equal((await post({ failed: true }, 'l')).statusCode, 400);
+});
+
 test('pause and resume a run and the queue; explanations, modules and the queue fit their schemas', async () => {
   const { api, request } = testServer();
   const { runId } = await api.submit(fakeSpec());

@@ -146,7 +146,7 @@ test('S18: final is not final, or a result is recorded twice', () => {
 /** A run of two modules, the second of which needs the first. */
 function withRun(story: Story, parentPhase: ModulePhase, sum: number): void {
   const module = (name: string, needs: readonly number[]): unknown => ({ name, needs, effectful: false });
-  const record = (phase: ModulePhase, value: number): unknown => ({ phase, outcome: { values: { sum: value } } });
+  const record = (phase: ModulePhase, value: number): unknown => ({ phase, outcome: { values: { sum: value } }, reusedFrom: 0 });
   const run = { spec: { modules: [module('m', [1]), module('parent', [])] }, modules: [record('succeeded', sum), record(parentPhase, 7)] };
   story.node.state.runs.set(5, run as unknown as RunRecord);
 }
