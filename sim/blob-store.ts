@@ -5,6 +5,8 @@ import type { BlobDone, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../s
 import type { Clock } from '../src/ports/clock.ts';
 
 const OPERATION_MS = 0.3;
+/** From when a small blob can be read until it is synced. */
+const SETTLE_MS = 30;
 const BYTES_PER_MS = 1_000_000;
 
 interface Whole {
@@ -13,6 +15,8 @@ interface Whole {
   usedAt: number;
   /** Somebody wrote to the file, as a module with the rights to do so may. */
   written?: boolean;
+  /** Not synced yet. */
+  loose?: boolean;
 }
 
 /** What lies on the disk, through all processes of the machine. */
@@ -41,6 +45,8 @@ export class BlobShelf {
 
   powerLost(): void {
     this.parts.clear();
+    // What was not synced has its name and its length, and not its bytes: the worst that file systems do.
+    for (const whole of this.whole.values()) if (whole.loose === true) whole.bytes = new Uint8Array(whole.bytes.byteLength);
   }
 
   /** Somebody writes to a whole blob. */
@@ -64,6 +70,8 @@ export class BlobShelf {
 export class SimBlobStore implements BlobStore {
   readonly #shelf: BlobShelf;
   readonly #clock: Clock;
+  /** Written by this process and not synced, and who waits for that. */
+  readonly #loose = new Map<Cid, BlobDone[]>();
 
   constructor(shelf: BlobShelf, clock: Clock) {
     this.#shelf = shelf;
@@ -102,7 +110,7 @@ export class SimBlobStore implements BlobStore {
     this.#later(bytes.byteLength, () => {
       const before = this.#shelf.parts.get(cid) ?? new Uint8Array(0);
       const end = offset + bytes.byteLength;
-      if (this.#shelf.bytes + Math.max(0, end - before.byteLength) > this.#shelf.bytesMax) return done(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+      if (this.#shelf.bytes + Math.max(0, end - before.byteLength) > this.#shelf.bytesMax) return done(full());
       const after = new Uint8Array(Math.max(before.byteLength, end));
       after.set(before);
       after.set(bytes, offset);
@@ -110,6 +118,30 @@ export class SimBlobStore implements BlobStore {
       this.#shelf.partsAt.set(cid, this.#clock.wall());
       done();
     });
+  }
+
+  write(cid: Cid, bytes: Uint8Array, done: BlobDone): void {
+    this.#later(bytes.byteLength, () => {
+      if (this.#shelf.bytes + bytes.byteLength > this.#shelf.bytesMax) return done(full());
+      this.#shelf.whole.set(cid, { bytes: bytes.slice(), manifest: undefined, usedAt: this.#clock.wall(), loose: true });
+      this.#loose.set(cid, []);
+      this.#clock.setTimer(SETTLE_MS, () => this.#settle(cid));
+      done();
+    });
+  }
+
+  #settle(cid: Cid): void {
+    const waiting = this.#loose.get(cid) ?? [];
+    this.#loose.delete(cid);
+    const whole = this.#shelf.whole.get(cid);
+    if (whole !== undefined) whole.loose = false;
+    for (const done of waiting) done();
+  }
+
+  sync(cid: Cid, done: BlobDone): void {
+    const waiting = this.#loose.get(cid);
+    if (waiting === undefined) done();
+    else waiting.push(done);
   }
 
   finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void {
@@ -152,13 +184,16 @@ export class SimBlobStore implements BlobStore {
   }
 
   sealed(cid: Cid, done: (sealed: boolean) => void): void {
-    this.#later(0, () => done(this.#shelf.whole.get(cid)?.written !== true));
+    this.#later(0, () => {
+      const whole = this.#shelf.whole.get(cid);
+      done(whole === undefined || (whole.written !== true && (whole.loose !== true || this.#loose.has(cid))));
+    });
   }
 
   seal(cid: Cid, done: BlobDone): void {
     this.#later(0, () => {
       const whole = this.#shelf.whole.get(cid);
-      if (whole !== undefined) whole.written = false;
+      if (whole !== undefined) whole.written = whole.loose = false;
       done();
     });
   }
@@ -179,6 +214,10 @@ export class SimBlobStore implements BlobStore {
   #later(bytes: number, then: () => void): void {
     this.#clock.setTimer(OPERATION_MS + bytes / BYTES_PER_MS, then);
   }
+}
+
+function full(): Error {
+  return Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
 function missing(cid: Cid): Error {

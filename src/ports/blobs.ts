@@ -32,6 +32,10 @@ export interface BlobStore {
   readPart(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void;
   manifest(cid: Cid, done: BlobDone<Uint8Array>): void;
   writePart(cid: Cid, offset: number, bytes: Uint8Array, done: BlobDone): void;
+  /** A blob of one chunk, all at once. It can be read when `done` is called, and is durable when `sync` says so. */
+  write(cid: Cid, bytes: Uint8Array, done: BlobDone): void;
+  /** Calls back when a blob that is here would survive a power cut. */
+  sync(cid: Cid, done: BlobDone): void;
   /**
    * The part is the whole file now. It and its manifest are durable when `done` is called, and appear at once or not at all.
    * @param manifest undefined for a blob of one chunk.

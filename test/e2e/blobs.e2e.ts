@@ -70,7 +70,7 @@ scenario('blobs', { size: 3 }, async (cluster, step) => {
   });
 
   await step('a copy that rotted is found and removed; the name brings a whole one again', async () => {
-    const file = join(third.dataDir, 'blobs', 'whole', cid.slice(-2), cid);
+    const file = join(third.dataDir, 'blobs', 'whole', cid);
     const rotten = readFileSync(file);
     rotten[10 * MIB]! ^= 1;
     writeFileSync(file, rotten);

@@ -1,15 +1,19 @@
-/** The `BlobStore` port on a folder: `whole/xx/<cid>`, `manifests/<cid>`, `parts/<cid>`, `new/` for files on their way in. */
-import { webcrypto } from 'node:crypto';
+/** The `BlobStore` port on a folder: `whole/<cid>`, `manifests/<cid>`, `parts/<cid>`, `new/` for files on their way in. */
+import { hash, webcrypto } from 'node:crypto';
 import fs from 'node:fs';
-import { chmod, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, open, readdir, rename, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cid } from '../../core/lib/ids.ts';
 import type { BlobDone, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../../ports/blobs.ts';
 import { needsManifest } from '../../protocol/blob-manifest.ts';
 import { readCid } from '../../protocol/cid.ts';
+import { inParallel } from '../in-parallel.ts';
 import { writeAll } from '../disk/disk.ts';
 import { FileHandles } from '../disk/file-handles.ts';
 import { isSealed, MANIFESTS, manifestFile, NEW, PARTS, pinFile, PINS, SEAL, WHOLE, wholeFile } from './layout.ts';
+
+/** So much is digested in the time in which another thread would take it over. */
+const HASHED_HERE_BYTES_MAX = 32 * 1024;
 
 /** A file on its way to its place. */
 export interface NamedFile {
@@ -19,12 +23,23 @@ export interface NamedFile {
   readonly manifest: Uint8Array | undefined;
 }
 
+/** A small blob that is whole and not durable yet: a power cut may leave its name without its bytes, and then without its seal. */
+interface Loose {
+  readonly handle: FileHandle;
+  readonly waiting: BlobDone[];
+}
+
 export class FolderBlobStore implements BlobStore {
   readonly path: string;
   readonly #parts: FileHandles;
   readonly #whole: FileHandles;
   /** Under way: what comes again must not be what they remove. */
   readonly #removals = new Map<Cid, Promise<void>>();
+  /** Written since the last sync began. */
+  #loose = new Map<Cid, Loose>();
+  /** Being synced. */
+  #batch = new Map<Cid, Loose>();
+  #settling = false;
   #temporary = 0;
   /** For those before them to be in their places. */
   readonly #waiting: { readonly file: NamedFile; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
@@ -49,17 +64,11 @@ export class FolderBlobStore implements BlobStore {
     const manifests = new Set(fs.readdirSync(path.join(this.path, MANIFESTS)));
     const pins = new Set(fs.readdirSync(path.join(this.path, PINS)));
     const blobs: StoredBlob[] = [];
-    for (const folder of fs.readdirSync(path.join(this.path, WHOLE), { withFileTypes: true })) {
-      if (!folder.isDirectory()) {
-        this.onStray(path.join(this.path, WHOLE, folder.name));
-        continue;
-      }
-      for (const name of fs.readdirSync(path.join(this.path, WHOLE, folder.name))) {
-        const file = path.join(this.path, WHOLE, folder.name, name);
-        const blob = name.endsWith(folder.name) ? stored(file, name, manifests) : undefined;
-        if (blob === undefined) this.onStray(file);
-        else blobs.push({ ...blob, pinned: pins.has(name) });
-      }
+    for (const name of fs.readdirSync(path.join(this.path, WHOLE))) {
+      const file = path.join(this.path, WHOLE, name);
+      const blob = stored(file, name, manifests);
+      if (blob === undefined) this.onStray(file);
+      else blobs.push({ ...blob, pinned: pins.has(name) });
     }
     return blobs;
   }
@@ -93,6 +102,72 @@ export class FolderBlobStore implements BlobStore {
         done();
       }, done);
     }, (fd, end) => fs.ftruncate(fd, size, (error) => (error === null ? fs.fdatasync(fd, end) : end(error))));
+  }
+
+  write(cid: Cid, bytes: Uint8Array, done: BlobDone): void {
+    this.#write(cid, bytes).then((loose) => {
+      // So many are open at most: whoever writes faster than the disk syncs waits for it.
+      if (loose === undefined || this.#loose.size <= LOOSE_MAX) done();
+      else loose.waiting.push(done);
+      this.#settleSoon();
+    }, done);
+  }
+
+  /** @returns undefined when it is durable already. */
+  async #write(cid: Cid, bytes: Uint8Array): Promise<Loose | undefined> {
+    await this.#removals.get(cid)?.catch(() => undefined);
+    const temporary = this.temporary();
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(temporary, 'wx', 0o400);
+      await handle.writeFile(bytes);
+      const later = syncsLater && bytes.byteLength <= SYNCED_LATER_BYTES_MAX;
+      if (!later) await sealSynced(handle);
+      await rename(temporary, this.fileOf(wholeFile(cid)));
+      this.#whole.forget(wholeFile(cid));
+      if (later) {
+        const loose: Loose = { handle, waiting: this.#loose.get(cid)?.waiting ?? [] };
+        await this.#loose.get(cid)?.handle.close();
+        this.#loose.set(cid, loose);
+        return loose;
+      }
+      await syncFolder(path.join(this.path, WHOLE));
+      await handle.close();
+    } catch (error) {
+      await handle?.close().catch(() => undefined);
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    return undefined;
+  }
+
+  sync(cid: Cid, done: BlobDone): void {
+    const loose = this.#loose.get(cid) ?? this.#batch.get(cid);
+    if (loose === undefined) done();
+    else loose.waiting.push(done);
+  }
+
+  /** Those of a while together: the folder is synced once, and whoever reads them did not wait. */
+  #settleSoon(): void {
+    if (this.#settling || this.#loose.size === 0) return;
+    this.#settling = true;
+    setTimeout(() => void this.#settle(), SETTLE_MS).unref();
+  }
+
+  async #settle(): Promise<void> {
+    this.#batch = this.#loose;
+    this.#loose = new Map();
+    const failed = new Map<Loose, Error>();
+    const batch = [...this.#batch.values()];
+    await inParallel(batch, async (loose) => {
+      await sealSynced(loose.handle).catch((error: unknown) => void failed.set(loose, error as Error));
+      await loose.handle.close().catch(() => undefined);
+    });
+    const folder = await syncFolder(path.join(this.path, WHOLE)).then(() => undefined, (error: unknown) => error as Error);
+    this.#batch = new Map();
+    this.#settling = false;
+    for (const loose of batch) for (const done of loose.waiting) done(failed.get(loose) ?? folder);
+    this.#settleSoon();
   }
 
   dropPart(cid: Cid, done: BlobDone): void {
@@ -130,13 +205,13 @@ export class FolderBlobStore implements BlobStore {
     // Somebody may remove it in this moment; then there is nothing to note. Only while the seal holds: this must not mend it.
     const file = this.fileOf(wholeFile(cid));
     fs.stat(file, (error, stats) => {
-      if (error === null && isSealed(stats)) utimes(file, new Date(), SEAL).catch(() => undefined);
+      if (error === null && isSealed(stats)) utimes(file, new Date(), stats.mtime).catch(() => undefined);
     });
   }
 
   sealed(cid: Cid, done: (sealed: boolean) => void): void {
     // What cannot be looked at will not be read either.
-    fs.stat(this.fileOf(wholeFile(cid)), (error, stats) => done(error !== null || isSealed(stats)));
+    fs.stat(this.fileOf(wholeFile(cid)), (error, stats) => done(error !== null || isSealed(stats) || this.#loose.has(cid) || this.#batch.has(cid)));
   }
 
   seal(cid: Cid, done: BlobDone): void {
@@ -158,7 +233,9 @@ export class FolderBlobStore implements BlobStore {
   }
 
   digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void {
-    void sha256(bytes).then(done);
+    // On another thread only where that takes less than the way there and back; never before this returns.
+    if (bytes.byteLength > HASHED_HERE_BYTES_MAX) void sha256(bytes).then(done);
+    else queueMicrotask(() => done(hash('sha256', bytes, 'buffer')));
   }
 
   /** Moves a synced file of this disk to its place; durable when resolved. Those that come meanwhile go together, since syncing folders takes longest. */
@@ -186,7 +263,6 @@ export class FolderBlobStore implements BlobStore {
 
   /** The same of several at once. */
   async takeAllIn(files: readonly NamedFile[]): Promise<void> {
-    const folders = new Set<string>();
     for (const { cid } of files) await this.#removals.get(cid)?.catch(() => undefined);
     const manifests = files.filter(({ manifest }) => manifest !== undefined);
     for (const { cid, manifest } of manifests) {
@@ -202,15 +278,10 @@ export class FolderBlobStore implements BlobStore {
     // Before the files: one without its manifest is nothing.
     if (manifests.length > 0) await syncFolder(path.join(this.path, MANIFESTS));
     for (const { file, cid } of files) {
-      const target = this.fileOf(wholeFile(cid));
-      const folder = path.dirname(target);
-      if (!folders.has(folder)) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-      folders.add(folder);
-      await moveTo(target, file);
+      await moveTo(this.fileOf(wholeFile(cid)), file);
       // What was there before may be open still, and may be damaged.
       this.#whole.forget(wholeFile(cid));
     }
-    await Promise.all([...folders].map(syncFolder));
     await syncFolder(path.join(this.path, WHOLE));
   }
 
@@ -264,6 +335,11 @@ function stored(file: string, name: string, manifests: ReadonlySet<string>): Sto
   return { cid: read.cid, size, usedAt: atimeMs };
 }
 
+async function sealSynced(handle: FileHandle): Promise<void> {
+  await handle.datasync();
+  await handle.utimes(new Date(), SEAL);
+}
+
 async function moveTo(target: string, file: string): Promise<void> {
   try {
     // A module may be given the file itself, by a link: nobody writes to it any more.
@@ -275,6 +351,15 @@ async function moveTo(target: string, file: string): Promise<void> {
     if (codeOf(error as Error) !== 'ENOENT' || !fs.existsSync(target)) throw error;
   }
 }
+
+/** Windows syncs no file that is open for reading only. */
+const syncsLater = process.platform !== 'win32';
+/** Larger ones are few, and may be linked to as inputs, where a seal that comes later would look like a write. */
+const SYNCED_LATER_BYTES_MAX = 128 * 1024;
+/** Open files among those. */
+const LOOSE_MAX = 256;
+/** Small blobs that came within this time are synced together. */
+const SETTLE_MS = 20;
 
 /** Windows opens no folders for syncing; its rename is journaled. */
 async function syncFolder(folder: string): Promise<void> {

@@ -11,9 +11,9 @@ export const PINS = 'pins';
 /** Files on their way in, whose names are not known yet. */
 export const NEW = 'new';
 
-/** Whole files are spread over some hundred folders by the end of their name; its beginning is the same for all. */
+/** All in one folder, which is synced once for many of them. */
 export function wholeFile(cid: Cid): string {
-  return join(WHOLE, cid.slice(-2), cid);
+  return join(WHOLE, cid);
 }
 
 export function manifestFile(cid: Cid): string {

@@ -112,10 +112,11 @@ export class NodeBlobs implements BlobPlace {
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       let arrived = false;
-      const giveUp = this.#blobs.fetch(cid, (error) => {
+      const fetched = (error: Error | undefined): void => {
         arrived = true;
         end(error);
-      });
+      };
+      const giveUp = this.#blobs.fetch(cid, fetched, 'waited', false);
       const end = (error?: Error): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);

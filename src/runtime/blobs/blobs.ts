@@ -116,9 +116,21 @@ export class Blobs {
   /**
    * Sees to it that the blob is here. One that was written to since it was stored is read and compared before it is given
    * to anybody here, and fetched anew when it is not what it was.
+   * @param durable false: it need not survive a power cut before `done` is called.
    * @returns takes the wish back; what has arrived stays for the next time.
    */
-  fetch(cid: Cid, done: FetchDone, urgency: Urgency = 'waited'): () => void {
+  fetch(cid: Cid, done: FetchDone, urgency: Urgency = 'waited', durable = true): () => void {
+    return durable ? this.#fetch(cid, (error, size) => (error === undefined ? this.#whenSynced(cid, size, done) : done(error, size)), urgency) : this.#fetch(cid, done, urgency);
+  }
+
+  #whenSynced(cid: Cid, size: number, done: FetchDone): void {
+    this.#store.sync(cid, (error) => {
+      if (error === undefined) done(undefined, size);
+      else done(new SkeinError('BLOB_STORE_FAILED', `${cid} could not be synced: ${error.message}`, { cid }, { cause: error }), 0);
+    });
+  }
+
+  #fetch(cid: Cid, done: FetchDone, urgency: Urgency): () => void {
     const blob = this.#here.get(cid);
     if (blob === undefined) return this.#wish(cid, done, urgency);
     this.#used(blob);

@@ -303,7 +303,8 @@ export class Fetch {
 
   #write(plan: FetchPlan, pick: Pick, bytes: Uint8Array): void {
     const { node, chunk } = pick;
-    this.#init.store.writePart(this.cid, chunk * BLOB_CHUNK_BYTES, bytes, (error) => {
+    const { store } = this.#init;
+    const written = (error?: Error): void => {
       if (this.#over) return;
       if (error !== undefined && isDiskFull(error) && !this.#squeezed) {
         this.#squeezed = true;
@@ -319,7 +320,9 @@ export class Fetch {
       this.#trust.good(node);
       for (const peer of this.#interested) this.#init.send(peer, { type: 'gained', cid: this.cid, chunk });
       this.#go();
-    });
+    };
+    if (plan.chunkCount === 1) store.write(this.cid, bytes, written);
+    else store.writePart(this.cid, chunk * BLOB_CHUNK_BYTES, bytes, written);
   }
 
   #damaged(plan: FetchPlan, pick: Pick): void {
@@ -363,10 +366,9 @@ export class Fetch {
     this.#over = true;
     const { size } = this.#layout!;
     const end = (error?: Error): void => this.#init.done(error === undefined ? undefined : this.#notStored(error), size);
-    const finish = (): void => this.#init.store.finish(this.cid, size, this.#manifest, end);
-    // An empty file has nothing that would have been written.
-    if (size > 0) finish();
-    else this.#init.store.writePart(this.cid, 0, new Uint8Array(0), (error) => (error === undefined ? finish() : end(error)));
+    // A single chunk was written as the whole that it is.
+    if (this.#layout!.chunkCount === 1) end();
+    else this.#init.store.finish(this.cid, size, this.#manifest, end);
   }
 
   #fail(error: SkeinError): void {

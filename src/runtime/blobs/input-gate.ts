@@ -84,13 +84,15 @@ export class InputGate {
     let left = wanted.size;
     if (left === 0) return this.#context.defer(() => this.#lives(gathering) && then());
     for (const cid of wanted) {
-      const giveUp = this.#blobs.fetch(cid, (error) => {
+      const fetched = (error: Error | undefined): void => {
         gathering.wishes.delete(giveUp);
         if (!this.#lives(gathering)) return;
         if (error !== undefined) return this.#fail(gathering, error);
         left--;
         if (left === 0) then();
-      });
+      };
+      // Should the power go, so does the module.
+      const giveUp = this.#blobs.fetch(cid, fetched, 'waited', false);
       gathering.wishes.add(giveUp);
     }
   }

@@ -10,8 +10,9 @@ import test, { type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { isSkeinError } from '../../../src/errors.ts';
+import type { FolderBlobStore } from '../../../src/io/blobs/folder-store.ts';
 import { importFile, moveFilesIn } from '../../../src/io/blobs/import-file.ts';
-import { manifestFile, wholeFile } from '../../../src/io/blobs/layout.ts';
+import { manifestFile, SEAL, wholeFile } from '../../../src/io/blobs/layout.ts';
 import { cidOf } from '../../../src/protocol/cid.ts';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
 import { testBlobs } from '../../support/node-blobs.ts';
@@ -89,7 +90,7 @@ test('files that are cut short, foreign or half there are not listed', async (t)
   const lost = await first.node.put(pieces(randomBytes(BLOB_CHUNK_BYTES + 2), 1_000_000));
   truncateSync(first.store.fileOf(wholeFile(big.cid)), 100);
   rmSync(first.store.fileOf(manifestFile(lost.cid)));
-  writeFileSync(join(path, 'whole', lost.cid.slice(-2), 'README'), 'not a blob');
+  writeFileSync(join(path, 'whole', 'README'), 'not a blob');
   writeFileSync(join(path, 'new', '7'), 'half a file');
   assert.deepEqual(testBlobs(path).node.list(), []);
   assert.deepEqual(readdirSync(join(path, 'new')), []);
@@ -98,10 +99,9 @@ test('files that are cut short, foreign or half there are not listed', async (t)
 test('what lies among the blobs and is none is named and left alone', async (t) => {
   const path = folder(t);
   const { cid } = await testBlobs(path).node.put(pieces(randomBytes(10), 10));
-  const strays = [join(path, 'whole', '.DS_Store'), join(path, 'whole', cid.slice(-2), `${cid}.tmp`), join(path, 'whole', 'zz', 'notes')];
-  mkdirSync(join(path, 'whole', 'zz'));
+  const strays = [join(path, 'whole', '.DS_Store'), join(path, 'whole', `${cid}.tmp`)];
   for (const stray of strays) writeFileSync(stray, 'not a blob');
-  mkdirSync(join(path, 'whole', cid.slice(-2), `bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52${cid.slice(-2)}`));
+  mkdirSync(join(path, 'whole', 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy'));
   const { node, store } = testBlobs(path);
   assert.deepEqual(node.list().map((blob) => blob.cid), [cid]);
   const told: string[] = [];
@@ -233,4 +233,32 @@ test('what is stored while the same is being removed stays', async (t) => {
   syncBuiltinESMExports();
   assert.equal(moved?.cid, cid);
   assert.equal(await node.verify(cid), true);
+});
+
+test('a small blob can be read at once, is sealed when it is synced, and is not believed when the process ended before', async (t) => {
+  const path = folder(t);
+  const { store } = testBlobs(path);
+  const bytes = randomBytes(4096);
+  const cid = cidOf('raw', createHash('sha256').update(bytes).digest());
+  const written = Promise.withResolvers<void>();
+  store.write(cid, bytes, (error) => (error === undefined ? written.resolve() : written.reject(error)));
+  await written.promise;
+  const file = store.fileOf(wholeFile(cid));
+  assert.ok(bytes.equals(readFileSync(file)));
+  assert.notEqual(statSync(file).mtimeMs, SEAL.getTime());
+  const sealed = (other: FolderBlobStore): Promise<boolean> => new Promise((resolve) => other.sealed(cid, resolve));
+  assert.equal(await sealed(store), true, 'by the process that wrote it');
+  assert.equal(await sealed(testBlobs(path).store), false, 'by the next one');
+  await new Promise<void>((resolve, reject) => store.sync(cid, (error) => (error === undefined ? resolve() : reject(error))));
+  assert.equal(statSync(file).mtimeMs, SEAL.getTime());
+  assert.equal(statSync(file).mode & 0o777, 0o400);
+});
+
+test('many small blobs at once are all synced, with few files open', async (t) => {
+  const { store } = testBlobs(folder(t));
+  const all = Array.from({ length: 1000 }, (_, i) => Buffer.from(`blob ${i}`));
+  const cids = all.map((bytes) => cidOf('raw', createHash('sha256').update(bytes).digest()));
+  await Promise.all(all.map((bytes, i) => new Promise<void>((resolve, reject) => store.write(cids[i]!, bytes, () => store.sync(cids[i]!, (error) => (error === undefined ? resolve() : reject(error)))))));
+  assert.ok(cids.every((cid) => statSync(store.fileOf(wholeFile(cid))).mtimeMs === SEAL.getTime()));
+  assert.deepEqual(readdirSync(join(store.path, 'new')), []);
 });
