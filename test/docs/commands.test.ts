@@ -28,6 +28,9 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/^nc /, 'another program, and an address that stands for the reader’s own'],
 ];
 
+/** Run only where this is installed. */
+const needsProgram: readonly (readonly [RegExp, string])[] = [[/examples\/build/, 'gcc']];
+
 const program = /^((?:[A-Z_]+=\S+ )*)(?:skein|node dist\/node\.js)(?: |$)/;
 
 interface Call {
@@ -84,7 +87,11 @@ test('lines that start a node: their options are taken', async (t) => {
 test('lines that talk to a node succeed', async (t) => {
   const bed = new TestBed(t);
   const node = await startNode(t, bed.env);
-  const hasCurl = (await shell('command -v curl', bed.env)).code === 0;
+  const lacking = async (text: string): Promise<string | false> => {
+    const needed = [...(text.startsWith('curl') ? ['curl'] : []), ...needsProgram.flatMap(([pattern, name]) => (pattern.test(text) ? [name] : []))];
+    for (const name of needed) if ((await shell(`command -v ${name}`, bed.env)).code !== 0) return `there is no ${name} here`;
+    return false;
+  };
   let runId = '';
   let cid = '';
   const perform = async (text: string): Promise<Said> => {
@@ -100,7 +107,7 @@ test('lines that talk to a node succeed', async (t) => {
     return shell(local.replace(/^curl /, 'curl --fail -s '), bed.env);
   };
   for (const { text, page, line } of commands.filter((command) => !isStart(command.text))) {
-    await t.test(`${page}:${line}: ${text}`, { skip: text.startsWith('curl') && !hasCurl ? 'there is no curl here' : false }, async () => {
+    await t.test(`${page}:${line}: ${text}`, { skip: await lacking(text) }, async () => {
       const { code, output } = await perform(text);
       assert.equal(code, 0, output);
       assert.notEqual(output.trim(), '');

@@ -8,5 +8,5 @@ const TIMEOUT_MS = 180_000;
 const skip = lanProblem();
 
 for (const one of cases.filter(({ long }) => long !== true)) {
-  test(`${one.name}: ${one.what}`, { skip, timeout: TIMEOUT_MS }, () => play(one));
+  test(`${one.name}: ${one.what}`, { skip: skip === false ? (one.impossible?.() ?? false) : skip, timeout: TIMEOUT_MS }, () => play(one));
 }

@@ -57,7 +57,9 @@ async function main(): Promise<number> {
   if (problem !== false) return tell(`not possible here: ${problem}`, NOT_POSSIBLE);
   let failed = 0;
   for (const one of cases.filter(({ name }) => values.names?.includes(name) ?? true)) {
-    for (let time = 0; time < values.times; time += 1) {
+    const lacking = one.impossible?.() ?? false;
+    if (lacking !== false) tell(`- ${one.name}: ${lacking}`, 0);
+    for (let time = 0; time < (lacking === false ? values.times : 0); time += 1) {
       const began = performance.now();
       const failure = await play(one, values.keep ? stay : undefined).then(() => undefined, (error: Error) => error);
       if (failure !== undefined) failed += 1;

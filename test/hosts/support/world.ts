@@ -16,6 +16,8 @@ export interface HostCase {
   /** Timing; people's own unless the case is about something else and would take minutes. @default default */
   readonly profile?: ClusterOptions['profile'];
   readonly slots?: number;
+  /** What this machine lacks for it. */
+  readonly impossible?: () => string | false;
   /** Too long for every test run. */
   readonly long?: boolean;
   body(world: World): Promise<void>;
