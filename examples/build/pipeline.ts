@@ -27,6 +27,8 @@ function compile(unit: string): ModuleDefinition {
     inputs: { SOURCES: '${{ params.sources }}' },
     run: `${COMPILE} -frandom-seed=${unit} -c "$SOURCES/${unit}.c" -o ${unit}.o`,
     outputs: { object: `${unit}.o` },
+    // Built again from the same sources, nothing is compiled.
+    cache: true,
   });
 }
 
