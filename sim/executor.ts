@@ -7,7 +7,7 @@ import { modulePolicy } from '../src/core/cell/policy.ts';
 import type { Json, Outcome } from '../src/core/cell/types.ts';
 import type { Fence, NodeId } from '../src/core/lib/ids.ts';
 import type { Timer } from '../src/ports/clock.ts';
-import type { Execution, Executor } from '../src/ports/executor.ts';
+import type { Execution, Executor, LogPiece } from '../src/ports/executor.ts';
 import { behaviourOf, outputOf } from './behaviour.ts';
 import type { Kernel, Process } from './kernel.ts';
 import type { ExecutionEnd, ExecutionRecord, Ledger } from './ledger.ts';
@@ -17,6 +17,8 @@ import type { Prng } from './prng.ts';
 const STOP_MEAN_MS = 20;
 /** From SIGTERM to SIGKILL. */
 const GRACE_MS = 2000;
+/** Between two lines that a module prints. */
+const PRINT_MS = 100;
 /** From the death of the node to the last of its modules (PROTOCOL §4 allows 1 s). */
 const ORPHAN_MS = 100;
 
@@ -100,6 +102,14 @@ export class SimExecutor implements Executor {
 
   running(): Fence[] {
     return [...this.#running.keys()];
+  }
+
+  /** A line for each PRINT_MS that it has run. */
+  readLog(fence: Fence, offset: number, length: number, done: (piece: LogPiece | undefined) => void): void {
+    const running = this.#running.get(fence);
+    const lines = running === undefined ? 0 : Math.floor((this.#kernel.now - running.record.startedAt) / PRINT_MS);
+    const printed = Buffer.from(Array.from({ length: lines }, (_, i) => `${fence} line ${i}\n`).join(''));
+    this.#kernel.after(0, this.#process, () => done(running === undefined ? undefined : { offset, bytes: printed.subarray(offset, offset + length) }));
   }
 
   stop(done: () => void): void {

@@ -70,7 +70,7 @@ export function oneLine(text: string): string {
   return harmless(text).replaceAll(/\s+/g, ' ').trim();
 }
 
-export type Colour = 'green' | 'red' | 'yellow' | 'cyan' | 'dim' | 'bold';
+export type Colour = 'green' | 'red' | 'yellow' | 'cyan' | 'magenta' | 'blue' | 'dim' | 'bold';
 
 /** @returns a painter that does nothing when colours are off. */
 export function painter(on: boolean): (colour: Colour, text: string) => string {

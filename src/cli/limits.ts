@@ -10,6 +10,14 @@ export const SSE_EVENT_LENGTH_MAX = 128 * 1024 * 1024;
 export const PARAMS_FILE_BYTES_MAX = 4 * 1024 * 1024;
 /** Nodes that an explanation lists for people; `-o json` has all. */
 export const EXPLAINED_NODES_MAX = 50;
+/** Modules that `logs -f RUN` follows at a time; others wait for their turn. */
+export const LOG_STREAMS_MAX = 32;
+/** `--tail` of `logs`. */
+export const LOG_TAIL_LINES_MAX = 100_000;
+/** A longer line is shown in parts where lines have names in front. */
+export const LOG_LINE_BYTES_MAX = 64 * 1024;
+/** Room for the name in front of a line; a longer one pushes its line. */
+export const LOG_NAME_WIDTH_MAX = 24;
 /** Workers that `pipeline plan` plays a run on. */
 export const PLAN_WORKERS_MAX = 10_000;
 /** Cpu slots of each of them. */

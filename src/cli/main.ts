@@ -7,6 +7,7 @@ import { printError } from './errors.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
 import { addKey } from './key.ts';
+import { addLogs } from './logs.ts';
 import { addModule } from './module.ts';
 import { addNode } from './node.ts';
 import { addPipeline } from './pipeline.ts';
@@ -55,7 +56,7 @@ function buildProgram(context: UpContext): Command {
     .showSuggestionAfterError(true)
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text), outputError: () => undefined })
     .addHelpText('after', () => `\n${nodeOptionsHelp()}`);
-  for (const add of [addRun, addRuns, addShortCuts, addModule, addQueue, addNode, addStatus, addPipeline, addBlob, addKey, addVersion]) add(program, context);
+  for (const add of [addRun, addRuns, addShortCuts, addLogs, addModule, addQueue, addNode, addStatus, addPipeline, addBlob, addKey, addVersion]) add(program, context);
   addUp(program, context);
   return program;
 }

@@ -1,10 +1,11 @@
-/** `skein module list|explain`: the modules of a run, and why one is not running. */
+/** `skein module list|logs|explain`: the modules of a run, what they print, and why one is not running. */
 import type { ModuleExplanationJson, RunExplanationJson } from '../io/http/queue-views.ts';
 import type { ModuleJson, ModuleListJson } from '../io/http/views.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { clock, nodeLabel, oneLine } from './format.ts';
 import type { CliIo } from './io.ts';
+import { addTo } from './logs.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
 import { explainedBlocks, explainedLines } from './render.ts';
 import type { Column } from './table.ts';
@@ -17,6 +18,7 @@ interface ModuleFlags extends EndpointFlags {
 export const addModule: AddVerb = (program, context) => {
   const module = program.command('module').description('look at the modules of a run');
   withNode(module.command('list <run>').alias('ls').description('the modules of a run').addOption(outputOption())).action(action(context, (run: string, flags: ModuleFlags) => list(context.io, run, flags)));
+  addTo(module.command('logs <run> <module>').description('what a module printed'), context);
   withNode(module.command('explain <run> [module]').description('why a module is not running, for every node; without one: why those that are ready are not').addOption(outputOption())).action(
     action(context, (run: string, name: string | undefined, flags: ModuleFlags) => (name === undefined ? explainRun(context.io, run, flags) : explain(context.io, run, name, flags))),
   );

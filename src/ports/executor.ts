@@ -31,6 +31,14 @@ export interface ExecutionInput {
   readonly files: readonly BlobFile[];
 }
 
+/** A part of what an execution has printed so far. */
+export interface LogPiece {
+  /** Of its first byte in all that was printed; later than asked when what lay there is not kept. */
+  readonly offset: number;
+  /** Empty: nothing more yet. */
+  readonly bytes: Uint8Array;
+}
+
 export interface Executor {
   /** Calls `done` exactly once, also after `cancel`. Never throws. */
   start(execution: Execution, done: (outcome: Outcome) => void): void;
@@ -42,6 +50,8 @@ export interface Executor {
    */
   setFenceDeadline(monotonicMs: number): void;
   running(): Fence[];
+  /** What an execution has printed so far. `undefined`: it is not executed here, or is over. Never calls back at once. */
+  readLog(fence: Fence, offset: number, length: number, done: (piece: LogPiece | undefined) => void): void;
   /** Kills what still runs and ends the supervisor. */
   stop(done: () => void): void;
 }

@@ -23,7 +23,7 @@ export interface ModuleContext {
   readonly idempotencyKey: string;
   /** Aborted on cancel and on timeout. A pooled process that does not end within the grace time is killed. */
   readonly signal: AbortSignal;
-  /** Adds a line to the tail kept with the result; arguments as for `console.log`. */
+  /** Adds a line to the log; arguments as for `console.log`. */
   readonly log: (...parts: unknown[]) => void;
 }
 

@@ -1,5 +1,5 @@
 /** What nodes say to each other about blobs, on a channel of its own so that heartbeats never wait behind it. */
-import type { Cid } from '../core/lib/ids.ts';
+import type { Cid, Fence } from '../core/lib/ids.ts';
 import { readCid } from './cid.ts';
 import { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES, BLOB_PIECE_BYTES, MESSAGE_BYTES_MAX } from './limits.ts';
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
@@ -23,12 +23,16 @@ export type BlobMessage =
   | { readonly type: 'stop'; readonly id: number }
   /** A chunk that came from there does not fit its digest: the holder should look at its copy. */
   | { readonly type: 'doubt'; readonly cid: Cid; readonly chunk: number }
+  /** What has this execution printed from `offset` on? `wait`: if it is nothing, a few seconds for more. Answered by one `logPiece`. */
+  | { readonly type: 'readLog'; readonly id: number; readonly fence: Fence; readonly offset: number; readonly wait: boolean }
+  /** `over`: it is not executed here (any more). A later offset than asked: what lay between is not kept. */
+  | { readonly type: 'logPiece'; readonly id: number; readonly over: boolean; readonly offset: number; readonly bytes: Uint8Array }
   /** From the leader: keep a copy. `tree`: and of the files that it lists. */
   | { readonly type: 'keep'; readonly cid: Cid; readonly tree: boolean };
 
 export type RefuseReason = 'gone' | 'busy';
 
-const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt', 'keep', 'taking'] as const;
+const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt', 'keep', 'taking', 'readLog', 'logPiece'] as const;
 const codes = Object.fromEntries(types.map((type, index) => [type, index])) as Record<BlobMessage['type'], number>;
 const reasons: readonly RefuseReason[] = ['gone', 'busy'];
 
@@ -57,6 +61,10 @@ function fieldsOf(message: BlobMessage): unknown[] {
       return [message.id];
     case 'keep':
       return [message.cid, message.tree];
+    case 'readLog':
+      return [message.id, message.fence, message.offset, message.wait];
+    case 'logPiece':
+      return [message.id, message.over, message.offset, message.bytes];
   }
 }
 
@@ -90,6 +98,10 @@ function read(reader: Reader): BlobMessage {
       return { type, id: reader.int() };
     case 'keep':
       return { type, cid: cid(reader), tree: reader.boolean() };
+    case 'readLog':
+      return { type, id: reader.int(), fence: reader.int(), offset: reader.int(), wait: reader.boolean() };
+    case 'logPiece':
+      return { type, id: reader.int(), over: reader.boolean(), offset: reader.int(), bytes: reader.bytes(BLOB_PIECE_BYTES) };
   }
 }
 

@@ -2,7 +2,7 @@
  * Wire form of what a run is made of. A run of 10,000 equal modules must not repeat what they share: everything but
  * name and needs is interned in a table of templates.
  */
-import type { Capabilities, FilesRef, InputSpec, Json, Limit, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import type { Capabilities, FilesRef, InputSpec, Json, Limit, LogRef, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import { submittedFiles } from '../core/cell/files.ts';
 import { drained, type Slice } from '../core/lib/slice.ts';
 import type { Cid } from '../core/lib/ids.ts';
@@ -227,10 +227,11 @@ export function readCapabilities(reader: Reader): Capabilities {
 
 /** Most results of small modules are `ok` and nothing else: they take eight bytes or so. */
 export function outcomeFields(outcome: Outcome): unknown[] {
-  const { ok, values, error, exitCode, tail, startedAt, durationMs, files } = outcome;
+  const { ok, values, error, exitCode, tail, startedAt, durationMs, files, log } = outcome;
   const hasValues = Object.keys(values).length > 0;
   const fields = [ok, startedAt, durationMs, tail, exitCode, hasValues ? flat(values) : null, error === null ? null : [error.code, error.message]];
-  if (files !== undefined) fields.push(flat(files, filesRefFields));
+  if (files !== undefined || log !== undefined) fields.push(files === undefined ? null : flat(files, filesRefFields));
+  if (log !== undefined) fields.push([log.cid, log.size, log.cut, log.cutAt]);
   return fields;
 }
 
@@ -245,9 +246,22 @@ export function readOutcome(reader: Reader): Outcome {
     error: reader.maybe(readError),
   };
   if (reader.remaining === 0) return outcome;
-  const files = reader.record((ref) => readFilesRef(ref.sub()));
+  const files = reader.maybe(readFilesRefs);
+  const log = reader.remaining === 0 ? undefined : readLogRef(reader.sub());
   reader.end();
-  return { ...outcome, files };
+  return { ...outcome, ...(files === null ? {} : { files }), ...(log === undefined ? {} : { log }) };
+}
+
+function readFilesRefs(reader: Reader): Record<string, FilesRef> {
+  const entries: Array<[string, FilesRef]> = [];
+  while (reader.remaining > 0) entries.push([reader.string(), readFilesRef(reader.sub())]);
+  return Object.fromEntries(entries);
+}
+
+function readLogRef(reader: Reader): LogRef {
+  const log: LogRef = { cid: readName(reader), size: reader.int(), cut: reader.int(), cutAt: reader.int() };
+  reader.end();
+  return log;
 }
 
 const filesKinds = ['file', 'program', 'tree'] as const;

@@ -4,7 +4,7 @@
  */
 import type { CellId, Fence, NodeId, RunId } from '../core/lib/ids.ts';
 import type { Pause } from '../core/cell/state.ts';
-import type { Capabilities, FilesRef, Json, Limit, ModuleError, ModulePhase, RunPhase, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import type { Capabilities, FilesRef, Json, Limit, LogRef, ModuleError, ModulePhase, RunPhase, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import type { ExplainedGroup, Explanation } from '../core/plan/explain.ts';
 
 /** The seeds' words for JSON consumers (CONVENTIONS 4.3). */
@@ -53,6 +53,8 @@ export interface ModuleView {
   readonly exitCode: number | null;
   readonly error: ModuleError | null;
   readonly tail: string;
+  /** All that it printed; null: the tail is all. */
+  readonly log: LogRef | null;
   /** Files that it left, by output. */
   readonly files: Readonly<Record<string, FilesRef>>;
   /** In words: why it is in this phase. */
@@ -158,6 +160,8 @@ export interface RunEvent {
   readonly fence: Fence;
   readonly durationMs: number;
   readonly note: string;
+  /** Of a module whose execution ended: it has printed something. */
+  readonly printed: boolean;
 }
 
 export type NodeState = 'alive' | 'suspect' | 'draining' | 'dead';
@@ -219,6 +223,33 @@ export interface SubmitAnswer {
   readonly duplicate: boolean;
 }
 
+/** A place in what a module printed: of the next byte wanted. */
+export interface LogPosition {
+  readonly fence: Fence;
+  readonly offset: number;
+}
+
+export type LogEvent =
+  /** What follows was printed by this execution. */
+  | { readonly type: 'execution'; readonly fence: Fence; readonly attempt: number; readonly node: string; readonly nodeId: NodeId; readonly running: boolean }
+  /** `next`: where the one after it begins. Ends with a whole character, if it is text. */
+  | { readonly type: 'output'; readonly fence: Fence; readonly attempt: number; readonly offset: number; readonly next: number; readonly bytes: Uint8Array }
+  /** The rest of what it printed cannot be had. `node`: lost with its node. `dropped`: stopped or handed back. `silent`: its node does not answer now. */
+  | { readonly type: 'lost'; readonly fence: Fence; readonly attempt: number; readonly node: string; readonly why: 'node' | 'dropped' | 'silent' }
+  /** All that has been printed so far has been given. Once for each execution. */
+  | { readonly type: 'idle' }
+  | { readonly type: 'end'; readonly phase: ModulePhaseShown; readonly final: boolean };
+
+export interface LogOptions {
+  /** Goes on until the module is final. @default false */
+  readonly follow?: boolean;
+  /** Only this attempt. @default all that are kept */
+  readonly attempt?: number;
+  /** Where to go on. */
+  readonly after?: LogPosition;
+  readonly signal?: AbortSignal;
+}
+
 export interface ReadOptions {
   /** `local`: this node's applied state, may be behind. `strong`: as of now, from the leader. @default 'local' */
   readonly consistency?: 'local' | 'strong';
@@ -259,6 +290,8 @@ export interface NodeApi {
   /** Nothing new is executed in the whole cluster until `resumeQueue`; what is under way goes on. */
   pauseQueue(reason?: string): Promise<Paused<QueueView>>;
   resumeQueue(): Promise<Paused<QueueView>>;
+  /** What a module printed, execution by execution, in pieces as they are asked for. @param module name or unique beginning of it. */
+  log(run: string, module: string, options?: LogOptions): AsyncIterable<LogEvent>;
   /** Why a module is not running, for every node at once. @param module name or unique beginning of it. */
   explain(run: string, module: string, signal?: AbortSignal): Promise<ModuleExplanation>;
   /** Why the ready modules of a run are not running. */

@@ -117,7 +117,7 @@ export class EventFeed {
 
 function runEvent(sequence: number, event: Kept['event'], state: CellState): RunEvent {
   const run = state.runs.get(event.run);
-  const common = { sequence, at: event.at, runId: event.runId, runName: run?.spec.name ?? '' };
+  const common = { sequence, at: event.at, runId: event.runId, runName: run?.spec.name ?? '', printed: false };
   if (event.type !== 'module' && event.type !== 'hedge') {
     const note = event.type === 'runPaused' && event.on ? (run?.paused?.reason ?? '') : (run?.reason ?? '');
     return { ...common, type: 'run', phase: phaseOf(event, run), module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note };
@@ -139,6 +139,7 @@ function runEvent(sequence: number, event: Kept['event'], state: CellState): Run
     fence: event.fence,
     durationMs: record?.outcome?.durationMs ?? 0,
     note: event.note,
+    printed: record?.outcome !== null && record?.outcome !== undefined && (record.outcome.tail !== '' || record.outcome.log !== undefined),
   };
 }
 

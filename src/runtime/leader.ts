@@ -129,7 +129,7 @@ export class Leader {
         return;
       case 'module':
         if (event.phase === 'claimed') this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
-        else if (event.phase === 'succeeded') this.#copies.made(this.#state, event.run, event.module);
+        else this.#copies.made(this.#state, event.run, event.module);
         return;
       case 'hedge':
         if (event.on) this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);

@@ -7,7 +7,7 @@ import type { CellEvent, Json, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import type { Channel } from '../ports/transport.ts';
 import { decodeBulk } from '../protocol/bulk-codec.ts';
-import { decodeBlob } from '../protocol/blob-codec.ts';
+import { decodeBlob, type BlobMessage } from '../protocol/blob-codec.ts';
 import type { LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import { decodeRaft } from '../protocol/raft-codec.ts';
 import { decodeWork } from '../protocol/work-codec.ts';
@@ -25,6 +25,7 @@ import { EventFeed } from './event-feed.ts';
 import { Gateway, type GatewayDone, type ReadAnswer } from './gateway.ts';
 import type { NodeRuntimeInit } from './init.ts';
 import { Leaver } from './leaver.ts';
+import { Logs } from './logs/logs.ts';
 import type { Replica } from './replica.ts';
 import { SuspendWatch } from './suspend-watch.ts';
 import { outlookOf } from './outlook.ts';
@@ -46,6 +47,7 @@ export class NodeRuntime {
   readonly watches: WatchClient;
   readonly blobs: Blobs;
   readonly housekeeper: Housekeeper;
+  readonly logs: Logs;
   readonly #watchServer: WatchServer;
   readonly #floor: ReadFloor;
   readonly #gateway: Gateway;
@@ -57,7 +59,8 @@ export class NodeRuntime {
   constructor(init: NodeRuntimeInit) {
     this.context = new NodeContext(init);
     this.context.receiveWork = (from, message) => this.#work(from, message);
-    this.context.receiveBlob = (from, message) => this.blobs.receive(from, message);
+    this.context.receiveBlob = (from, message) => this.#blob(from, message);
+    this.logs = new Logs(this.context, { blobs: () => this.blobs, read: (query, argument, strong, done) => this.read(query, argument, strong, done) });
     const finder = new CellFinder(this.context, () => this);
     this.#finder = finder;
     this.discovery = new Discovery(this.context, {
@@ -270,12 +273,17 @@ export class NodeRuntime {
           this.host.bulk(from, decodeBulk(bytes));
           return;
         case 'blob':
-          this.blobs.receive(from, decodeBlob(bytes));
+          this.#blob(from, decodeBlob(bytes));
       }
     } catch (error) {
       if (!isSkeinError(error, 'FRAME_INVALID')) throw error;
       this.context.note('warn', 'frame-dropped', `a message from ${from} on ${channel} could not be read: ${error.message}`, { from, channel });
     }
+  }
+
+  #blob(from: NodeId, message: BlobMessage): void {
+    if (message.type === 'readLog' || message.type === 'logPiece') this.logs.receive(from, message);
+    else this.blobs.receive(from, message);
   }
 
   #work(from: NodeId, message: WorkMessage): void {
@@ -342,6 +350,7 @@ export class NodeRuntime {
   #peerDown(peer: NodeId): void {
     this.host.peerDown(peer);
     this.blobs.peerDown(peer);
+    this.logs.peerDown(peer);
     this.watches.peerDown(peer);
     this.#watchServer.peerDown(peer);
   }

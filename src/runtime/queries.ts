@@ -8,6 +8,7 @@ import { answerNeeds } from './blobs/needs.ts';
 import { queueView } from './queue-view.ts';
 import { moduleExplanation, runExplanation } from './explanations.ts';
 import { NAMES_LISTED_MAX } from './limits.ts';
+import { moduleLogs } from './logs/view.ts';
 import { listRuns, nodeWork, runSummary, runView } from './views.ts';
 
 export const RUNS_LISTED_MAX = 10_000;
@@ -38,6 +39,13 @@ export function answerQuery(state: CellState, context: QueryContext, query: stri
       return withRun(state, id ?? null, (run) => {
         const module = findModule(run, name ?? null);
         return module instanceof SkeinError ? module : plain(moduleExplanation(module, new Explainer(state, context())));
+      });
+    }
+    case 'moduleLogs': {
+      const { run: id, module: name } = (argument ?? {}) as { run?: Json; module?: Json };
+      return withRun(state, id ?? null, (run) => {
+        const module = findModule(run, name ?? null);
+        return module instanceof SkeinError ? module : plain(moduleLogs(state, module));
       });
     }
     case 'nodeWork':

@@ -107,6 +107,7 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
     exitCode: outcome?.exitCode ?? null,
     error: outcome?.error ?? null,
     tail: outcome?.tail ?? '',
+    log: outcome?.log ?? null,
     files: outcome?.files ?? {},
     note: open && !isRunFinal(run.phase) ? [module.note, explain(module)].filter((text) => text !== '').join('; ') : module.note,
     priority: priorityOf(run.spec, spec),

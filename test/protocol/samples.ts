@@ -35,6 +35,8 @@ const results: ResultItem[] = [
   { run: 5, module: 0, generation: 1, fence: 4096 * 7, inputsHash: 'h', outcome: fine },
   { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 1, inputsHash: '', outcome: bad },
   { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 2, inputsHash: '', outcome: filed },
+  { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 3, inputsHash: '', outcome: { ...filed, log: { cid, size: 70_000_000, cut: 2 ** 33, cutAt: 32 * 1024 * 1024 } } },
+  { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 4, inputsHash: '', outcome: { ...fine, log: { cid, size: 3000, cut: 0, cutAt: 0 } } },
 ];
 const running = [{ run: 5, module: 1, fence: 99 }];
 
@@ -132,6 +134,9 @@ export const blobMessages: BlobMessage[] = [
   { type: 'stop', id: 9 },
   { type: 'doubt', cid, chunk: 0 },
   { type: 'keep', cid, tree: true },
+  { type: 'readLog', id: 9, fence: 2 ** 40, offset: 2 ** 33, wait: true },
+  { type: 'logPiece', id: 9, over: false, offset: 2 ** 33, bytes: new Uint8Array([27, 91, 0]) },
+  { type: 'logPiece', id: 9, over: true, offset: 0, bytes: new Uint8Array(0) },
 ];
 
 export const bulkMessages: BulkMessage[] = [

@@ -40,6 +40,10 @@ class FakeExecutor implements Executor {
     return [...this.started.keys()];
   }
 
+  readLog(): void {
+    assert.fail('nobody reads logs here');
+  }
+
   stop(done: () => void): void {
     done();
   }

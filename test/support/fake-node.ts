@@ -3,7 +3,7 @@ import { nodeId, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
 import type { ModulePhase, RunPhase, RunSpec } from '../../src/core/cell/types.ts';
 import { SkeinError } from '../../src/errors.ts';
 import { ordinaryRun } from '../../src/core/cell/policy.ts';
-import type { ClusterStatus, ModuleExplanation, ModuleView, NodeApi, NodeState, NodeView, NodeWork, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, Status, SubmitAnswer } from '../../src/runtime/api.ts';
+import type { ClusterStatus, LogEvent, LogOptions, ModuleExplanation, ModuleView, NodeApi, NodeState, NodeView, NodeWork, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, Status, SubmitAnswer } from '../../src/runtime/api.ts';
 
 const CELL = '5bd1e7c09a4f4e0c8a8f7d2b6e3c1a90';
 /** 2026-03-01T12:00:00Z, so that output with times can be compared. */
@@ -37,6 +37,8 @@ export class FakeNode implements NodeApi {
   queueNow: QueueView = fakeQueue();
   /** What explanations say, but for the run and the module. */
   explanation: Pick<ModuleExplanation, 'summary' | 'reasons' | 'nodes'> = { summary: 'about to be claimed', reasons: [{ code: 'soon', text: 'about to be claimed' }], nodes: [] };
+  /** What modules have printed, by name. */
+  readonly printed = new Map<string, readonly LogEvent[]>();
   /** Thrown by the next calls while set. */
   failure: Error | undefined;
   readonly #runs = new Map<string, FakeRun>();
@@ -169,6 +171,18 @@ export class FakeNode implements NodeApi {
     return { ...(await this.queue()), changed };
   }
 
+  async *log(run: string, module: string, options: LogOptions = {}): AsyncGenerator<LogEvent, void, void> {
+    const found = this.#find(run).view.moduleList.find(({ name }) => name === module);
+    if (found === undefined) throw new SkeinError('MODULE_NOT_FOUND', `no module called ${JSON.stringify(module)}`);
+    const { fence = 0, offset = 0 } = options.after ?? {};
+    for (const event of this.printed.get(module) ?? []) {
+      if ('fence' in event && (event.fence < fence || (event.type === 'output' && event.fence === fence && event.offset < offset))) continue;
+      if ('attempt' in event && options.attempt !== undefined && event.attempt !== options.attempt) continue;
+      yield event;
+    }
+    yield { type: 'end', phase: found.phase, final: true };
+  }
+
   async explain(run: string, module: string): Promise<ModuleExplanation> {
     const { runId, shortId, moduleList } = this.#find(run).view;
     const found = moduleList.find(({ name }) => name === module);
@@ -210,7 +224,7 @@ export class FakeNode implements NodeApi {
       this.#emit(run.view.runId, { type: 'run', phase: 'running' });
     }
     const module = moduleList.find((one) => one.name === name);
-    this.#emit(run.view.runId, { type: 'module', phase, module: name, node: module?.node ?? '', attempt: module?.attempt ?? 0, fence: module?.fence ?? 0, durationMs: module?.durationMs ?? 0, note: module?.note ?? '' });
+    this.#emit(run.view.runId, { type: 'module', phase, module: name, node: module?.node ?? '', attempt: module?.attempt ?? 0, fence: module?.fence ?? 0, durationMs: module?.durationMs ?? 0, note: module?.note ?? '', printed: (module?.tail ?? '') !== '' });
   }
 
   /** A second copy of a module starts. */
@@ -236,7 +250,7 @@ export class FakeNode implements NodeApi {
   }
 
   #emit(runId: RunId, change: Pick<RunEvent, 'type' | 'phase'> & Partial<RunEvent>): void {
-    const event: RunEvent = { sequence: this.events.length + 1, at: this.now, runId, runName: this.#find(runId).spec.name, module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note: '', ...change };
+    const event: RunEvent = { sequence: this.events.length + 1, at: this.now, runId, runName: this.#find(runId).spec.name, module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note: '', printed: false, ...change };
     this.events.push(event);
     for (const watcher of this.#watchers) if (watcher.runId === '' || watcher.runId === runId) watcher.listener(event);
   }
@@ -272,6 +286,7 @@ function newView(spec: RunSpec, runId: RunId, shortId: string, now: number): Run
     exitCode: null,
     error: null,
     tail: '',
+    log: null,
     files: {},
     note: '',
     priority: 5,

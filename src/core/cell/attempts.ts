@@ -1,8 +1,8 @@
 /** What becomes of a module whose claim ended without a success. All of these expect the claim to be dropped already. */
-import type { Fence } from '../lib/ids.ts';
+import type { Fence, NodeId } from '../lib/ids.ts';
 import { endModule, maybeEndRun, moduleEvent } from './finish.ts';
 import { DECLINED_WAIT_MS, LOSSES_MAX } from './limits.ts';
-import { editModule, setOutcome, setPhase } from './mutate.ts';
+import { editModule, forgetExecution, keepExecution, setOutcome, setPhase } from './mutate.ts';
 import { ownFailure } from './outcome.ts';
 import { retryWaitMs } from './retry.ts';
 import type { CellState, ModuleRecord } from './state.ts';
@@ -28,6 +28,7 @@ export function loseClaim(state: CellState, module: ModuleRecord, note: string, 
   const writable = editModule(state, module);
   writable.losses++;
   writable.lostFence = module.fence;
+  keepExecution(state, module, { fence: module.fence, attempt: module.attempt, nodeId: module.nodeId as NodeId, code: '', tail: '', log: null });
   if (module.losses < LOSSES_MAX) return returnClaim(state, module, `${note} (loss ${module.losses} of ${LOSSES_MAX})`, events);
   setOutcome(state, module, ownFailure('POISON', `${LOSSES_MAX} nodes were lost while they executed this module`), 0);
   endModule(state, module, 'failed', 'POISON: it is not tried again', events);
@@ -39,6 +40,7 @@ export function takeBackLoss(state: CellState, module: ModuleRecord): void {
   if (module.lostFence === 0 || module.lostFence !== module.fence) return;
   const writable = editModule(state, module);
   writable.losses--;
+  forgetExecution(state, module, module.lostFence);
   writable.lostFence = 0;
 }
 
@@ -55,6 +57,7 @@ export function failAttempt(state: CellState, module: ModuleRecord, fence: Fence
     endModule(state, module, 'failed', code, events);
     return maybeEndRun(state, module.run, events);
   }
+  keepExecution(state, module, { fence, attempt: module.failures, nodeId: module.nodeId as NodeId, code, tail: outcome.tail, log: outcome.log ?? null });
   const wait = retryWaitMs(module, jitter);
   writable.notBefore = state.now + wait;
   setPhase(state, module, 'ready', `attempt ${module.failures} of ${retry.attempts} failed (${code}), next one in ${wait} ms`);

@@ -2,8 +2,8 @@
 import { damaged, PlainReader, type Plain } from '../lib/plain.ts';
 import type { Cid } from '../lib/ids.ts';
 import { CID_LENGTH_MAX, FILES_BYTES_MAX, FILES_COUNT_MAX, NAME_LENGTH_MAX } from './limits.ts';
-import type { RunRecord } from './state.ts';
-import type { FilesRef, InputSpec, Json, ModuleFiles, ModuleSpec, Outcome, RunSpec } from './types.ts';
+import type { ModuleRecord, RunRecord } from './state.ts';
+import type { FilesRef, InputSpec, Json, LogRef, ModuleFiles, ModuleSpec, Outcome, RunSpec } from './types.ts';
 
 const kinds = ['file', 'program', 'tree'] as const;
 
@@ -26,10 +26,14 @@ export interface BlobRef {
  */
 export function* blobRefs(run: RunRecord): Generator<BlobRef> {
   for (const { cid, kind } of submittedFiles(run.spec.params).values()) yield { cid, tree: kind === 'tree' };
-  for (const { outcome } of run.modules) {
-    if (outcome?.files === undefined) continue;
-    for (const { cid, kind } of Object.values(outcome.files)) yield { cid, tree: kind === 'tree' };
-  }
+  for (const module of run.modules) yield* moduleBlobRefs(module);
+}
+
+/** Of what one module left: files, and logs of its executions. */
+export function* moduleBlobRefs({ outcome, executions }: ModuleRecord): Generator<BlobRef> {
+  if (outcome?.files !== undefined) for (const { cid, kind } of Object.values(outcome.files)) yield { cid, tree: kind === 'tree' };
+  if (outcome?.log !== undefined) yield { cid: outcome.log.cid, tree: false };
+  for (const { log } of executions) if (log !== null) yield { cid: log.cid, tree: false };
 }
 
 /** @returns the files that are the value of a parameter; undefined for any other value. */
@@ -84,6 +88,13 @@ export function filesProblem(spec: ModuleSpec, files: Outcome['files']): string 
     if (!isSound(ref)) return `what was reported of output ${name} cannot be kept`;
   }
   return '';
+}
+
+/** Of a log it matters less: one that cannot be kept is left out. */
+export function isSoundLog(log: LogRef | undefined): log is LogRef {
+  if (log === undefined) return false;
+  const sizes = [log.size, log.cut, log.cutAt].every((value) => Number.isSafeInteger(value) && value >= 0 && value <= FILES_BYTES_MAX);
+  return sizes && log.cid !== '' && log.cid.length <= CID_LENGTH_MAX && log.cid.isWellFormed();
 }
 
 function isSound({ kind, cid, name, size, count }: FilesRef): boolean {
@@ -146,4 +157,13 @@ function read<T>(plain: Plain, what: string, fields: (reader: PlainReader) => T)
   const value = fields(reader);
   reader.end();
   return value;
+}
+
+export function logPlain(log: LogRef | null | undefined): Plain {
+  return log === null || log === undefined ? null : [log.cid, log.size, log.cut, log.cutAt];
+}
+
+/** @throws SkeinError LOG_DAMAGED */
+export function readLogRef(plain: readonly Plain[] | null): LogRef | null {
+  return plain === null ? null : read([...plain], 'log', (reader) => ({ cid: reader.text() as Cid, size: reader.count(), cut: reader.count(), cutAt: reader.count() }));
 }

@@ -150,6 +150,9 @@ function summarise(state: CellState, run: RunRecord): void {
     });
   }
   if (run.tailsLength > SUMMARY_TAILS_LENGTH_MAX) {
+    for (const module of run.modules) {
+      if (module.executions.some(({ tail }) => tail !== '')) editModule(state, module).executions = module.executions.map((execution) => ({ ...execution, tail: '' }));
+    }
     const failedFirst = [...run.modules.filter((m) => m.phase === 'failed'), ...run.modules.filter((m) => m.phase !== 'failed')];
     const tailLength = (outcome: Outcome | null): number => outcome?.tail.length ?? 0;
     writable.tailsLength = cutOutcomes(state, failedFirst, SUMMARY_TAILS_LENGTH_MAX, tailLength, (_module, outcome) => ({ ...outcome, tail: '' }));

@@ -48,6 +48,8 @@ export const REASON_LENGTH_MAX = 240;
 export const LOSSES_MAX = 3;
 /** Before a declined claim may be tried again. */
 export const DECLINED_WAIT_MS = 250;
+/** Executions of one module whose logs are kept beside that of the one that counts. */
+export const EARLIER_EXECUTIONS_MAX = 8;
 /** Earlier fences of one module that a late result may still come under. */
 export const EARLIER_CLAIMS_MAX = 16;
 
@@ -61,7 +63,7 @@ export const FINISHED_BYTES_MAX = 128 * 1024 * 1024;
 export const FINISHED_AGE_MAX_MS = 7 * 24 * 3_600_000;
 /** Values kept with one finished run; what is over is dropped, the rest of the record stays. */
 export const SUMMARY_VALUES_BYTES_MAX = 256 * 1024;
-export const SUMMARY_TAILS_LENGTH_MAX = 64 * 1024;
+export const SUMMARY_TAILS_LENGTH_MAX = 1024 * 1024;
 /** Specification of one finished run, encoded; a longer one cannot be run again. */
 export const SOURCE_BYTES_MAX = 16 * 1024 * 1024;
 /** Specifications of all finished runs together; the oldest are dropped, the rest of the record stays. */

@@ -5,10 +5,10 @@
  */
 import { assert } from '../lib/assert.ts';
 import type { Fence, SessionId } from '../lib/ids.ts';
-import { EARLIER_CLAIMS_MAX, NOTE_LENGTH_MAX } from './limits.ts';
+import { EARLIER_CLAIMS_MAX, EARLIER_EXECUTIONS_MAX, NOTE_LENGTH_MAX, TAILS_PER_RUN_LENGTH_MAX } from './limits.ts';
 import { leaveSeats, takeSeats } from './seats.ts';
 import { phaseOrdinal, type CellState, type EarlierClaim, type HedgeClaim, type ModuleRecord, type RunRecord, type SessionRecord } from './state.ts';
-import type { ModulePhase, Outcome } from './types.ts';
+import type { EarlierExecution, ModulePhase, Outcome } from './types.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -133,4 +133,25 @@ export function setOutcome(state: CellState, module: ModuleRecord, outcome: Outc
   run.tailsLength += outcome.tail.length - (module.outcome?.tail.length ?? 0);
   run.valuesBytes += valuesBytes;
   editModule(state, module).outcome = outcome;
+}
+
+/** An execution ended and another one may follow: what is left of its output is remembered. */
+export function keepExecution(state: CellState, module: ModuleRecord, execution: EarlierExecution): void {
+  const run = editRun(state, module.run);
+  const tail = run.tailsLength + execution.tail.length <= TAILS_PER_RUN_LENGTH_MAX ? execution.tail : '';
+  setExecutions(state, module, [...module.executions.slice(1 - EARLIER_EXECUTIONS_MAX), { ...execution, tail }]);
+}
+
+/** It was not lost after all. */
+export function forgetExecution(state: CellState, module: ModuleRecord, fence: Fence): void {
+  setExecutions(state, module, module.executions.filter((execution) => execution.fence !== fence));
+}
+
+function setExecutions(state: CellState, module: ModuleRecord, executions: readonly EarlierExecution[]): void {
+  editRun(state, module.run).tailsLength += tailsOf(executions) - tailsOf(module.executions);
+  editModule(state, module).executions = executions;
+}
+
+export function tailsOf(executions: readonly EarlierExecution[]): number {
+  return executions.reduce((sum, { tail }) => sum + tail.length, 0);
 }

@@ -1,6 +1,6 @@
 /** Brings a reported outcome within the limits, so that whatever a worker sends can be kept, hashed and sent on. */
 import { jsonProblem, jsonText, utf8Length } from '../lib/json-text.ts';
-import { filesProblem } from './files.ts';
+import { filesProblem, isSoundLog } from './files.ts';
 import {
   DURATION_MS_MAX,
   ERROR_CODE_LENGTH_MAX,
@@ -66,6 +66,7 @@ export function keptOutcome({ run, index }: ModuleRecord, reported: Outcome): Ke
       tail: clip(tail, TAIL_LENGTH_MAX),
       startedAt: within(reported.startedAt, NOW_MAX_MS),
       durationMs: within(reported.durationMs, DURATION_MS_MAX),
+      ...(isSoundLog(reported.log) ? { log: reported.log } : {}),
       ...(ok && reported.files !== undefined ? { files: reported.files } : {}),
     },
     valuesBytes: typeof size === 'number' ? size : 0,

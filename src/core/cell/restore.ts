@@ -1,5 +1,5 @@
 /** Rebuilds a cell from its sections. Trusts nothing: a snapshot that contradicts itself is LOG_DAMAGED. */
-import { readOutcomeFiles } from './files.ts';
+import { readLogRef, readOutcomeFiles } from './files.ts';
 import { SkeinError } from '../../errors.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type Fence, type MemberId, type NodeId, type SessionId } from '../lib/ids.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
@@ -7,6 +7,7 @@ import { valuesBytes } from './finish.ts';
 import { isHedgeable } from './hedges.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { cellMutant } from './mutants.ts';
+import { tailsOf } from './mutate.ts';
 import { timeOfKey } from './requests.ts';
 import { runIdOf } from './run-id.ts';
 import { newRun } from './run-record.ts';
@@ -16,7 +17,7 @@ import { addSeat, takeSeats } from './seats.ts';
 import { addSource } from './sources.ts';
 import { readSpec, texts } from './spec-plain.ts';
 import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type HedgeClaim, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
-import type { Capabilities, ModulePhase, Outcome } from './types.ts';
+import type { Capabilities, EarlierExecution, ModulePhase, Outcome } from './types.ts';
 import { nextWave, type Waves } from './waves.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -195,7 +196,14 @@ function readModule(state: CellState, module: ModuleRecord, plain: Plain): void 
   writable.note = reader.text();
   writable.cacheKey = reader.text();
   writable.reusedFrom = reader.count();
+  writable.executions = Array.from(each(reader.list(), 'execution'), readExecution);
   reader.end();
+}
+
+function readExecution(reader: PlainReader): EarlierExecution {
+  const execution = { fence: reader.count(), attempt: reader.count(), nodeId: reader.text() as NodeId, code: reader.text(), tail: reader.text(), log: readLogRef(reader.listOrNull()) };
+  reader.end();
+  return execution;
 }
 
 function readHedge(reader: PlainReader): HedgeClaim {
@@ -221,8 +229,20 @@ function readOutcome(reader: PlainReader): Outcome {
   const durationMs = reader.number();
   const files = readOutcomeFiles(reader.listOrNull());
   const valuesCut = reader.flag();
+  const log = readLogRef(reader.listOrNull());
   reader.end();
-  return { ok, values, error: error === null ? null : readError(new PlainReader(error, 'error')), exitCode, tail, startedAt, durationMs, ...(files === undefined ? {} : { files }), ...(valuesCut ? { valuesCut } : {}) };
+  return {
+    ok,
+    values,
+    error: error === null ? null : readError(new PlainReader(error, 'error')),
+    exitCode,
+    tail,
+    startedAt,
+    durationMs,
+    ...(files === undefined ? {} : { files }),
+    ...(valuesCut ? { valuesCut } : {}),
+    ...(log === null ? {} : { log }),
+  };
 }
 
 function readValues(text: string): Outcome['values'] {
@@ -276,7 +296,7 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   if ((module.phase === 'claimed') !== (module.session !== 0)) throw damaged(`${where} is ${module.phase} in session ${module.session}`);
   const totals = run as Writable<RunRecord>;
   totals.valuesBytes += valuesBytes(module.outcome);
-  totals.tailsLength += module.outcome?.tail.length ?? 0;
+  totals.tailsLength += (module.outcome?.tail.length ?? 0) + tailsOf(module.executions);
   if (module.session === 0) {
     if (module.hedge !== null) throw damaged(`${where} has a second copy of nothing`);
     return;

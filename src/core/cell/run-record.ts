@@ -5,7 +5,7 @@ import { requirementOf, anyRequires, type Requirement } from './matching.ts';
 import { childrenOf, type Children } from './needs.ts';
 import { runIdOf, shortIdOf } from './run-id.ts';
 import { modulePhases, phaseOrdinal, type EarlierClaim, type ModuleRecord, type RunRecord } from './state.ts';
-import type { ModuleAction, ModuleSpec, RetrySpec, RunSpec } from './types.ts';
+import type { EarlierExecution, ModuleAction, ModuleSpec, RetrySpec, RunSpec } from './types.ts';
 import { newWavesInSlices } from './waves.ts';
 
 /** Steps (`Slice`) for the record of a module. */
@@ -73,6 +73,7 @@ function shared(known: Map<string, Requirement>, module: ModuleSpec): Requiremen
 }
 
 const noEarlier: readonly EarlierClaim[] = [];
+const noExecutions: readonly EarlierExecution[] = [];
 
 function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement: Requirement): ModuleRecord {
   return {
@@ -94,6 +95,7 @@ function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement:
     hedge: null,
     hedged: false,
     earlier: noEarlier,
+    executions: noExecutions,
     notBefore: 0,
     startedAt: 0,
     finishedAt: 0,

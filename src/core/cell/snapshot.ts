@@ -8,7 +8,7 @@ import type { LogIndex, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
 import { drained, type Slice } from '../lib/slice.ts';
-import { outcomeFilesPlain } from './files.ts';
+import { logPlain, outcomeFilesPlain } from './files.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { specPlain } from './spec-plain.ts';
 import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
@@ -136,6 +136,7 @@ function modulePlain(module: ModuleRecord): Plain {
     module.note,
     module.cacheKey,
     module.reusedFrom,
+    module.executions.map(({ fence, attempt, nodeId, code, tail, log }) => [fence, attempt, nodeId, code, tail, logPlain(log)]),
   ];
 }
 
@@ -146,8 +147,8 @@ function valuesText(values: Outcome['values']): string {
 }
 
 function outcomePlain(outcome: Outcome): Plain {
-  const { ok, values, error, exitCode, tail, startedAt, durationMs, files, valuesCut } = outcome;
-  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs, outcomeFilesPlain(files), valuesCut === true];
+  const { ok, values, error, exitCode, tail, startedAt, durationMs, files, valuesCut, log } = outcome;
+  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs, outcomeFilesPlain(files), valuesCut === true, logPlain(log)];
 }
 
 /**

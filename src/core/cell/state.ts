@@ -8,7 +8,7 @@ import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, Sessi
 import type { Slice } from '../lib/slice.ts';
 import { NOW_MAX_MS } from './limits.ts';
 import type { Requirement } from './matching.ts';
-import type { Capabilities, ModulePhase, Outcome, RunningClaim, RunPhase, RunSpec } from './types.ts';
+import type { Capabilities, EarlierExecution, ModulePhase, Outcome, RunningClaim, RunPhase, RunSpec } from './types.ts';
 import type { Waves } from './waves.ts';
 
 /** Pure functions that the reducer needs from the layer of codecs; the same on every node. */
@@ -102,6 +102,8 @@ export interface ModuleRecord {
   readonly finishedAt: number;
   /** Recorded result, or the last counted failure. */
   readonly outcome: Outcome | null;
+  /** Executions that failed or were lost before, oldest first: for their logs. The newest are kept. */
+  readonly executions: readonly EarlierExecution[];
   /** Why it is in this phase, when the phase alone does not say. */
   readonly note: string;
   /** What its result may stand for (`cache.ts`): at most one module has a key. '' = nothing. */

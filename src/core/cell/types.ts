@@ -179,6 +179,28 @@ export interface BlobFile {
   readonly executable: boolean;
 }
 
+/** The whole output of an execution, when it is more than its tail shows. */
+export interface LogRef {
+  readonly cid: Cid;
+  /** Bytes of the blob, the line that marks a cut included. */
+  readonly size: number;
+  /** Bytes that were printed and not kept; 0 = none. */
+  readonly cut: number;
+  /** Where in the blob the line stands that says so. */
+  readonly cutAt: number;
+}
+
+/** An execution that ended and is not the one that counts: what is left of its output. */
+export interface EarlierExecution {
+  readonly fence: Fence;
+  readonly attempt: number;
+  readonly nodeId: NodeId;
+  /** Error code; '' = it was lost with its node, and its output too. */
+  readonly code: string;
+  readonly tail: string;
+  readonly log: LogRef | null;
+}
+
 /** What one execution came to. */
 export interface Outcome {
   readonly ok: boolean;
@@ -195,6 +217,8 @@ export interface Outcome {
   readonly files?: Readonly<Record<string, FilesRef>>;
   /** The run has ended and there was no room for its values. */
   readonly valuesCut?: true;
+  /** Absent: the tail is all that was printed. */
+  readonly log?: LogRef;
 }
 
 // ── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────

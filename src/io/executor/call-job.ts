@@ -1,14 +1,14 @@
 /** One function of a bundle in the supervisor: its inputs are put into place, it waits for a pooled process, runs in it, and what it left is taken. */
 import { performance } from 'node:perf_hooks';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
 import { CallFiles } from './call-files.ts';
 import type { JobTools } from './command-job.ts';
-import { clipText, Tail } from './tail.ts';
-import { changedMessage, failureOfTaking, spawnCode, spawnMessage, stopMessage } from './job.ts';
+import { changedMessage, endWithLog, failureOfTaking, spawnCode, spawnMessage, stopMessage } from './job.ts';
 import type { Job, JobEnd } from './job.ts';
-import { TAIL_BYTES_MAX, TIMER_MS_MAX } from './limits.ts';
+import { TIMER_MS_MAX } from './limits.ts';
 import type { CallHead, CancelMode, EndHead, TakenFile } from './messages.ts';
+import { OutputLog } from './output-log.ts';
 
 /** What a job asks of the pooled process that runs it. */
 export interface JobHost {
@@ -26,8 +26,8 @@ export class CallJob implements Job {
   readonly context: string;
   /** Undefined for a function without files. */
   readonly #files: CallFiles | undefined;
-  /** Output that did not come with the result: written by native code or child processes, or before a crash. */
-  readonly tail = new Tail();
+  /** What the function prints, and native code and child processes of it. */
+  readonly log: OutputLog;
   readonly waitingSince = performance.now();
   readonly #graceMs: number;
   readonly #onEnd: JobEnd;
@@ -39,13 +39,14 @@ export class CallJob implements Job {
   #taking = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(id: number, headText: string, context: string, { init, folder, onEnd }: JobTools) {
+  constructor(id: number, headText: string, context: string, { init, folder, onEnd, onLive }: JobTools) {
     this.id = id;
     this.headText = headText;
     this.head = JSON.parse(headText) as CallHead;
     this.exclusive = this.head.exclusive;
     this.context = context;
     this.#graceMs = init.graceMs;
+    this.log = new OutputLog(join(folder, `l${id}`), (live) => onLive(id, live));
     this.#onEnd = onEnd;
     const { inputs, outputs } = this.head;
     this.#files = inputs.length + outputs.length === 0 ? undefined : new CallFiles(folder, id, inputs, outputs);
@@ -92,16 +93,13 @@ export class CallJob implements Job {
   /** The function has returned or thrown. `head` and `values` are JSON texts of code that is not ours. */
   returned(head: string, values: string): void {
     if (this.#ended) return;
-    if (this.#stopCode !== '') return this.#stopped(tailOf(head));
+    if (this.#stopCode !== '') return this.#stopped();
     if (this.#files !== undefined) return this.#leave(this.#files, head, values);
-    if (this.tail.empty) return this.#end(head, values);
-    this.tail.appendText(tailOf(head));
-    this.#end(withChange(head, { tail: this.tail.text() }), values);
+    this.#end(this.log.tail.empty ? head : withChange(head, { tail: this.log.tail.text() }), values);
   }
 
   #leave(files: CallFiles, head: string, values: string): void {
-    this.tail.appendText(tailOf(head));
-    const told = withChange(head, { tail: this.tail.text(), files: [] });
+    const told = withChange(head, { tail: this.log.tail.text(), files: [] });
     if (!isSuccess(told)) return this.#end(told, values);
     const changed = files.changed();
     if (changed !== '') return this.#end(JSON.stringify(this.#headOf('MODULE_INPUT', changedMessage(basename(changed)), null)), '{}');
@@ -128,35 +126,25 @@ export class CallJob implements Job {
     return this.#stopCode === '' ? '' : stopMessage(this.#stopCode, this.head.timeoutMs);
   }
 
-  #stopped(lastOutput = ''): void {
-    this.tail.appendText(lastOutput);
+  #stopped(): void {
     this.#end(JSON.stringify(this.#headOf(this.#stopCode, this.#stopMessage, null)), '{}');
   }
 
   #headOf(code: ErrorCode | '', message: string, exitCode: number | null): EndHead {
     const durationMs = this.#host === undefined ? 0 : performance.now() - this.#startedAt;
-    return { code, message, exitCode, durationMs, tail: this.tail.text() };
+    return { code, message, exitCode, durationMs, tail: this.log.tail.text() };
   }
 
   #end(head: string, values: string): void {
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#onEnd(this.id, head, values);
+    endWithLog(this.id, this.log, head, values, this.#onEnd);
     this.#files?.end();
   }
 
   #after(delayMs: number, callback: () => void): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(callback, Math.min(delayMs, TIMER_MS_MAX));
-  }
-}
-
-function tailOf(head: string): string {
-  try {
-    const { tail } = JSON.parse(head) as { tail?: unknown };
-    return typeof tail === 'string' ? clipText(tail, TAIL_BYTES_MAX) : '';
-  } catch {
-    return '';
   }
 }
 

@@ -12,12 +12,13 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
 import { KILL_WAIT_MS, LINGER_MS, TIMER_MS_MAX } from './limits.ts';
-import { changedMessage, failureOfTaking, spawnCode, spawnMessage, stopMessage, treeOf } from './job.ts';
+import { changedMessage, endWithLog, failureOfTaking, spawnCode, spawnMessage, stopMessage, treeOf } from './job.ts';
 import type { Job, JobEnd } from './job.ts';
 import { MARKER_VARIABLE } from './messages.ts';
 import type { CancelMode, EndHead, InitHead, RunHead, TakenFile } from './messages.ts';
 import { placeInputs, type Placement } from './place-inputs.ts';
 import { takeOutputs } from './take-outputs.ts';
+import { OutputLog, type LiveLog } from './output-log.ts';
 import { OutputPipe } from './output-pipe.ts';
 import type { PipeStock } from './output-pipe.ts';
 import { readOutput } from './output-file.ts';
@@ -27,7 +28,6 @@ import { groupLives, presentProcesses } from './process-table.ts';
 import type { TreeQuery } from './process-table.ts';
 import { shellArguments } from './shell.ts';
 import type { Shell } from './shell.ts';
-import { Tail } from './tail.ts';
 import { makeWorkFolder, removeWorkFolder } from './work-folder.ts';
 import type { WorkFolder } from './work-folder.ts';
 
@@ -42,6 +42,8 @@ export interface JobTools {
   readonly pipes: PipeStock;
   readonly killer: ProcessKiller;
   readonly onEnd: JobEnd;
+  /** What it prints lies in a file now, or less of it does. */
+  readonly onLive: (id: number, live: LiveLog) => void;
 }
 
 export class CommandJob implements Job {
@@ -49,7 +51,7 @@ export class CommandJob implements Job {
   readonly exclusive: boolean;
   readonly #tools: JobTools;
   readonly #head: RunHead;
-  readonly #tail = new Tail();
+  readonly #log: OutputLog;
   readonly #startedAt = performance.now();
   #tree: TreeQuery;
   #folder: WorkFolder | undefined;
@@ -71,6 +73,7 @@ export class CommandJob implements Job {
     this.#head = head;
     this.#tools = tools;
     this.#tree = treeOf(undefined, this.#mark);
+    this.#log = new OutputLog(join(tools.folder, `l${id}`), (live) => tools.onLive(id, live));
   }
 
   get #mark(): string {
@@ -113,7 +116,7 @@ export class CommandJob implements Job {
   #spawn(folder: WorkFolder, inputs: Readonly<Record<string, string>>): void {
     const { shell, init, pipes } = this.#tools;
     if (shell === undefined) throw new Error('neither bash nor sh was found on PATH');
-    this.#pipe = new OutputPipe(pipes, (bytes) => this.#tail.append(bytes), () => {
+    this.#pipe = new OutputPipe(pipes, (bytes) => this.#output(bytes), () => {
       this.#outputEnded = true;
       this.#maybeFinish();
     });
@@ -132,6 +135,13 @@ export class CommandJob implements Job {
     child.once('exit', (code, signal) => this.#onExit(code, signal));
     this.#pipe.attach(child);
     if (child.pid !== undefined) this.#tree = treeOf(child.pid, this.#mark);
+  }
+
+  /** What the disk does not take at once stays in the pipe, and the command waits. */
+  #output(bytes: Uint8Array): void {
+    if (this.#log.append(bytes)) return;
+    this.#pipe?.pause();
+    this.#log.whenDrained(() => this.#pipe?.resume());
   }
 
   cancel(mode: CancelMode, code: ErrorCode): void {
@@ -184,7 +194,7 @@ export class CommandJob implements Job {
   #maybeFinish(): void {
     if (this.#exit === undefined || (this.#stopCode !== '' && !this.#killed)) return;
     if (this.#outputEnded) this.#finish();
-    else this.#after(LINGER_MS, () => this.#finish());
+    else this.#after(LINGER_MS, () => (this.#log.full ? this.#maybeFinish() : this.#finish()));
   }
 
   #finish(): void {
@@ -227,8 +237,8 @@ export class CommandJob implements Job {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#pipe?.close();
     const durationMs = performance.now() - this.#startedAt;
-    const head: EndHead = { code, message, exitCode: this.#exit?.code ?? null, durationMs, tail: this.#tail.text(), ...(files === undefined ? {} : { files }) };
-    this.#tools.onEnd(this.id, JSON.stringify(head), values);
+    const head: EndHead = { code, message, exitCode: this.#exit?.code ?? null, durationMs, tail: this.#log.tail.text(), ...(files === undefined ? {} : { files }) };
+    endWithLog(this.id, this.#log, JSON.stringify(head), values, this.#tools.onEnd);
     if (this.#folder !== undefined) removeWorkFolder(this.#folder.path);
   }
 

@@ -7,6 +7,7 @@
  * other failure: the module may be what brought it down), and the next execution starts a new one. Of a module that had
  * ended the outcome stands: its files are here already.
  */
+import { rm } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isSkeinError, SkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
@@ -14,18 +15,19 @@ import { isExclusive } from '../../core/cell/policy.ts';
 import type { Json, Outcome } from '../../core/cell/types.ts';
 import type { Fence } from '../../core/lib/ids.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Execution, Executor } from '../../ports/executor.ts';
+import type { Execution, Executor, LogPiece } from '../../ports/executor.ts';
 import type { ModuleFunction } from '../../ports/module-function.ts';
 import type { Observer } from '../../ports/observer.ts';
 import { filesOf } from '../../core/cell/files.ts';
 import { commandEnvironment } from './environment.ts';
-import { codeOfFailure, placedInput, recordFiles, type FileShelf } from './files.ts';
+import { placedInput, recordAll, type FileShelf } from './files.ts';
 import { stopMessage } from './job.ts';
 import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
-import type { CallHead, CancelHead, CancelMode, DeadlineHead, RunHead } from './messages.ts';
+import type { CallHead, CancelHead, CancelMode, DeadlineHead, KeptHead, LogHead, RunHead } from './messages.ts';
 import { outcomeOfLine } from './outcome.ts';
+import { readLog, type KeptLog, type LiveLog } from './output-log.ts';
 import { needsOf, RegisteredCall, RegisteredRunner } from './registered.ts';
 import { SupervisorLink } from './supervisor-link.ts';
 import { clipText } from './tail.ts';
@@ -84,6 +86,10 @@ interface Active {
   readonly startedWall: number;
   readonly startedAt: number;
   call: RegisteredCall | undefined;
+  /** Where to read what it prints, when there is a file. */
+  live: LiveLog | undefined;
+  /** Its whole output, to be taken. */
+  kept: KeptLog | undefined;
   /** It has ended, and its files are becoming blobs. */
   recording: boolean;
 }
@@ -135,7 +141,7 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   start(execution: Execution, done: (outcome: Outcome) => void): void {
-    const active: Active = { id: this.#nextId++, execution, done, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, recording: false };
+    const active: Active = { id: this.#nextId++, execution, done, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, live: undefined, kept: undefined, recording: false };
     const { fence, spec } = execution;
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
@@ -180,6 +186,15 @@ class NodeExecutor implements ProcessExecutor {
 
   running(): Fence[] {
     return [...this.#active.keys()];
+  }
+
+  readLog(fence: Fence, offset: number, length: number, done: (piece: LogPiece | undefined) => void): void {
+    const active = this.#active.get(fence);
+    const nothing: LogPiece = { offset, bytes: new Uint8Array(0) };
+    if (active?.call !== undefined) this.#clock.defer(() => done(active.call?.printed(offset) ?? nothing));
+    else if (active?.live === undefined) this.#clock.defer(() => done(active === undefined ? undefined : nothing));
+    // What cannot be read now is read later, or from the blob that it becomes.
+    else void readLog(active.live, offset, length).then(done, () => done(nothing));
   }
 
   stop(done: () => void): void {
@@ -310,17 +325,31 @@ class NodeExecutor implements ProcessExecutor {
       this.#init.observer.notify({ level: 'debug', event: 'supervisor-ready', message: 'the supervisor of module processes is ready', data: { pid: this.#link.pid } });
       return;
     }
-    const active = line.kind === 'end' ? this.#remote.get(line.id) : undefined;
+    const active = this.#remote.get(line.id);
     if (active === undefined) return;
+    if (line.kind === 'log') active.live = JSON.parse(line.head) as LogHead;
+    else if (line.kind === 'kept') active.kept = this.#takenLog(JSON.parse(line.head) as KeptHead);
+    else if (line.kind === 'end') this.#onEnd(active, line);
+  }
+
+  /** Where no files are kept there is no log but the tail. */
+  #takenLog(kept: KeptLog): KeptLog | undefined {
+    if (this.#init.files !== undefined) return kept;
+    rm(kept.path, { force: true }, () => undefined);
+    return undefined;
+  }
+
+  #onEnd(active: Active, line: Line): void {
     const outcome = outcomeOfLine(line, this.#times(active));
     const { outputs } = filesOf(active.execution.spec);
-    if (!outcome.ok || outputs.length === 0) return this.#finish(active, outcome);
+    const { kept } = active;
+    const hasFiles = outcome.ok && outputs.length > 0;
+    if (!hasFiles && kept === undefined) return this.#finish(active, outcome);
     // Until its files are blobs it runs on: it can be cancelled, and another cannot take its fence.
     active.recording = true;
-    void recordFiles(line, outputs, this.#shelf).then(
-      (files) => this.#remote.has(active.id) && this.#finish(active, { ...outcome, files, durationMs: this.#times(active).durationMs }),
-      (error: unknown) => this.#remote.has(active.id) && this.#fail(active, codeOfFailure(error), error instanceof Error ? error.message : String(error)),
-    );
+    void recordAll(outcome, line, hasFiles ? outputs : [], kept, this.#shelf, this.#init.observer).then((whole) => {
+      if (this.#remote.has(active.id)) this.#finish(active, hasFiles ? { ...whole, durationMs: this.#times(active).durationMs } : whole);
+    });
   }
 
   #onSupervisorLost(why: string): void {

@@ -2,13 +2,17 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { BlobFile, FilesRef, OutputSpec } from '../../core/cell/types.ts';
+import type { BlobFile, FilesRef, LogRef, Outcome, OutputSpec } from '../../core/cell/types.ts';
 import type { Cid } from '../../core/lib/ids.ts';
 import { isSkeinError, type ErrorCode } from '../../errors.ts';
 import type { ExecutionInput } from '../../ports/executor.ts';
+import type { Observer } from '../../ports/observer.ts';
 import { encodeTree, isSafePath } from '../../protocol/tree-codec.ts';
+import { ERROR_MESSAGE_BYTES_MAX } from './limits.ts';
 import type { Line } from './lines.ts';
 import type { EndHead, PlacedInput, TakenFile } from './messages.ts';
+import type { KeptLog } from './output-log.ts';
+import { clipText } from './tail.ts';
 
 const TAKEN = 'taken-';
 
@@ -36,7 +40,7 @@ function namesOne(pattern: string): boolean {
 }
 
 /** @param line the supervisor's word of the end. @throws SkeinError BLOB_… */
-export async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
+async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
   const { files = [] } = JSON.parse(line.head) as EndHead;
   const [first] = files;
   if (first === undefined) return await namedFiles(files, outputs, shelf);
@@ -50,7 +54,7 @@ export async function recordFiles(line: Line, outputs: readonly OutputSpec[], sh
 }
 
 /**
- * Out of the folder of the supervisor, which the next one removes should this one end: what its modules had finished is
+ * A folder or a file, out of the folder of the supervisor, which the next one removes should this one end: what its modules had finished is
  * not lost with it. At once, so that no supervisor can begin before.
  */
 function keptFolder(taken: string): string {
@@ -63,6 +67,31 @@ function keptFolder(taken: string): string {
 /** What an earlier process of this node had taken and not recorded. Before the first execution. */
 export function clearTaken(workDir: string): void {
   for (const name of readdirSync(workDir)) if (name.startsWith(TAKEN)) rmSync(path.join(workDir, name), { recursive: true, force: true });
+}
+
+/** The outcome with its files and its log. Never rejects: files that cannot be kept are a failure, a log is not. */
+export async function recordAll(outcome: Outcome, line: Line, outputs: readonly OutputSpec[], kept: KeptLog | undefined, shelf: FileShelf, observer: Observer): Promise<Outcome> {
+  // Both are out of the supervisor's folder before this gives way for the first time.
+  const [log, files] = await Promise.allSettled([kept === undefined ? undefined : recordLog(kept, shelf), outputs.length === 0 ? undefined : recordFiles(line, outputs, shelf)]);
+  const whole = log.status === 'fulfilled' && log.value !== undefined ? { ...outcome, log: log.value } : outcome;
+  if (log.status === 'rejected') observer.notify({ level: 'warn', event: 'log-not-kept', message: `the output of a module could not be kept, only its end is: ${messageOf(log.reason)}` });
+  if (files.status === 'fulfilled') return files.value === undefined ? whole : { ...whole, files: files.value };
+  return { ...whole, ok: false, values: {}, error: { code: codeOfFailure(files.reason), message: clipText(messageOf(files.reason), ERROR_MESSAGE_BYTES_MAX) } };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** @throws SkeinError BLOB_… */
+async function recordLog({ path: live, cut, cutAt }: KeptLog, shelf: FileShelf): Promise<LogRef> {
+  const file = keptFolder(live);
+  try {
+    const [named] = await shelf.takeFiles([file]);
+    return { cid: named!.cid, size: named!.size, cut, cutAt };
+  } finally {
+    await rm(file, { force: true });
+  }
 }
 
 async function namedFiles(files: readonly TakenFile[], outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
@@ -85,6 +114,6 @@ async function refOf(files: readonly TakenFile[], single: boolean, blobOf: Reado
 }
 
 /** A full disk is the node's fault, not the module's. */
-export function codeOfFailure(error: unknown): ErrorCode {
+function codeOfFailure(error: unknown): ErrorCode {
   return isSkeinError(error, 'BLOB_DISK_FULL') || isSkeinError(error, 'BLOB_STORE_FAILED') ? 'NODE_EXHAUSTED' : 'MODULE_OUTPUT';
 }

@@ -2,6 +2,7 @@
  * The program of a pooled process (`node host.js BUNDLE`): executes functions of one bundle, one at a time, told by the
  * supervisor on descriptor 3. It ends when the supervisor does.
  */
+import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
@@ -10,15 +11,18 @@ import { SkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { ModuleContext } from '../../ports/module-function.ts';
 import { LINE_LENGTH_MAX } from './limits.ts';
-import { LineReader, LineWriter } from './lines.ts';
+import { LineReader, lineText } from './lines.ts';
 import type { Line } from './lines.ts';
 import type { CallHead, EndHead } from './messages.ts';
-import { Tail } from './tail.ts';
 import { thrownMessage } from './thrown.ts';
 import { valuesOfReturn } from './values.ts';
 
 /** Output of a function that runs on is handed over so often, so that it outlives a crash. */
-const TAIL_FLUSH_MS = 100;
+const FLUSH_MS = 50;
+/** And when there is so much of it: a loop that prints and never waits must not fill the memory. */
+const FLUSH_BYTES = 48 * 1024;
+/** Between two tries to write to a supervisor that does not read now. */
+const WRITE_AGAIN_MS = 1;
 
 type Plain = Omit<ModuleContext, 'signal' | 'log'>;
 
@@ -49,9 +53,11 @@ class Context {
   }
 }
 
-const channel = new Socket({ fd: 3 });
-const writer = new LineWriter(channel);
-const tail = new Tail();
+const channelFd = 3;
+const channel = new Socket({ fd: channelFd });
+let output: Buffer[] = [];
+let outputBytes = 0;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
 let current: { readonly id: number; readonly context: Context; readonly startedAt: number } | undefined;
 let flushTimer: NodeJS.Timeout | undefined;
 let exports: Record<string, unknown> | undefined;
@@ -64,29 +70,51 @@ const loading = import(pathToFileURL(process.argv[2] ?? '').href).then(
   (error: unknown) => thrownMessage(error),
 );
 
-function capture(chunk: string | Uint8Array): void {
-  if (current === undefined) return;
-  if (typeof chunk === 'string') tail.appendText(chunk);
-  else tail.append(chunk);
-  flushTimer ??= setTimeout(flushTail, TAIL_FLUSH_MS).unref();
+/** Returns when it is written: what a function prints waits for nobody's turn, and a slow disk slows it down. */
+function send(text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(channelFd, bytes, at);
+    } catch (error) {
+      // The supervisor is gone, and with it whoever wants to hear this.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.exit(0);
+      Atomics.wait(sleeper, 0, 0, WRITE_AGAIN_MS);
+    }
+  }
 }
 
-function flushTail(): void {
+function capture(chunk: string | Uint8Array, encoding?: BufferEncoding): void {
+  if (current === undefined) return;
+  const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk);
+  output.push(bytes);
+  outputBytes += bytes.length;
+  if (outputBytes >= FLUSH_BYTES) flushOutput();
+  else flushTimer ??= setTimeout(flushOutput, FLUSH_MS).unref();
+}
+
+function flushOutput(): void {
+  send(takeOutput());
+}
+
+/** Lines for what was printed since the last time. */
+function takeOutput(): string {
+  if (flushTimer !== undefined) clearTimeout(flushTimer);
   flushTimer = undefined;
-  if (current === undefined || tail.empty) return;
-  // The text has no raw newline or tab once it is JSON.
-  writer.send('tail', current.id, '{}', JSON.stringify(tail.text()));
-  tail.clear();
+  const bytes = output.length === 1 ? output[0]! : Buffer.concat(output);
+  output = [];
+  outputBytes = 0;
+  const id = current?.id ?? 0;
+  let lines = '';
+  for (let at = 0; at < bytes.length; at += FLUSH_BYTES) lines += lineText('output', id, '{}', JSON.stringify(bytes.toString('base64', at, at + FLUSH_BYTES)));
+  return lines;
 }
 
 function end(code: ErrorCode | '', message: string, values = '{}', kind: 'end' | 'fatal' = 'end'): void {
   if (current === undefined) return;
-  const head: EndHead = { code, message, exitCode: null, durationMs: performance.now() - current.startedAt, tail: tail.text() };
-  writer.send(kind, current.id, JSON.stringify(head), values);
+  const head: EndHead = { code, message, exitCode: null, durationMs: performance.now() - current.startedAt };
+  send(takeOutput() + lineText(kind, current.id, JSON.stringify(head), values));
   current = undefined;
-  tail.clear();
-  if (flushTimer !== undefined) clearTimeout(flushTimer);
-  flushTimer = undefined;
 }
 
 async function execute(id: number, head: CallHead, plain: Plain): Promise<void> {
@@ -148,12 +176,11 @@ function onLine(line: Line): void {
 /** After an error that nothing caught this process is not used again. */
 function onFatal(error: unknown): void {
   end('MODULE_THREW', `not caught: ${thrownMessage(error)}`, '{}', 'fatal');
-  writer.flush();
 }
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.write = ((chunk: string | Uint8Array, encoding?: unknown, done?: unknown): boolean => {
-    capture(chunk);
+    capture(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined);
     const callback = typeof encoding === 'function' ? encoding : done;
     if (typeof callback === 'function') process.nextTick(callback);
     return true;
@@ -161,10 +188,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 process.on('uncaughtException', onFatal);
 process.on('unhandledRejection', onFatal);
-process.on('exit', () => {
-  flushTail();
-  writer.flush();
-});
+process.on('exit', flushOutput);
 const reader = new LineReader(LINE_LENGTH_MAX, onLine, () => process.exit(1));
 channel.setEncoding('utf8');
 channel.on('data', (text: string) => reader.push(text));

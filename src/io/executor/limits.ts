@@ -24,6 +24,16 @@ export const LINE_LENGTH_MAX = 64 * 1024 * 1024;
 export const FILE_LIST_LENGTH_MAX = 48 * 1024 * 1024;
 /** One line from a pooled process, which runs code that is not ours. */
 export const HOST_LINE_LENGTH_MAX = 1024 * 1024;
+/** Of the output of one execution the first so many bytes are kept… */
+export const LOG_HEAD_BYTES = 32 * 1024 * 1024;
+/** …and the last: together the longest log, but for the line that says what was cut. */
+export const LOG_END_BYTES = 32 * 1024 * 1024;
+/** What follows the first part of a log is kept in files of this size until the end; one more than needed is there. */
+export const LOG_SEGMENT_BYTES = 8 * 1024 * 1024;
+/** Output of one execution that waits for the disk; then its process has to wait. */
+export const LOG_PENDING_BYTES_MAX = 4 * 1024 * 1024;
+/** Output is in the file, for whoever follows, so long after it was printed. */
+export const LOG_FLUSH_MS = 100;
 /** Executions at once in one executor; the cell's slots keep it far below. */
 export const EXECUTIONS_MAX = 20_000;
 /** Bundle files kept in the cache folder of one supervisor. */

@@ -14,6 +14,11 @@ export interface Line {
   readonly body: string;
 }
 
+/** @param head JSON text. @param body JSON text. */
+export function lineText(kind: string, id: number, head: string, body: string): string {
+  return `${kind}\t${id}\t${head}\t${body}\n`;
+}
+
 export class LineWriter {
   readonly #stream: Writable;
   #waiting: string[] = [];
@@ -23,7 +28,7 @@ export class LineWriter {
   }
 
   send(kind: string, id: number, head = '{}', body = '{}'): void {
-    if (this.#waiting.push(`${kind}\t${id}\t${head}\t${body}\n`) === 1) process.nextTick(() => this.flush());
+    if (this.#waiting.push(lineText(kind, id, head, body)) === 1) process.nextTick(() => this.flush());
   }
 
   flush(): void {

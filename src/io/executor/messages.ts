@@ -2,12 +2,13 @@
  * Messages between the node and its supervisor (heads; see lines.ts for the form).
  *
  *     node → supervisor   init, run, bundle, drop, call, cancel, deadline, stop
- *     supervisor → node   ready, note, end
+ *     supervisor → node   ready, note, log, kept, end
  *     supervisor → host   call, abort
- *     host → supervisor   end, tail
+ *     host → supervisor   end, fatal, output
  */
 import type { OutputSpec } from '../../core/cell/types.ts';
 import type { ErrorCode } from '../../errors.ts';
+import type { KeptLog, LiveLog } from './output-log.ts';
 
 export type CancelMode = 'grace' | 'now';
 
@@ -88,6 +89,12 @@ export interface DeadlineHead {
   readonly sentAtMs: number;
 }
 
+/** `log`: what an execution prints can be read there. */
+export type LogHead = LiveLog;
+
+/** `kept`, before `end`: its whole output, for the node to take. */
+export type KeptHead = KeptLog;
+
 /** `end`: body = output values. From a host it is data of code that is not ours: the node checks every field. */
 export interface EndHead {
   /** '' = succeeded. */
@@ -95,7 +102,8 @@ export interface EndHead {
   readonly message: string;
   readonly exitCode: number | null;
   readonly durationMs: number;
-  readonly tail: string;
+  /** Not from a host: what it printed came before. */
+  readonly tail?: string;
   /** Of an execution with outputs. */
   readonly files?: readonly TakenFile[];
 }

@@ -86,6 +86,15 @@ export class OutputPipe {
     if (this.#open === 0) this.#onEnd();
   }
 
+  /** Writers have to wait, when the pipe is full, until `resume`. */
+  pause(): void {
+    for (const reader of this.#readers) reader.pause();
+  }
+
+  resume(): void {
+    for (const reader of this.#readers) reader.resume();
+  }
+
   /** Stops reading, whoever still writes. */
   close(): void {
     if (this.#closed) return;

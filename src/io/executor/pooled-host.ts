@@ -33,6 +33,7 @@ export class PooledHost implements JobHost {
   readonly #events: HostEvents;
   readonly #folder: string;
   #writer: LineWriter | undefined;
+  #channel: Socket | undefined;
   #pipe: OutputPipe | undefined;
   #tree: TreeQuery;
   #job: CallJob | undefined;
@@ -69,7 +70,7 @@ export class PooledHost implements JobHost {
   /** @param bundleFile path of the bundle. Throws when the process cannot be started. */
   start(bundleFile: string): void {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    this.#pipe = new OutputPipe(this.#tools.pipes, (bytes) => this.#job?.tail.append(bytes), () => {});
+    this.#pipe = new OutputPipe(this.#tools.pipes, (bytes) => this.#output(bytes), () => {});
     let child: ChildProcess | undefined;
     try {
       child = spawn(process.execPath, ['--enable-source-maps', hostScript, bundleFile], {
@@ -88,6 +89,7 @@ export class PooledHost implements JobHost {
     // Without a descriptor left there is no process and no channel: `error` follows.
     const channel = (child.stdio as readonly unknown[] | undefined)?.[3];
     if (!(channel instanceof Socket)) return;
+    this.#channel = channel;
     this.#writer = new LineWriter(channel);
     const reader = new LineReader(HOST_LINE_LENGTH_MAX, (line) => this.#onLine(line), () => this.#misbehaved('its process sent a message that is too large'));
     channel.setEncoding('utf8');
@@ -122,12 +124,24 @@ export class PooledHost implements JobHost {
     if (line.kind === 'end') {
       // Output that was written before the result may still lie in the pipe: it is read in this turn of the loop.
       setImmediate(() => this.#onReturned(job, line));
-    } else if (line.kind === 'tail') {
-      job.tail.appendText(textOf(line.body));
+    } else if (line.kind === 'output') {
+      this.#output(outputOf(line.body));
     } else if (line.kind === 'fatal') {
       job.returned(line.head, '{}');
       this.kill();
     }
+  }
+
+  /** What the disk does not take at once waits in pipe and channel, and the function waits when it prints more. */
+  #output(bytes: Uint8Array): void {
+    const log = this.#job?.log;
+    if (log === undefined || log.append(bytes)) return;
+    this.#pipe?.pause();
+    this.#channel?.pause();
+    log.whenDrained(() => {
+      this.#pipe?.resume();
+      this.#channel?.resume();
+    });
   }
 
   #onReturned(job: CallJob, line: Line): void {
@@ -171,11 +185,11 @@ export class PooledHost implements JobHost {
 }
 
 /** A message of code that is not ours. */
-function textOf(json: string): string {
+function outputOf(json: string): Uint8Array {
   try {
     const text: unknown = JSON.parse(json);
-    return typeof text === 'string' ? text : '';
+    return Buffer.from(typeof text === 'string' ? text : '', 'base64');
   } catch {
-    return '';
+    return Buffer.alloc(0);
   }
 }

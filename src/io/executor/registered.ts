@@ -6,7 +6,7 @@ import { format } from 'node:util';
 import { SkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Execution } from '../../ports/executor.ts';
+import type { Execution, LogPiece } from '../../ports/executor.ts';
 import type { Json } from '../../core/cell/types.ts';
 import type { ModuleContext, ModuleFunction } from '../../ports/module-function.ts';
 import { stopMessage } from './job.ts';
@@ -83,6 +83,11 @@ export class RegisteredCall implements ModuleContext {
       this.#tail ??= new Tail();
       this.#tail.appendText(`${format(...parts)}\n`);
     };
+  }
+
+  /** What is in memory of what it printed. */
+  printed(offset: number): LogPiece | undefined {
+    return this.#tail?.since(offset);
   }
 
   /** What the function throws is its result; only what the caller's `done` throws comes out of here. */

@@ -17,12 +17,13 @@ import { CallJob } from './call-job.ts';
 import { CommandJob } from './command-job.ts';
 import type { JobTools } from './command-job.ts';
 import { HostPool } from './host-pool.ts';
-import type { Job } from './job.ts';
+import type { Job, JobEnd } from './job.ts';
 import { LINE_LENGTH_MAX, TIMER_MS_MAX } from './limits.ts';
 import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
 import type { BundleHead, CancelHead, DeadlineHead, InitHead, NoteHead, RunHead } from './messages.ts';
+import type { KeptLog, LiveLog } from './output-log.ts';
 import { PipeStock } from './output-pipe.ts';
 import { ProcessKiller } from './process-killer.ts';
 import { ProcessTable } from './process-table.ts';
@@ -51,8 +52,9 @@ class Supervisor {
     const folder = join(init.workDir, `s-${init.boot}`);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const shell = findShell(init.env['PATH'] ?? '');
-    const onEnd = (id: number, head: string, values: string): void => this.#onEnd(id, head, values);
-    this.#tools = { init, folder, shell, pipes: new PipeStock(folder), killer: this.#killer, onEnd };
+    const onEnd: JobEnd = (id, head, values, log, problem) => this.#onEnd(id, head, values, log, problem);
+    const onLive = (id: number, live: LiveLog): void => writer.send('log', id, JSON.stringify(live));
+    this.#tools = { init, folder, shell, pipes: new PipeStock(folder), killer: this.#killer, onEnd, onLive };
     this.#pool = new HostPool(this.#tools);
   }
 
@@ -139,12 +141,14 @@ class Supervisor {
     return true;
   }
 
-  #onEnd(id: number, head: string, values: string): void {
+  #onEnd(id: number, head: string, values: string, log: KeptLog | undefined, problem: string): void {
     const job = this.#jobs.get(id);
     // What dies because all is ended has no outcome of its own.
     if (this.#ending || job === undefined || !this.#jobs.delete(id)) return;
     if (job instanceof CallJob) this.#pool.forget(job);
     else this.#sweepSoon();
+    if (problem !== '') this.#note({ level: 'warn', event: 'log-not-kept', message: `the output of a module could not be written to the disk, only its end is kept: ${problem}` });
+    if (log !== undefined) this.#writer.send('kept', id, JSON.stringify(log));
     this.#writer.send('end', id, head, values);
   }
 

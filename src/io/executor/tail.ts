@@ -20,6 +20,18 @@ export class Tail {
     return this.#total === 0;
   }
 
+  /** The text is all there was, byte for byte. */
+  get isWhole(): boolean {
+    return this.#kept === undefined || (this.#total <= TAIL_BYTES_MAX && isUtf8(this.#kept.subarray(0, this.#length)));
+  }
+
+  /** What is left of what came from `offset` on. */
+  since(offset: number): { readonly offset: number; readonly bytes: Uint8Array } {
+    const first = this.#total - this.#length;
+    const from = Math.min(this.#total, Math.max(first, offset));
+    return { offset: from, bytes: Uint8Array.from(this.#kept?.subarray(from - first, this.#length) ?? []) };
+  }
+
   append(bytes: Uint8Array): void {
     this.#total += bytes.length;
     this.#kept ??= Buffer.allocUnsafe(KEEP_BYTES);

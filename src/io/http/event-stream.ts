@@ -5,11 +5,16 @@ import { SSE_BUFFER_BYTES_MAX, SSE_HEARTBEAT_MS, SSE_RETRY_MS, SSE_TOTAL_BYTES_M
 /** A stream with less unsent than this is not worth counting all of them. */
 const UNCOUNTED_BYTES = 256 * 1024;
 
+/** With less unsent than this the next event may be made. */
+const UNDRAINED_BYTES = 256 * 1024;
+
 export interface EventStream {
   /** @param id what a reader sends back as `Last-Event-ID` to go on after this event. */
-  send(event: string, data: unknown, id?: number): void;
+  send(event: string, data: unknown, id?: number | string): void;
   /** Ends the stream after what was sent. */
   end(): void;
+  /** When the reader has taken most of what was sent, or is gone. */
+  drained(): Promise<void>;
   /** Bytes that the reader has not taken yet. */
   unsentBytes(): number;
 }
@@ -68,6 +73,14 @@ export function openEventStream(init: EventStreamInit): EventStream {
     },
     end() {
       close('ended');
+    },
+    async drained() {
+      if (response.writableLength <= UNDRAINED_BYTES || response.destroyed) return;
+      // Until all of it is taken.
+      await new Promise<void>((resolve) => {
+        response.once('drain', resolve);
+        response.once('close', resolve);
+      });
     },
     unsentBytes: () => response.writableLength,
   };

@@ -3,7 +3,7 @@
  * by the wire codec or upset the reducer. The types of the core are the measure: a test compares both.
  */
 import { z } from 'zod';
-import { FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
+import { FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
 import { topologicalOrder } from '../../core/cell/needs.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
@@ -117,6 +117,11 @@ export const runsQuerySchema = z.strictObject({
   consistency: z.enum(['local', 'strong']).optional(),
 });
 export const runQuerySchema = z.strictObject({ consistency: z.enum(['local', 'strong']).optional() });
+export const logQuerySchema = z.strictObject({
+  attempt: z.coerce.number().int().min(1).max(RETRY_ATTEMPTS_MAX).optional().meta({ description: 'Only this attempt' }),
+  follow: z.enum(['true', 'false']).optional().meta({ description: 'Goes on until the module is final' }),
+});
+export const logPositionSchema = z.string().regex(/^\d{1,15}\.\d{1,15}$/, 'as the id of an event of this stream');
 export const eventsQuerySchema = z.strictObject({ after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional() });
 export const readyQuerySchema = z.looseObject({ verbose: z.string().optional() });
 export const sequenceSchema = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);

@@ -12,6 +12,7 @@ import { openApiDocument } from './openapi.ts';
 import { RETRY_AFTER_S, problemOf, type Problem } from './problem.ts';
 import { clusterRoutes, healthPaths } from './routes-cluster.ts';
 import { queueRoutes } from './routes-queue.ts';
+import { logRoutes } from './routes-logs.ts';
 import { runRoutes, type CompileText } from './routes-runs.ts';
 
 export interface HttpInit {
@@ -56,6 +57,7 @@ export function buildServer(init: HttpInit): FastifyInstance {
     for (const stream of streams) stream.end();
   });
   answerProblems(app, init.observer, routes);
+  logRoutes(app, { api: init.api, streams });
   runRoutes(app, { api: init.api, compile: init.compile, streams });
   blobRoutes(app, init.blobs);
   queueRoutes(app, init.api);

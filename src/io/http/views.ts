@@ -38,6 +38,8 @@ const filesRef = z
   .strictObject({ kind: z.enum(['file', 'program', 'tree']), cid: z.string(), name: z.string(), size: count, count })
   .meta({ description: 'file, program: the blob is the file. tree: the blob lists files' });
 
+const logRef = z.strictObject({ cid: z.string(), size: count, cut: count.meta({ description: 'Bytes that were not kept' }), cutAt: count }).nullable().meta({ description: 'The blob with all that it printed; null: the tail is all' });
+
 const moduleView = z.strictObject({
   name: z.string(),
   phase: modulePhase,
@@ -54,6 +56,7 @@ const moduleView = z.strictObject({
   exitCode: z.int().nullable(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
   tail: z.string(),
+  log: logRef,
   files: z.record(z.string(), filesRef),
   note: z.string(),
   priority: count,
@@ -82,8 +85,21 @@ export const runEventSchema = z
     fence: count,
     durationMs: z.number(),
     note: z.string(),
+    printed: z.boolean(),
   })
   .meta({ id: 'RunEvent' });
+
+export const logEventSchema = z
+  .union([
+    z.strictObject({ type: z.literal('execution'), fence: count, attempt: count, node: z.string(), nodeId: z.string(), running: z.boolean() }),
+    z
+      .strictObject({ type: z.literal('output'), fence: count, attempt: count, offset: count, next: count, text: z.string().optional(), base64: z.string().optional() })
+      .meta({ description: 'text; base64 where it is no UTF-8' }),
+    z.strictObject({ type: z.literal('lost'), fence: count, attempt: count, node: z.string(), why: z.enum(['node', 'dropped', 'silent']) }),
+    z.strictObject({ type: z.literal('idle') }),
+    z.strictObject({ type: z.literal('end'), phase: modulePhase, final: z.boolean() }),
+  ])
+  .meta({ id: 'LogEvent' });
 
 export const nodeViewSchema = z
   .strictObject({
@@ -153,6 +169,7 @@ export type RunJson = z.infer<typeof runViewSchema>;
 export type ModuleListJson = z.infer<typeof moduleListSchema>;
 export type ModuleJson = RunJson['moduleList'][number];
 export type RunListJson = z.infer<typeof runListSchema>;
+export type LogEventJson = z.infer<typeof logEventSchema>;
 export type RunEventJson = z.infer<typeof runEventSchema>;
 export type NodeJson = z.infer<typeof nodeViewSchema>;
 export type NodeWorkJson = z.infer<typeof nodeWorkSchema>;

@@ -203,7 +203,7 @@ export class Blobs {
 
   // ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  receive(from: NodeId, message: BlobMessage): void {
+  receive(from: NodeId, message: Exclude<BlobMessage, { type: 'readLog' | 'logPiece' }>): void {
     switch (message.type) {
       case 'find':
         return this.#find(from, message.cid);

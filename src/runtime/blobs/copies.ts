@@ -3,9 +3,8 @@
  * has a second node keep a copy. Which one follows from the module or the run and the nodes that are there, so a new leader
  * chooses the same. Nothing waits for it, and a word that is lost is said again when a node goes.
  */
-import { submittedFiles } from '../../core/cell/files.ts';
+import { moduleBlobRefs, submittedFiles, type BlobRef } from '../../core/cell/files.ts';
 import { moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../../core/cell/state.ts';
-import type { FilesRef } from '../../core/cell/types.ts';
 import type { NodeId, RunNumber } from '../../core/lib/ids.ts';
 import { Hasher } from '../../core/lib/hash.ts';
 import type { NodeContext } from '../context.ts';
@@ -20,10 +19,10 @@ export class Copies {
     this.#context = context;
   }
 
-  /** A module has succeeded. */
+  /** An execution of a module has ended: it left files, or a log. */
   made(state: CellState, run: RunNumber, module: number): void {
     const record = moduleAt(state, run, module);
-    if (record?.outcome?.files !== undefined) this.#ensure(state, record);
+    if (record !== undefined) this.#ensure(state, record);
   }
 
   /** A run has come. Who accepted it has its files, but the log does not say who that was: two nodes are told. */
@@ -37,31 +36,33 @@ export class Copies {
     for (const run of state.runs.values()) {
       if (state.finished.has(run.number)) continue;
       this.#ensureSubmitted(state, run, node);
-      if (run.spec.modules.every(({ files }) => files === undefined)) continue;
-      for (const module of run.modules) if (module.outcome?.files !== undefined) this.#ensure(state, module, node);
+      for (const module of run.modules) this.#ensure(state, module, node);
     }
   }
 
   /** @param without the node that went: what had no copy there is left alone. */
   #ensure(state: CellState, module: ModuleRecord, without?: NodeId): void {
+    // Most leave neither files nor a long log.
+    const refs = [...moduleBlobRefs(module)];
+    if (refs.length === 0) return;
     const nodes = [...state.sessionOfNode.keys()];
     if (without !== undefined && !holders(module, [...nodes, without]).includes(without)) return;
     for (const node of holders(module, nodes)) {
-      if (node !== module.nodeId) this.#keep(node, Object.values(module.outcome?.files ?? {}));
+      if (node !== module.nodeId) this.#keep(node, refs);
     }
   }
 
   /** @param without as above. */
   #ensureSubmitted(state: CellState, { runId, spec }: RunRecord, without?: NodeId): void {
-    const refs = [...submittedFiles(spec.params).values()];
+    const refs = Array.from(submittedFiles(spec.params).values(), ({ cid, kind }) => ({ cid, tree: kind === 'tree' }));
     if (refs.length === 0) return;
     const nodes = [...state.sessionOfNode.keys()];
     if (without !== undefined && !ranked([...nodes, without], runId).slice(0, COPIES).includes(without)) return;
     for (const node of ranked(nodes, runId).slice(0, COPIES)) this.#keep(node, refs);
   }
 
-  #keep(node: NodeId, refs: readonly FilesRef[]): void {
-    for (const { cid, kind } of refs) this.#context.sendBlob(node, { type: 'keep', cid, tree: kind === 'tree' });
+  #keep(node: NodeId, refs: readonly BlobRef[]): void {
+    for (const { cid, tree } of refs) this.#context.sendBlob(node, { type: 'keep', cid, tree });
   }
 }
 

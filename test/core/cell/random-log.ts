@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import type { CellState } from '../../../src/core/cell/state.ts';
 import type { ClaimItem, Command, Limit, ModulePhase, ModuleSpec, Outcome, ResultItem, RunningClaim, RunSpec } from '../../../src/core/cell/types.ts';
-import { cellId, nodeId } from '../../../src/core/lib/ids.ts';
+import { cellId, nodeId, type Cid } from '../../../src/core/lib/ids.ts';
 import { capabilities, cellName, failed, module, spec, start, succeeded } from './cells.ts';
 
 export type Step = readonly [number, number, number, number];
@@ -151,6 +151,7 @@ export class RandomLog {
     const codes = ['MODULE_EXIT', 'MODULE_EXIT', 'NODE_STOPPING', 'MODULE_FENCED', 'MODULE_CANCELLED'];
     let outcome: Outcome = b % 4 === 0 ? failed(codes[c % codes.length]) : succeeded(c % 2 === 0 ? {} : { value: c % 5 });
     if (b % 29 === 0) outcome = succeeded({ big: 'x'.repeat(5_000) });
+    if (a % 3 === 0) outcome = { ...outcome, tail: 'x'.repeat(c % 50), log: { cid: `log${a % 7}` as Cid, size: a % 11 === 0 ? -1 : a, cut: b, cutAt: c } };
     return {
       run: claim.run,
       module: claim.module,

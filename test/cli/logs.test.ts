@@ -1,0 +1,95 @@
+/** `skein logs`: one module as it printed, several with their names in front, what is lost and what runs again. */
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import type { LogEvent } from '../../src/runtime/api.ts';
+import { FakeNode, fakeSpec } from '../support/fake-node.ts';
+import { parseLines, TestBed } from './harness.ts';
+
+function printed(fence: number, attempt: number, node: string, ...chunks: (string | Uint8Array)[]): LogEvent[] {
+  const events: LogEvent[] = [{ type: 'execution', fence, attempt, node, nodeId: `${node}-id` as never, running: false }];
+  let offset = 0;
+  for (const chunk of chunks) {
+    const bytes = Buffer.from(chunk);
+    events.push({ type: 'output', fence, attempt, offset, next: offset + bytes.length, bytes });
+    offset += bytes.length;
+  }
+  return events;
+}
+
+async function bed(t: TestContext): Promise<{ bed: TestBed; api: FakeNode; runId: string }> {
+  const made = new TestBed(t);
+  const { api } = await made.serve();
+  const { runId } = await api.submit(fakeSpec({ split: [], encode: ['split'] }, 'transcode'));
+  return { bed: made, api, runId };
+}
+
+test('of one module the bytes come as they are, to the last', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  api.printed.set('split', printed(8, 1, 'node1', '\u001b[31mred\u001b[0m\nhalf a ', 'line, ü, and the end'));
+  const expected = '\u001b[31mred\u001b[0m\nhalf a line, ü, and the end';
+  assert.deepEqual(await cli.run(['logs', runId, 'split']), { code: 0, stdout: expected, stderr: '' });
+  assert.deepEqual(await cli.run(['module', 'logs', runId, 'split']), { code: 0, stdout: expected, stderr: '' });
+});
+
+test('attempts and what was lost are told beside the output', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  api.printed.set('split', [
+    { type: 'lost', fence: 8, attempt: 1, node: 'node3', why: 'node' },
+    ...printed(16, 1, 'node1', 'first\n'),
+    ...printed(24, 2, 'node2', 'second\n'),
+    { type: 'lost', fence: 24, attempt: 2, node: 'node2', why: 'dropped' },
+  ]);
+  const { stdout, stderr } = await cli.run(['logs', runId, 'split']);
+  assert.equal(stdout, 'first\nsecond\n');
+  assert.equal(stderr, '--- the log of attempt 1 was lost with node node3\n--- attempt 2 on node2\n--- attempt 2 was stopped on node2: the rest of its log is not kept\n');
+  assert.equal((await cli.run(['logs', runId, 'split', '--attempt', '2'])).stdout, 'second\n');
+});
+
+test('--tail gives the last lines, also of one that does not end in a line', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  api.printed.set('split', printed(8, 1, 'node1', 'a\nb\n', 'c\nd\nha', 'lf'));
+  assert.equal((await cli.run(['logs', runId, 'split', '--tail', '2'])).stdout, 'c\nd\nhalf');
+  assert.equal((await cli.run(['logs', runId, 'split', '--tail', '0'])).stdout, '');
+  assert.equal((await cli.run(['logs', runId, 'split', '--tail', '9'])).stdout, 'a\nb\nc\nd\nhalf');
+});
+
+test('all modules of a run: those that printed, whole lines, names in front, colours only where somebody sees them', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  api.play(runId);
+  api.module(runId, 'split', 'succeeded', { tail: 'x' });
+  api.module(runId, 'encode', 'succeeded', { tail: 'x' });
+  api.printed.set('split', printed(8, 1, 'node1', 'one\ntw', 'o\n'));
+  api.printed.set('encode', printed(9, 1, 'node1', 'no end'));
+  const plain = 'split  | one\nsplit  | two\nencode | no end\n';
+  assert.deepEqual(await cli.run(['logs', runId]), { code: 0, stdout: plain, stderr: '' });
+  const coloured = (await cli.run(['logs', runId], { tty: true })).stdout;
+  assert.ok(coloured.includes('\u001b[36msplit ') && coloured.includes('\u001b[32mencode'), coloured);
+  assert.equal((await cli.run(['logs', runId], { tty: true, env: { NO_COLOR: '1' } })).stdout, plain);
+  const events = parseLines((await cli.run(['logs', runId, '-o', 'jsonl'])).stdout) as { module: string; type: string; text?: string }[];
+  assert.deepEqual(events.filter(({ type }) => type === 'output').map(({ module, text }) => [module, text]), [['split', 'one\ntw'], ['split', 'o\n'], ['encode', 'no end']]);
+});
+
+test('following ends with the run, and the exit code tells how it ended', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  api.printed.set('split', printed(8, 1, 'node1', 'hello\n'));
+  const follow = cli.start(['logs', '-f', runId]);
+  api.module(runId, 'split', 'claimed', { node: 'node1', attempt: 1, fence: 8 });
+  await follow.saw(/split {2}\| hello\n/);
+  api.module(runId, 'split', 'failed', { tail: 'hello\n' });
+  api.finish(runId, 'failed', 'split failed');
+  assert.equal((await follow.done).code, 1);
+  assert.equal((await cli.run(['logs', '-f', runId, 'split'])).code, 1);
+});
+
+test('Ctrl-C ends it; a module that is not there is an error', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  const follow = cli.start(['logs', '-f', runId]);
+  api.printed.set('split', printed(8, 1, 'node1', 'hello\n'));
+  api.module(runId, 'split', 'claimed', { node: 'node1', attempt: 1, fence: 8 });
+  await follow.saw(/hello/);
+  follow.signal();
+  assert.equal((await follow.done).code, 130);
+  const wrong = await cli.run(['logs', runId, 'joint']);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /MODULE_NOT_FOUND/);
+});
