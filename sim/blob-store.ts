@@ -26,6 +26,8 @@ export class BlobShelf {
   /** When each was written to last, wall ms. */
   readonly partsAt = new Map<Cid, number>();
   readonly pins = new Set<Cid>();
+  /** Whole ones that a fault took. */
+  readonly taken = new Set<Cid>();
   /** Room for all bytes together: what is beyond is refused. */
   bytesMax = Infinity;
   /** What the disk says its size is: it may say more than it takes. */
@@ -41,6 +43,11 @@ export class BlobShelf {
   /** As if it had been stored in some other way. @param manifest of a file of several chunks. */
   put(cid: Cid, bytes: Uint8Array, manifest?: Uint8Array): void {
     this.whole.set(cid, { bytes, manifest, usedAt: 0 });
+  }
+
+  /** A fault takes a whole blob, and nobody is told. */
+  lose(cid: Cid): void {
+    if (this.whole.delete(cid)) this.taken.add(cid);
   }
 
   powerLost(): void {

@@ -140,7 +140,7 @@ export class Cluster {
     const modules = new Process(this.kernel, node.name, this.#clockShape(node), node.clock);
     this.#slowDown(process, node.turnCostMs);
     const transport = this.network.boot(node.id, process, `boot-${node.boot}`);
-    const executor = new SimExecutor(this.kernel, process, modules, node.id, this.ledger, random.fork('executor'));
+    const executor = new SimExecutor(this.kernel, process, modules, node.id, this.ledger, random.fork('executor'), node.blobs, (cid, size) => node.runtime?.blobs.added(cid, size));
     const mutants = node.mutants ?? this.init.mutants;
     if (mutants?.has('damage-cut') === true) cutDamage(node.disk.platter);
     const disk = new ProcessDisk(node.disk, process);

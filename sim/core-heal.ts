@@ -52,6 +52,7 @@ export function healCore(cluster: Cluster, random: Prng): Core {
   };
   for (const node of nodes) {
     node.diskFault = undefined;
+    node.blobs.bytesMax = Infinity;
     if (node.leaving) cluster.crashNode(node, 'process');
     if (node.state === 'down') cluster.bootNode(node);
     cluster.resumeNode(node);

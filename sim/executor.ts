@@ -5,10 +5,12 @@
 import { isExclusive } from '../src/core/cell/policy.ts';
 import { modulePolicy } from '../src/core/cell/policy.ts';
 import type { Json, Outcome } from '../src/core/cell/types.ts';
-import type { Fence, NodeId } from '../src/core/lib/ids.ts';
+import type { Cid, Fence, NodeId } from '../src/core/lib/ids.ts';
 import type { Timer } from '../src/ports/clock.ts';
 import type { Execution, Executor, LogPiece } from '../src/ports/executor.ts';
 import { behaviourOf, outputOf } from './behaviour.ts';
+import type { BlobShelf } from './blob-store.ts';
+import { inputProblem, leaveFiles } from './files.ts';
 import type { Kernel, Process } from './kernel.ts';
 import type { ExecutionEnd, ExecutionRecord, Ledger } from './ledger.ts';
 import type { Prng } from './prng.ts';
@@ -40,17 +42,21 @@ export class SimExecutor implements Executor {
   readonly #node: NodeId;
   readonly #ledger: Ledger;
   readonly #random: Prng;
+  readonly #shelf: BlobShelf;
+  readonly #added: (cid: Cid, size: number) => void;
   readonly #running = new Map<Fence, Running>();
   #deadline: Timer | undefined;
 
-  /** @param modules what the machine runs beside the node: not paused with it, but asleep when the machine sleeps. */
-  constructor(kernel: Kernel, process: Process, modules: Process, node: NodeId, ledger: Ledger, random: Prng) {
+  /** @param modules what the machine runs beside the node: not paused with it, but asleep when the machine sleeps. @param added tells the node what lies on the shelf now. */
+  constructor(kernel: Kernel, process: Process, modules: Process, node: NodeId, ledger: Ledger, random: Prng, shelf: BlobShelf, added: (cid: Cid, size: number) => void) {
     this.#kernel = kernel;
     this.#process = process;
     this.#modules = modules;
     this.#node = node;
     this.#ledger = ledger;
     this.#random = random;
+    this.#shelf = shelf;
+    this.#added = added;
   }
 
   start(execution: Execution, done: (outcome: Outcome) => void): void {
@@ -61,6 +67,13 @@ export class SimExecutor implements Executor {
     this.#running.set(fence, running);
     if (spec.action.type !== 'run') throw new Error(`the simulator cannot execute ${spec.action.type}`);
     if (spec.timeoutMs > 0) running.timeout = this.#modules.setTimer(spec.timeoutMs, () => this.cancel(fence, 'grace', 'MODULE_TIMEOUT'));
+    const missing = inputProblem(this.#shelf, execution);
+    if (missing !== '') {
+      running.timer = this.#modules.setTimer(0, () => {
+        if (this.#end(running, 'stopped', false)) this.#tell(running, { ok: false, values: {}, error: { code: 'INPUT_MISSING', message: missing }, exitCode: null });
+      });
+      return;
+    }
     const { kind, durationMs } = behaviourOf(spec.action.command);
     if (kind === 'hang') return;
     const ok = kind === 'ok' || kind === 'late' || (kind === 'flaky' && attempt > 1);
@@ -141,8 +154,12 @@ export class SimExecutor implements Executor {
   #finish(running: Running, ok: boolean): void {
     const { spec, needs } = running.execution;
     if (!this.#end(running, 'finished', ok)) return;
+    const values = { sum: outputOf(spec.name, needs) };
+    const files = ok ? leaveFiles(this.#shelf, spec, values.sum, this.#added) : {};
+    // What a node cannot keep is handed back, and done by another one.
+    if (files === undefined) return this.#tell(running, { ok: false, values: {}, error: { code: 'NODE_EXHAUSTED', message: 'no space left on device' }, exitCode: null });
     const error = ok ? null : { code: 'MODULE_EXIT', message: 'exit code 1' };
-    this.#tell(running, { ok, values: ok ? { sum: outputOf(spec.name, needs) } : {}, error, exitCode: ok ? 0 : 1 });
+    this.#tell(running, { ok, values: ok ? values : {}, error, exitCode: ok ? 0 : 1, ...(Object.keys(files).length > 0 ? { files } : {}) });
   }
 
   #stopped(running: Running): void {
@@ -159,7 +176,7 @@ export class SimExecutor implements Executor {
     return true;
   }
 
-  #tell(running: Running, came: { ok: boolean; values: Readonly<Record<string, Json>>; error: Outcome['error']; exitCode: number | null }): void {
+  #tell(running: Running, came: { ok: boolean; values: Readonly<Record<string, Json>>; error: Outcome['error']; exitCode: number | null; files?: NonNullable<Outcome['files']> }): void {
     const durationMs = Math.round(this.#kernel.now - running.record.startedAt);
     const outcome: Outcome = { ...came, tail: '', startedAt: Math.round(this.#process.wall() - durationMs), durationMs };
     // Never from inside a call to the port.

@@ -49,6 +49,12 @@ export interface FaultMix {
   readonly rollbackEveryMs: number;
   /** The disk of another node, copied. */
   readonly cloneEveryMs: number;
+  /** A blob is removed from the disk of a node that runs. */
+  readonly blobTakenEveryMs: number;
+  /** A node is killed and comes back without any of its blobs. */
+  readonly blobsWipedEveryMs: number;
+  readonly blobsFullEveryMs: number;
+  readonly blobsFullMeanMs: number;
   /** A node goes in good order, and comes back. */
   readonly leaveEveryMs: number;
   /** So many of the nodes start only while there are faults, one after the other. */
@@ -86,6 +92,10 @@ export const NO_FAULTS: FaultMix = {
   wipeEveryMs: 0,
   rollbackEveryMs: 0,
   cloneEveryMs: 0,
+  blobTakenEveryMs: 0,
+  blobsWipedEveryMs: 0,
+  blobsFullEveryMs: 0,
+  blobsFullMeanMs: 0,
   leaveEveryMs: 0,
   lateNodes: 0,
   joinEveryMs: 0,
@@ -116,7 +126,13 @@ export function drawFaults(random: Prng, nodes: number): FaultMix {
     ...drawClocks(random.fork('clocks')),
     ...drawDisks(random.fork('disks'), nodes),
     ...drawMembership(random.fork('membership'), nodes),
+    ...drawBlobs(random.fork('blobs')),
   };
+}
+
+function drawBlobs(random: Prng): Pick<FaultMix, 'blobTakenEveryMs' | 'blobsWipedEveryMs' | 'blobsFullEveryMs' | 'blobsFullMeanMs'> {
+  const sometimes = (share: number): number => (random.chance(share) ? random.between(5000, 25_000) : 0);
+  return { blobTakenEveryMs: sometimes(0.3), blobsWipedEveryMs: sometimes(0.2), blobsFullEveryMs: sometimes(0.25), blobsFullMeanMs: random.pick([2000, 10_000, 60_000]) };
 }
 
 function drawMembership(random: Prng, nodes: number): Pick<FaultMix, 'leaveEveryMs' | 'lateNodes' | 'joinEveryMs'> {

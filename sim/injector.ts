@@ -1,4 +1,5 @@
 /** Injects the faults of a mix into a cluster, each kind on its own clock, and counts what it did. */
+import { BlobFaults } from './blob-faults.ts';
 import type { Cluster } from './cluster.ts';
 import { DiskDamage } from './disk-damage.ts';
 import { DiskFaults } from './disk-faults.ts';
@@ -57,7 +58,7 @@ export class FaultInjector implements FaultBench {
     this.#endsAt = this.cluster.kernel.now + windowMs;
     this.#machines.setClocks();
     const partitions: FaultKind = { name: 'partitions', everyMs: this.mix.partitionEveryMs, inject: () => this.#partition() };
-    const others = [...new DiskFaults(this).kinds(), ...new DiskDamage(this).kinds(), ...new MembershipFaults(this).kinds()];
+    const others = [...new DiskFaults(this).kinds(), ...new DiskDamage(this).kinds(), ...new MembershipFaults(this).kinds(), ...new BlobFaults(this).kinds()];
     for (const kind of [partitions, ...this.#machines.kinds(), ...others]) if (kind.everyMs > 0) this.#repeat(kind, windowMs);
   }
 

@@ -18,6 +18,8 @@ export interface PipelineMix {
   readonly tightRate: number;
   /** Cpu slots that the greediest module reserves; no more than one node has. */
   readonly cpuMax: number;
+  /** Probability that a module leaves files, and that it takes those of a need. */
+  readonly fileRate: number;
 }
 
 export const PIPELINE_MIX: PipelineMix = {
@@ -31,6 +33,7 @@ export const PIPELINE_MIX: PipelineMix = {
   lateRate: 0.05,
   tightRate: 0.03,
   cpuMax: 1,
+  fileRate: 0.3,
 };
 
 export function drawPipeline(random: Prng, mix: PipelineMix, name: string): RunSpec {
@@ -40,6 +43,7 @@ export function drawPipeline(random: Prng, mix: PipelineMix, name: string): RunS
     const needs = modules.map((_, at) => at).filter(() => random.chance(mix.needRate));
     modules.push(drawModule(random, mix, `m${i}`, needs));
   }
+  if (mix.fileRate > 0) addFiles(random.fork('files'), mix.fileRate, modules);
   return { name, params: {}, env: {}, modules, bundles: {} };
 }
 
@@ -60,6 +64,16 @@ function drawModule(random: Prng, mix: PipelineMix, name: string, needs: readonl
     effectful: random.chance(mix.effectfulRate),
     durationMs: 0,
   };
+}
+
+/** Some modules leave one or two outputs, and some of those that need them take them. */
+function addFiles(random: Prng, rate: number, modules: ModuleSpec[]): void {
+  for (const [index, module] of modules.entries()) {
+    const outputs = random.chance(rate) ? ['o', 'p'].slice(0, random.int(1, 2)).map((name) => ({ name, pattern: name })) : [];
+    const sources = module.needs.flatMap((need) => (modules[need]!.files?.outputs ?? []).map(({ name }) => ({ need, name })));
+    const inputs = sources.filter(() => random.chance(0.7)).map(({ need, name }) => ({ variable: `${name.toUpperCase()}${need}`, module: need, output: name }));
+    if (outputs.length + inputs.length > 0) modules[index] = { ...module, files: { inputs, outputs } };
+  }
 }
 
 /** Mostly one slot; sometimes a part of one, so that more modules than slots run at once, or several. */

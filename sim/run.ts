@@ -34,6 +34,10 @@ export interface SimFigures {
   readonly executions: number;
   readonly results: number;
   readonly retries: number;
+  /** Results with files; those that were sent back for want of copies; modules that ran again since theirs were lost. */
+  readonly filed: number;
+  readonly sentBack: number;
+  readonly invalidated: number;
   /** Of runs and of the queue, that a client was told of. */
   readonly clientPauses: number;
   /** Of clients, in the history that was checked for S23; those whose outcome nobody knows; 1 if the check gave up. */
@@ -228,6 +232,9 @@ export class Simulation {
         executions: ledger.started,
         results: checkers.claims.results,
         retries: this.#workload.retries,
+        filed: checkers.copies.committed,
+        sentBack: checkers.copies.sentBack,
+        invalidated: checkers.copies.invalidated,
         clientPauses: this.#workload.pauses,
         operations: this.#history?.operations ?? 0,
         unknownOutcomes: this.#history?.unknownOutcomes ?? 0,

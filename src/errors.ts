@@ -49,6 +49,8 @@ export const errorCodes = {
   MODULE_CANCELLED: 'The run was cancelled while the module ran.',
   MODULE_OUTPUT: 'The module wrote an output that cannot be kept (wrong form, or over 4 KB).',
   MODULE_INPUT: 'A file that the module needs could not be fetched from any node.',
+  INPUT_MISSING: 'No node that can be reached has a file that the module needs: it is handed back, and what made the file may run again.',
+  OUTPUT_LOST: 'All copies of files that a run needs are lost, and the module that made them is not run again.',
   MODULE_SPAWN: 'The module could not be started.',
   MODULE_FENCED: 'The node lost contact for so long that an effectful module had to be killed.',
   POISON: 'Three nodes were lost while they executed this module, so it is not tried again.',

@@ -7,6 +7,7 @@ import type { CellEvent, Command, Reply } from '../../src/core/cell/types.ts';
 import type { CellId, LogIndex, MemberId, NodeId, SessionId, Term } from '../../src/core/lib/ids.ts';
 import type { Config, Entry, RaftLoad, Role, SnapshotMeta } from '../../src/core/raft/types.ts';
 import type { RaftEnvelope } from '../../src/protocol/raft-codec.ts';
+import type { BlobShelf } from '../blob-store.ts';
 import type { SyncedLog } from '../synced-log.ts';
 
 export interface RaftView {
@@ -36,6 +37,8 @@ export interface NodeView {
   /** Counts the incarnations. */
   readonly boot: number;
   readonly replica: ReplicaView | undefined;
+  /** Blobs on the disk of its machine. */
+  readonly blobs: BlobShelf;
   /** What a power cut now would leave of this node's log in this cell. */
   synced(cell: CellId): SyncedLog;
 }

@@ -1,5 +1,5 @@
 /** Claims and results: S16 to S20 and S22, followed through the events of entries that are applied for the first time. */
-import { isFinal, type ModuleRecord } from '../../src/core/cell/state.ts';
+import { isFinal } from '../../src/core/cell/state.ts';
 import type { CellEvent, Command, ModulePhase, Reply } from '../../src/core/cell/types.ts';
 import type { CellId, Fence, NodeId, SessionId } from '../../src/core/lib/ids.ts';
 import { outputOf } from '../behaviour.ts';
@@ -19,6 +19,9 @@ interface Followed {
   hedge: { readonly fence: Fence; readonly session: SessionId } | undefined;
   effectful: boolean;
   recorded: number;
+  generation: number;
+  /** Output values of the recorded result; of an earlier generation while this one has none. */
+  values: Readonly<Record<string, never>>;
   /** Fence of the last recorded failure. */
   failedFence: Fence;
 }
@@ -93,10 +96,10 @@ export class ClaimChecker implements Checker {
 
   #module(applied: Applied, event: ModuleEvent): void {
     const key = `${applied.cell} ${event.run}/${event.module}`;
-    const followed = this.#modules.get(key) ?? { phase: 'waiting', lastFence: 0, session: 0, hedge: undefined, effectful: false, recorded: 0, failedFence: 0 };
+    const followed = this.#modules.get(key) ?? { phase: 'waiting', lastFence: 0, session: 0, hedge: undefined, effectful: false, recorded: 0, generation: 1, values: {}, failedFence: 0 };
     this.#modules.set(key, followed);
     const name = `module ${event.module} of ${event.runId}`;
-    if (isFinal(followed.phase)) this.#report('S18', `${name} becomes ${event.phase} after it was ${followed.phase}`);
+    if (isFinal(followed.phase)) this.#reopened(applied, event, followed, name);
     if (event.phase === 'claimed') this.#claimed(applied, event, followed, name);
     else {
       followed.session = 0;
@@ -104,6 +107,17 @@ export class ClaimChecker implements Checker {
     }
     if (event.phase === 'succeeded') this.#succeeded(applied, event, name);
     followed.phase = event.phase;
+  }
+
+  /** S18: what is final stays so within a generation; only a committed Invalidate begins the next one, of what succeeded. */
+  #reopened({ command, node }: Applied, event: ModuleEvent, followed: Followed, name: string): void {
+    const generation = node.replica?.state.runs.get(event.run)?.modules[event.module]?.generation;
+    if (command?.type !== 'invalidate' || followed.phase !== 'succeeded' || isFinal(event.phase) || generation === undefined || generation <= followed.generation) {
+      this.#report('S18', `${name} becomes ${event.phase} after it was ${followed.phase} in generation ${followed.generation}`);
+    }
+    followed.generation = generation ?? followed.generation;
+    followed.recorded = 0;
+    followed.failedFence = 0;
   }
 
   #claimed(applied: Applied, event: ModuleEvent, followed: Followed, name: string): void {
@@ -129,6 +143,8 @@ export class ClaimChecker implements Checker {
     const spec = run?.spec.modules[event.module];
     if (run === undefined || spec === undefined) return;
     followed.effectful = spec.effectful;
+    // Something that it needs may be made again meanwhile.
+    if (again) return;
     // S19: claimable only when everything it needs is done.
     const open = spec.needs.filter((need) => run.modules[need]?.phase !== 'succeeded');
     if (open.length > 0) this.#report('S19', `${name} is claimed though its needs ${open.join()} are not done`);
@@ -167,9 +183,10 @@ export class ClaimChecker implements Checker {
     const run = applied.node.replica?.state.runs.get(event.run);
     const spec = run?.spec.modules[event.module];
     if (run === undefined || spec === undefined) return;
-    const values = (module: ModuleRecord | undefined): Readonly<Record<string, never>> => (module?.outcome?.values ?? {}) as Readonly<Record<string, never>>;
-    const needs = Object.fromEntries(spec.needs.map((need) => [run.spec.modules[need]?.name ?? '', values(run.modules[need])]));
-    const recorded = values(run.modules[event.module])['sum'];
+    const followed = (module: number): Followed | undefined => this.#modules.get(`${applied.cell} ${event.run}/${module}`);
+    followed(event.module)!.values = (run.modules[event.module]?.outcome?.values ?? {}) as Followed['values'];
+    const needs = Object.fromEntries(spec.needs.map((need) => [run.spec.modules[need]?.name ?? '', followed(need)?.values ?? (run.modules[need]?.outcome?.values as Followed['values'] | undefined) ?? {}]));
+    const recorded = followed(event.module)?.values['sum'];
     if (recorded !== outputOf(spec.name, needs)) this.#report('S19', `${name} recorded ${String(recorded)}, which does not come from its inputs`);
     const module = run.modules[event.module]!;
     if (module.reusedFrom !== 0) {

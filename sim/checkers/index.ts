@@ -8,6 +8,7 @@ import type { Ledger } from '../ledger.ts';
 import type { Applied, Checker, NodeView, Report } from './checker.ts';
 import { ClaimChecker } from './claims.ts';
 import type { Conditions } from './clocks.ts';
+import { CopyChecker } from './copies.ts';
 import { ElectionChecker } from './election.ts';
 import { LeaseChecker } from './leases.ts';
 import { LimitChecker } from './limits.ts';
@@ -31,6 +32,7 @@ export class Checkers {
   readonly disks: SyncChecker;
   readonly leases: LeaseChecker;
   readonly claims: ClaimChecker;
+  readonly copies: CopyChecker;
   readonly policies: PolicyChecker;
   readonly requests: RequestChecker;
   readonly states: StateChecker;
@@ -49,6 +51,7 @@ export class Checkers {
     this.elections = new ElectionChecker(report);
     this.membership = new MembershipChecker(report, this.logs, this.elections, nodeOf, conditions);
     this.claims = new ClaimChecker(report, ledger, conditions);
+    this.copies = new CopyChecker(report, nodeOf);
     this.policies = new PolicyChecker(report, ledger, conditions);
     this.leases = new LeaseChecker(report, conditions);
     this.quorums = new QuorumChecker(report, this.logs, nodeOf);
@@ -60,7 +63,7 @@ export class Checkers {
     const reads = new ReadChecker(report, this.logs);
     this.stability = new StabilityChecker(report, this.logs);
     this.timing = new TimingChecker(report, () => conditions.now());
-    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, this.quorums, this.disks, this.leases, this.claims, this.policies, this.requests, reads, this.states, this.limits, this.stability, this.timing];
+    this.#all = [this.elections, new LogChecker(report, this.logs), this.membership, this.quorums, this.disks, this.leases, this.claims, this.copies, this.policies, this.requests, reads, this.states, this.limits, this.stability, this.timing];
     this.#calls = callsOf(this.#all);
   }
 

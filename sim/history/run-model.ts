@@ -13,7 +13,7 @@
  * - **result**: returns once the run has ended, with how.
  *
  * Between operations the run moves by itself, forward only: queued, running, then succeeded or failed (paused in between, whenever), and never cancelled
- * by itself; each module from open to its one result. How far it has moved is learned when somebody looks.
+ * by itself; each module from open to its one result, and open again in a later generation when its files were lost. How far it has moved is learned when somebody looks.
  *
  * Holds within what a cell remembers of ended runs and of request keys (docs/reference/limits.md).
  */
@@ -42,6 +42,19 @@ export function isEnded(phase: KnownPhase): boolean {
   return rank[phase] === 2;
 }
 
+/** What a module looks like: its generation, and its result in that one, '' while it is open. */
+function apart(text: string): { readonly generation: number; readonly result: string } {
+  const [, generation, result] = /^#(\d+) (.*)$/.exec(text) ?? [];
+  return generation === undefined ? { generation: 1, result: text } : { generation: Number(generation), result: result ?? '' };
+}
+
+/** Can a module that looked like `before` look like `after` later? A generation has one result; a later one begins anew. */
+function moduleReaches(before: string, after: string): boolean {
+  const [a, b] = [apart(before), apart(after)];
+  if (a.generation !== b.generation) return a.generation < b.generation;
+  return a.result === '' || isSameResult(a.result, b.result);
+}
+
 /** The digest of one module's one result; two that tell different amounts agree as far as both tell. */
 function isSameResult(a: string, b: string): boolean {
   return a === b || a.startsWith(`${b} `) || b.startsWith(`${a} `);
@@ -52,12 +65,12 @@ export function reaches(before: Pick<KnownRun, 'phase' | 'modules'>, after: Pick
   if (after.phase === 'paused' ? isEnded(before.phase) : rank[after.phase] < rank[before.phase]) return false;
   if (isEnded(before.phase) && before.phase !== after.phase && before.phase !== 'ended' && after.phase !== 'ended') return false;
   if (before.modules.length === 0 || after.modules.length === 0) return true;
-  return before.modules.length === after.modules.length && before.modules.every((result, i) => result === '' || isSameResult(result, after.modules[i]!));
+  return before.modules.length === after.modules.length && before.modules.every((module, i) => moduleReaches(module, after.modules[i]!));
 }
 
 /** A view that no run can have: it has ended exactly when its last module has. */
 export function isPossible({ phase, modules }: RunSeen): boolean {
-  return modules.length === 0 || isEnded(phase) === modules.every((result) => result !== '');
+  return modules.length === 0 || isEnded(phase) === modules.every((module) => apart(module).result !== '');
 }
 
 /** Both are true of the run at some time: what is known then. @returns undefined if they contradict each other. */
@@ -69,7 +82,9 @@ function join(known: KnownRun, seen: RunSeen): KnownRun | undefined {
 }
 
 function longer(a: string, b: string): string {
-  return a.length >= b.length ? a : b;
+  const [left, right] = [apart(a), apart(b)];
+  if (left.generation !== right.generation) return left.generation > right.generation ? a : b;
+  return left.result.length >= right.result.length ? a : b;
 }
 
 export interface RunModelInit {

@@ -2,6 +2,7 @@
 import type { Violation } from '../cluster.ts';
 import type { Drill } from './drill.ts';
 import { diskDrills } from './drills-disks.ts';
+import { fileDrills } from './drills-files.ts';
 import { electionDrills } from './drills-elections.ts';
 import { logDrills } from './drills-log.ts';
 import { policyDrills } from './drills-policies.ts';
@@ -9,7 +10,7 @@ import { workDrills } from './drills-work.ts';
 import type { Hunt } from './hunts.ts';
 import { Over, Stage, type StageInit } from '../stage.ts';
 
-export const drills = { ...electionDrills, ...logDrills, ...workDrills, ...policyDrills, ...diskDrills } satisfies Readonly<Record<string, Drill>>;
+export const drills = { ...electionDrills, ...logDrills, ...workDrills, ...policyDrills, ...diskDrills, ...fileDrills } satisfies Readonly<Record<string, Drill>>;
 
 export type DrillName = keyof typeof drills;
 

@@ -38,6 +38,7 @@ import type { Scenario } from './scenario.ts';
 import { slowFollower } from './slow-follower.ts';
 import { slowLink } from './slow-link.ts';
 import { snapshotCrash } from './snapshot-crash.ts';
+import { stateSurvives } from './state-survives.ts';
 import { suspendedLaptop } from './suspended-laptop.ts';
 import { transferRacesHeartbeat } from './transfer-races-heartbeat.ts';
 import { twoConfigChanges } from './two-config-changes.ts';
@@ -81,6 +82,7 @@ export const scenarios: readonly Scenario[] = [
   recoveryRedistribution,
   hundredConcurrent,
   networkPartition,
+  stateSurvives,
   lockContention,
   capabilitySelection,
   clonedDirectory,

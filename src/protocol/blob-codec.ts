@@ -1,5 +1,6 @@
 /** What nodes say to each other about blobs, on a channel of its own so that heartbeats never wait behind it. */
-import type { Cid, Fence } from '../core/lib/ids.ts';
+import { HOLDERS_MAX } from '../core/cell/limits.ts';
+import type { Cid, Fence, NodeId } from '../core/lib/ids.ts';
 import { readCid } from './cid.ts';
 import { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES, BLOB_PIECE_BYTES, MESSAGE_BYTES_MAX } from './limits.ts';
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
@@ -27,13 +28,19 @@ export type BlobMessage =
   | { readonly type: 'readLog'; readonly id: number; readonly fence: Fence; readonly offset: number; readonly wait: boolean }
   /** `over`: it is not executed here (any more). A later offset than asked: what lay between is not kept. */
   | { readonly type: 'logPiece'; readonly id: number; readonly over: boolean; readonly offset: number; readonly bytes: Uint8Array }
-  /** From the leader: keep a copy. `tree`: and of the files that it lists. */
-  | { readonly type: 'keep'; readonly cid: Cid; readonly tree: boolean };
+  /** Keep a copy; asked again until it is answered. `tree`: and of the files that it lists. `holders`: a hint. `check`: do not trust the own disk. `urgent`: somebody waits for it. */
+  | { readonly type: 'keep'; readonly cid: Cid; readonly tree: boolean; readonly check: boolean; readonly urgent: boolean; readonly holders: readonly NodeId[] }
+  /** `bytesHere`: how far it has come. */
+  | { readonly type: 'kept'; readonly cid: Cid; readonly state: KeptState; readonly bytesHere: number };
 
 export type RefuseReason = 'gone' | 'busy';
 
-const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt', 'keep', 'taking', 'readLog', 'logPiece'] as const;
+/** `whole`: here and synced, with all that it lists. `coming`: being fetched. `full`: no room. `missing`: nobody was found who has it. */
+export type KeptState = 'whole' | 'coming' | 'full' | 'missing';
+
+const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt', 'keep', 'taking', 'readLog', 'logPiece', 'kept'] as const;
 const codes = Object.fromEntries(types.map((type, index) => [type, index])) as Record<BlobMessage['type'], number>;
+const keptStates: readonly KeptState[] = ['whole', 'coming', 'full', 'missing'];
 const reasons: readonly RefuseReason[] = ['gone', 'busy'];
 
 export function encodeBlob(message: BlobMessage): Uint8Array {
@@ -60,11 +67,13 @@ function fieldsOf(message: BlobMessage): unknown[] {
     case 'stop':
       return [message.id];
     case 'keep':
-      return [message.cid, message.tree];
+      return [message.cid, message.tree, message.check, message.urgent, message.holders];
     case 'readLog':
       return [message.id, message.fence, message.offset, message.wait];
     case 'logPiece':
       return [message.id, message.over, message.offset, message.bytes];
+    case 'kept':
+      return [message.cid, keptStates.indexOf(message.state), message.bytesHere];
   }
 }
 
@@ -97,11 +106,13 @@ function read(reader: Reader): BlobMessage {
     case 'stop':
       return { type, id: reader.int() };
     case 'keep':
-      return { type, cid: cid(reader), tree: reader.boolean() };
+      return { type, cid: cid(reader), tree: reader.boolean(), check: reader.boolean(), urgent: reader.boolean(), holders: reader.strings(HOLDERS_MAX) as NodeId[] };
     case 'readLog':
       return { type, id: reader.int(), fence: reader.int(), offset: reader.int(), wait: reader.boolean() };
     case 'logPiece':
       return { type, id: reader.int(), over: reader.boolean(), offset: reader.int(), bytes: reader.bytes(BLOB_PIECE_BYTES) };
+    case 'kept':
+      return { type, cid: cid(reader), state: reader.oneOf(keptStates), bytesHere: reader.int() };
   }
 }
 

@@ -1,11 +1,12 @@
 /** Wire form of log commands. Hot ones (claims, results) are flat lists of small integers. */
 import type { CellId, MemberId, NodeId } from '../core/lib/ids.ts';
-import type { ClaimItem, Command, ReleaseReason, ResultItem, RunningClaim } from '../core/cell/types.ts';
+import type { ClaimItem, Command, HolderItem, ReleaseReason, ResultItem, RunningClaim } from '../core/cell/types.ts';
+import { HOLDERS_MAX, UNABLE_MAX } from '../core/cell/limits.ts';
 import { ENTRY_DATA_BYTES_MAX, LIST_LENGTH_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
 import { capabilityFields, decodeSpec, encodeSpec, outcomeFields, readCapabilities, readOutcome } from './spec-codec.ts';
 
-const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause', 'hedgeBatch', 'reuse', 'rerun'] as const;
+const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause', 'hedgeBatch', 'reuse', 'rerun', 'holders', 'invalidate'] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<Command['type'], number>;
 const releaseReasons: readonly ReleaseReason[] = ['declined', 'released', 'lost', 'timeout'];
 const expireReasons = ['silent', 'socket', 'left', 'superseded'] as const;
@@ -48,6 +49,10 @@ function commandFields(command: Command): unknown[] {
       return [command.now, command.on, command.reason];
     case 'rerun':
       return [command.now, command.requestKey, command.run, command.failedOnly];
+    case 'holders':
+      return [command.now, command.items.map(({ run, module, generation, node, on }) => [run, module, generation, node, on])];
+    case 'invalidate':
+      return [command.now, command.items.flatMap(({ run, module, generation }) => [run, module, generation])];
   }
 }
 
@@ -106,7 +111,17 @@ function readCommand(reader: Reader): Command {
       return { type, now: reader.number(), on: reader.boolean(), reason: reader.string(TEXT_LENGTH_MAX) };
     case 'rerun':
       return { type, now: reader.number(), requestKey: reader.string(), run: reader.int(), failedOnly: reader.boolean() };
+    case 'holders':
+      return { type, now: reader.number(), items: reader.list(readHolder) };
+    case 'invalidate':
+      return { type, now: reader.number(), items: triples(reader, (run, module, generation) => ({ run, module, generation })) };
   }
+}
+
+function readHolder(reader: Reader): HolderItem {
+  const item: HolderItem = { run: reader.int(), module: reader.int(), generation: reader.int(), node: reader.string() as NodeId, on: reader.boolean() };
+  reader.end();
+  return item;
 }
 
 export function runningFields(claims: readonly RunningClaim[]): number[] {
@@ -130,7 +145,10 @@ function triples<T>(reader: Reader, make: (a: number, b: number, c: number) => T
 }
 
 export function resultFields(item: ResultItem): unknown[] {
-  return [item.run, item.module, item.generation, item.fence, item.inputsHash, outcomeFields(item.outcome)];
+  const { holders = [], unable = [] } = item;
+  const fields: unknown[] = [item.run, item.module, item.generation, item.fence, item.inputsHash, outcomeFields(item.outcome)];
+  if (holders.length > 0 || unable.length > 0) fields.push(holders, unable);
+  return fields;
 }
 
 export function readResult(reader: Reader): ResultItem {
@@ -142,6 +160,9 @@ export function readResult(reader: Reader): ResultItem {
     inputsHash: reader.string(),
     outcome: readOutcome(reader.sub()),
   };
+  if (reader.remaining === 0) return item;
+  const holders = reader.strings(HOLDERS_MAX) as NodeId[];
+  const unable = reader.strings(UNABLE_MAX) as NodeId[];
   reader.end();
-  return item;
+  return { ...item, ...(holders.length > 0 ? { holders } : {}), ...(unable.length > 0 ? { unable } : {}) };
 }

@@ -31,6 +31,8 @@ export interface AssignItem {
   readonly needs: ReadonlyArray<Readonly<Record<string, Json>>>;
   /** Files of each input, in the order of the module's `files.inputs`. */
   readonly inputs: readonly FilesRef[];
+  /** Nodes that have them, in the same order. A hint. */
+  readonly inputHolders: ReadonlyArray<readonly NodeId[]>;
 }
 
 export type StopReason = 'cancelled' | 'superseded' | 'timeout' | 'released';
@@ -60,6 +62,8 @@ export type WorkMessage =
       readonly load: number;
       /** What it executes, and what it finished and is not yet told to be recorded. */
       readonly running: readonly RunningClaim[];
+      /** Of those the fences that succeeded and wait for copies of their files. */
+      readonly committing: readonly Fence[];
     }
   /** `known` false: open a new session. `stop`: fences that are not this session's any more. */
   | {
@@ -78,11 +82,12 @@ export type WorkMessage =
   | { readonly type: 'decline'; readonly cell: CellId; readonly session: SessionId; readonly claims: readonly RunningClaim[]; readonly needSpec: boolean }
   | { readonly type: 'stop'; readonly cell: CellId; readonly session: SessionId; readonly fences: readonly Fence[]; readonly reason: StopReason }
   | { readonly type: 'results'; readonly cell: CellId; readonly id: number; readonly items: readonly ResultItem[] }
-  /** `verdicts` empty = not recorded here, send again (to `hint`). */
-  | { readonly type: 'resultsReply'; readonly id: number; readonly verdicts: readonly ResultVerdict[]; readonly hint: LeaderHint }
-  /** A node wants to go: out of the config first, then its session ends. */
-  | { readonly type: 'leave'; readonly id: number; readonly cell: CellId; readonly node: NodeId; readonly session: SessionId }
-  | { readonly type: 'leaveReply'; readonly id: number; readonly done: boolean; readonly hint: LeaderHint }
+  /** `verdicts` empty = not recorded here, send again (to `hint`). `nodes`: where copies can be had, when some of them need more. */
+  | { readonly type: 'resultsReply'; readonly id: number; readonly verdicts: readonly ResultVerdict[]; readonly nodes: readonly NodeId[]; readonly hint: LeaderHint }
+  /** A node wants to go: out of the config first, then its session ends. `handOver`: not before others have what only it has. */
+  | { readonly type: 'leave'; readonly id: number; readonly cell: CellId; readonly node: NodeId; readonly session: SessionId; readonly handOver: boolean }
+  /** `lastCopies`: modules whose files only the node that leaves has. */
+  | { readonly type: 'leaveReply'; readonly id: number; readonly done: boolean; readonly lastCopies: number; readonly hint: LeaderHint }
   | { readonly type: 'forward'; readonly id: number; readonly cell: CellId; readonly request: ClientRequest; readonly part: number; readonly parts: number; readonly bytes: Uint8Array }
   | { readonly type: 'forwardReply'; readonly id: number; readonly reply: Reply | null; readonly hint: LeaderHint }
   | { readonly type: 'read'; readonly id: number; readonly cell: CellId; readonly strong: boolean; readonly query: string; readonly argument: Json }

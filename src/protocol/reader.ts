@@ -120,10 +120,14 @@ export class Reader {
   }
 
   strings(countMax = 4096, lengthMax = NAME_LENGTH_MAX): string[] {
-    const reader = this.sub();
-    if (reader.remaining > countMax) throw this.#fail(`a list of at most ${countMax}`);
+    return this.sub().rest(countMax, lengthMax);
+  }
+
+  /** What is left is texts. */
+  rest(countMax: number, lengthMax = NAME_LENGTH_MAX): string[] {
+    if (this.remaining > countMax) throw this.#fail(`a list of at most ${countMax}`);
     const out: string[] = [];
-    while (reader.remaining > 0) out.push(reader.string(lengthMax));
+    while (this.remaining > 0) out.push(this.string(lengthMax));
     return out;
   }
 

@@ -1,4 +1,5 @@
 /** Wire form of the messages on the work channel. */
+import { HOLDERS_MAX, UNABLE_MAX } from '../core/cell/limits.ts';
 import type { CellId, MemberId, NodeId, RunId } from '../core/lib/ids.ts';
 import type { Json, Reply, ResultVerdict } from '../core/cell/types.ts';
 import { encodeMessage } from './message-bytes.ts';
@@ -14,7 +15,7 @@ const types = [
 ] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<WorkMessage['type'], number>;
 const stopReasons = ['cancelled', 'superseded', 'timeout', 'released'] as const;
-const verdicts: readonly ResultVerdict[] = ['accepted', 'duplicate', 'stale', 'unknown'];
+const verdicts: readonly ResultVerdict[] = ['accepted', 'duplicate', 'stale', 'unknown', 'needCopies'];
 
 export function encodeWork(message: WorkMessage): Uint8Array {
   return encodeMessage([code[message.type], ...fields(message)]);
@@ -27,7 +28,7 @@ function fields(m: WorkMessage): unknown[] {
     case 'sessionReply':
       return [m.id, m.session, m.error, hintFields(m.hint)];
     case 'keepalive':
-      return [m.cell, m.session, m.sequence, m.slots, m.load, runningFields(m.running)];
+      return [m.cell, m.session, m.sequence, m.slots, m.load, runningFields(m.running), ...(m.committing.length > 0 ? [m.committing] : [])];
     case 'keepaliveReply':
       return [m.cell, m.session, m.sequence, m.known, m.stop, m.contacts.map(contactFields)];
     case 'runSpec':
@@ -41,11 +42,11 @@ function fields(m: WorkMessage): unknown[] {
     case 'results':
       return [m.cell, m.id, m.items.map(resultFields)];
     case 'resultsReply':
-      return [m.id, m.verdicts.map((verdict) => verdicts.indexOf(verdict)), hintFields(m.hint)];
+      return [m.id, m.verdicts.map((verdict) => verdicts.indexOf(verdict)), m.nodes, hintFields(m.hint)];
     case 'leave':
-      return [m.id, m.cell, m.node, m.session];
+      return [m.id, m.cell, m.node, m.session, m.handOver];
     case 'leaveReply':
-      return [m.id, m.done, hintFields(m.hint)];
+      return [m.id, m.done, m.lastCopies, hintFields(m.hint)];
     case 'forward':
       return [m.id, m.cell, requestFields(m.request), m.part, m.parts, m.bytes];
     case 'forwardReply':
@@ -79,7 +80,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Fields<T> }
     capabilities: readCapabilities(r.sub()), addresses: r.strings(64), running: readRunning(r),
   }),
   sessionReply: (r) => ({ id: r.int(), session: r.int(), error: r.text(), hint: readHint(r.sub()) }),
-  keepalive: (r) => ({ cell: r.string() as CellId, session: r.int(), sequence: r.int(), slots: r.int(), load: r.number(), running: readRunning(r) }),
+  keepalive: (r) => ({ cell: r.string() as CellId, session: r.int(), sequence: r.int(), slots: r.int(), load: r.number(), running: readRunning(r), committing: r.remaining > 0 ? r.ints() : [] }),
   keepaliveReply: (r) => ({
     cell: r.string() as CellId, session: r.int(), sequence: r.int(), known: r.boolean(), stop: r.ints(), contacts: r.list(readContact, 64),
   }),
@@ -88,9 +89,9 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Fields<T> }
   decline: (r) => ({ cell: r.string() as CellId, session: r.int(), claims: readRunning(r), needSpec: r.boolean() }),
   stop: (r) => ({ cell: r.string() as CellId, session: r.int(), fences: r.ints(), reason: r.oneOf(stopReasons) }),
   results: (r) => ({ cell: r.string() as CellId, id: r.int(), items: r.list(readResult) }),
-  resultsReply: (r) => ({ id: r.int(), verdicts: readVerdicts(r), hint: readHint(r.sub()) }),
-  leave: (r) => ({ id: r.int(), cell: r.string() as CellId, node: r.string() as NodeId, session: r.int() }),
-  leaveReply: (r) => ({ id: r.int(), done: r.boolean(), hint: readHint(r.sub()) }),
+  resultsReply: (r) => ({ id: r.int(), verdicts: readVerdicts(r), nodes: r.strings(UNABLE_MAX) as NodeId[], hint: readHint(r.sub()) }),
+  leave: (r) => ({ id: r.int(), cell: r.string() as CellId, node: r.string() as NodeId, session: r.int(), handOver: r.boolean() }),
+  leaveReply: (r) => ({ id: r.int(), done: r.boolean(), lastCopies: r.int(), hint: readHint(r.sub()) }),
   forward: (r) => ({ id: r.int(), cell: r.string() as CellId, request: readRequest(r.sub()), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX) }),
   forwardReply: (r) => ({ id: r.int(), reply: r.maybe(readReply), hint: readHint(r.sub()) }),
   read: (r) => ({ id: r.int(), cell: r.string() as CellId, strong: r.boolean(), query: r.string(), argument: r.json() }),
@@ -124,7 +125,7 @@ function readContact(r: Reader): Contact {
 
 function assignFields(item: AssignItem): unknown[] {
   const needs = item.needs.map((values) => flat(values));
-  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs, item.inputs.map(filesRefFields)];
+  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs, item.inputs.map(filesRefFields), item.inputHolders];
 }
 
 function readAssign(r: Reader): AssignItem {
@@ -136,6 +137,7 @@ function readAssign(r: Reader): AssignItem {
       return Object.fromEntries(entries);
     }),
     inputs: r.list(readFilesRef),
+    inputHolders: r.list((list) => list.rest(HOLDERS_MAX) as NodeId[]),
   };
 }
 

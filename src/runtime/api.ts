@@ -57,6 +57,10 @@ export interface ModuleView {
   readonly log: LogRef | null;
   /** Files that it left, by output. */
   readonly files: Readonly<Record<string, FilesRef>>;
+  /** Nodes that have them, by name, and whether each is there. */
+  readonly holders: ReadonlyArray<{ readonly node: string; readonly nodeId: NodeId; readonly alive: boolean }>;
+  /** From 1; one more each time that it runs again because all copies of its files were lost. */
+  readonly generation: number;
   /** In words: why it is in this phase. */
   readonly note: string;
   /** 1 to 10, 10 first: its own, else that of its run. */

@@ -1,5 +1,6 @@
 /** Sends committed claims to their nodes: first what the node must know of the run, then the claims of this turn in one message. */
-import type { CellId, Fence, RunNumber } from '../core/lib/ids.ts';
+import type { CellId, Fence, NodeId, RunNumber } from '../core/lib/ids.ts';
+import { presentHolders } from '../core/cell/copies.ts';
 import { filesOf, filesOfParam } from '../core/cell/files.ts';
 import { inputsHashOf } from '../core/cell/inputs.ts';
 import type { CellState, ModuleRecord } from '../core/cell/state.ts';
@@ -57,6 +58,7 @@ export class Assigner {
       inputsHash: inputsHashOf(state, run.number, module.index),
       needs,
       inputs: inputsOf(module),
+      inputHolders: holdersOf(state, module),
     };
     const inputBytes = bytesOf(needs);
     if (inputBytes > INPUT_BYTES_MAX) {
@@ -106,6 +108,10 @@ export class Assigner {
 function inputsOf({ run, index }: ModuleRecord): FilesRef[] {
   const { modules, params } = run.spec;
   return filesOf(modules[index]!).inputs.flatMap((input) => ('param' in input ? filesOfParam(params, input.param) : run.modules[input.module]?.outcome?.files?.[input.output]) ?? []);
+}
+
+function holdersOf(state: CellState, { run, index }: ModuleRecord): (readonly NodeId[])[] {
+  return filesOf(run.spec.modules[index]!).inputs.map((input) => ('param' in input ? [] : presentHolders(state, run.modules[input.module]!)));
 }
 
 function bytesOf(needs: AssignItem['needs']): number {

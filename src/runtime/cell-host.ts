@@ -14,7 +14,7 @@ import type { RaftEnvelope } from '../protocol/raft-codec.ts';
 import { Autopilot } from './autopilot.ts';
 import type { NodeContext } from './context.ts';
 import type { KnownNode } from './discovery.ts';
-import { Leader } from './leader.ts';
+import { Leader, type LeaderHooks } from './leader.ts';
 import { Links } from './links.ts';
 import { RaftMail } from './raft-mail.ts';
 import { Replica } from './replica.ts';
@@ -27,7 +27,7 @@ import { recoverLog, type Damage, type Recovered } from './storage/recover.ts';
 
 const QUIET_POLL_MS = 10;
 
-export interface CellHostHooks {
+export interface CellHostHooks extends Pick<LeaderHooks, 'requests'> {
   applied(index: LogIndex, events: readonly CellEvent[]): void;
   /** The state came as a whole, from the disk or from a leader, without the events that made it. */
   replaced(state: CellState): void;
@@ -327,7 +327,7 @@ export class CellHost {
   /** The Noop of this term is applied: what earlier leaders committed is known here now. */
   #lead(replica: Replica): void {
     this.#context.note('info', 'leader-elected', `leads cell ${replica.cell.slice(0, 8)} in term ${replica.raft.term}`, { term: replica.raft.term });
-    this.#leader = new Leader(this.#context, replica, { contacts: () => this.#contacts(), hint: () => this.#hint() });
+    this.#leader = new Leader(this.#context, replica, { contacts: () => this.#contacts(), requests: this.#hooks.requests, hint: () => this.#hint() });
     this.#autopilot = new Autopilot(this.#context, replica, this.#leader, (node) => this.#hooks.knownNode(node));
     this.#hooks.role();
   }

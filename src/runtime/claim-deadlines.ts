@@ -31,14 +31,21 @@ export class ClaimDeadlines {
     if (timeoutMs > 0) this.#heap.push({ run, module, fence, at: startedAt + timeoutMs + MARGIN_MS });
   }
 
-  /** Claims that are still live and should not be. Each is returned once. */
-  due(state: CellState, now: number): RunningClaim[] {
+  /**
+   * Claims that are still live and should not be. Each is returned once.
+   * @param spared those that have ended as they should and are about to be recorded: they are looked at again later.
+   */
+  due(state: CellState, now: number, spared: (fence: Fence) => boolean = () => false): RunningClaim[] {
     const late: RunningClaim[] = [];
+    const later: Deadline[] = [];
     for (let next = this.#heap.peek(); next !== undefined && next.at <= now; next = this.#heap.peek()) {
       this.#heap.pop();
       const record = state.runs.get(next.run)?.modules[next.module];
-      if (record !== undefined && liveFences(record).includes(next.fence)) late.push({ run: next.run, module: next.module, fence: next.fence });
+      if (record === undefined || !liveFences(record).includes(next.fence)) continue;
+      if (spared(next.fence)) later.push({ ...next, at: now + MARGIN_MS });
+      else late.push({ run: next.run, module: next.module, fence: next.fence });
     }
+    for (const deadline of later) this.#heap.push(deadline);
     return late;
   }
 }

@@ -24,23 +24,32 @@ export interface SoftSession {
   released: boolean;
   /** Assigns sent, by fence: not sent again within a moment. */
   readonly assigned: Map<Fence, number>;
+  /** Fences of modules that succeeded there and wait for copies of their files. */
+  committing: ReadonlySet<Fence>;
   /** It asked to leave. */
   leaving: boolean;
 }
 
 /** Times a node's session or connection was lost, for the choice of voters. */
 const FLAPS_MAX = 10_000;
+const noFences: ReadonlySet<Fence> = new Set();
 
 export class LeaderSessions {
   readonly #sessions = new Map<SessionId, SoftSession>();
   readonly #ofNode = new Map<NodeId, SoftSession>();
   readonly flaps = new Map<NodeId, number>();
 
-  /** All sessions of the state count as heard now. */
-  reset(state: CellState, now: number): void {
+  /**
+   * All sessions of the state count as heard now. Who is not connected to a new leader (all nodes dial each other) gets the
+   * short grace of a lost connection, not the TTL.
+   */
+  reset(state: CellState, now: number, isConnected: (node: NodeId) => boolean): void {
     this.#sessions.clear();
     this.#ofNode.clear();
-    for (const id of state.sessions.keys()) this.open(state, id, now);
+    for (const id of state.sessions.keys()) {
+      const session = this.open(state, id, now);
+      if (session !== undefined && !isConnected(session.node)) session.downSince = now;
+    }
   }
 
   open(state: CellState, id: SessionId, now: number): SoftSession | undefined {
@@ -59,6 +68,7 @@ export class LeaderSessions {
       downSince: undefined,
       released: false,
       assigned: new Map(),
+      committing: noFences,
       leaving: false,
     };
     this.#sessions.set(id, session);
@@ -98,6 +108,12 @@ export class LeaderSessions {
 
   ofNode(node: NodeId): SoftSession | undefined {
     return this.#ofNode.get(node);
+  }
+
+  /** It ended well, and its node sees to copies of what it left. */
+  isCommitting(fence: Fence): boolean {
+    for (const session of this.#sessions.values()) if (session.committing.has(fence)) return true;
+    return false;
   }
 
   all(): IterableIterator<SoftSession> {

@@ -5,18 +5,19 @@
 import { fenceOf, type Fence, type LogIndex, type NodeId, type SessionId } from '../core/lib/ids.ts';
 import { ownFailure } from '../core/cell/outcome.ts';
 import { isExclusive } from '../core/cell/policy.ts';
-import { moduleAt, type CellState } from '../core/cell/state.ts';
+import type { CellState } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
 import { Assigner } from './assigner.ts';
 import { Copies } from './blobs/copies.ts';
+import type { CopyRequests } from './blobs/copy-requests.ts';
 import { ClaimDeadlines } from './claim-deadlines.ts';
 import type { NodeContext } from './context.ts';
 import { LeaderSessions, type SoftSession } from './leader-sessions.ts';
 import { plannable } from './plannable.ts';
 import type { ProposalDone } from './proposals.ts';
-import { reconcile } from './reconcile.ts';
+import { isOfAnother, reconcile } from './reconcile.ts';
 import type { Replica } from './replica.ts';
 import { ResultIntake } from './result-intake.ts';
 import { Retirement } from './retirement.ts';
@@ -29,6 +30,7 @@ const CLAIMS_PER_ENTRY = 2048;
 export interface LeaderHooks {
   /** Voters and where to reach them, for workers that lose this leader. */
   contacts(): readonly Contact[];
+  readonly requests: Pick<CopyRequests, 'ask'>;
   hint(): LeaderHint;
 }
 
@@ -67,9 +69,9 @@ export class Leader {
     this.#assigner = new Assigner({
       context,
       cell: replica.cell,
-      refused: (item, reason) => this.#results.add([{ ...item, outcome: ownFailure('LIMIT_EXCEEDED', reason) }], () => undefined),
+      refused: ({ run, module, generation, fence, inputsHash }, reason) => this.#results.add([{ run, module, generation, fence, inputsHash, outcome: ownFailure('LIMIT_EXCEEDED', reason) }], () => undefined),
     });
-    this.#copies = new Copies(context);
+    this.#copies = new Copies({ context, requests: hooks.requests, state: () => replica.state, propose: (command) => replica.propose(command), stamp: () => replica.stamp() });
     this.#retirement = new Retirement((command) => replica.propose(command));
     this.#reuse = new Reuse((claims) => replica.propose({ type: 'reuse', now: replica.stamp(), claims }));
     this.#openings = new SessionOpenings({
@@ -81,11 +83,11 @@ export class Leader {
       heard: (session, addresses) => this.#heard(session, addresses),
     });
     this.#tickedAt = context.now();
-    this.sessions.reset(replica.state, context.now());
+    this.sessions.reset(replica.state, context.now(), (node) => node === context.self || context.ports.transport.isConnected(node));
     this.#planner.rebuild(replica.state);
     this.#reuse.rebuild(replica.state);
     this.#deadlines.rebuild(replica.state);
-    for (const session of this.sessions.all()) this.#probe(session);
+    this.#copies.rebuild();
     this.#tickTimer = context.every(() => Math.min(100, context.timing.heartbeatMs), () => this.#tick());
     this.#planSoon();
   }
@@ -94,17 +96,11 @@ export class Leader {
     this.#stopped = true;
     this.#tickTimer.cancel();
     this.#results.stop();
+    this.#copies.stop();
   }
 
   get #state(): CellState {
     return this.#replica.state;
-  }
-
-  /** Who is not connected to a new leader (all nodes dial each other) gets the short grace of a lost connection, not the TTL. */
-  #probe(session: SoftSession): void {
-    const { transport } = this.#context.ports;
-    if (session.node === this.#context.self || transport.isConnected(session.node)) return;
-    session.downSince = this.#context.now();
   }
 
   applied(_index: LogIndex, events: readonly CellEvent[]): void {
@@ -119,17 +115,18 @@ export class Leader {
     switch (event.type) {
       case 'sessionOpened':
         this.sessions.open(this.#state, event.session, this.#context.now());
+        this.#copies.nodeCame(event.node);
         return;
       case 'sessionClosed':
         this.sessions.close(event.session);
-        this.#copies.lost(this.#state, event.node);
+        this.#copies.nodeWent(event.node);
         return;
       case 'claimEnded':
         this.#tellStop(event.session, [event.fence], event.why);
         return;
       case 'module':
         if (event.phase === 'claimed') this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
-        else this.#copies.made(this.#state, event.run, event.module);
+        else this.#copies.made(event.run, event.module);
         return;
       case 'hedge':
         if (event.on) this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
@@ -138,7 +135,7 @@ export class Leader {
         this.sessions.forgetRun(event.run);
         return;
       case 'runSubmitted':
-        this.#copies.submitted(this.#state, event.run);
+        this.#copies.submitted(event.run);
         return;
       case 'runRetired':
       case 'nodeDrain':
@@ -146,13 +143,6 @@ export class Leader {
       case 'queuePaused':
       case 'closed':
     }
-  }
-
-  /** Was this very fence given to another node? */
-  #isOfAnother(from: NodeId, { run, module, fence }: RunningClaim): boolean {
-    const record = moduleAt(this.#state, run, module);
-    if (record === undefined || record.finishedAt !== 0) return false;
-    return (record.fence === fence && record.nodeId !== from) || (record.hedge?.fence === fence && record.hedge.nodeId !== from);
   }
 
   #tellStop(id: SessionId, fences: readonly number[], reason: StopReason): void {
@@ -175,12 +165,14 @@ export class Leader {
         this.#declined(from, message);
         return;
       case 'results':
-        if (message.items.some((item) => this.#isOfAnother(from, item))) {
+        if (message.items.some((item) => isOfAnother(this.#state, from, item))) {
           this.#context.note('error', 'message-dropped', `${from} sent a result of a claim that another node has`, { from });
           return;
         }
         this.#results.add(message.items, (verdicts) => {
-          this.#context.sendWork(from, { type: 'resultsReply', id: message.id, verdicts, hint: this.#hooks.hint() });
+          for (const { run, module, outcome } of message.items) if (outcome.error?.code === 'INPUT_MISSING') this.#copies.missed(run, module);
+          const nodes = verdicts.includes('needCopies') ? this.#copies.couldKeep(from) : [];
+          this.#context.sendWork(from, { type: 'resultsReply', id: message.id, verdicts, nodes, hint: this.#hooks.hint() });
         });
         return;
       default:
@@ -211,6 +203,7 @@ export class Leader {
       this.#heard(session);
       session.slots = message.slots;
       session.load = message.load;
+      session.committing = new Set(message.committing);
       this.#planSoon();
     }
     this.#context.sendWork(from, { type: 'keepaliveReply', cell: this.#replica.cell, session: message.session, sequence: message.sequence, known, stop, contacts: this.#hooks.contacts() });
@@ -218,8 +211,9 @@ export class Leader {
 
   /** @returns fences that the worker should stop. */
   #reconcile(session: SoftSession, running: readonly RunningClaim[]): readonly Fence[] {
-    const { assign, stop } = reconcile(this.#state, session, running, this.#context.now() - this.#context.timing.keepaliveMs / 2);
+    const { assign, late, stop } = reconcile(this.#state, session, running, this.#context.now() - this.#context.timing.keepaliveMs / 2);
     for (const { module, fence } of assign) this.#assigner.assign(this.#state, session, module, fence);
+    if (late.length > 0) this.#replica.propose({ type: 'release', now: this.#replica.stamp(), claims: late, reason: 'released' });
     return stop;
   }
 
@@ -310,7 +304,7 @@ export class Leader {
       const module = this.#state.runs.get(claim.run)?.modules[claim.module];
       const early = this.#context.mutant('assign-before-commit');
       if (fence === 0 || session === undefined || module === undefined || (!early && this.#state.sessions.get(claim.session)?.claims.get(fence) !== module)) continue;
-      this.#assigner.assign(this.#state, session, module, fence);
+      if (module.waitingOn === 0 || early) this.#assigner.assign(this.#state, session, module, fence);
     }
   }
 
@@ -329,7 +323,7 @@ export class Leader {
       else if (session.downSince !== undefined && !session.released && now - session.downSince > socketGraceMs) this.#releaseOf(session);
     }
     const stamp = this.#replica.stamp();
-    const overdue = this.#deadlines.due(this.#state, stamp);
+    const overdue = this.#deadlines.due(this.#state, stamp, (fence) => this.sessions.isCommitting(fence));
     if (overdue.length > 0) this.#replica.propose({ type: 'release', now: stamp, claims: overdue, reason: 'timeout' });
     if (stamp >= this.#wakeAt) this.#planSoon();
     this.#retirement.tick(this.#state, stamp);
@@ -369,6 +363,11 @@ export class Leader {
   peerUp(node: NodeId): void {
     const session = this.sessions.ofNode(node);
     if (session?.released === false) session.downSince = undefined;
+  }
+
+  /** Modules of which only this node, which wants to leave, has the files: others are made to keep them. */
+  handOver(node: NodeId): number {
+    return this.#copies.handOver(node);
   }
 
   /** The session of a node that leaves ends by its own wish. */

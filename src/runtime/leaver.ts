@@ -4,6 +4,7 @@
  */
 import type { CellId, NodeId, SessionId } from '../core/lib/ids.ts';
 import type { WorkMessage } from '../protocol/messages.ts';
+import { HAND_OVER_MS, HAND_OVER_NOW_MS } from './blobs/limits.ts';
 import type { CellHost } from './cell-host.ts';
 import type { NodeContext } from './context.ts';
 import type { Worker } from './worker.ts';
@@ -33,6 +34,8 @@ export class Leaver {
   #askedNode: NodeId | '' = '';
   #gone = false;
   #handedBack = false;
+  /** Others do not have yet what this many modules left here. */
+  #lastCopies = 0;
 
   constructor(context: NodeContext, parts: LeaverParts) {
     this.#context = context;
@@ -48,6 +51,7 @@ export class Leaver {
     this.#handedBack ||= now;
     let handBackAt = now ? started : started + FINISH_MS;
     let departAt = Infinity;
+    let handOverUntil = Infinity;
     let lastAsked = -Infinity;
     const timer = this.#context.every(() => POLL_MS, () => {
       const at = this.#context.now();
@@ -57,39 +61,44 @@ export class Leaver {
           this.#handedBack = true;
           worker.drain(true);
         }
-        if (worker.idle || at >= handBackAt + HAND_BACK_MS) departAt = at + DEPART_MS;
-        else return;
+        if (!worker.idle && at < handBackAt + HAND_BACK_MS) return;
+        handOverUntil = at + (this.#handedBack ? HAND_OVER_NOW_MS : HAND_OVER_MS);
+        departAt = handOverUntil + DEPART_MS;
       }
       if (this.#gone || at >= departAt || this.#parts.target().cell === '') {
         timer.cancel();
+        if (this.#lastCopies > 0) this.#context.note('warn', 'copies-not-handed-over', `this node leaves with the only copies of what ${this.#lastCopies} modules left: no other node could take them in time`, { modules: this.#lastCopies });
         done();
         return;
       }
       if (at - lastAsked < ASK_EVERY_MS) return;
       lastAsked = at;
-      this.#ask();
+      this.#ask(at < handOverUntil);
     });
   }
 
-  #ask(): void {
+  /** @param handOver stays until others have what only this node has. */
+  #ask(handOver: boolean): void {
     const { cell, node } = this.#parts.target();
     if (cell === '' || node === '') return;
     this.#asked += 1;
     this.#askedNode = node;
-    this.#context.sendWork(node, { type: 'leave', id: this.#asked, cell, node: this.#context.self, session: this.#parts.session() });
+    this.#context.sendWork(node, { type: 'leave', id: this.#asked, cell, node: this.#context.self, session: this.#parts.session(), handOver });
   }
 
   receive(from: NodeId, message: Extract<WorkMessage, { type: 'leave' | 'leaveReply' }>): void {
     if (message.type === 'leaveReply') {
       const own = message.id > this.#firstId && message.id <= this.#asked;
+      if (own) this.#lastCopies = message.lastCopies;
       if (message.done && own && from === this.#askedNode) this.#gone = true;
       return;
     }
     if (message.node !== from) return;
     const { leader, autopilot, cell } = this.#parts.host;
     const led = leader !== undefined && autopilot !== undefined && message.cell === cell;
-    const done = led && autopilot.release(from);
+    const lastCopies = led ? leader.handOver(from) : 0;
+    const done = led && (lastCopies === 0 || !message.handOver) && autopilot.release(from);
     const { node } = this.#parts.target();
-    this.#context.sendWork(from, { type: 'leaveReply', id: message.id, done, hint: { cell: message.cell, node, addresses: [] } });
+    this.#context.sendWork(from, { type: 'leaveReply', id: message.id, done, lastCopies, hint: { cell: message.cell, node, addresses: [] } });
   }
 }

@@ -70,7 +70,9 @@ export class NodeRuntime {
         finder.heard(beacon);
       },
     });
+    this.blobs = new Blobs(this.context, init.ports.blobs, init.blobBytesPerSecond ?? 0);
     this.host = new CellHost(this.context, {
+      requests: this.blobs.requests,
       applied: (index, events) => this.#applied(index, events),
       replaced: (state) => this.feed.reset(state),
       role: () => finder.followLeader(),
@@ -78,7 +80,6 @@ export class NodeRuntime {
       knownNode: (node) => this.discovery.node(node),
       worksFor: (cell) => cell === finder.cell,
     });
-    this.blobs = new Blobs(this.context, init.ports.blobs, init.blobBytesPerSecond ?? 0);
     this.housekeeper = new Housekeeper({
       context: this.context,
       store: init.ports.blobs,
@@ -89,6 +90,8 @@ export class NodeRuntime {
     });
     this.worker = new Worker(this.context, {
       inputs: new InputGate(this.context, this.blobs),
+      requests: this.blobs.requests,
+      others: () => this.#othersOfCell(),
       specOf: (run) => this.#specOf(run),
       hinted: (hint) => finder.hinted(hint),
       contacts: (contacts) => finder.contacts(contacts),
@@ -337,7 +340,7 @@ export class NodeRuntime {
     }
     const hint = this.leaderHint();
     if (message.type === 'sessionOpen') this.context.sendWork(from, { type: 'sessionReply', id: message.id, session: 0, error: '', hint });
-    if (message.type === 'results') this.context.sendWork(from, { type: 'resultsReply', id: message.id, verdicts: [], hint });
+    if (message.type === 'results') this.context.sendWork(from, { type: 'resultsReply', id: message.id, verdicts: [], nodes: [], hint });
   }
 
   #peerUp(peer: NodeId, bootId: string): void {
@@ -374,6 +377,13 @@ export class NodeRuntime {
   #suspended(): void {
     this.host.suspended();
     this.worker.suspended();
+  }
+
+  #othersOfCell(): NodeId[] {
+    const { transport } = this.context.ports;
+    const found: NodeId[] = [];
+    for (const known of this.discovery.nodes()) if (known.beacon.cell?.id === this.cell && this.discovery.isFresh(known) && transport.isConnected(known.beacon.node)) found.push(known.beacon.node);
+    return found;
   }
 
   #specOf(run: RunNumber): { readonly runId: RunId; readonly spec: RunSpec } | undefined {

@@ -92,10 +92,16 @@ function inBatches(queue: readonly Queued[]): Queued[][] {
 /** Encoded size of a result without text: numbers, an inputs hash, the heads of lists. */
 const ITEM_BYTES = 128;
 
+/** Of the files of one output: a digest, the longest name, sizes. */
+const FILES_BYTES = 800;
+
 /** Upper estimate of the encoded size of a result: a UTF-16 unit takes at most three bytes. */
 export function sizeOf(item: ResultItem): number {
   const { values, tail, error } = item.outcome;
   let length = ITEM_BYTES + 3 * tail.length + (error === null ? 0 : 3 * (error.code.length + error.message.length));
   for (const key in values) length += 3 * (key.length + JSON.stringify(values[key]).length);
+  for (const name in item.outcome.files) length += 3 * name.length + FILES_BYTES;
+  for (const node of item.holders ?? []) length += node.length;
+  for (const node of item.unable ?? []) length += node.length;
   return length;
 }

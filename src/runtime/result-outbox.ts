@@ -1,6 +1,6 @@
 /**
  * Results on their way into the log. Each is sent until a leader says what became of it; all that finish in one turn
- * leave in one message. A verdict of any kind ends it: recorded, recorded before, or refused by the fence.
+ * leave in one message. A verdict of any kind ends it: recorded, recorded before, refused by the fence, or sent back for want of copies.
  */
 import type { Fence } from '../core/lib/ids.ts';
 import type { ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
@@ -51,14 +51,15 @@ export class ResultOutbox {
     this.#context.defer(() => this.#flush());
   }
 
-  answered(id: number, verdicts: readonly ResultVerdict[], recorded: (item: ResultItem) => void): void {
+  /** @param told what became of each; `needCopies` is the sender's again. */
+  answered(id: number, verdicts: readonly ResultVerdict[], told: (item: ResultItem, verdict: ResultVerdict) => void): void {
     const message = this.#sent.get(id);
     if (message === undefined) return;
     if (verdicts.length !== message.items.length) return; // not recorded there: the resend timer goes on
     this.#sent.delete(id);
-    for (const item of message.items) {
+    for (const [position, item] of message.items.entries()) {
       this.#fences.delete(item.fence);
-      recorded(item);
+      told(item, verdicts[position]!);
     }
   }
 

@@ -109,6 +109,8 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
     tail: outcome?.tail ?? '',
     log: outcome?.log ?? null,
     files: outcome?.files ?? {},
+    holders: module.holders.map((holder) => ({ node: nodeName(state, holder), nodeId: holder, alive: state.sessionOfNode.has(holder) })),
+    generation: module.generation,
     note: open && !isRunFinal(run.phase) ? [module.note, explain(module)].filter((text) => text !== '').join('; ') : module.note,
     priority: priorityOf(run.spec, spec),
     limits: modulePolicy(spec).limits,

@@ -3,14 +3,15 @@
  * is told that they are recorded. Knows nothing of the log; a node without a log works the same way.
  */
 import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../core/lib/ids.ts';
+import { copiesWanted } from '../core/cell/copies.ts';
 import { isExclusive } from '../core/cell/policy.ts';
-import type { Outcome, ResultItem, RunningClaim, RunSpec } from '../core/cell/types.ts';
+import type { Outcome, RunningClaim, RunSpec } from '../core/cell/types.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import type { NodeContext } from './context.ts';
 import type { InputGate } from './blobs/input-gate.ts';
+import { Deliveries, type DeliveriesHooks } from './deliveries.ts';
 import { claimOf, executionOf } from './execution.ts';
 import { FenceMemory } from './fence-memory.ts';
-import { ResultOutbox } from './result-outbox.ts';
 import { SpecCache } from './spec-cache.ts';
 
 /** Own addresses told to the leader. */
@@ -29,9 +30,11 @@ interface Running {
   readonly item: AssignItem;
   readonly cpu: number;
   readonly exclusive: boolean;
+  /** That its files need for its result to count; 0 when it leaves none. */
+  readonly copies: number;
 }
 
-export interface WorkerHooks {
+export interface WorkerHooks extends Omit<DeliveriesHooks, 'send'> {
   readonly inputs: Pick<InputGate, 'start' | 'cancel' | 'fenced'>;
   /** Specification of a run if this node holds the log. */
   specOf(run: RunNumber): { readonly runId: RunId; readonly spec: RunSpec } | undefined;
@@ -53,7 +56,7 @@ export class Worker {
   readonly #context: NodeContext;
   readonly #hooks: WorkerHooks;
   readonly #specs: SpecCache;
-  readonly #results: ResultOutbox;
+  readonly #results: Deliveries;
   readonly #running = new Map<Fence, Running>();
   readonly #done = new FenceMemory();
   /** Handed back; the leader may not have heard it and assign again. */
@@ -83,7 +86,8 @@ export class Worker {
     this.#hooks = hooks;
     this.#specs = new SpecCache(context, (run) => this.#startWaiting(run));
     this.#requestId = context.firstId();
-    this.#results = new ResultOutbox(context, (items, id) => this.#sendResults(items, id));
+    const send: DeliveriesHooks['send'] = (items, id) => void (this.#cell !== '' && this.#leader !== '' && context.sendWork(this.#leader, { type: 'results', cell: this.#cell, id, items }));
+    this.#results = new Deliveries(context, { requests: hooks.requests, others: () => hooks.others(), send });
     context.every(() => context.timing.keepaliveMs, () => this.#keepalive());
   }
 
@@ -189,7 +193,7 @@ export class Worker {
         return;
       case 'resultsReply':
         this.#hooks.hinted(message.hint);
-        this.#results.answered(message.id, message.verdicts, (item) => this.#done.add(item.fence));
+        this.#results.answered(message, (fence) => this.#done.add(fence));
         return;
       default:
         this.#context.note('warn', 'message-dropped', `a ${message.type} message from ${from} is not for a worker`, { from });
@@ -213,7 +217,7 @@ export class Worker {
     const cell = this.#cell;
     const unknown = [...this.#waitingForSpec.values()].filter((item) => !this.#specs.expects(item.run));
     if (unknown.length > 0) this.#decline(unknown.map(claimOf), true);
-    this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, running });
+    this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, running, committing: this.#results.committing() });
   }
 
   #claims(): RunningClaim[] {
@@ -342,7 +346,7 @@ export class Worker {
       return;
     }
     this.#cpuUsed += cpu;
-    this.#running.set(item.fence, { item, cpu, exclusive });
+    this.#running.set(item.fence, { item, cpu, exclusive, copies: copiesWanted(spec, item.module) });
     this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
     this.#hooks.inputs.start(executionOf(item, runId, spec), item.inputs, (outcome) => this.#finished(item.fence, outcome));
   }
@@ -361,7 +365,7 @@ export class Worker {
       return;
     }
     const { run, module, generation, inputsHash } = item;
-    this.#results.add({ run, module, generation, fence, inputsHash, outcome });
+    this.#results.add({ run, module, generation, fence, inputsHash, outcome }, running.copies);
   }
 
   /** Nothing could be started here: failing at once it would draw the modules of the whole cluster, and fail them all. */
@@ -376,7 +380,7 @@ export class Worker {
     const idle: RunningClaim[] = [];
     for (const fence of fences) {
       if (this.#running.has(fence)) this.#hooks.inputs.cancel(fence, 'grace', timeout ? 'MODULE_TIMEOUT' : 'MODULE_CANCELLED');
-      else if (!this.#results.has(fence)) {
+      else if (!this.#results.stop(fence)) {
         const item = this.#waitingForSpec.get(fence);
         this.#waitingForSpec.delete(fence);
         // Of one that never arrived only the fence is known, which is enough.
@@ -391,10 +395,5 @@ export class Worker {
     if (!needSpec) for (const claim of claims) this.#declined.add(claim.fence);
     if (this.#cell === '' || this.#leader === '') return;
     this.#context.sendWork(this.#leader, { type: 'decline', cell: this.#cell, session: this.sessionId, claims, needSpec });
-  }
-
-  #sendResults(items: readonly ResultItem[], id: number): void {
-    if (this.#cell === '' || this.#leader === '') return;
-    this.#context.sendWork(this.#leader, { type: 'results', cell: this.#cell, id, items });
   }
 }

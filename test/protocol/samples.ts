@@ -37,6 +37,8 @@ const results: ResultItem[] = [
   { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 2, inputsHash: '', outcome: filed },
   { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 3, inputsHash: '', outcome: { ...filed, log: { cid, size: 70_000_000, cut: 2 ** 33, cutAt: 32 * 1024 * 1024 } } },
   { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 4, inputsHash: '', outcome: { ...fine, log: { cid, size: 3000, cut: 0, cutAt: 0 } } },
+  { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 5, inputsHash: '', outcome: filed, holders: [node] },
+  { run: 5, module: 1, generation: 2, fence: 4096 * 7 + 6, inputsHash: '', outcome: filed, holders: [node], unable: [nodeId('x')] },
 ];
 const running = [{ run: 5, module: 1, fence: 99 }];
 
@@ -57,6 +59,8 @@ export const commands: Command[] = [
   { type: 'runPause', now: 11, run: 5, on: true, reason: 'the disk is full' },
   { type: 'hedgeBatch', now: 13, claims: [{ run: 5, module: 1, session: 9 }] },
   { type: 'queuePause', now: 12, on: false, reason: '' },
+  { type: 'holders', now: 14, items: [{ run: 5, module: 1, generation: 2, node, on: true }, { run: 5, module: 2, generation: 1, node, on: false }] },
+  { type: 'invalidate', now: 15, items: [{ run: 5, module: 1, generation: 2 }] },
 ];
 
 const hint: LeaderHint = { cell, node, addresses: ['/ip4/127.0.0.1/tcp/9000'] };
@@ -65,16 +69,17 @@ const nobody: LeaderHint = { cell: '', node: '', addresses: [] };
 export const workMessages: WorkMessage[] = [
   { type: 'sessionOpen', id: 1, cell, member, bootId: 'b', name: 'n', version: '1', capabilities, addresses: ['/ip4/1.2.3.4/tcp/1'], running },
   { type: 'sessionReply', id: 1, session: 0, error: 'CELL_CLOSED', hint: nobody },
-  { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running },
+  { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running, committing: [7] },
+  { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running, committing: [] },
   { type: 'keepaliveReply', cell, session: 3, sequence: 4, known: true, stop: [1, 2], contacts: [{ node, addresses: [] }] },
   { type: 'runSpec', cell, run: 5, runId, offset: 0, total: 3, bytes: new Uint8Array([1, 2, 3]) },
-  { type: 'assign', cell, session: 3, items: [{ run: 5, module: 1, fence: 7, generation: 1, attempt: 1, inputsHash: 'x', needs: [{ a: 1, b: [true] }, {}], inputs: [{ kind: 'tree', cid, name: '', size: 12, count: 3 }] }] },
+  { type: 'assign', cell, session: 3, items: [{ run: 5, module: 1, fence: 7, generation: 1, attempt: 1, inputsHash: 'x', needs: [{ a: 1, b: [true] }, {}], inputs: [{ kind: 'tree', cid, name: '', size: 12, count: 3 }], inputHolders: [[node], []] }] },
   { type: 'decline', cell, session: 3, claims: running, needSpec: true },
   { type: 'stop', cell, session: 3, fences: [7], reason: 'superseded' },
   { type: 'results', cell, id: 8, items: results },
-  { type: 'resultsReply', id: 8, verdicts: ['accepted', 'duplicate', 'stale', 'unknown'], hint },
-  { type: 'leave', id: 9, cell, node, session: 3 },
-  { type: 'leaveReply', id: 9, done: false, hint },
+  { type: 'resultsReply', id: 8, verdicts: ['accepted', 'duplicate', 'stale', 'unknown', 'needCopies'], nodes: [node], hint },
+  { type: 'leave', id: 9, cell, node, session: 3, handOver: true },
+  { type: 'leaveReply', id: 9, done: false, lastCopies: 2, hint },
   { type: 'forward', id: 10, cell, request: { type: 'submit', requestKey: 'k' }, part: 0, parts: 1, bytes: new Uint8Array([9]) },
   { type: 'forward', id: 10, cell, request: { type: 'cancel', run: 5, reason: '' }, part: 0, parts: 1, bytes: new Uint8Array(0) },
   { type: 'forward', id: 10, cell, request: { type: 'drain', node, on: false }, part: 0, parts: 1, bytes: new Uint8Array(0) },
@@ -133,7 +138,9 @@ export const blobMessages: BlobMessage[] = [
   { type: 'refuse', id: 9, reason: 'busy' },
   { type: 'stop', id: 9 },
   { type: 'doubt', cid, chunk: 0 },
-  { type: 'keep', cid, tree: true },
+  { type: 'keep', cid, tree: true, check: false, urgent: true, holders: [node] },
+  { type: 'keep', cid, tree: false, check: true, urgent: false, holders: [] },
+  { type: 'kept', cid, state: 'coming', bytesHere: 5_000_000_000 },
   { type: 'readLog', id: 9, fence: 2 ** 40, offset: 2 ** 33, wait: true },
   { type: 'logPiece', id: 9, over: false, offset: 2 ** 33, bytes: new Uint8Array([27, 91, 0]) },
   { type: 'logPiece', id: 9, over: true, offset: 0, bytes: new Uint8Array(0) },

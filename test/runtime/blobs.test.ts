@@ -202,7 +202,7 @@ test('a word to keep the files of a list that is none harms nobody', () => {
   lab.put(a, one);
   lab.put(b, one);
   const { incarnation } = b;
-  lab.say(a, b, { type: 'keep', cid: one.cid, tree: true });
+  lab.say(a, b, { type: 'keep', cid: one.cid, tree: true, check: false, urgent: true, holders: [] });
   lab.run(1000);
   assert.equal(b.incarnation, incarnation, 'it lives on');
   assert.ok(b.runtime !== undefined);
@@ -261,7 +261,7 @@ test('what nobody waits for leaves the line to what somebody waits for, and goes
   for (const one of kept) lab.put(a, one);
   const urgent = file(16 * MIB);
   lab.put(a, urgent);
-  for (const one of kept) lab.say(a, b, { type: 'keep', cid: one.cid, tree: false });
+  for (const one of kept) lab.say(a, b, { type: 'keep', cid: one.cid, tree: false, check: false, urgent: false, holders: [] });
   lab.until('copies are under way', () => kept.some((one) => lab.arrived(b, one.cid) > 0), 5000, 1);
   const before = lab.sent(a);
   const fetch = lab.fetch(b, urgent.cid);
@@ -276,7 +276,7 @@ test('a blob that is waited for does not stand behind a thousand that are not', 
   const lab = new Lab('queue', 2);
   const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
   // Nobody has them: each of them keeps its place until it is given up.
-  for (let i = 0; i < 200; i++) lab.say(a, b, { type: 'keep', cid: cidOf('raw', sha256(Buffer.from(`nowhere ${i}`))), tree: false });
+  for (let i = 0; i < 200; i++) lab.say(a, b, { type: 'keep', cid: cidOf('raw', sha256(Buffer.from(`nowhere ${i}`))), tree: false, check: false, urgent: false, holders: [] });
   lab.run(100);
   const one = file(5000);
   lab.put(a, one);

@@ -26,7 +26,7 @@ test('a small run is claimed before a large one that came first is looked at to 
       done?.({ reply, index: cell.index });
     });
   const replica = { cell: cellName, state: cell.state, config: { removed: [] }, leads: true, mayPlan: () => mayPlan, evicted: () => false, stamp: () => cell.now, propose: commit };
-  const leader = new Leader(fake.context, replica as unknown as Replica, { contacts: () => [], hint: () => ({ cell: cellName, node: '', addresses: [] }) });
+  const leader = new Leader(fake.context, replica as unknown as Replica, { contacts: () => [], requests: { ask: () => () => undefined }, hint: () => ({ cell: cellName, node: '', addresses: [] }) });
   fake.pass();
   const submit = (...modules: ReturnType<typeof module>[]): number => {
     const run = cell.submit(modules);

@@ -35,7 +35,7 @@ class Fixture {
       stamp: () => this.cell.now,
       propose: (command: Command, done?: ProposalDone) => this.commit(command, done),
     };
-    this.leader = new Leader(this.fake.context, replica as unknown as Replica, { contacts: () => [], hint: () => ({ cell: cellName, node: '', addresses: [] }) });
+    this.leader = new Leader(this.fake.context, replica as unknown as Replica, { contacts: () => [], requests: { ask: () => () => undefined }, hint: () => ({ cell: cellName, node: '', addresses: [] }) });
   }
 
   commit(command: Command, done?: ProposalDone): void {
@@ -59,7 +59,7 @@ class Fixture {
   }
 
   keepalive(session: SessionId, running: readonly RunningClaim[] = [], from = one): void {
-    this.fake.process.run(() => this.leader.receive(from, { type: 'keepalive', cell: cellName, session, sequence: 1, slots: 4, load: 0, running }));
+    this.fake.process.run(() => this.leader.receive(from, { type: 'keepalive', cell: cellName, session, sequence: 1, slots: 4, load: 0, running, committing: [] }));
   }
 
   commands<T extends Command['type']>(type: T): Extract<Command, { type: T }>[] {
@@ -197,7 +197,7 @@ test('a module whose inputs fit into no message fails and says why', () => {
   for (let round = 0; round < count; round += 1) {
     const items = fixture.take('assign').flatMap(({ message }) => message.items);
     if (items.length === 0) break;
-    fixture.fake.process.run(() => fixture.leader.receive(one, { type: 'results', cell: cellName, id: round, items: items.map((item) => ({ ...item, outcome: succeeded({ out: 'x'.repeat(4000) }) })) }));
+    fixture.fake.process.run(() => fixture.leader.receive(one, { type: 'results', cell: cellName, id: round, items: items.map(({ module: index, fence, generation, inputsHash }) => ({ run, module: index, fence, generation, inputsHash, outcome: succeeded({ out: 'x'.repeat(4000) }) })) }));
   }
   const last = fixture.cell.module(run, count);
   assert.equal(last.phase, 'failed');

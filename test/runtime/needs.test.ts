@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Outcome } from '../../src/core/cell/types.ts';
-import type { Cid } from '../../src/core/lib/ids.ts';
+import { nodeId, type Cid } from '../../src/core/lib/ids.ts';
 import { isSkeinError } from '../../src/errors.ts';
 import { answerNeeds, readNeeds } from '../../src/runtime/blobs/needs.ts';
 import { NEEDS_ASKED_MAX } from '../../src/runtime/blobs/limits.ts';
@@ -25,7 +25,7 @@ test('live, then ended, then retired', () => {
   assert.deepEqual(needs(), {});
   const session = cell.open('a');
   const files: Outcome['files'] = { o: { kind: 'tree', cid: tree, name: '', size: 1, count: 1 }, p: { kind: 'file', cid: file, name: 'p', size: 1, count: 1 } };
-  cell.result(run, 0, cell.claim(run, 0, session), { ...succeeded(), files });
+  cell.result(run, 0, cell.claim(run, 0, session), { ...succeeded(), files }, { holders: [nodeId('a')] });
   const live = { live: true, finishedAt: 0 };
   assert.deepEqual(needs(), { tree: { ...live, tree: true }, file: { ...live, tree: false } });
   cell.result(run, 1, cell.claim(run, 1, session), succeeded());
@@ -34,7 +34,7 @@ test('live, then ended, then retired', () => {
   assert.deepEqual(needs(), { tree: { live: false, finishedAt, tree: true }, file: { live: false, finishedAt, tree: false } });
   // Another run that lives refers to one of them.
   const second = cell.submit([source, module('b')]);
-  cell.result(second, 0, cell.claim(second, 0, session), { ...succeeded(), files: { ...files, o: { ...files['o']!, cid: other } } });
+  cell.result(second, 0, cell.claim(second, 0, session), { ...succeeded(), files: { ...files, o: { ...files['o']!, cid: other } } }, { holders: [nodeId('a')] });
   assert.deepEqual(needs(), { tree: { live: false, finishedAt, tree: true }, file: { live: true, finishedAt, tree: false }, other: { ...live, tree: true } });
 });
 

@@ -8,6 +8,7 @@ import type { AssignItem, LeaderHint, WorkMessage } from '../../src/protocol/mes
 import { SkeinError } from '../../src/errors.ts';
 import { encodeSpec } from '../../src/protocol/spec-codec.ts';
 import type { Blobs, FetchDone } from '../../src/runtime/blobs/blobs.ts';
+import type { CopyRequest } from '../../src/runtime/blobs/copy-requests.ts';
 import { InputGate } from '../../src/runtime/blobs/input-gate.ts';
 import { Worker } from '../../src/runtime/worker.ts';
 import { cellName, failed, module, spec, succeeded } from '../core/cell/cells.ts';
@@ -57,12 +58,17 @@ class Fixture {
   known = true;
   /** Inputs that were asked for, which come when a test says so. */
   readonly fetched: FetchDone[] = [];
+  /** Questions for copies, and nodes that could be asked. */
+  readonly asked: CopyRequest[] = [];
+  others: NodeId[] = [];
   readonly worker: Worker;
 
   constructor() {
     this.fake.connected.add(leader);
     this.worker = new Worker(this.fake.context, {
       inputs: new InputGate(this.fake.context, { fetch: (_cid: Cid, done: FetchDone) => (this.fetched.push(done), () => undefined) } as Partial<Blobs> as Blobs),
+      requests: { ask: (request) => (this.asked.push(request), () => undefined) },
+      others: () => this.others,
       specOf: () => (this.known ? { runId, spec: this.spec } : undefined),
       hinted: () => undefined,
       contacts: () => undefined,
@@ -90,7 +96,7 @@ class Fixture {
   }
 
   assign(fence: Fence, index: number, session = 7, inputs: AssignItem['inputs'] = []): void {
-    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs };
+    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs, inputHolders: inputs.map(() => []) };
     this.receive({ type: 'assign', cell: cellName, session, items: [item] });
   }
 
@@ -237,7 +243,7 @@ test('what runs goes along into the next session, and a result is kept until it 
   fixture.ack({ known: false });
   const [open] = fixture.take('sessionOpen');
   assert.deepEqual(open?.running.map(({ fence }) => fence).sort(), [1, 2]);
-  fixture.receive({ type: 'resultsReply', id: results!.id, verdicts: ['accepted'], hint });
+  fixture.receive({ type: 'resultsReply', id: results!.id, verdicts: ['accepted'], nodes: [], hint });
   fixture.assign(1, 0);
   assert.deepEqual(fixture.started, [1, 2]);
 });

@@ -288,6 +288,8 @@ function newView(spec: RunSpec, runId: RunId, shortId: string, now: number): Run
     tail: '',
     log: null,
     files: {},
+    holders: [],
+    generation: 1,
     note: '',
     priority: 5,
     limits: [],

@@ -1,16 +1,17 @@
 /** What becomes of a module whose claim ended without a success. All of these expect the claim to be dropped already. */
 import type { Fence, NodeId } from '../lib/ids.ts';
 import { endModule, maybeEndRun, moduleEvent } from './finish.ts';
-import { DECLINED_WAIT_MS, LOSSES_MAX } from './limits.ts';
+import { DECLINED_WAIT_MS, INPUTS_MISSED_MAX, INPUT_MISSED_WAIT_MS, LOSSES_MAX } from './limits.ts';
 import { editModule, forgetExecution, keepExecution, setOutcome, setPhase } from './mutate.ts';
 import { ownFailure } from './outcome.ts';
+import { restPhase } from './waves.ts';
 import { retryWaitMs } from './retry.ts';
 import type { CellState, ModuleRecord } from './state.ts';
 import type { CellEvent, Outcome } from './types.ts';
 
 /** Handed back: ready again at once, nothing counted. */
 export function returnClaim(state: CellState, module: ModuleRecord, note: string, events: CellEvent[]): void {
-  setPhase(state, module, 'ready', note);
+  setPhase(state, module, restPhase(module), note);
   events.push(moduleEvent(state, module));
 }
 
@@ -18,6 +19,16 @@ export function returnClaim(state: CellState, module: ModuleRecord, note: string
 export function declineClaim(state: CellState, module: ModuleRecord, events: CellEvent[]): void {
   editModule(state, module).notBefore = state.now + DECLINED_WAIT_MS;
   returnClaim(state, module, 'the node had no room for it', events);
+}
+
+/** An input was nowhere to be had, or what it left was lost before it was recorded. Not its fault; but not for ever. */
+export function missedInput(state: CellState, module: ModuleRecord, fence: Fence, outcome: Outcome, events: CellEvent[]): void {
+  const writable = editModule(state, module);
+  writable.inputsMissed++;
+  if (module.inputsMissed >= INPUTS_MISSED_MAX) return failAttempt(state, module, fence, outcome, 0, true, events);
+  writable.countedFence = fence;
+  writable.notBefore = state.now + INPUT_MISSED_WAIT_MS;
+  returnClaim(state, module, outcome.error?.message ?? 'an input could not be fetched', events);
 }
 
 /**
@@ -60,6 +71,6 @@ export function failAttempt(state: CellState, module: ModuleRecord, fence: Fence
   keepExecution(state, module, { fence, attempt: module.failures, nodeId: module.nodeId as NodeId, code, tail: outcome.tail, log: outcome.log ?? null });
   const wait = retryWaitMs(module, jitter);
   writable.notBefore = state.now + wait;
-  setPhase(state, module, 'ready', `attempt ${module.failures} of ${retry.attempts} failed (${code}), next one in ${wait} ms`);
+  setPhase(state, module, restPhase(module), `attempt ${module.failures} of ${retry.attempts} failed (${code}), next one in ${wait} ms`);
   events.push(moduleEvent(state, module));
 }

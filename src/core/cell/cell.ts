@@ -6,8 +6,10 @@ import { assert, unreachable } from '../lib/assert.ts';
 import type { LogIndex } from '../lib/ids.ts';
 import { drained, type Slice } from '../lib/slice.ts';
 import { claimBatch, release } from './claims.ts';
+import { holders } from './copies.ts';
 import { cancelRun, retire } from './finish.ts';
 import { hedgeBatch } from './hedges.ts';
+import { invalidate } from './invalidate.ts';
 import { ITEMS_PER_ENTRY_MAX, NAME_LENGTH_MAX, NOW_MAX_MS } from './limits.ts';
 import { queuePause, runPause } from './pause.ts';
 import { ok, refuse, type Applied } from './reply.ts';
@@ -102,6 +104,10 @@ function applyFounded(state: CellState, index: LogIndex, command: Exclude<Comman
       return queuePause(state, command);
     case 'reuse':
       return reuse(state, command.claims);
+    case 'holders':
+      return holders(state, command);
+    case 'invalidate':
+      return invalidate(state, command);
     default:
       return unreachable(command);
   }

@@ -30,8 +30,14 @@ export function* blobRefs(run: RunRecord): Generator<BlobRef> {
 }
 
 /** Of what one module left: files, and logs of its executions. */
-export function* moduleBlobRefs({ outcome, executions }: ModuleRecord): Generator<BlobRef> {
+function* moduleBlobRefs(module: ModuleRecord): Generator<BlobRef> {
+  const { outcome } = module;
   if (outcome?.files !== undefined) for (const { cid, kind } of Object.values(outcome.files)) yield { cid, tree: kind === 'tree' };
+  yield* logRefs(module);
+}
+
+/** What its executions printed, when that is more than the log of the cell keeps. */
+export function* logRefs({ outcome, executions }: ModuleRecord): Generator<BlobRef> {
   if (outcome?.log !== undefined) yield { cid: outcome.log.cid, tree: false };
   for (const { log } of executions) if (log !== null) yield { cid: log.cid, tree: false };
 }

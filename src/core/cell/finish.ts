@@ -79,7 +79,8 @@ function skipDescendants(state: CellState, failed: ModuleRecord, events: CellEve
     for (let c = childStart[at]!; c < childStart[at + 1]!; c++) {
       const child = modules[childList[c]!]!;
       if (isFinal(child.phase)) continue;
-      assert(child.phase === 'waiting', 'a module below a failed one never became ready');
+      // One that began before what it needs was lost and failed in its second generation is stopped like any other.
+      stopClaims(state, child, events);
       endModule(state, child, 'skipped', note, events);
       stack.push(child.index);
     }
@@ -114,17 +115,30 @@ function endRun(state: CellState, run: RunRecord, phase: RunPhase, reason: strin
 
 /** Every open module becomes `cancelled` at this index; nothing of the run is claimed afterwards. */
 export function cancelRun(state: CellState, run: RunRecord, reason: string, events: CellEvent[]): void {
+  cancelModules(state, run, reason === '' ? 'the run was cancelled' : `the run was cancelled: ${reason}`, events);
+  endRun(state, run, 'cancelled', reason === '' ? 'cancelled' : reason, events);
+}
+
+/** The run cannot come to a good end any more, whatever its open modules do. @param reason begins with an error code. */
+export function failRun(state: CellState, run: RunRecord, reason: string, events: CellEvent[]): void {
+  cancelModules(state, run, `the run failed: ${reason}`, events);
+  endRun(state, run, 'failed', reason, events);
+}
+
+function cancelModules(state: CellState, run: RunRecord, note: string, events: CellEvent[]): void {
   assert(!isRunFinal(run.phase), 'only a live run is cancelled');
-  const note = reason === '' ? 'the run was cancelled' : `the run was cancelled: ${reason}`;
   for (const module of run.modules) {
     if (isFinal(module.phase)) continue;
-    for (const fence of liveFences(module)) {
-      const session = dropClaim(state, module, fence, false);
-      events.push({ type: 'claimEnded', run: run.number, module: module.index, fence, session, why: 'cancelled' });
-    }
+    stopClaims(state, module, events);
     endModule(state, module, 'cancelled', note, events);
   }
-  endRun(state, run, 'cancelled', reason === '' ? 'cancelled' : reason, events);
+}
+
+function stopClaims(state: CellState, module: ModuleRecord, events: CellEvent[]): void {
+  for (const fence of liveFences(module)) {
+    const session = dropClaim(state, module, fence, false);
+    events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session, why: 'cancelled' });
+  }
 }
 
 export function valuesBytes(outcome: Outcome | null): number {

@@ -50,6 +50,16 @@ export const LOSSES_MAX = 3;
 export const DECLINED_WAIT_MS = 250;
 /** Executions of one module whose logs are kept beside that of the one that counts. */
 export const EARLIER_EXECUTIONS_MAX = 8;
+/** Nodes of which the log remembers that they have the files of a module. */
+export const HOLDERS_MAX = 8;
+/** Nodes of which a result says that they could not keep a copy. */
+export const UNABLE_MAX = 64;
+/** Times that a module may run again since all copies of what it left were lost; then its run fails. */
+export const GENERATIONS_MAX = 8;
+/** Before a module that lacked an input is claimed again: until then the input is looked for, or made again. */
+export const INPUT_MISSED_WAIT_MS = 2_000;
+/** Times that a module is handed back for want of an input before that counts as its failure. */
+export const INPUTS_MISSED_MAX = 20;
 /** Earlier fences of one module that a late result may still come under. */
 export const EARLIER_CLAIMS_MAX = 16;
 

@@ -13,6 +13,8 @@ export const cellMutants = [
   { name: 'dedupe-off', rule: '§6 request keys', breaks: 'The table of request keys is not looked at: a retry makes a second run.' },
   { name: 'dedupe-not-restored', rule: '§6 request keys', breaks: 'A restored snapshot comes without the table of request keys.' },
   { name: 'claim-before-needs', rule: 'planner readiness', breaks: 'A module is ready as soon as one of its needs is done.' },
+  { name: 'copies-not-demanded', rule: '§6 copies', breaks: 'A result counts however few nodes have the files that it reports.' },
+  { name: 'invalidate-keeps-generation', rule: '§6 Invalidate', breaks: 'A module whose files were lost runs again under the generation that it had.' },
   { name: 'foresight-kept', rule: '§6 plan on append', breaks: 'The planner goes on counting with what it foresaw after the result was applied: a slot is free twice.' },
   { name: 'cache-ignores-inputs', rule: '§6 cache', breaks: 'A result stands for the execution of the same module on other inputs.' },
 ] as const;

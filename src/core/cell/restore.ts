@@ -18,7 +18,7 @@ import { addSource } from './sources.ts';
 import { readSpec, texts } from './spec-plain.ts';
 import { createCell, isFinal, isRunFinal, modulePhases, openModules, phaseOrdinal, runPhases, type CellHooks, type CellState, type HedgeClaim, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
 import type { Capabilities, EarlierExecution, ModulePhase, Outcome } from './types.ts';
-import { nextWave, type Waves } from './waves.ts';
+import { nextWave, restPhase, type Waves } from './waves.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -159,14 +159,15 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   Object.assign(run, { phase, startedAt, finishedAt, reason, paused, summary, ...(summary ? { waves: null } : {}) });
   const modules = reader.list();
   if (modules.length !== run.modules.length) throw damaged(`run ${number} has ${modules.length} modules, its spec ${run.modules.length}`);
-  modules.forEach((plain, i) => readModule(state, run.modules[i]!, plain));
+  const nodes = texts(reader.list()) as NodeId[];
+  modules.forEach((plain, i) => readModule(state, run.modules[i]!, plain, nodes));
   run.source = reader.bytesOrNull();
   run.rerunOf = reader.count();
   reader.end();
   return run;
 }
 
-function readModule(state: CellState, module: ModuleRecord, plain: Plain): void {
+function readModule(state: CellState, module: ModuleRecord, plain: Plain, nodes: readonly NodeId[]): void {
   if (typeof plain === 'number') return setPhase(module, pick(modulePhases, plain, 'module phase'));
   const reader = new PlainReader(plain, 'module');
   setPhase(module, pick(modulePhases, reader.count(), 'module phase'));
@@ -197,6 +198,9 @@ function readModule(state: CellState, module: ModuleRecord, plain: Plain): void 
   writable.cacheKey = reader.text();
   writable.reusedFrom = reader.count();
   writable.executions = Array.from(each(reader.list(), 'execution'), readExecution);
+  writable.holders = reader.list().map((number) => pick(nodes, number as number, 'holder'));
+  writable.staleFence = reader.count();
+  writable.inputsMissed = reader.count();
   reader.end();
 }
 
@@ -286,13 +290,13 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   const writable = module as Writable<ModuleRecord>;
   const { needs } = run.spec.modules[module.index]!;
   writable.waitingOn = needs.reduce((open, need) => open - (run.modules[need]!.phase === 'succeeded' ? 1 : 0), needs.length);
-  const laterWave = run.waves !== null && run.waves.of[module.index]! > run.waves.current;
   const where = `module ${module.index} of run ${run.number}`;
   if (module.cacheKey !== '') {
     if (module.phase !== 'succeeded' || state.cache.has(module.cacheKey)) throw damaged(`${where} has the key of a result that it does not have, or that another one has`);
     state.cache.set(module.cacheKey, module);
   }
-  if (!isFinal(module.phase) && (module.phase === 'waiting') !== (module.waitingOn > 0 || laterWave)) throw damaged(`${where} is ${module.phase} with ${module.waitingOn} needs open`);
+  // What is claimed goes on when something that it needs, or an earlier wave, is open again.
+  if ((module.phase === 'waiting' || module.phase === 'ready') && module.phase !== restPhase(module)) throw damaged(`${where} is ${module.phase} with ${module.waitingOn} needs open`);
   if ((module.phase === 'claimed') !== (module.session !== 0)) throw damaged(`${where} is ${module.phase} in session ${module.session}`);
   const totals = run as Writable<RunRecord>;
   totals.valuesBytes += valuesBytes(module.outcome);

@@ -3,8 +3,9 @@
  * a node that was cut off is taken where that is safe, since the work is done.
  */
 import { liveFences } from './accessors.ts';
-import { failAttempt, loseClaim, returnClaim, takeBackLoss } from './attempts.ts';
+import { failAttempt, loseClaim, missedInput, returnClaim, takeBackLoss } from './attempts.ts';
 import { rememberResult } from './cache.ts';
+import { keepHolders, lacksCopies } from './copies.ts';
 import { endModule, maybeEndRun } from './finish.ts';
 import { endCopy, isCopy, stopOtherCopy } from './hedges.ts';
 import { inputsHashOfModule } from './inputs.ts';
@@ -34,7 +35,7 @@ export function results(state: CellState, command: Extract<Command, { type: 'res
 
 function result(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
   if (isFinal(module.phase)) return recordAgain(state, module, item) ? 'accepted' : 'duplicate';
-  if (item.generation !== module.generation) return 'stale';
+  if (item.generation !== module.generation || item.fence <= module.staleFence) return 'stale';
   if ((item.fence !== 0 && item.fence === module.fence) || isCopy(module, item.fence) || cellMutant(state, 'stale-fence-accepted')) return underLastFence(state, module, item, jitter, events);
   return underEarlierFence(state, module, item, events);
 }
@@ -51,6 +52,7 @@ function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem
   const counted = item.fence === module.countedFence && !cellMutant(state, 'failure-counted-twice');
   if (!item.outcome.ok && counted) return 'duplicate';
   const kept = keptOutcome(module, item.outcome);
+  if (kept.outcome.ok && lacksCopies(state, module, item)) return 'needCopies';
   // An execution already counted as failed (the leader's own timeout) may turn out well, but does not fail twice.
   if (!kept.outcome.ok && counted) return 'duplicate';
   if (isCopy(module, item.fence)) {
@@ -84,6 +86,9 @@ function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: 
     return loseClaim(state, module, 'its node lost contact and stopped it', events);
   }
   takeBackLoss(state, module);
+  // What was lost before it was recorded was never there; but what touches the world outside is not done twice.
+  const lost = code === 'OUTPUT_LOST' && !module.run.spec.modules[module.index]!.effectful;
+  if (code === 'INPUT_MISSING' || lost) return missedInput(state, module, item.fence, kept.outcome, events);
   failAttempt(state, module, item.fence, kept.outcome, jitter, false, events);
 }
 
@@ -98,6 +103,7 @@ function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultI
   if (item.inputsHash !== inputsHashOfModule(state, module)) return 'stale';
   const kept = keptOutcome(module, item.outcome);
   if (!kept.outcome.ok) return 'stale';
+  if (lacksCopies(state, module, item)) return 'needCopies';
   stopOtherCopy(state, module, module.fence, events);
   const { fence } = module;
   const session = dropClaim(state, module, fence, false);
@@ -109,6 +115,7 @@ function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultI
 
 function succeed(state: CellState, module: ModuleRecord, item: ResultItem, kept: KeptOutcome, events: CellEvent[]): void {
   setOutcome(state, module, kept.outcome, kept.valuesBytes);
+  if (kept.outcome.files !== undefined) keepHolders(state, module, item.holders ?? []);
   editModule(state, module).acceptedFence = item.fence;
   const { spec } = module.run;
   learnDuration(state, spec.name, spec.modules[module.index]!.name, kept.outcome.durationMs);

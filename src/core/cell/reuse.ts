@@ -1,6 +1,7 @@
 /** Modules that end without being executed: their result is there already (`cache.ts`). */
 import type { NodeId, RunNumber } from '../lib/ids.ts';
 import { cachedFor, giveKey, isCached } from './cache.ts';
+import { presentHolders } from './copies.ts';
 import { endModule, maybeEndRun } from './finish.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
 import { editModule, editRun, setOutcome } from './mutate.ts';
@@ -18,6 +19,8 @@ export function takeCached(state: CellState, module: ModuleRecord, session: Sess
   if (!isCached(run.spec.modules[module.index]!) || module.phase !== 'ready' || module.waitingOn !== 0) return false;
   const source = cachedFor(state, module, session);
   if (source?.outcome == null) return false;
+  // What is lost has to be made again.
+  if (source.outcome.files !== undefined && presentHolders(state, source).length === 0) return false;
   const { cacheKey } = source;
   const kept = keptOutcome(module, { ...source.outcome, startedAt: state.now, durationMs: 0 });
   // Only when the values of this run have no more room.
@@ -32,8 +35,8 @@ export function takeCached(state: CellState, module: ModuleRecord, session: Sess
 }
 
 /** What a module has of the one whose result it takes over. */
-export function reused(source: ModuleRecord, now: number): { readonly nodeId: NodeId | ''; readonly reusedFrom: RunNumber; readonly startedAt: number } {
-  return { nodeId: source.nodeId, reusedFrom: source.reusedFrom === 0 ? source.run.number : source.reusedFrom, startedAt: now };
+export function reused(source: ModuleRecord, now: number): { readonly nodeId: NodeId | ''; readonly reusedFrom: RunNumber; readonly startedAt: number; readonly holders: readonly NodeId[] } {
+  return { nodeId: source.nodeId, reusedFrom: source.reusedFrom === 0 ? source.run.number : source.reusedFrom, startedAt: now, holders: source.holders };
 }
 
 export function cachedNote(state: CellState, { run, reusedFrom }: ModuleRecord): string {

@@ -1,5 +1,5 @@
 /** Making a run record from a spec: at Submit and when a snapshot is restored. */
-import type { CellId, LogIndex, RunNumber } from '../lib/ids.ts';
+import type { CellId, LogIndex, NodeId, RunNumber } from '../lib/ids.ts';
 import { drained, type Slice } from '../lib/slice.ts';
 import { requirementOf, anyRequires, type Requirement } from './matching.ts';
 import { childrenOf, type Children } from './needs.ts';
@@ -74,6 +74,7 @@ function shared(known: Map<string, Requirement>, module: ModuleSpec): Requiremen
 
 const noEarlier: readonly EarlierClaim[] = [];
 const noExecutions: readonly EarlierExecution[] = [];
+const noHolders: readonly NodeId[] = [];
 
 function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement: Requirement): ModuleRecord {
   return {
@@ -100,6 +101,9 @@ function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement:
     startedAt: 0,
     finishedAt: 0,
     outcome: null,
+    holders: noHolders,
+    staleFence: 0,
+    inputsMissed: 0,
     note: '',
     cacheKey: '',
     reusedFrom: 0,

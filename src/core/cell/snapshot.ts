@@ -4,7 +4,7 @@
  */
 import { assert } from '../lib/assert.ts';
 import { Hasher } from '../lib/hash.ts';
-import type { LogIndex, RunNumber } from '../lib/ids.ts';
+import type { LogIndex, NodeId, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
 import { drained, type Slice } from '../lib/slice.ts';
@@ -88,8 +88,15 @@ const MODULE_STEPS = 10;
 function* runPlain(run: RunRecord, slice: Slice): Generator<undefined, Plain> {
   const spec = yield* specPlain(run.spec, run.summary, slice);
   const modules: Plain[] = [];
+  // Names of nodes are long, and few nodes hold the files of many modules.
+  const nodes = new Map<NodeId, number>();
+  const numberOf = (node: NodeId): number => {
+    const known = nodes.get(node) ?? nodes.size;
+    nodes.set(node, known);
+    return known;
+  };
   for (const module of run.modules) {
-    modules.push(modulePlain(module));
+    modules.push(modulePlain(module, numberOf));
     if (slice.spent(MODULE_STEPS)) yield undefined;
   }
   return [
@@ -105,13 +112,14 @@ function* runPlain(run: RunRecord, slice: Slice): Generator<undefined, Plain> {
     run.summary,
     spec,
     modules,
+    [...nodes.keys()],
     run.source,
     run.rerunOf,
   ];
 }
 
 /** A module that nothing has happened to yet is its phase alone. */
-function modulePlain(module: ModuleRecord): Plain {
+function modulePlain(module: ModuleRecord, numberOf: (node: NodeId) => number): Plain {
   const phase = phaseOrdinal[module.phase];
   if (module.fence === 0 && module.outcome === null && module.note === '' && module.finishedAt === 0) return phase;
   return [
@@ -137,6 +145,9 @@ function modulePlain(module: ModuleRecord): Plain {
     module.cacheKey,
     module.reusedFrom,
     module.executions.map(({ fence, attempt, nodeId, code, tail, log }) => [fence, attempt, nodeId, code, tail, logPlain(log)]),
+    module.holders.map(numberOf),
+    module.staleFence,
+    module.inputsMissed,
   ];
 }
 

@@ -104,6 +104,12 @@ export interface ModuleRecord {
   readonly outcome: Outcome | null;
   /** Executions that failed or were lost before, oldest first: for their logs. The newest are kept. */
   readonly executions: readonly EarlierExecution[];
+  /** Nodes that have the files of the recorded result, as far as the log knows. */
+  readonly holders: readonly NodeId[];
+  /** Fences up to this one are of earlier generations. */
+  readonly staleFence: Fence;
+  /** Times that it was handed back in this generation since an input was nowhere to be had, or what it left was lost at once. */
+  readonly inputsMissed: number;
   /** Why it is in this phase, when the phase alone does not say. */
   readonly note: string;
   /** What its result may stand for (`cache.ts`): at most one module has a key. '' = nothing. */

@@ -236,6 +236,26 @@ export interface ResultItem {
   readonly fence: Fence;
   readonly inputsHash: string;
   readonly outcome: Outcome;
+  /** Nodes on whose disks all files of the outcome are, synced. Absent: none. */
+  readonly holders?: readonly NodeId[];
+  /** Nodes that were asked for a copy and have no room, or did not make one in the time that they were given. Absent: none. */
+  readonly unable?: readonly NodeId[];
+}
+
+/** What a module left in this generation is on this node's disk, or not any more. */
+export interface HolderItem {
+  readonly run: RunNumber;
+  readonly module: number;
+  readonly generation: number;
+  readonly node: NodeId;
+  readonly on: boolean;
+}
+
+/** The files of a module in this generation are gone with all their holders. */
+export interface LostItem {
+  readonly run: RunNumber;
+  readonly module: number;
+  readonly generation: number;
 }
 
 /** `released`: handed back unexecuted or on leave, no attempt counted. `lost`: counted as a loss of the node. */
@@ -277,7 +297,11 @@ export type Command =
   /** These modules are ready, and what they would come to on the node of that session is recorded already. */
   | { readonly type: 'reuse'; readonly now: number; readonly claims: readonly ClaimItem[] }
   /** A finished run once more, as a new run. `failedOnly`: what succeeded is taken over. Answered as a Submit. */
-  | { readonly type: 'rerun'; readonly now: number; readonly requestKey: string; readonly run: RunNumber; readonly failedOnly: boolean };
+  | { readonly type: 'rerun'; readonly now: number; readonly requestKey: string; readonly run: RunNumber; readonly failedOnly: boolean }
+  /** Copies that were made after a result was recorded, or turned out not to be there. */
+  | { readonly type: 'holders'; readonly now: number; readonly items: readonly HolderItem[] }
+  /** Modules whose files are lost and still needed run again, with the next generation. */
+  | { readonly type: 'invalidate'; readonly now: number; readonly items: readonly LostItem[] };
 
 export interface ClaimItem {
   readonly run: RunNumber;
@@ -298,8 +322,11 @@ export type Reply =
   | { readonly type: 'claims'; readonly fences: readonly Fence[] }
   | { readonly type: 'error'; readonly code: string; readonly message: string };
 
-/** `accepted`: recorded now. `duplicate`: was recorded before, the first record stands. `stale`: refused. `unknown`: no such run. */
-export type ResultVerdict = 'accepted' | 'duplicate' | 'stale' | 'unknown';
+/**
+ * `accepted`: recorded now. `duplicate`: was recorded before, the first record stands. `stale`: refused. `unknown`: no such run.
+ * `needCopies`: neither recorded nor refused: send it again when more nodes hold its files.
+ */
+export type ResultVerdict = 'accepted' | 'duplicate' | 'stale' | 'unknown' | 'needCopies';
 
 export type RunPhase = 'queued' | 'running' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
 export type ModulePhase = 'waiting' | 'ready' | 'claimed' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';

@@ -5,6 +5,7 @@
 import { assert } from '../lib/assert.ts';
 import { drained, type Slice } from '../lib/slice.ts';
 import { orderInSlices, type Children } from './needs.ts';
+import type { ModuleRecord } from './state.ts';
 import type { ModuleSpec } from './types.ts';
 
 /** Derived from the specification and the phases of the modules. */
@@ -59,4 +60,17 @@ export function nextWave(waves: Waves): boolean {
   const before = waves.current;
   while (waves.current < waves.open.length && waves.open[waves.current] === 0) waves.current++;
   return waves.current !== before;
+}
+
+/** Where a module that nobody executes stands: it waits for what it needs, or for its wave. */
+export function restPhase({ run, index, waitingOn }: ModuleRecord): 'waiting' | 'ready' {
+  const { waves } = run;
+  return waitingOn > 0 || (waves !== null && waves.of[index]! > waves.current) ? 'waiting' : 'ready';
+}
+
+/** A module that had ended is open again: later waves wait for it once more. */
+export function reopenWave(waves: Waves, module: number): void {
+  const wave = waves.of[module]!;
+  waves.open[wave]!++;
+  waves.current = Math.min(waves.current, wave);
 }

@@ -58,6 +58,8 @@ const moduleView = z.strictObject({
   tail: z.string(),
   log: logRef,
   files: z.record(z.string(), filesRef),
+  holders: z.array(z.strictObject({ node: z.string(), nodeId: z.string(), alive: z.boolean() })).meta({ description: 'Nodes that have the files' }),
+  generation: count,
   note: z.string(),
   priority: count,
   limits: z.array(z.strictObject({ key: z.string(), max: count })),
@@ -203,7 +205,7 @@ export function presentRun(run: RunView): RunJson {
 }
 
 export function presentModule(module: ModuleView): ModuleJson {
-  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], files: { ...module.files }, limits: [...module.limits], copy: module.copy && { ...module.copy, startedAt: timeText(module.copy.startedAt) }, startedAt: timeText(module.startedAt) };
+  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], files: { ...module.files }, holders: module.holders.map((holder) => ({ ...holder })), limits: [...module.limits], copy: module.copy && { ...module.copy, startedAt: timeText(module.copy.startedAt) }, startedAt: timeText(module.startedAt) };
 }
 
 export function presentEvent(event: RunEvent): RunEventJson {

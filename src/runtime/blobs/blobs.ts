@@ -4,10 +4,11 @@ import { SkeinError } from '../../errors.ts';
 import type { BlobStore, StoredBlob } from '../../ports/blobs.ts';
 import type { BlobMessage } from '../../protocol/blob-codec.ts';
 import { TREE_BYTES_MAX } from '../../protocol/limits.ts';
-import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import { Asks } from './asks.ts';
+import { CopyRequests } from './copy-requests.ts';
 import { Fetch } from './fetch.ts';
+import { Keeper } from './keeper.ts';
 import type { BlobRoom } from './quota.ts';
 import { RateLimit } from './rate-limit.ts';
 import { BlobServer } from './server.ts';
@@ -23,6 +24,9 @@ export class Blobs {
   readonly #store: BlobStore;
   readonly #asks: Asks;
   readonly #server: BlobServer;
+  /** Copies that other nodes are asked to keep. */
+  readonly requests: CopyRequests;
+  readonly #keeper: Keeper;
   readonly #here = new Map<Cid, StoredBlob>();
   readonly #wishes: Wishes;
   readonly #verifier: Verifier;
@@ -41,12 +45,16 @@ export class Blobs {
       const done = (error: SkeinError | undefined, size: number): void => (error === undefined ? this.added(cid, size) : this.#wishes.end(cid, error));
       return new Fetch({ context, store, asks: this.#asks, cid, send: this.#send, ...memory, room: this.room, done });
     });
+    this.requests = new CopyRequests(context);
+    this.#keeper = new Keeper(context, this);
     this.#server = new BlobServer({
       context,
       store,
       rate: new RateLimit(bytesPerSecond),
       send: this.#send,
       size: (cid, chunk) => this.#sizeWith(cid, chunk),
+      // Somebody took the file away: whoever asks is not told again that it is here.
+      unread: (cid) => this.verify(cid, () => undefined),
       manifest: (cid) => this.#wishes.fetchOf(cid)?.manifest,
     });
   }
@@ -226,7 +234,9 @@ export class Blobs {
       case 'doubt':
         return this.#doubted(from, message.cid);
       case 'keep':
-        return this.#keep(message.cid, message.tree);
+        return this.#keeper.receive(from, message);
+      case 'kept':
+        return this.requests.kept(from, message);
     }
   }
 
@@ -236,28 +246,9 @@ export class Blobs {
 
   peerDown(peer: NodeId): void {
     this.#server.peerDown(peer);
+    this.requests.peerDown(peer);
     for (const fetch of this.#wishes.fetches()) fetch.peerDown(peer);
     this.#asks.peerDown(peer);
-  }
-
-  /** In the background: nobody waits for it, and the leader asks again when it matters. */
-  #keep(cid: Cid, tree: boolean): void {
-    const fetched: FetchDone = (error) => {
-      if (error !== undefined) return this.#context.note('warn', 'copy-not-made', `no second copy of ${cid} was made here: ${error.message}`, { cid });
-      if (!tree) return;
-      this.readWhole(cid, (_error, bytes) => {
-        if (bytes !== undefined) this.#keepFiles(cid, bytes);
-      });
-    };
-    this.fetch(cid, fetched, 'background');
-  }
-
-  #keepFiles(tree: Cid, bytes: Uint8Array): void {
-    try {
-      for (const file of decodeTree(bytes)) this.#keep(file.cid, false);
-    } catch (error) {
-      this.#context.note('warn', 'copy-not-made', `no second copy of the files of ${tree} was made here: ${error instanceof Error ? error.message : String(error)}`, { cid: tree });
-    }
   }
 
   #find(from: NodeId, cid: Cid): void {

@@ -1,80 +1,280 @@
 /**
- * What modules left shall outlive the node that they ran on, and what came with a run the node that accepted it: the leader
- * has a second node keep a copy. Which one follows from the module or the run and the nodes that are there, so a new leader
- * chooses the same. Nothing waits for it, and a word that is lost is said again when a node goes.
+ * The leader's care for what modules left: as long as a run wants it, two nodes shall have it, and the log shall know them.
+ * What has too few is given to another node; what nobody has any more, though somebody still needs it, is made again
+ * (Invalidate). Which node is asked follows from the module and the nodes that are there, so a new leader chooses the same;
+ * all that is not in the log is found out anew by asking.
  */
-import { moduleBlobRefs, submittedFiles, type BlobRef } from '../../core/cell/files.ts';
-import { moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../../core/cell/state.ts';
+import { areFilesMissed, areFilesWanted, presentHolders } from '../../core/cell/copies.ts';
+import { filesOf } from '../../core/cell/files.ts';
+import { UNABLE_MAX } from '../../core/cell/limits.ts';
+import { invalidateProblem } from '../../core/cell/invalidate.ts';
+import { isRunFinal, moduleAt, type CellState, type ModuleRecord } from '../../core/cell/state.ts';
+import type { Command, HolderItem, LostItem } from '../../core/cell/types.ts';
 import type { NodeId, RunNumber } from '../../core/lib/ids.ts';
-import { Hasher } from '../../core/lib/hash.ts';
 import type { NodeContext } from '../context.ts';
+import type { Routine } from '../routine.ts';
+import type { CopyEnd, CopyRequests } from './copy-requests.ts';
+import { COPIES_ASKED_MAX, COPIES_TICK_MS, COPY_REST_MS, FULL_REST_MS, HOLDERS_PER_ENTRY_MAX, LOSS_GRACE_MAX_MS, LOSS_GRACE_MIN_MS } from './limits.ts';
+import { LooseCopies } from './loose-copies.ts';
+import { rankedNodes } from './ranked-nodes.ts';
 
 /** Nodes that shall have each file of a live run. */
 const COPIES = 2;
 
-export class Copies {
-  readonly #context: NodeContext;
+export interface CopiesInit {
+  readonly context: NodeContext;
+  readonly requests: Pick<CopyRequests, 'ask'>;
+  readonly state: () => CellState;
+  readonly propose: (command: Command) => void;
+  readonly stamp: () => number;
+}
 
-  constructor(context: NodeContext) {
-    this.#context = context;
+/** A module whose files fewer nodes have than should. */
+interface Short {
+  readonly module: ModuleRecord;
+  /** Since when no node that has them is there (monotonic ms). */
+  lostAt: number | undefined;
+  /** When somebody looked for them last and found nobody. */
+  missedAt: number;
+  /** Holders whose word is doubted. */
+  readonly doubted: Set<NodeId>;
+  /** When it was last proposed to make them again. */
+  proposedAt: number;
+  asking: (() => void) | undefined;
+  /** Not asked before (monotonic ms). */
+  readonly restUntil: Map<NodeId, number>;
+}
+
+export class Copies {
+  readonly #init: CopiesInit;
+  readonly #short = new Map<ModuleRecord, Short>();
+  /** Have no room: asked last for a while, monotonic ms. */
+  readonly #fullUntil = new Map<NodeId, number>();
+  /** Go soon: what they have counts for others only as long as they are there. */
+  readonly #leaving = new Map<NodeId, Set<ModuleRecord>>();
+  readonly #loose: LooseCopies;
+  #changes: HolderItem[] = [];
+  #lost: LostItem[] = [];
+  #asked = 0;
+  readonly #ticks: Routine;
+
+  constructor(init: CopiesInit) {
+    this.#init = init;
+    this.#loose = new LooseCopies(init.context);
+    this.#ticks = init.context.routine(() => COPIES_TICK_MS, () => this.#tick());
+  }
+
+  /** A new leader looks at everything once. */
+  rebuild(): void {
+    this.#each((module) => this.#consider(module));
+  }
+
+  stop(): void {
+    for (const short of this.#short.values()) this.#drop(short);
   }
 
   /** An execution of a module has ended: it left files, or a log. */
-  made(state: CellState, run: RunNumber, module: number): void {
+  made(run: RunNumber, module: number): void {
+    const state = this.#init.state();
     const record = moduleAt(state, run, module);
-    if (record !== undefined) this.#ensure(state, record);
+    if (record === undefined) return;
+    this.#consider(record);
+    this.#loose.ended(state, record);
   }
 
-  /** A run has come. Who accepted it has its files, but the log does not say who that was: two nodes are told. */
-  submitted(state: CellState, run: RunNumber): void {
-    const record = state.runs.get(run);
-    if (record !== undefined && !state.finished.has(run)) this.#ensureSubmitted(state, record);
+  /** A run has come, perhaps with files, and with what an earlier one left. */
+  submitted(run: RunNumber): void {
+    const state = this.#init.state();
+    this.#loose.came(state, run);
+    for (const module of state.runs.get(run)?.modules ?? []) if (module.outcome?.files !== undefined) this.#consider(module);
   }
 
-  /** A node went: what it had of live runs shall be on two nodes again. */
-  lost(state: CellState, node: NodeId): void {
-    for (const run of state.runs.values()) {
-      if (state.finished.has(run.number)) continue;
-      this.#ensureSubmitted(state, run, node);
-      for (const module of run.modules) this.#ensure(state, module, node);
+  nodeCame(node: NodeId): void {
+    this.#leaving.delete(node);
+  }
+
+  nodeWent(node: NodeId): void {
+    this.#leaving.delete(node);
+    this.#loose.nodeWent(this.#init.state(), node);
+    this.#each((module) => {
+      if (module.holders.includes(node)) this.#consider(module);
+    });
+  }
+
+  /** Somebody could not fetch what this module takes: whoever says to have it is asked to look. */
+  missed(run: RunNumber, module: number): void {
+    const taker = moduleAt(this.#init.state(), run, module);
+    if (taker === undefined || isRunFinal(taker.run.phase)) return;
+    for (const input of filesOf(taker.run.spec.modules[module]!).inputs) {
+      const source = 'param' in input ? undefined : taker.run.modules[input.module];
+      if (source === undefined || !areFilesWanted(source)) continue;
+      const short = this.#shortOf(source);
+      for (const node of presentHolders(this.#init.state(), source)) short.doubted.add(node);
     }
   }
 
-  /** @param without the node that went: what had no copy there is left alone. */
-  #ensure(state: CellState, module: ModuleRecord, without?: NodeId): void {
-    // Most leave neither files nor a long log.
-    const refs = [...moduleBlobRefs(module)];
-    if (refs.length === 0) return;
-    const nodes = [...state.sessionOfNode.keys()];
-    if (without !== undefined && !holders(module, [...nodes, without]).includes(without)) return;
-    for (const node of holders(module, nodes)) {
-      if (node !== module.nodeId) this.#keep(node, refs);
+  /**
+   * A node wants to leave: others shall have what only it has, also of runs that have ended.
+   * @returns modules of which that is not so yet.
+   */
+  handOver(node: NodeId): number {
+    let last = this.#leaving.get(node);
+    if (last === undefined) {
+      last = new Set();
+      this.#leaving.set(node, last);
+      for (const run of this.#init.state().runs.values()) for (const module of run.modules) if (module.holders.includes(node)) last.add(module);
+    }
+    const stay = this.#staying();
+    for (const module of last) {
+      if (stay.length === 0 || !isRecorded(this.#init.state(), module) || module.holders.some((holder) => stay.includes(holder))) last.delete(module);
+      else this.#shortOf(module);
+    }
+    return last.size;
+  }
+
+  /** Nodes that may be asked for a copy of what this one has, those with room first. */
+  couldKeep(node: NodeId): NodeId[] {
+    const now = this.#init.context.now();
+    const others = this.#staying().filter((other) => other !== node);
+    const isFull = (other: NodeId): number => ((this.#fullUntil.get(other) ?? 0) > now ? 1 : 0);
+    return others.toSorted((a, b) => isFull(a) - isFull(b)).slice(0, UNABLE_MAX);
+  }
+
+  #each(visit: (module: ModuleRecord) => void): void {
+    for (const run of this.#init.state().runs.values()) {
+      if (isRunFinal(run.phase)) continue;
+      for (const module of run.modules) if (module.outcome?.files !== undefined) visit(module);
     }
   }
 
-  /** @param without as above. */
-  #ensureSubmitted(state: CellState, { runId, spec }: RunRecord, without?: NodeId): void {
-    const refs = Array.from(submittedFiles(spec.params).values(), ({ cid, kind }) => ({ cid, tree: kind === 'tree' }));
-    if (refs.length === 0) return;
-    const nodes = [...state.sessionOfNode.keys()];
-    if (without !== undefined && !ranked([...nodes, without], runId).slice(0, COPIES).includes(without)) return;
-    for (const node of ranked(nodes, runId).slice(0, COPIES)) this.#keep(node, refs);
+  #consider(module: ModuleRecord): void {
+    if (this.#isShort(module)) this.#shortOf(module);
   }
 
-  #keep(node: NodeId, refs: readonly BlobRef[]): void {
-    for (const { cid, tree } of refs) this.#context.sendBlob(node, { type: 'keep', cid, tree });
+  #shortOf(module: ModuleRecord): Short {
+    const present = this.#short.get(module);
+    if (present !== undefined) return present;
+    const short: Short = { module, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), asking: undefined, restUntil: new Map() };
+    this.#short.set(module, short);
+    this.#ticks.wake();
+    return short;
+  }
+
+  /** Nodes that have a session and do not leave. */
+  #staying(): NodeId[] {
+    return [...this.#init.state().sessionOfNode.keys()].filter((node) => !this.#leaving.has(node));
+  }
+
+  #isShort(module: ModuleRecord): boolean {
+    const state = this.#init.state();
+    if (!isRecorded(state, module)) return false;
+    const handedOver = [...this.#leaving.values()].some((last) => last.has(module));
+    if (!handedOver && !areFilesWanted(module)) return false;
+    const stay = this.#staying();
+    const wanted = Math.min(areFilesWanted(module) ? COPIES : 1, stay.length);
+    return module.holders.filter((node) => stay.includes(node)).length < wanted;
+  }
+
+  #drop(short: Short): void {
+    if (short.asking !== undefined) this.#asked--;
+    short.asking?.();
+    this.#short.delete(short.module);
+  }
+
+  /** @returns whether anything is left to do. */
+  #tick(): boolean {
+    for (const short of this.#short.values()) this.#look(short);
+    this.#propose();
+    return this.#short.size > 0;
+  }
+
+  #look(short: Short): void {
+    const { module, doubted } = short;
+    if (doubted.size === 0 && !this.#isShort(module)) return this.#drop(short);
+    const state = this.#init.state();
+    const now = this.#init.context.now();
+    const present = presentHolders(state, module);
+    short.lostAt = present.length > 0 ? undefined : (short.lostAt ?? now);
+    if (this.#isLost(short, now) && now - short.proposedAt >= COPY_REST_MS) {
+      short.proposedAt = now;
+      this.#lost.push(itemOf(module));
+    }
+    if (short.asking !== undefined || this.#asked >= COPIES_ASKED_MAX) return;
+    const [doubt] = doubted;
+    if (doubt !== undefined) {
+      doubted.delete(doubt);
+      if (present.includes(doubt)) this.#ask(short, doubt, true);
+      return;
+    }
+    const node = this.#candidate(short, now);
+    if (node !== undefined) this.#ask(short, node, false);
+  }
+
+  /** Nobody who has it was there for so long that making it again is no waste, and somebody has looked for it since. */
+  #isLost({ module, lostAt, missedAt }: Short, now: number): boolean {
+    if (lostAt === undefined || missedAt < lostAt || !areFilesMissed(module)) return false;
+    return now - lostAt >= graceMs(module) && invalidateProblem(this.#init.state(), module) === '';
+  }
+
+  /** Those that have room before those that said that they have none. */
+  #candidate({ module, restUntil }: Short, now: number): NodeId | undefined {
+    const nodes = this.#staying().filter((node) => !module.holders.includes(node) && (restUntil.get(node) ?? 0) <= now);
+    const ranked = rankedNodes(nodes, module.run.number, module.index);
+    const any = ranked.find((node) => (this.#fullUntil.get(node) ?? 0) <= now);
+    // When nobody who has it is there, a full node may still look for it.
+    return any ?? (presentHolders(this.#init.state(), module).length === 0 ? (ranked[0] ?? this.#staying()[0]) : undefined);
+  }
+
+  #ask(short: Short, node: NodeId, check: boolean): void {
+    const { module } = short;
+    this.#asked++;
+    short.asking = this.#init.requests.ask({
+      node,
+      refs: Object.values(module.outcome?.files ?? {}),
+      holders: presentHolders(this.#init.state(), module),
+      check,
+      urgent: this.#leaving.size > 0,
+      done: (end) => {
+        this.#asked--;
+        short.asking = undefined;
+        if (this.#short.get(module) === short) this.#answered(short, node, end);
+      },
+    });
+  }
+
+  #answered(short: Short, node: NodeId, end: CopyEnd): void {
+    const { context } = this.#init;
+    const { module } = short;
+    const now = context.now();
+    short.restUntil.set(node, now + COPY_REST_MS);
+    const had = module.holders.includes(node);
+    if (end === 'whole' && !had) this.#changes.push({ ...itemOf(module), node, on: true });
+    if (end === 'full') this.#fullUntil.set(node, now + FULL_REST_MS);
+    if (end !== 'missing') return;
+    short.missedAt = now;
+    if (had) {
+      context.note('warn', 'copy-lost', `${node} does not have the files of module ${module.index} of run ${module.run.shortId} any more`, { node });
+      this.#changes.push({ ...itemOf(module), node, on: false });
+    } else for (const holder of presentHolders(this.#init.state(), module)) short.doubted.add(holder);
+  }
+
+  #propose(): void {
+    const { propose, stamp } = this.#init;
+    while (this.#changes.length > 0) propose({ type: 'holders', now: stamp(), items: this.#changes.splice(0, HOLDERS_PER_ENTRY_MAX) });
+    while (this.#lost.length > 0) propose({ type: 'invalidate', now: stamp(), items: this.#lost.splice(0, HOLDERS_PER_ENTRY_MAX) });
   }
 }
 
-/** The node that made them, while it is there, and then those that rank highest: all that a module left is together. */
-function holders({ run, index, nodeId }: ModuleRecord, nodes: readonly NodeId[]): NodeId[] {
-  const others = ranked(nodes.filter((node) => node !== nodeId), run.runId, index);
-  const there = nodes.find((node) => node === nodeId);
-  return [...(there === undefined ? [] : [there]), ...others].slice(0, COPIES);
+/** It has a recorded result with files, and its run is known. */
+function isRecorded(state: CellState, module: ModuleRecord): boolean {
+  return module.outcome?.files !== undefined && module.phase === 'succeeded' && state.runs.get(module.run.number) === module.run;
 }
 
-/** @param index -1 for the run itself. */
-function ranked(nodes: readonly NodeId[], runId: string, index = -1): NodeId[] {
-  const ranks = nodes.map((node) => ({ node, rank: new Hasher().text(runId).word(index).text(node).hex() }));
-  return ranks.toSorted((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ node }) => node);
+function itemOf({ run, index, generation }: ModuleRecord): LostItem {
+  return { run: run.number, module: index, generation };
+}
+
+/** Whoever waits as long as the work took never spends more than twice what was needed. */
+function graceMs({ outcome }: ModuleRecord): number {
+  return Math.min(LOSS_GRACE_MAX_MS, Math.max(LOSS_GRACE_MIN_MS, outcome?.durationMs ?? 0));
 }

@@ -121,7 +121,7 @@ export class InputGate {
     if (!this.#lives(gathering)) return;
     this.#end(gathering);
     const code = codeOf(cause);
-    const message = code === 'MODULE_INPUT' ? `an input could not be fetched: ${cause.message}` : cause.message;
+    const message = code === 'MODULE_INPUT' || code === 'INPUT_MISSING' ? `an input could not be fetched: ${cause.message}` : cause.message;
     const durationMs = Math.round(this.#context.now() - gathering.startedAt);
     gathering.done({ ok: false, values: {}, error: { code, message }, exitCode: null, tail: '', startedAt: gathering.startedWall, durationMs });
   }
@@ -131,5 +131,6 @@ export class InputGate {
 function codeOf(cause: Error): ErrorCode {
   if (!isSkeinError(cause)) return 'MODULE_INPUT';
   if (cause.code === 'BLOB_DISK_FULL' || cause.code === 'BLOB_STORE_FAILED' || cause.code === 'LIMIT_EXCEEDED') return 'NODE_EXHAUSTED';
+  if (cause.code === 'BLOB_NOT_FOUND') return 'INPUT_MISSING';
   return cause.code.startsWith('BLOB_') ? 'MODULE_INPUT' : cause.code;
 }

@@ -53,3 +53,35 @@ export const ROOM_KNOWN_MS = 1000;
 export const NO_ROOM_MS = 5000;
 /** Under pressure so much more than needed is freed, or a twentieth of the quota. */
 export const SLACK_BYTES_MAX = 1024 * 1024 * 1024;
+/** Copies that others asked for and that are being made here. */
+export const KEEPS_MAX = 10_000;
+/** Who was asked to keep a copy is asked again after this. */
+export const COPY_ASK_AGAIN_MS = 2000;
+/** Who says nothing at all to that for so long is given up. */
+export const COPY_ANSWER_MS = 5000;
+/** A node where nothing of a copy arrives for so long is given up; looking for somebody who has it takes half of that. */
+export const COPY_STALL_MS = 20_000;
+/** How long a result waits for nodes that do not answer before it counts with the copies that there are. */
+export const COPY_WAIT_MS = 60_000;
+/** A result that was sent back for want of copies is sent again after this, when there is nobody else to ask. */
+export const COMMIT_AGAIN_MS = 2000;
+/** The leader looks after copies this often while any are wanting. */
+export const COPIES_TICK_MS = 200;
+/** Modules whose files the leader has others copy at a time. */
+export const COPIES_ASKED_MAX = 64;
+/** The leader does not ask the same node for the same copy again before this. */
+export const COPY_REST_MS = 5000;
+/** A node without room for copies is passed over for so long. */
+export const FULL_REST_MS = 60_000;
+/** Holders and lost modules in one log entry. */
+export const HOLDERS_PER_ENTRY_MAX = 1000;
+/**
+ * After the last node that had them went, files are lost only after as long as it took to make them, within these bounds:
+ * a process that is started again is back in seconds, and who waits as long as the work took never loses more than half.
+ */
+export const LOSS_GRACE_MIN_MS = 10_000;
+export const LOSS_GRACE_MAX_MS = 300_000;
+/** A node that leaves hands over its last copies within this time. */
+export const HAND_OVER_MS = 30_000;
+/** The same when it is told to leave at once. */
+export const HAND_OVER_NOW_MS = 5000;

@@ -18,6 +18,8 @@ export interface ServerInit {
   readonly send: (to: NodeId, message: BlobMessage) => boolean;
   /** Size and whether this chunk is here; undefined when nothing of it is. */
   readonly size: (cid: Cid, chunk: number) => number | undefined;
+  /** It could not be read though it should be here. */
+  readonly unread: (cid: Cid) => void;
   /** A manifest that is in memory only, since the blob is still being fetched. */
   readonly manifest: (cid: Cid) => Uint8Array | undefined;
 }
@@ -110,6 +112,7 @@ export class BlobServer {
     store.read(answer.cid, answer.start + answer.sent, length, (error, bytes) => {
       if (!this.#wasRead(answer)) return this.#serve(peer);
       if (error !== undefined || bytes === undefined || bytes.byteLength < length) {
+        this.#init.unread(answer.cid);
         this.#init.send(peer, { type: 'refuse', id: answer.id, reason: 'gone' });
         return this.#serve(peer);
       }

@@ -29,7 +29,8 @@ export const start = 1_700_000_000_000;
 function* decodeSubmit(bytes: Uint8Array, slice: Slice): Generator<undefined, RunSpec | undefined> {
   if (slice.spent(bytes.length)) yield undefined;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as RunSpec;
+    const spec = JSON.parse(new TextDecoder().decode(bytes)) as Partial<RunSpec> | null;
+    return spec?.modules === undefined ? undefined : (spec as RunSpec);
   } catch {
     return undefined;
   }

@@ -6,7 +6,7 @@ import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import { specProblem } from '../../../src/core/cell/run-spec.ts';
 import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
 import type { FilesRef, Json, ModuleFiles, ModuleSpec, Outcome, RunSpec } from '../../../src/core/cell/types.ts';
-import type { Cid, RunNumber } from '../../../src/core/lib/ids.ts';
+import { nodeId, type Cid, type RunNumber } from '../../../src/core/lib/ids.ts';
 import { hooks, module, spec, succeeded, TestCell } from './cells.ts';
 
 const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
@@ -48,7 +48,7 @@ test('a run refers to what its modules left, while it lives and when it has ende
   const refs = (): unknown[] => [...blobRefs(cell.state.runs.get(run)!)];
   assert.deepEqual(refs(), []);
   const session = cell.open('a');
-  cell.result(run, 0, cell.claim(run, 0, session), withFiles({ parts: tree, log: { kind: 'file', cid: other, name: 'log', size: 1, count: 1 } }));
+  cell.result(run, 0, cell.claim(run, 0, session), withFiles({ parts: tree, log: { kind: 'file', cid: other, name: 'log', size: 1, count: 1 } }), { holders: [nodeId('a')] });
   const expected = [{ cid, tree: true }, { cid: other, tree: false }];
   assert.deepEqual(refs(), expected);
   cell.result(run, 1, cell.claim(run, 1, session), succeeded());
@@ -74,7 +74,7 @@ test('other files are other inputs, the same files under another node are not', 
   const hashOf = (ref: FilesRef): string => {
     const cell = new TestCell();
     const run = cell.submit([source, sink]);
-    cell.result(run, 0, cell.claim(run, 0, cell.open('a')), withFiles({ parts: ref }));
+    cell.result(run, 0, cell.claim(run, 0, cell.open('a')), withFiles({ parts: ref }), { holders: [nodeId('a')] });
     return inputsHashOf(cell.state, run, 1);
   };
   assert.equal(hashOf(tree), hashOf({ ...tree }));
@@ -125,7 +125,7 @@ test('a snapshot brings declarations and files back, live and ended', () => {
   const session = cell.open('a');
   for (const ends of [false, true]) {
     const run = cell.submit([source, sink]);
-    cell.result(run, 0, cell.claim(run, 0, session), withFiles({ parts: tree }));
+    cell.result(run, 0, cell.claim(run, 0, session), withFiles({ parts: tree }), { holders: [nodeId('a')] });
     if (ends) cell.result(run, 1, cell.claim(run, 1, session), succeeded());
   }
   const sections = toSections(cell.state);

@@ -73,9 +73,11 @@ function compare(oracle: Oracle, state: CellState, index: number, command: Comma
       return oracle.paused(command.run, command.on);
     case 'queuePause':
       return oracle.pausedAll(command.on);
-    // The random log has none of these; cache.test.ts has.
+    // The random log has none of these; cache.test.ts and copies.test.ts have.
     case 'reuse':
     case 'rerun':
+    case 'holders':
+    case 'invalidate':
     case 'genesis':
     case 'submitPart':
     case 'close':

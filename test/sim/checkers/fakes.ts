@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createCell, withoutParts, type CellState } from '../../../src/core/cell/state.ts';
 import { cellId, memberId, nodeId, type CellId, type MemberId, type NodeId } from '../../../src/core/lib/ids.ts';
 import type { Config, Entry, EntryKind, HardState, RaftLoad, Role, SnapshotMeta } from '../../../src/core/raft/types.ts';
+import { BlobShelf } from '../../../sim/blob-store.ts';
 import { ClockRecord, type Conditions } from '../../../sim/checkers/clocks.ts';
 import type { NodeView, RaftView, ReplicaView, Report } from '../../../sim/checkers/checker.ts';
 import type { SyncedLog } from '../../../sim/synced-log.ts';
@@ -70,6 +71,7 @@ export class FakeNode implements NodeView {
   boot = 1;
   readonly raft = new FakeRaft();
   readonly disk = new FakeDisk();
+  readonly blobs = new BlobShelf();
   state: CellState = createCell(withoutParts);
   appliedIndex = 0;
   /** The process runs. */

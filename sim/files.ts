@@ -1,0 +1,62 @@
+/** Files of simulated modules: what one leaves is a function of its name and of its output, so that a wrong byte shows. */
+import { createHash } from 'node:crypto';
+import type { FilesRef, ModuleSpec } from '../src/core/cell/types.ts';
+import { Hasher } from '../src/core/lib/hash.ts';
+import type { Cid } from '../src/core/lib/ids.ts';
+import type { Execution } from '../src/ports/executor.ts';
+import { cidOf } from '../src/protocol/cid.ts';
+import { encodeTree } from '../src/protocol/tree-codec.ts';
+import type { BlobShelf } from './blob-store.ts';
+
+const FILE_BYTES_MAX = 3000;
+
+/** One of several is a list of files. */
+const TREE_EVERY = 3;
+
+interface Made {
+  readonly cid: Cid;
+  readonly bytes: Uint8Array;
+}
+
+function made(bytes: Uint8Array): Made {
+  return { cid: cidOf('raw', createHash('sha256').update(bytes).digest()), bytes };
+}
+
+function fileOf(module: string, output: string, part: number, sum: number): Made {
+  const size = new Hasher().text(module).text(output).word(part).digest()[0] % FILE_BYTES_MAX;
+  const text = `${module} ${output} ${part} ${sum}\n`;
+  return made(new TextEncoder().encode(text.repeat(1 + Math.floor(size / text.length))));
+}
+
+/**
+ * Puts what the module left on the disk of its machine.
+ * @param sum its output value.
+ * @returns undefined when there is no room for it.
+ */
+export function leaveFiles(shelf: BlobShelf, { name, files }: ModuleSpec, sum: number, added: (cid: Cid, size: number) => void): Record<string, FilesRef> | undefined {
+  const refs: Record<string, FilesRef> = {};
+  const keep = (one: Made): boolean => {
+    if (!shelf.whole.has(one.cid) && shelf.bytes + one.bytes.byteLength > shelf.bytesMax) return false;
+    shelf.put(one.cid, one.bytes);
+    added(one.cid, one.bytes.byteLength);
+    return true;
+  };
+  for (const output of files?.outputs ?? []) {
+    const isTree = new Hasher().text(name).text(output.name).digest()[0] % TREE_EVERY === 0;
+    const parts = [0, 1].slice(0, isTree ? 2 : 1).map((part) => fileOf(name, output.name, part, sum));
+    if (!parts.every(keep)) return undefined;
+    const size = parts.reduce((bytes, part) => bytes + part.bytes.byteLength, 0);
+    if (isTree) {
+      const tree = made(encodeTree(parts.map((part, at) => ({ path: `part-${at}`, cid: part.cid, size: part.bytes.byteLength, executable: false }))));
+      if (!keep(tree)) return undefined;
+      refs[output.name] = { kind: 'tree', cid: tree.cid, name: '', size, count: parts.length };
+    } else refs[output.name] = { kind: 'file', cid: parts[0]!.cid, name: output.name, size, count: 1 };
+  }
+  return refs;
+}
+
+/** Why a module cannot begin: a fault took a file after it was fetched; or ''. */
+export function inputProblem(shelf: BlobShelf, { inputs }: Execution): string {
+  for (const { variable, files } of inputs) for (const { cid } of files) if (!shelf.whole.has(cid)) return `input ${variable}: ${cid} is not on the disk any more`;
+  return '';
+}
