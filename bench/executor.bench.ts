@@ -41,7 +41,7 @@ function execution(action: ModuleAction): Execution {
   const retry = { attempts: 1, backoffMs: 0, factor: 1, jitter: false, capMs: 0 };
   const spec = { name: 'noop', needs: [], action, env: {}, requires, timeoutMs: 1_800_000, retry, effectful: false, durationMs: 0 };
   const identity = { runId: 'r1-bench' as RunId, run: 1, runName: 'bench', module: 0, fence: ++fences, generation: 0, attempt: 1, idempotencyKey: 'key' };
-  return { ...identity, spec, params: {}, env: {}, needs: {}, inputs: [], bundle: () => SOURCE };
+  return { ...identity, spec, params: {}, env: {}, needs: {}, inputs: [], checkpoint: [], bundle: () => SOURCE };
 }
 
 function once(executor: ProcessExecutor, action: ModuleAction): Promise<Outcome> {

@@ -119,6 +119,8 @@ export interface ModuleDefinition {
   readonly effectful?: boolean;
   /** A result of the same work, in whatever run of the cluster, stands for its execution. Not for effectful modules, nor with `call`. @default false */
   readonly cache?: boolean;
+  /** `FOLDER [every DURATION]`: kept while the module is executed, and given to its next execution. @default every 30s */
+  readonly checkpoint?: string;
   readonly env?: Readonly<Record<string, string | number | boolean>>;
   /** Estimate that the planner goes by until it has measured. */
   readonly duration?: Duration;

@@ -2,6 +2,7 @@
 import type { Requires, RetrySpec } from '../core/cell/types.ts';
 import { isVersionRange } from '../core/lib/version-range.ts';
 import { checkEnv, type EnvDraft } from './check-env.ts';
+import { checkCheckpoint } from './check-checkpoint.ts';
 import { checkFiles, type FilesDraft } from './check-files.ts';
 import { checkModulePolicy } from './check-policy.ts';
 import { bytesOf, describe, Fields, isReserved } from './fields.ts';
@@ -62,6 +63,7 @@ export function checkModule({ key: name, keySpan, value }: InputEntry, problems:
     retry: checkRetry(fields, where, problems),
     effectful: fields.flag('effectful') ?? false,
     cache: checkCache(fields, action.action, problems),
+    checkpoint: checkCheckpoint(fields, action.action, problems),
     durationMs: fields.duration('duration', { min: 0, max: TIMEOUT_MS_MAX }) ?? 0,
     policy: checkModulePolicy(fields, where, problems),
     files: { inputs: files.inputs.map(({ span: _span, ...input }) => input), outputs: files.outputs },

@@ -45,12 +45,12 @@ export async function compileRun(pipeline: Pipeline, given: Readonly<Record<stri
 
 function compileModule(module: PipelineModule, params: RunSpec['params'], positions: ReadonlyMap<string, number>, bundles: ReadonlyMap<string, Bundle>): ModuleSpec {
   const { action, env } = compileAction(module, bundles);
-  const { name, requires, timeoutMs, retry, effectful, durationMs, policy, files, cache } = module;
+  const { name, requires, timeoutMs, retry, effectful, durationMs, policy, files, cache, checkpoint } = module;
   const needs = module.needs.map((need) => positions.get(need)).filter((position) => position !== undefined);
   const isAbsent = (input: PipelineInput): boolean => 'param' in input && params[input.param] === null;
   // Files that were not given are an empty variable, as other parameters are empty text.
   const absent = Object.fromEntries(files.inputs.filter(isAbsent).map(({ variable }) => [variable, '']));
-  return { name, needs, action, env: { ...module.env, ...absent, ...env }, requires, timeoutMs, retry, effectful, durationMs, ...modulePolicyField(policy), ...filesField({ inputs: files.inputs.filter((input) => !isAbsent(input)), outputs: files.outputs }, positions), ...(cache ? { cache } : {}) };
+  return { name, needs, action, env: { ...module.env, ...absent, ...env }, requires, timeoutMs, retry, effectful, durationMs, ...modulePolicyField(policy), ...filesField({ inputs: files.inputs.filter((input) => !isAbsent(input)), outputs: files.outputs }, positions), ...(cache ? { cache } : {}), ...(checkpoint === null ? {} : { checkpoint }) };
 }
 
 /** Absent for a module without files. */

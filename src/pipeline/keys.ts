@@ -20,6 +20,7 @@ export const moduleKeys = [
   'limit',
   'hedge',
   'cache',
+  'checkpoint',
   'inputs',
   'outputs',
 ] as const;
@@ -41,7 +42,6 @@ export const laterModuleKeys: readonly string[] = [
   'with',
   'prefer',
   'affinity',
-  'checkpoint',
   'volumes',
   'verify',
   'strategy',

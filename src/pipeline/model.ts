@@ -2,7 +2,7 @@
  * A checked pipeline: what YAML, JSON and the builder all become. Every default is filled in, every name refers to
  * something, the modules form no cycle. Parameters have no values yet: `resolveParams` and `compileRun` do the rest.
  */
-import type { Json, ModulePolicy, OutputSpec, Requires, RetrySpec, RunPolicy } from '../core/cell/types.ts';
+import type { CheckpointSpec, Json, ModulePolicy, OutputSpec, Requires, RetrySpec, RunPolicy } from '../core/cell/types.ts';
 import type { Span } from './problems.ts';
 
 /** `file`: one file of whoever submits. `files`: any number, with paths. */
@@ -52,6 +52,8 @@ export interface PipelineModule {
   readonly effectful: boolean;
   /** A recorded result of the same work may stand for its execution. */
   readonly cache: boolean;
+  /** Null: an execution that is lost begins anew. */
+  readonly checkpoint: CheckpointSpec | null;
   /** Declared estimate, 0 = unknown. */
   readonly durationMs: number;
   readonly files: PipelineFiles;

@@ -81,6 +81,7 @@ const moduleFields = {
   'timeout-minutes': z.number().min(0).optional(),
   retry: retry.optional().meta({ description: 'Attempts, or attempts with waits' }),
   effectful: z.boolean().optional().meta({ description: 'Touches the world outside: never executed by two nodes at once' }),
+  checkpoint: z.string().min(1).max(PATTERN_LENGTH_MAX + 32).optional().meta({ description: 'FOLDER [every DURATION]: kept while the module is executed, and given to its next execution; 30s if left out' }),
   cache: z.boolean().optional().meta({ description: 'A result of the same work, in whatever run, stands for its execution' }),
   env: env.optional(),
   duration: duration.optional().meta({ description: 'Estimate for the planner' }),

@@ -34,6 +34,7 @@ function moduleToJson(module: PipelineModule): Json {
     retry: { attempts: retry.attempts, backoff: `${retry.backoffMs}ms`, factor: retry.factor, jitter: retry.jitter, cap: `${retry.capMs}ms` },
     effectful: module.effectful,
     cache: module.cache,
+    ...(module.checkpoint === null ? {} : { checkpoint: `${module.checkpoint.folder} every ${module.checkpoint.everyMs}ms` }),
     duration: `${module.durationMs}ms`,
     ...(policy.priority === 0 ? {} : { priority: policy.priority }),
     limit: policy.limits.map(({ key, max }) => ({ key, max })),

@@ -1,6 +1,6 @@
 /** Runs modules. The real one starts processes through a supervisor; the simulated one draws outcomes from the seed. */
 import type { Fence, RunId, RunNumber } from '../core/lib/ids.ts';
-import type { BlobFile, Json, ModuleSpec, Outcome } from '../core/cell/types.ts';
+import type { BlobFile, FilesRef, Json, ModuleSpec, Outcome } from '../core/cell/types.ts';
 
 export interface Execution {
   readonly runId: RunId;
@@ -18,6 +18,8 @@ export interface Execution {
   readonly needs: Readonly<Record<string, Readonly<Record<string, Json>>>>;
   /** Files that are here already, by the variable that tells where they are put. */
   readonly inputs: readonly ExecutionInput[];
+  /** What an earlier execution had got, here already; empty = nothing. */
+  readonly checkpoint: readonly BlobFile[];
   /** Same for every execution of this module with these inputs: for effects outside. */
   readonly idempotencyKey: string;
   /** Source of a bundle by hash; undefined when the run carries none of that name. */
@@ -40,8 +42,11 @@ export interface LogPiece {
 }
 
 export interface Executor {
-  /** Calls `done` exactly once, also after `cancel`. Never throws. */
-  start(execution: Execution, done: (outcome: Outcome) => void): void;
+  /**
+   * Calls `done` exactly once, also after `cancel`. Never throws.
+   * @param kept told of each checkpoint of a module that has them, stored here, before `done`.
+   */
+  start(execution: Execution, done: (outcome: Outcome) => void, kept?: (checkpoint: FilesRef) => void): void;
   /** SIGTERM, grace, SIGKILL, whole group. `now` = SIGKILL at once (fence deadline passed). Unknown fences are ignored. */
   cancel(fence: Fence, mode: 'grace' | 'now', code: 'MODULE_CANCELLED' | 'MODULE_TIMEOUT' | 'MODULE_FENCED' | 'NODE_STOPPING'): void;
   /**

@@ -12,6 +12,8 @@ export interface ModuleContext {
   readonly inputs: Readonly<Record<string, string>>;
   /** Where `outputs` are looked for when the function has returned; the working directory meanwhile. '' for a module without `inputs` and `outputs`. */
   readonly workDir: string;
+  /** Kept while the function runs, and filled with what an earlier execution left there; '' for a module without `checkpoint`. */
+  readonly checkpointDir: string;
   /** From 1; a lost node does not count as an attempt. */
   readonly attempt: number;
   /** Rises with every claim of this module: hand it to systems that can refuse an older one. */

@@ -4,9 +4,9 @@ import type { ClaimItem, Command, HolderItem, ReleaseReason, ResultItem, Running
 import { HOLDERS_MAX, UNABLE_MAX } from '../core/cell/limits.ts';
 import { ENTRY_DATA_BYTES_MAX, LIST_LENGTH_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
-import { capabilityFields, decodeSpec, encodeSpec, outcomeFields, readCapabilities, readOutcome } from './spec-codec.ts';
+import { capabilityFields, decodeSpec, encodeSpec, filesRefFields, outcomeFields, readCapabilities, readFilesRef, readOutcome } from './spec-codec.ts';
 
-const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause', 'hedgeBatch', 'reuse', 'rerun', 'holders', 'invalidate'] as const;
+const types = ['genesis', 'sessionOpen', 'sessionExpire', 'submit', 'submitPart', 'cancel', 'claimBatch', 'release', 'results', 'nodeDrain', 'retire', 'close', 'runPause', 'queuePause', 'hedgeBatch', 'reuse', 'rerun', 'holders', 'invalidate', 'checkpoint'] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<Command['type'], number>;
 const releaseReasons: readonly ReleaseReason[] = ['declined', 'released', 'lost', 'timeout'];
 const expireReasons = ['silent', 'socket', 'left', 'superseded'] as const;
@@ -53,6 +53,8 @@ function commandFields(command: Command): unknown[] {
       return [command.now, command.items.map(({ run, module, generation, node, on }) => [run, module, generation, node, on])];
     case 'invalidate':
       return [command.now, command.items.flatMap(({ run, module, generation }) => [run, module, generation])];
+    case 'checkpoint':
+      return [command.now, runningFields([command.claim]), filesRefFields(command.files)];
   }
 }
 
@@ -115,6 +117,8 @@ function readCommand(reader: Reader): Command {
       return { type, now: reader.number(), items: reader.list(readHolder) };
     case 'invalidate':
       return { type, now: reader.number(), items: triples(reader, (run, module, generation) => ({ run, module, generation })) };
+    case 'checkpoint':
+      return { type, now: reader.number(), claim: readOne(reader), files: readFilesRef(reader.sub()) };
   }
 }
 
@@ -130,6 +134,13 @@ export function runningFields(claims: readonly RunningClaim[]): number[] {
 
 export function readRunning(reader: Reader): RunningClaim[] {
   return triples(reader, (run, module, fence) => ({ run, module, fence }));
+}
+
+/** @throws SkeinError FRAME_INVALID */
+export function readOne(reader: Reader): RunningClaim {
+  const [claim, ...more] = readRunning(reader);
+  if (claim === undefined || more.length > 0) throw invalid('one claim is expected');
+  return claim;
 }
 
 function readClaims(reader: Reader): ClaimItem[] {

@@ -33,6 +33,8 @@ export interface AssignItem {
   readonly inputs: readonly FilesRef[];
   /** Nodes that have them, in the same order. A hint. */
   readonly inputHolders: ReadonlyArray<readonly NodeId[]>;
+  /** What an earlier execution got so far; null = nothing. */
+  readonly checkpoint: FilesRef | null;
 }
 
 export type StopReason = 'cancelled' | 'superseded' | 'timeout' | 'released';
@@ -82,6 +84,8 @@ export type WorkMessage =
   | { readonly type: 'decline'; readonly cell: CellId; readonly session: SessionId; readonly claims: readonly RunningClaim[]; readonly needSpec: boolean }
   | { readonly type: 'stop'; readonly cell: CellId; readonly session: SessionId; readonly fences: readonly Fence[]; readonly reason: StopReason }
   | { readonly type: 'results'; readonly cell: CellId; readonly id: number; readonly items: readonly ResultItem[] }
+  /** What an execution has got so far. Not answered: a lost one is followed by the next. */
+  | { readonly type: 'checkpoint'; readonly cell: CellId; readonly claim: RunningClaim; readonly files: FilesRef }
   /** `verdicts` empty = not recorded here, send again (to `hint`). `nodes`: where copies can be had, when some of them need more. */
   | { readonly type: 'resultsReply'; readonly id: number; readonly verdicts: readonly ResultVerdict[]; readonly nodes: readonly NodeId[]; readonly hint: LeaderHint }
   /** A node wants to go: out of the config first, then its session ends. `handOver`: not before others have what only it has. */

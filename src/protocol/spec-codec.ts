@@ -2,7 +2,7 @@
  * Wire form of what a run is made of. A run of 10,000 equal modules must not repeat what they share: everything but
  * name and needs is interned in a table of templates.
  */
-import type { Capabilities, FilesRef, InputSpec, Json, Limit, LogRef, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import type { Capabilities, CheckpointSpec, FilesRef, InputSpec, Json, Limit, LogRef, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import { submittedFiles } from '../core/cell/files.ts';
 import { drained, type Slice } from '../core/lib/slice.ts';
 import type { Cid } from '../core/lib/ids.ts';
@@ -56,8 +56,8 @@ export function* encodeSpecInSlices(spec: RunSpec, slice: Slice): Generator<unde
 }
 
 function templateFields(module: Template): unknown[] {
-  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy, files, cache } = module;
-  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy), moduleFilesFields(files), cache === true];
+  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy, files, cache, checkpoint } = module;
+  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy), moduleFilesFields(files), cache === true, checkpoint === undefined ? null : [checkpoint.folder, checkpoint.everyMs]];
 }
 
 function runPolicyFields(policy: RunPolicy | undefined): unknown {
@@ -141,9 +141,10 @@ function readTemplate(reader: Reader): Template {
   const policy = reader.maybe(readModulePolicy);
   const files = reader.maybe(readModuleFiles);
   const cache = reader.boolean();
+  const checkpoint = reader.maybe(readCheckpoint);
   reader.end();
-  if (policy === null && files === null && !cache) return template;
-  return { ...template, ...(policy === null ? {} : { policy }), ...(files === null ? {} : { files }), ...(cache ? { cache } : {}) };
+  if (policy === null && files === null && !cache && checkpoint === null) return template;
+  return { ...template, ...(policy === null ? {} : { policy }), ...(files === null ? {} : { files }), ...(cache ? { cache } : {}), ...(checkpoint === null ? {} : { checkpoint }) };
 }
 
 function readModuleFiles(reader: Reader): ModuleFiles {
@@ -160,6 +161,12 @@ function readModuleFiles(reader: Reader): ModuleFiles {
   });
   reader.end();
   return { inputs, outputs };
+}
+
+function readCheckpoint(reader: Reader): CheckpointSpec {
+  const spec: CheckpointSpec = { folder: reader.text(), everyMs: reader.number() };
+  reader.end();
+  return spec;
 }
 
 function readRunPolicy(reader: Reader): RunPolicy {

@@ -3,7 +3,7 @@ import { HOLDERS_MAX, UNABLE_MAX } from '../core/cell/limits.ts';
 import type { CellId, MemberId, NodeId, RunId } from '../core/lib/ids.ts';
 import type { Json, Reply, ResultVerdict } from '../core/cell/types.ts';
 import { encodeMessage } from './message-bytes.ts';
-import { readResult, readRunning, resultFields, runningFields } from './command-codec.ts';
+import { readOne, readResult, readRunning, resultFields, runningFields } from './command-codec.ts';
 import { BEACON_BYTES_MAX, LIST_LENGTH_MAX, MESSAGE_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 import type { AssignItem, ClientRequest, Contact, LeaderHint, WorkMessage } from './messages.ts';
 import { decodeWire, flat, invalid, type Reader } from './reader.ts';
@@ -11,7 +11,7 @@ import { capabilityFields, filesRefFields, readCapabilities, readFilesRef } from
 
 const types = [
   'sessionOpen', 'sessionReply', 'keepalive', 'keepaliveReply', 'runSpec', 'assign', 'decline', 'stop', 'results', 'resultsReply',
-  'leave', 'leaveReply', 'forward', 'forwardReply', 'read', 'readReply', 'watch', 'watchEvents', 'beacon',
+  'leave', 'leaveReply', 'forward', 'forwardReply', 'read', 'readReply', 'watch', 'watchEvents', 'beacon', 'checkpoint',
 ] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<WorkMessage['type'], number>;
 const stopReasons = ['cancelled', 'superseded', 'timeout', 'released'] as const;
@@ -61,6 +61,8 @@ function fields(m: WorkMessage): unknown[] {
       return [m.id, m.events, m.gone];
     case 'beacon':
       return [m.beacon];
+    case 'checkpoint':
+      return [m.cell, runningFields([m.claim]), filesRefFields(m.files)];
   }
 }
 
@@ -98,6 +100,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Fields<T> }
   readReply: (r) => ({ id: r.int(), index: r.int(), code: r.string(), message: r.text(), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX), hint: readHint(r.sub()) }),
   watch: (r) => ({ id: r.int(), cell: r.string() as CellId, run: r.int(), after: r.int() - 1 }),
   beacon: (r) => ({ beacon: r.bytes(BEACON_BYTES_MAX) }),
+  checkpoint: (r) => ({ cell: r.string() as CellId, claim: readOne(r), files: readFilesRef(r.sub()) }),
   watchEvents: (r) => ({ id: r.int(), events: readJsonList(r), gone: r.boolean() }),
 };
 
@@ -125,7 +128,7 @@ function readContact(r: Reader): Contact {
 
 function assignFields(item: AssignItem): unknown[] {
   const needs = item.needs.map((values) => flat(values));
-  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs, item.inputs.map(filesRefFields), item.inputHolders];
+  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs, item.inputs.map(filesRefFields), item.inputHolders, item.checkpoint === null ? null : filesRefFields(item.checkpoint)];
 }
 
 function readAssign(r: Reader): AssignItem {
@@ -138,6 +141,7 @@ function readAssign(r: Reader): AssignItem {
     }),
     inputs: r.list(readFilesRef),
     inputHolders: r.list((list) => list.rest(HOLDERS_MAX) as NodeId[]),
+    checkpoint: r.maybe(readFilesRef),
   };
 }
 

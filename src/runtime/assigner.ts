@@ -59,6 +59,7 @@ export class Assigner {
       needs,
       inputs: inputsOf(module),
       inputHolders: holdersOf(state, module),
+      checkpoint: module.checkpoint,
     };
     const inputBytes = bytesOf(needs);
     if (inputBytes > INPUT_BYTES_MAX) {

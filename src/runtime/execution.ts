@@ -20,6 +20,7 @@ export function executionOf(item: AssignItem, runId: RunId, spec: RunSpec): Exec
     env: spec.env,
     needs,
     inputs: [],
+    checkpoint: [],
     idempotencyKey: `${runId}/${module.name}/${item.inputsHash}`,
     bundle: (hash) => spec.bundles[hash],
   };

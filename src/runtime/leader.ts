@@ -10,6 +10,7 @@ import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
 import { Assigner } from './assigner.ts';
+import { copyCheckpoint } from './blobs/checkpoint-copies.ts';
 import { Copies } from './blobs/copies.ts';
 import type { CopyRequests } from './blobs/copy-requests.ts';
 import { ClaimDeadlines } from './claim-deadlines.ts';
@@ -128,6 +129,9 @@ export class Leader {
         if (event.phase === 'claimed') this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
         else this.#copies.made(event.run, event.module);
         return;
+      case 'checkpointed':
+        this.#checkpointed(event);
+        return;
       case 'hedge':
         if (event.on) this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
         return;
@@ -143,6 +147,11 @@ export class Leader {
       case 'queuePaused':
       case 'closed':
     }
+  }
+
+  #checkpointed({ run, module }: Extract<CellEvent, { type: 'checkpointed' }>): void {
+    const record = moduleAt(this.#state, run, module);
+    if (record !== undefined) copyCheckpoint(this.#context, record, this.#state.sessionOfNode.keys());
   }
 
   #tellStop(id: SessionId, fences: readonly number[], reason: StopReason): void {
@@ -163,6 +172,10 @@ export class Leader {
         return;
       case 'decline':
         this.#declined(from, message);
+        return;
+      case 'checkpoint':
+        if (this.#isOfAnother(from, message.claim)) return;
+        this.#replica.propose({ type: 'checkpoint', now: this.#replica.stamp(), claim: message.claim, files: message.files });
         return;
       case 'results':
         if (message.items.some((item) => isOfAnother(this.#state, from, item))) {

@@ -31,6 +31,7 @@ test('every default is filled in', async () => {
       retry: { attempts: 1, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 },
       effectful: false,
       cache: false,
+      checkpoint: null,
       durationMs: 0,
       policy: { priority: 0, limits: [], hedgeFactor: 0 },
       files: { inputs: [], outputs: [] },

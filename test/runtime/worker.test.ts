@@ -96,7 +96,7 @@ class Fixture {
   }
 
   assign(fence: Fence, index: number, session = 7, inputs: AssignItem['inputs'] = []): void {
-    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs, inputHolders: inputs.map(() => []) };
+    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs, inputHolders: inputs.map(() => []), checkpoint: null };
     this.receive({ type: 'assign', cell: cellName, session, items: [item] });
   }
 

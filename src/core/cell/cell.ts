@@ -5,6 +5,7 @@
 import { assert, unreachable } from '../lib/assert.ts';
 import type { LogIndex } from '../lib/ids.ts';
 import { drained, type Slice } from '../lib/slice.ts';
+import { checkpoint } from './checkpoints.ts';
 import { claimBatch, release } from './claims.ts';
 import { holders } from './copies.ts';
 import { cancelRun, retire } from './finish.ts';
@@ -108,6 +109,8 @@ function applyFounded(state: CellState, index: LogIndex, command: Exclude<Comman
       return holders(state, command);
     case 'invalidate':
       return invalidate(state, command);
+    case 'checkpoint':
+      return checkpoint(state, command);
     default:
       return unreachable(command);
   }

@@ -29,9 +29,10 @@ export function* blobRefs(run: RunRecord): Generator<BlobRef> {
   for (const module of run.modules) yield* moduleBlobRefs(module);
 }
 
-/** Of what one module left: files, and logs of its executions. */
+/** Of what one module left: files, logs of its executions, and what its next one begins with. */
 function* moduleBlobRefs(module: ModuleRecord): Generator<BlobRef> {
-  const { outcome } = module;
+  const { outcome, checkpoint } = module;
+  if (checkpoint !== null) yield { cid: checkpoint.cid, tree: checkpoint.kind === 'tree' };
   if (outcome?.files !== undefined) for (const { cid, kind } of Object.values(outcome.files)) yield { cid, tree: kind === 'tree' };
   yield* logRefs(module);
 }
@@ -103,7 +104,7 @@ export function isSoundLog(log: LogRef | undefined): log is LogRef {
   return sizes && log.cid !== '' && log.cid.length <= CID_LENGTH_MAX && log.cid.isWellFormed();
 }
 
-function isSound({ kind, cid, name, size, count }: FilesRef): boolean {
+export function isSound({ kind, cid, name, size, count }: FilesRef): boolean {
   const within = (value: number, max: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= max;
   const text = (value: string, max: number): boolean => value.length <= max && value.isWellFormed();
   const named = kind === 'tree' ? name === '' : text(name, NAME_LENGTH_MAX) && !/^\.{0,2}$|[/\\\0]/.test(name);
@@ -149,6 +150,15 @@ export function outcomeFilesPlain(files: Outcome['files']): Plain {
 export function readOutcomeFiles(plain: readonly Plain[] | null): Outcome['files'] {
   if (plain === null) return undefined;
   return Object.fromEntries(plain.map((item) => read(item, 'files of an output', (reader): [string, FilesRef] => [reader.text(), readRef(reader)])));
+}
+
+export function filesRefPlain(ref: FilesRef | null): Plain {
+  return ref === null ? null : [ref.kind, ref.cid, ref.name, ref.size, ref.count];
+}
+
+/** @throws SkeinError LOG_DAMAGED */
+export function readFilesRefPlain(plain: readonly Plain[] | null): FilesRef | null {
+  return plain === null ? null : read(plain, 'files', readRef);
 }
 
 function readRef(reader: PlainReader): FilesRef {

@@ -37,6 +37,7 @@ export function endModule(state: CellState, module: ModuleRecord, phase: ModuleP
   writable.finishedAt = state.now;
   writable.notBefore = 0;
   if (module.earlier.length > 0) writable.earlier = [];
+  if (phase !== 'failed') writable.checkpoint = null;
   events.push(moduleEvent(state, module));
   const { waves } = module.run;
   if (waves !== null) waves.open[waves.of[module.index]!]!--;

@@ -28,6 +28,9 @@ export const PATTERN_LENGTH_MAX = 1_024;
 export const FILES_COUNT_MAX = 100_000;
 /** All files of one output together. */
 export const FILES_BYTES_MAX = 2 ** 50;
+/** Between two checkpoints of one execution. */
+export const CHECKPOINT_EVERY_MS_MIN = 1_000;
+export const CHECKPOINT_EVERY_MS_MAX = 24 * 3_600_000;
 export const CID_LENGTH_MAX = 100;
 export const HEDGE_FACTOR_MIN = 1;
 export const HEDGE_FACTOR_MAX = 100;

@@ -54,6 +54,7 @@ function* takeOver(state: CellState, run: Writable<RunRecord>, before: RunRecord
   if (run.waves !== null) nextWave(run.waves);
   for (const module of run.modules) {
     if (module.phase === 'succeeded') continue;
+    (module as Writable<ModuleRecord>).checkpoint = before.modules[module.index]!.checkpoint;
     const later = run.waves !== null && run.waves.of[module.index]! > run.waves.current;
     setPhase(run, module, module.waitingOn > 0 || later ? 'waiting' : 'ready');
     if (slice.spent(1)) yield undefined;

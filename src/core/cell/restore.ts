@@ -1,5 +1,5 @@
 /** Rebuilds a cell from its sections. Trusts nothing: a snapshot that contradicts itself is LOG_DAMAGED. */
-import { readLogRef, readOutcomeFiles } from './files.ts';
+import { readFilesRefPlain, readLogRef, readOutcomeFiles } from './files.ts';
 import { SkeinError } from '../../errors.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type Fence, type MemberId, type NodeId, type SessionId } from '../lib/ids.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
@@ -195,6 +195,7 @@ function readModule(state: CellState, module: ModuleRecord, plain: Plain, nodes:
   const outcome = reader.listOrNull();
   writable.outcome = outcome === null ? null : readOutcome(new PlainReader(outcome, 'outcome'));
   writable.note = reader.text();
+  writable.checkpoint = readFilesRefPlain(reader.listOrNull());
   writable.cacheKey = reader.text();
   writable.reusedFrom = reader.count();
   writable.executions = Array.from(each(reader.list(), 'execution'), readExecution);

@@ -105,6 +105,7 @@ function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement:
     staleFence: 0,
     inputsMissed: 0,
     note: '',
+    checkpoint: null,
     cacheKey: '',
     reusedFrom: 0,
     inputsHash: '',

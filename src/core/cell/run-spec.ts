@@ -7,6 +7,8 @@ import { inputsProblem } from './files.ts';
 import { jsonProblem, jsonText } from '../lib/json-text.ts';
 import { drained, type Slice } from '../lib/slice.ts';
 import {
+  CHECKPOINT_EVERY_MS_MAX,
+  CHECKPOINT_EVERY_MS_MIN,
   COMMAND_LENGTH_MAX,
   CPU_PER_MODULE_MAX,
   DURATION_MS_MAX,
@@ -29,7 +31,7 @@ import {
 } from './limits.ts';
 import { childrenInSlices, orderInSlices, type Children } from './needs.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from './policy.ts';
-import type { ModuleAction, ModuleFiles, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
+import type { CheckpointSpec, ModuleAction, ModuleFiles, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
 /** Steps (`Slice`) for the check of a module, and characters of its text that cost one more. */
 const MODULE_STEPS = 50;
@@ -182,7 +184,15 @@ class SpecCheck {
     this.modulePolicy(module, what);
     if (module.cache === true && module.effectful) throw new Problem('PIPELINE_INVALID', `${what} is effectful: a result cannot stand for its execution`);
     if (module.cache === true && module.action.type === 'registered') throw new Problem('PIPELINE_INVALID', `${what} cannot be cached: nobody knows the code of a registered function`);
+    if (module.checkpoint !== undefined) this.checkpoint(module.checkpoint, module.action, what);
     if (module.files !== undefined) this.files(module.files, module.action, what);
+  }
+
+  checkpoint({ folder, everyMs }: CheckpointSpec, { type }: ModuleAction, what: string): void {
+    if (type === 'registered') throw new Problem('PIPELINE_INVALID', `${what} has a checkpoint, which a registered function has not`);
+    this.text(folder, PATTERN_LENGTH_MAX, `the checkpoint folder of ${what}`);
+    if (folder === '' || folder.split('/').some((part) => part === '' || part === '.' || part === '..') || /[\\\0]/.test(folder)) throw new Problem('PIPELINE_INVALID', `${what}: ${JSON.stringify(folder)} is no folder below the work folder`);
+    this.whole(everyMs, CHECKPOINT_EVERY_MS_MIN, CHECKPOINT_EVERY_MS_MAX, `the pause between checkpoints of ${what}`);
   }
 
   files({ inputs, outputs }: ModuleFiles, { type }: ModuleAction, what: string): void {

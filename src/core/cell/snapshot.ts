@@ -8,7 +8,7 @@ import type { LogIndex, NodeId, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
 import { drained, type Slice } from '../lib/slice.ts';
-import { logPlain, outcomeFilesPlain } from './files.ts';
+import { filesRefPlain, logPlain, outcomeFilesPlain } from './files.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { specPlain } from './spec-plain.ts';
 import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
@@ -142,6 +142,7 @@ function modulePlain(module: ModuleRecord, numberOf: (node: NodeId) => number): 
     module.finishedAt,
     module.outcome === null ? null : outcomePlain(module.outcome),
     module.note,
+    filesRefPlain(module.checkpoint),
     module.cacheKey,
     module.reusedFrom,
     module.executions.map(({ fence, attempt, nodeId, code, tail, log }) => [fence, attempt, nodeId, code, tail, logPlain(log)]),

@@ -4,7 +4,7 @@ import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import type { Slice } from '../lib/slice.ts';
 import { moduleFilesPlain, readModuleFiles } from './files.ts';
 import { summaryModule } from './run-record.ts';
-import type { Limit, ModuleAction, ModulePolicy, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
+import type { CheckpointSpec, Limit, ModuleAction, ModulePolicy, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
 function recordText(record: Readonly<Record<string, unknown>>): string {
   for (const _key in record) return jsonText(record);
@@ -47,6 +47,7 @@ function modulePlain(module: ModuleSpec): Plain {
     modulePolicyPlain(module.policy),
     moduleFilesPlain(module.files),
     module.cache === true,
+    module.checkpoint === undefined ? null : [module.checkpoint.folder, module.checkpoint.everyMs],
   ];
 }
 
@@ -99,8 +100,17 @@ function readModule(reader: PlainReader, summary: boolean): ModuleSpec {
   const policy = readModulePolicy(reader.listOrNull());
   const files = readModuleFiles(reader.listOrNull());
   const cache = reader.flag();
+  const checkpoint = readCheckpoint(reader.listOrNull());
   reader.end();
-  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }), ...(files === undefined ? {} : { files }), ...(cache ? { cache } : {}) };
+  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }), ...(files === undefined ? {} : { files }), ...(cache ? { cache } : {}), ...(checkpoint === undefined ? {} : { checkpoint }) };
+}
+
+function readCheckpoint(plain: readonly Plain[] | null): CheckpointSpec | undefined {
+  if (plain === null) return undefined;
+  const reader = new PlainReader(plain, 'checkpoint');
+  const spec: CheckpointSpec = { folder: reader.text(), everyMs: reader.number() };
+  reader.end();
+  return spec;
 }
 
 function readRunPolicy(plain: readonly Plain[] | null): RunPolicy | undefined {

@@ -8,7 +8,7 @@ import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, Sessi
 import type { Slice } from '../lib/slice.ts';
 import { NOW_MAX_MS } from './limits.ts';
 import type { Requirement } from './matching.ts';
-import type { Capabilities, EarlierExecution, ModulePhase, Outcome, RunningClaim, RunPhase, RunSpec } from './types.ts';
+import type { Capabilities, EarlierExecution, FilesRef, ModulePhase, Outcome, RunningClaim, RunPhase, RunSpec } from './types.ts';
 import type { Waves } from './waves.ts';
 
 /** Pure functions that the reducer needs from the layer of codecs; the same on every node. */
@@ -112,6 +112,8 @@ export interface ModuleRecord {
   readonly inputsMissed: number;
   /** Why it is in this phase, when the phase alone does not say. */
   readonly note: string;
+  /** What its next execution begins with; null = nothing. Of a module that failed: what a rerun begins with. */
+  readonly checkpoint: FilesRef | null;
   /** What its result may stand for (`cache.ts`): at most one module has a key. '' = nothing. */
   readonly cacheKey: string;
   /** The run in which its result was worked out, 0 = in its own. */

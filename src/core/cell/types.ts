@@ -67,6 +67,15 @@ export interface ModuleSpec {
   readonly files?: ModuleFiles;
   /** A recorded result of the same work may stand for its execution. Neither effectful nor `registered`. */
   readonly cache?: true;
+  /** Absent: an execution that is lost begins anew. Not of `registered`. */
+  readonly checkpoint?: CheckpointSpec;
+}
+
+/** A folder that is kept while the module is executed, and given to its next execution. */
+export interface CheckpointSpec {
+  /** Below the work folder, with `/`. */
+  readonly folder: string;
+  readonly everyMs: number;
 }
 
 export interface ModuleFiles {
@@ -296,6 +305,8 @@ export type Command =
   | { readonly type: 'hedgeBatch'; readonly now: number; readonly claims: readonly ClaimItem[] }
   /** These modules are ready, and what they would come to on the node of that session is recorded already. */
   | { readonly type: 'reuse'; readonly now: number; readonly claims: readonly ClaimItem[] }
+  /** What the execution under this fence has in its checkpoint folder. Only the newest is kept. */
+  | { readonly type: 'checkpoint'; readonly now: number; readonly claim: RunningClaim; readonly files: FilesRef }
   /** A finished run once more, as a new run. `failedOnly`: what succeeded is taken over. Answered as a Submit. */
   | { readonly type: 'rerun'; readonly now: number; readonly requestKey: string; readonly run: RunNumber; readonly failedOnly: boolean }
   /** Copies that were made after a result was recorded, or turned out not to be there. */
@@ -368,5 +379,7 @@ export type CellEvent =
       readonly at: number;
       readonly note: string;
     }
+  /** A checkpoint of a module was recorded. */
+  | { readonly type: 'checkpointed'; readonly run: RunNumber; readonly module: number }
   | { readonly type: 'closed'; readonly senior: CellId };
 

@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises';
 import type { OutputSpec } from '../../core/cell/types.ts';
 import { placeInputs, type Placement } from './place-inputs.ts';
 import { takeOutputs } from './take-outputs.ts';
-import type { CallPlace, PlacedInput, TakenFile } from './messages.ts';
+import { checkpointsOf, type Checkpoints, type CheckpointTools } from './checkpoints.ts';
+import type { CallHead, CallPlace, PlacedInput, TakenFile } from './messages.ts';
 import { makeWorkFolder, removeWorkFolder } from './work-folder.ts';
 
 export class CallFiles {
@@ -12,18 +13,20 @@ export class CallFiles {
   readonly #taken: string;
   readonly #inputs: readonly PlacedInput[];
   readonly #outputs: readonly OutputSpec[];
+  readonly #checkpointsIn: (work: string) => Checkpoints | undefined;
+  #checkpoints: Checkpoints | undefined;
   readonly #over = new AbortController();
   #work = '';
   #placement: Placement | undefined;
   /** While files are put there or taken away the folder stays. */
   #busy = false;
 
-  /** @param folder of the supervisor. */
-  constructor(folder: string, id: number, inputs: readonly PlacedInput[], outputs: readonly OutputSpec[]) {
-    this.#folder = join(folder, `x${id}`);
-    this.#taken = join(folder, `t${id}`);
+  constructor(id: number, { inputs, outputs, checkpoint }: CallHead, tools: CheckpointTools) {
+    this.#folder = join(tools.folder, `x${id}`);
+    this.#taken = join(tools.folder, `t${id}`);
     this.#inputs = inputs;
     this.#outputs = outputs;
+    this.#checkpointsIn = (work) => checkpointsOf(checkpoint, id, work, tools);
   }
 
   get hasOutputs(): boolean {
@@ -36,7 +39,9 @@ export class CallFiles {
       const folder = makeWorkFolder(this.#folder, '{}');
       this.#work = folder.work;
       this.#placement = await placeInputs(folder.inputs, this.#inputs, this.#over.signal);
-      return { workDir: folder.work, inputs: this.#placement.variables };
+      this.#checkpoints = this.#checkpointsIn(folder.work);
+      await this.#checkpoints?.start(this.#over.signal);
+      return { workDir: folder.work, inputs: this.#placement.variables, checkpointDir: this.#checkpoints?.folder ?? '' };
     });
   }
 
@@ -60,6 +65,7 @@ export class CallFiles {
   /** The execution has ended. */
   end(): void {
     this.#over.abort();
+    this.#checkpoints?.stop();
     if (!this.#busy) removeWorkFolder(this.#folder);
   }
 

@@ -39,7 +39,8 @@ export class CallJob implements Job {
   #taking = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(id: number, headText: string, context: string, { init, folder, onEnd, onLive }: JobTools) {
+  constructor(id: number, headText: string, context: string, tools: JobTools) {
+    const { init, folder, onEnd, onLive } = tools;
     this.id = id;
     this.headText = headText;
     this.head = JSON.parse(headText) as CallHead;
@@ -48,8 +49,8 @@ export class CallJob implements Job {
     this.#graceMs = init.graceMs;
     this.log = new OutputLog(join(folder, `l${id}`), (live) => onLive(id, live));
     this.#onEnd = onEnd;
-    const { inputs, outputs } = this.head;
-    this.#files = inputs.length + outputs.length === 0 ? undefined : new CallFiles(folder, id, inputs, outputs);
+    const { inputs, outputs, checkpoint } = this.head;
+    this.#files = inputs.length + outputs.length === 0 && checkpoint === undefined ? undefined : new CallFiles(id, this.head, tools);
   }
 
   get ended(): boolean {
@@ -62,7 +63,8 @@ export class CallJob implements Job {
     this.#files.place().then(
       (place) => {
         if (this.#ended) return;
-        this.headText = JSON.stringify({ ...this.head, inputs: [], outputs: [], place } satisfies CallHead);
+        const { checkpoint: _placed, ...head } = this.head;
+        this.headText = JSON.stringify({ ...head, inputs: [], outputs: [], place } satisfies CallHead);
         ready();
       },
       (error: unknown) => this.lost(spawnCode(error), spawnMessage(error), null),

@@ -11,6 +11,7 @@ import { performance } from 'node:perf_hooks';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
+import { checkpointsOf, type Checkpoints, type CheckpointTools } from './checkpoints.ts';
 import { KILL_WAIT_MS, LINGER_MS, TIMER_MS_MAX } from './limits.ts';
 import { changedMessage, endWithLog, failureOfTaking, spawnCode, spawnMessage, stopMessage, treeOf } from './job.ts';
 import type { Job, JobEnd } from './job.ts';
@@ -35,9 +36,8 @@ import type { WorkFolder } from './work-folder.ts';
 const GROUP_POLL_MS = 20;
 const GROUP_POLL_MAX_MS = 250;
 
-export interface JobTools {
+export interface JobTools extends CheckpointTools {
   readonly init: InitHead;
-  readonly folder: string;
   readonly shell: Shell | undefined;
   readonly pipes: PipeStock;
   readonly killer: ProcessKiller;
@@ -56,6 +56,7 @@ export class CommandJob implements Job {
   #tree: TreeQuery;
   #folder: WorkFolder | undefined;
   #placement: Placement | undefined;
+  #checkpoints: Checkpoints | undefined;
   #child: ChildProcess | undefined;
   #pipe: OutputPipe | undefined;
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
@@ -88,7 +89,7 @@ export class CommandJob implements Job {
   start(params: string): void {
     try {
       this.#folder = makeWorkFolder(join(this.#tools.folder, `x${this.id}`), params);
-      if (this.#head.inputs.length > 0) void this.#place(this.#folder);
+      if (this.#head.inputs.length > 0 || this.#head.checkpoint !== undefined) void this.#place(this.#folder);
       else this.#spawn(this.#folder, {});
     } catch (error) {
       this.#failed(error);
@@ -104,7 +105,9 @@ export class CommandJob implements Job {
   async #place(folder: WorkFolder): Promise<void> {
     try {
       this.#placement = await placeInputs(folder.inputs, this.#head.inputs, this.#over.signal);
-      if (!this.#ended) return this.#spawn(folder, this.#placement.variables);
+      this.#checkpoints = checkpointsOf(this.#head.checkpoint, this.id, folder.work, this.#tools);
+      await this.#checkpoints?.start(this.#over.signal);
+      if (!this.#ended) return this.#spawn(folder, { ...this.#placement.variables, ...(this.#checkpoints === undefined ? {} : { SKEIN_CHECKPOINT_DIR: this.#checkpoints.folder }) });
     } catch (error) {
       this.#failed(error);
     }
@@ -234,6 +237,7 @@ export class CommandJob implements Job {
     if (this.#ended) return;
     this.#ended = true;
     this.#over.abort();
+    this.#checkpoints?.stop();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#pipe?.close();
     const durationMs = performance.now() - this.#startedAt;

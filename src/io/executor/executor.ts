@@ -12,7 +12,7 @@ import { availableParallelism } from 'node:os';
 import { isSkeinError, SkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { isExclusive } from '../../core/cell/policy.ts';
-import type { Json, Outcome } from '../../core/cell/types.ts';
+import type { FilesRef, Json, Outcome } from '../../core/cell/types.ts';
 import type { Fence } from '../../core/lib/ids.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Execution, Executor, LogPiece } from '../../ports/executor.ts';
@@ -20,7 +20,7 @@ import type { ModuleFunction } from '../../ports/module-function.ts';
 import type { Observer } from '../../ports/observer.ts';
 import { filesOf } from '../../core/cell/files.ts';
 import { commandEnvironment } from './environment.ts';
-import { placedInput, recordAll, type FileShelf } from './files.ts';
+import { placedInput, recordAll, recordCheckpoint, type FileShelf } from './files.ts';
 import { stopMessage } from './job.ts';
 import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
@@ -83,6 +83,7 @@ interface Active {
   readonly id: number;
   readonly execution: Execution;
   readonly done: (outcome: Outcome) => void;
+  readonly checkpointed: ((checkpoint: FilesRef) => void) | undefined;
   readonly startedWall: number;
   readonly startedAt: number;
   call: RegisteredCall | undefined;
@@ -92,6 +93,8 @@ interface Active {
   kept: KeptLog | undefined;
   /** It has ended, and its files are becoming blobs. */
   recording: boolean;
+  /** A checkpoint of it is becoming blobs. */
+  checkpointing: boolean;
 }
 
 export function createExecutor(init: ExecutorInit): ProcessExecutor {
@@ -140,8 +143,8 @@ class NodeExecutor implements ProcessExecutor {
     if (!this.#stopped) this.#ensureSupervisor();
   }
 
-  start(execution: Execution, done: (outcome: Outcome) => void): void {
-    const active: Active = { id: this.#nextId++, execution, done, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, live: undefined, kept: undefined, recording: false };
+  start(execution: Execution, done: (outcome: Outcome) => void, checkpointed?: (checkpoint: FilesRef) => void): void {
+    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, live: undefined, kept: undefined, recording: false, checkpointing: false };
     const { fence, spec } = execution;
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
@@ -265,8 +268,12 @@ class NodeExecutor implements ProcessExecutor {
     this.#link.send('run', active.id, text, JSON.stringify(execution.params));
   }
 
-  #filesFor(execution: Execution): Pick<RunHead, 'inputs' | 'outputs'> {
-    return { inputs: execution.inputs.map((input) => placedInput(input, this.#shelf)), outputs: filesOf(execution.spec).outputs };
+  #filesFor({ spec, inputs, checkpoint }: Execution): Pick<RunHead, 'inputs' | 'outputs' | 'checkpoint'> {
+    return {
+      inputs: inputs.map((input) => placedInput(input, this.#shelf)),
+      outputs: filesOf(spec).outputs,
+      ...(spec.checkpoint === undefined ? {} : { checkpoint: { ...spec.checkpoint, files: placedInput({ variable: '', single: false, files: checkpoint }, this.#shelf).files } }),
+    };
   }
 
   #startCall(active: Active, action: { readonly bundle: string; readonly export: string; readonly sourceName: string }, env: Readonly<Record<string, string>>): void {
@@ -326,6 +333,7 @@ class NodeExecutor implements ProcessExecutor {
       return;
     }
     const active = this.#remote.get(line.id);
+    if (line.kind === 'checkpoint') return void this.#keep(line, active);
     if (active === undefined) return;
     if (line.kind === 'log') active.live = JSON.parse(line.head) as LogHead;
     else if (line.kind === 'kept') active.kept = this.#takenLog(JSON.parse(line.head) as KeptHead);
@@ -350,6 +358,21 @@ class NodeExecutor implements ProcessExecutor {
     void recordAll(outcome, line, hasFiles ? outputs : [], kept, this.#shelf, this.#init.observer).then((whole) => {
       if (this.#remote.has(active.id)) this.#finish(active, hasFiles ? { ...whole, durationMs: this.#times(active).durationMs } : whole);
     });
+  }
+
+  /** A checkpoint that cannot be stored is one fewer: the module goes on. */
+  async #keep(line: Line, active: Active | undefined): Promise<void> {
+    const wanted = active !== undefined && !active.checkpointing && !active.recording;
+    if (wanted) active.checkpointing = true;
+    try {
+      const files = await recordCheckpoint(line, wanted ? this.#shelf : undefined);
+      if (files !== undefined && active !== undefined && this.#remote.has(active.id)) active.checkpointed?.(files);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#init.observer.notify({ level: 'warn', event: 'checkpoint-not-kept', message: `a checkpoint of ${active?.execution.spec.name ?? 'a module'} could not be kept: ${message}` });
+    } finally {
+      if (wanted) active.checkpointing = false;
+    }
   }
 
   #onSupervisorLost(why: string): void {

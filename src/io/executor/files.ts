@@ -10,7 +10,7 @@ import type { Observer } from '../../ports/observer.ts';
 import { encodeTree, isSafePath } from '../../protocol/tree-codec.ts';
 import { ERROR_MESSAGE_BYTES_MAX } from './limits.ts';
 import type { Line } from './lines.ts';
-import type { EndHead, PlacedInput, TakenFile } from './messages.ts';
+import type { CheckpointTaken, EndHead, PlacedInput, TakenFile } from './messages.ts';
 import type { KeptLog } from './output-log.ts';
 import { clipText } from './tail.ts';
 
@@ -42,11 +42,25 @@ function namesOne(pattern: string): boolean {
 /** @param line the supervisor's word of the end. @throws SkeinError BLOB_… */
 async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
   const { files = [] } = JSON.parse(line.head) as EndHead;
+  return await moved(files, (here) => namedFiles(here, outputs, shelf));
+}
+
+/**
+ * @param line the supervisor's word of a checkpoint. @param shelf undefined: it is not wanted. @returns all of its files in one tree.
+ * @throws SkeinError BLOB_…
+ */
+export async function recordCheckpoint(line: Line, shelf: FileShelf | undefined): Promise<FilesRef | undefined> {
+  const { files } = JSON.parse(line.head) as CheckpointTaken;
+  const refs = await moved(files, async (here) => shelf && namedFiles(here, [{ name: '', pattern: '**' }], shelf));
+  return refs?.[''];
+}
+
+async function moved<T>(files: readonly TakenFile[], use: (files: readonly TakenFile[]) => Promise<T>): Promise<T> {
   const [first] = files;
-  if (first === undefined) return await namedFiles(files, outputs, shelf);
+  if (first === undefined) return await use(files);
   const folder = keptFolder(path.dirname(first.taken));
   try {
-    return await namedFiles(files.map((file) => ({ ...file, taken: path.join(folder, path.basename(file.taken)) })), outputs, shelf);
+    return await use(files.map((file) => ({ ...file, taken: path.join(folder, path.basename(file.taken)) })));
   } finally {
     // Also of what could not be kept: on a full disk it would keep it full.
     await rm(folder, { recursive: true, force: true });

@@ -118,8 +118,8 @@ function end(code: ErrorCode | '', message: string, values = '{}', kind: 'end' |
 }
 
 async function execute(id: number, head: CallHead, plain: Plain): Promise<void> {
-  const { workDir, inputs } = head.place ?? { workDir: '', inputs: {} };
-  const context = new Context({ ...plain, workDir, inputs }, capture);
+  const { workDir, inputs, checkpointDir } = head.place ?? { workDir: '', inputs: {}, checkpointDir: '' };
+  const context = new Context({ ...plain, workDir, inputs, checkpointDir }, capture);
   current = { id, context, startedAt: performance.now() };
   if (exports === undefined) {
     const problem = await loading;

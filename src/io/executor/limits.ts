@@ -50,5 +50,7 @@ export const LINGER_MS = 250;
 export const KILL_WAIT_MS = 5_000;
 /** @default of `graceMs`: from SIGTERM to SIGKILL. */
 export const GRACE_MS = 5_000;
+/** After a checkpoint during which its files changed. */
+export const CHECKPOINT_AGAIN_MS = 1_000;
 /** Longest delay that a Node.js timer can hold. */
 export const TIMER_MS_MAX = 2 ** 31 - 1;

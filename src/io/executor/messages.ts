@@ -2,7 +2,7 @@
  * Messages between the node and its supervisor (heads; see lines.ts for the form).
  *
  *     node → supervisor   init, run, bundle, drop, call, cancel, deadline, stop
- *     supervisor → node   ready, note, log, kept, end
+ *     supervisor → node   ready, note, log, kept, checkpoint, end
  *     supervisor → host   call, abort
  *     host → supervisor   end, fatal, output
  */
@@ -32,6 +32,20 @@ export interface RunHead {
   readonly exclusive: boolean;
   readonly inputs: readonly PlacedInput[];
   readonly outputs: readonly OutputSpec[];
+  readonly checkpoint?: CheckpointHead;
+}
+
+/** The checkpoint folder of an execution, and what is put there first. */
+export interface CheckpointHead {
+  /** Below the work folder, with `/`. */
+  readonly folder: string;
+  readonly everyMs: number;
+  readonly files: PlacedInput['files'];
+}
+
+/** `checkpoint`: copies that belong to whoever reads this. */
+export interface CheckpointTaken {
+  readonly files: readonly TakenFile[];
 }
 
 /** Where the files of an input come from. */
@@ -66,6 +80,7 @@ export interface CallHead {
   readonly exclusive: boolean;
   readonly inputs: readonly PlacedInput[];
   readonly outputs: readonly OutputSpec[];
+  readonly checkpoint?: CheckpointHead;
   /** From the supervisor to the host, in place of the two: the function has files. */
   readonly place?: CallPlace;
 }
@@ -75,6 +90,8 @@ export interface CallPlace {
   readonly workDir: string;
   /** Paths by variable. */
   readonly inputs: Readonly<Record<string, string>>;
+  /** '' = it has none. */
+  readonly checkpointDir: string;
 }
 
 export interface CancelHead {

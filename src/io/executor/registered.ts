@@ -37,6 +37,7 @@ export class RegisteredCall implements ModuleContext {
   readonly env: Readonly<Record<string, string>>;
   readonly inputs = {};
   readonly workDir = '';
+  readonly checkpointDir = '';
   readonly attempt: number;
   readonly fence: number;
   readonly runId: string;

@@ -22,7 +22,7 @@ import { LINE_LENGTH_MAX, TIMER_MS_MAX } from './limits.ts';
 import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
-import type { BundleHead, CancelHead, DeadlineHead, InitHead, NoteHead, RunHead } from './messages.ts';
+import type { BundleHead, CancelHead, CheckpointTaken, DeadlineHead, InitHead, NoteHead, RunHead } from './messages.ts';
 import type { KeptLog, LiveLog } from './output-log.ts';
 import { PipeStock } from './output-pipe.ts';
 import { ProcessKiller } from './process-killer.ts';
@@ -54,7 +54,8 @@ class Supervisor {
     const shell = findShell(init.env['PATH'] ?? '');
     const onEnd: JobEnd = (id, head, values, log, problem) => this.#onEnd(id, head, values, log, problem);
     const onLive = (id: number, live: LiveLog): void => writer.send('log', id, JSON.stringify(live));
-    this.#tools = { init, folder, shell, pipes: new PipeStock(folder), killer: this.#killer, onEnd, onLive };
+    const onCheckpoint: JobTools['onCheckpoint'] = (id, files) => writer.send('checkpoint', id, JSON.stringify({ files } satisfies CheckpointTaken));
+    this.#tools = { init, folder, shell, pipes: new PipeStock(folder), killer: this.#killer, onEnd, onLive, onCheckpoint };
     this.#pool = new HostPool(this.#tools);
   }
 

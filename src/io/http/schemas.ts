@@ -3,7 +3,7 @@
  * by the wire codec or upset the reducer. The types of the core are the measure: a test compares both.
  */
 import { z } from 'zod';
-import { FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
+import { CHECKPOINT_EVERY_MS_MAX, CHECKPOINT_EVERY_MS_MIN, FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
 import { topologicalOrder } from '../../core/cell/needs.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
@@ -72,6 +72,7 @@ const moduleSpec = z.strictObject({
   policy: modulePolicy.exactOptional(),
   files: moduleFiles.exactOptional(),
   cache: z.literal(true).exactOptional(),
+  checkpoint: z.strictObject({ folder: z.string().min(1).max(PATTERN_LENGTH_MAX), everyMs: z.int().min(CHECKPOINT_EVERY_MS_MIN).max(CHECKPOINT_EVERY_MS_MAX) }).exactOptional(),
 });
 
 export const runSpecSchema = z

@@ -13,10 +13,25 @@ import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import type { Blobs } from './blobs.ts';
 
+/** Files of a claim. */
+export interface Given {
+  /** Of each input of the module, in its order. */
+  readonly inputs: readonly FilesRef[];
+  /** What an earlier execution had got; null = nothing. */
+  readonly checkpoint: FilesRef | null;
+}
+
+/** As the executor tells. */
+export interface Told {
+  readonly done: (outcome: Outcome) => void;
+  readonly kept: (checkpoint: FilesRef) => void;
+}
+
 interface Gathering {
   readonly execution: Execution;
   readonly refs: readonly FilesRef[];
-  readonly done: (outcome: Outcome) => void;
+  readonly checkpoint: FilesRef | null;
+  readonly told: Told;
   readonly startedWall: number;
   readonly startedAt: number;
   /** Take back what is being fetched. */
@@ -34,11 +49,11 @@ export class InputGate {
     this.#blobs = blobs;
   }
 
-  /** As the executor's. @param refs files of each input of the module, in its order. */
-  start(execution: Execution, refs: readonly FilesRef[], done: (outcome: Outcome) => void): void {
+  /** As the executor's. */
+  start(execution: Execution, { inputs: refs, checkpoint }: Given, told: Told): void {
     const { inputs } = filesOf(execution.spec);
-    if (inputs.length === 0) return this.#context.ports.executor.start(execution, done);
-    const gathering: Gathering = { execution, refs, done, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
+    if (inputs.length === 0 && checkpoint === null) return this.#context.ports.executor.start(execution, told.done, told.kept);
+    const gathering: Gathering = { execution, refs, checkpoint, told, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
     this.#gathering.set(execution.fence, gathering);
     const { timeoutMs } = execution.spec;
     if (timeoutMs > 0) gathering.timeout = this.#context.after(timeoutMs, () => this.#fail(gathering, new SkeinError('MODULE_TIMEOUT', `its inputs did not come within its timeout of ${timeoutMs / 1000} s`)));
@@ -65,7 +80,7 @@ export class InputGate {
   /** Looks into the lists of files, one input after the other. */
   #list(gathering: Gathering, position: number, lists: readonly (readonly BlobFile[])[]): void {
     const ref = gathering.refs[position];
-    if (ref === undefined) return this.#fetch(gathering, lists.flat().map(({ cid }) => cid), () => this.#begin(gathering, lists));
+    if (ref === undefined) return this.#fetch(gathering, lists.flat().map(({ cid }) => cid), () => this.#goOn(gathering, lists));
     const next = (files: readonly BlobFile[]): void => this.#list(gathering, position + 1, [...lists, files]);
     if (ref.kind !== 'tree') return next([{ path: ref.name, cid: ref.cid, size: ref.size, executable: ref.kind === 'program' }]);
     this.#blobs.readWhole(ref.cid, (error, bytes) => {
@@ -80,14 +95,23 @@ export class InputGate {
   }
 
   #fetch(gathering: Gathering, cids: readonly Cid[], then: () => void): void {
+    this.#quietly(gathering, cids, (error) => this.#fail(gathering, error), then);
+  }
+
+  /** @param failed called once: what is still under way is then nobody's any more. */
+  #quietly(gathering: Gathering, cids: readonly Cid[], failed: (error: Error) => void, then: () => void): void {
+    let over = false;
     const wanted = new Set(cids);
     let left = wanted.size;
     if (left === 0) return this.#context.defer(() => this.#lives(gathering) && then());
     for (const cid of wanted) {
       const fetched = (error: Error | undefined): void => {
         gathering.wishes.delete(giveUp);
-        if (!this.#lives(gathering)) return;
-        if (error !== undefined) return this.#fail(gathering, error);
+        if (over || !this.#lives(gathering)) return;
+        if (error !== undefined) {
+          over = true;
+          return failed(error);
+        }
         left--;
         if (left === 0) then();
       };
@@ -97,13 +121,36 @@ export class InputGate {
     }
   }
 
-  #begin(gathering: Gathering, lists: readonly (readonly BlobFile[])[]): void {
+  /** Where an earlier execution stopped, if somebody still has that; else from the beginning. */
+  #goOn(gathering: Gathering, lists: readonly (readonly BlobFile[])[]): void {
+    const { checkpoint, execution } = gathering;
+    if (checkpoint === null) return this.#begin(gathering, lists, []);
+    const anew = (error: Error): void => {
+      if (!this.#lives(gathering)) return;
+      this.#context.note('warn', 'checkpoint-lost', `${execution.spec.name} begins anew, its checkpoint cannot be fetched: ${error.message}`, { runId: execution.runId, module: execution.spec.name });
+      this.#begin(gathering, lists, []);
+    };
+    this.#quietly(gathering, [checkpoint.cid], anew, () => {
+      this.#blobs.readWhole(checkpoint.cid, (error, bytes) => {
+        if (!this.#lives(gathering)) return;
+        try {
+          if (error !== undefined || bytes === undefined) throw error ?? new Error(`${checkpoint.cid} is empty`);
+          const files = decodeTree(bytes);
+          this.#quietly(gathering, files.map(({ cid }) => cid), anew, () => this.#begin(gathering, lists, files));
+        } catch (cause) {
+          anew(cause instanceof Error ? cause : new Error(String(cause)));
+        }
+      });
+    });
+  }
+
+  #begin(gathering: Gathering, lists: readonly (readonly BlobFile[])[], checkpoint: readonly BlobFile[]): void {
     this.#end(gathering);
-    const { execution, refs, done, startedAt } = gathering;
+    const { execution, refs, told, startedAt } = gathering;
     const { spec } = execution;
     const inputs = filesOf(spec).inputs.map(({ variable }, position) => ({ variable, single: refs[position]!.kind !== 'tree', files: lists[position]! }));
     const left = spec.timeoutMs === 0 ? 0 : Math.max(1, Math.ceil(spec.timeoutMs - (this.#context.now() - startedAt)));
-    this.#context.ports.executor.start({ ...execution, spec: { ...spec, timeoutMs: left }, inputs }, done);
+    this.#context.ports.executor.start({ ...execution, spec: { ...spec, timeoutMs: left }, inputs, checkpoint }, told.done, told.kept);
   }
 
   #lives(gathering: Gathering): boolean {
@@ -123,7 +170,7 @@ export class InputGate {
     const code = codeOf(cause);
     const message = code === 'MODULE_INPUT' || code === 'INPUT_MISSING' ? `an input could not be fetched: ${cause.message}` : cause.message;
     const durationMs = Math.round(this.#context.now() - gathering.startedAt);
-    gathering.done({ ok: false, values: {}, error: { code, message }, exitCode: null, tail: '', startedAt: gathering.startedWall, durationMs });
+    gathering.told.done({ ok: false, values: {}, error: { code, message }, exitCode: null, tail: '', startedAt: gathering.startedWall, durationMs });
   }
 }
 

@@ -54,6 +54,7 @@ export function execution(action: ModuleAction, options: ExecutionOptions = {}):
     env: {},
     needs: {},
     inputs: [],
+    checkpoint: [],
     idempotencyKey: 'key-1',
     bundle: () => undefined,
     ...options,
