@@ -19,15 +19,17 @@ import type { Execution, Executor, LogPiece } from '../../ports/executor.ts';
 import type { ModuleFunction } from '../../ports/module-function.ts';
 import type { Observer } from '../../ports/observer.ts';
 import { filesOf } from '../../core/cell/files.ts';
+import type { Active } from './active.ts';
 import { commandEnvironment } from './environment.ts';
-import { placedInput, recordAll, recordCheckpoint, type FileShelf } from './files.ts';
+import { placedInput, recordAll, type FileShelf } from './files.ts';
+import { keepCheckpoint } from './keep-checkpoint.ts';
 import { stopMessage } from './job.ts';
 import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
 import type { CallHead, CancelHead, CancelMode, DeadlineHead, KeptHead, LogHead, RunHead } from './messages.ts';
 import { outcomeOfLine } from './outcome.ts';
-import { readLog, type KeptLog, type LiveLog } from './output-log.ts';
+import { readLog, type KeptLog } from './output-log.ts';
 import { needsOf, RegisteredCall, RegisteredRunner } from './registered.ts';
 import { SupervisorLink } from './supervisor-link.ts';
 import { clipText } from './tail.ts';
@@ -78,24 +80,6 @@ export interface ProcessExecutor extends Executor {
 }
 
 type CancelCode = Parameters<Executor['cancel']>[2];
-
-interface Active {
-  readonly id: number;
-  readonly execution: Execution;
-  readonly done: (outcome: Outcome) => void;
-  readonly checkpointed: ((checkpoint: FilesRef) => void) | undefined;
-  readonly startedWall: number;
-  readonly startedAt: number;
-  call: RegisteredCall | undefined;
-  /** Where to read what it prints, when there is a file. */
-  live: LiveLog | undefined;
-  /** Its whole output, to be taken. */
-  kept: KeptLog | undefined;
-  /** It has ended, and its files are becoming blobs. */
-  recording: boolean;
-  /** A checkpoint of it is becoming blobs. */
-  checkpointing: boolean;
-}
 
 export function createExecutor(init: ExecutorInit): ProcessExecutor {
   return new NodeExecutor(init);
@@ -360,19 +344,12 @@ class NodeExecutor implements ProcessExecutor {
     });
   }
 
-  /** A checkpoint that cannot be stored is one fewer: the module goes on. */
-  async #keep(line: Line, active: Active | undefined): Promise<void> {
-    const wanted = active !== undefined && !active.checkpointing && !active.recording;
-    if (wanted) active.checkpointing = true;
-    try {
-      const files = await recordCheckpoint(line, wanted ? this.#shelf : undefined);
-      if (files !== undefined && active !== undefined && this.#remote.has(active.id)) active.checkpointed?.(files);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#init.observer.notify({ level: 'warn', event: 'checkpoint-not-kept', message: `a checkpoint of ${active?.execution.spec.name ?? 'a module'} could not be kept: ${message}` });
-    } finally {
-      if (wanted) active.checkpointing = false;
-    }
+  #keep(line: Line, active: Active | undefined): void {
+    void keepCheckpoint(line, active?.recording === false ? active : undefined, {
+      shelf: this.#init.files,
+      kept: (execution, files) => void (this.#remote.get(line.id) === execution && execution.checkpointed?.(files)),
+      notify: (note) => this.#init.observer.notify(note),
+    });
   }
 
   #onSupervisorLost(why: string): void {

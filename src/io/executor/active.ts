@@ -1,0 +1,23 @@
+/** One execution, as the node's side of the executor knows it. */
+import type { FilesRef, Outcome } from '../../core/cell/types.ts';
+import type { Execution } from '../../ports/executor.ts';
+import type { KeptLog, LiveLog } from './output-log.ts';
+import type { RegisteredCall } from './registered.ts';
+
+export interface Active {
+  readonly id: number;
+  readonly execution: Execution;
+  readonly done: (outcome: Outcome) => void;
+  readonly checkpointed: ((checkpoint: FilesRef) => void) | undefined;
+  readonly startedWall: number;
+  readonly startedAt: number;
+  call: RegisteredCall | undefined;
+  /** Where to read what it prints, when there is a file. */
+  live: LiveLog | undefined;
+  /** Its whole output, to be taken. */
+  kept: KeptLog | undefined;
+  /** It has ended, and its files are becoming blobs. */
+  recording: boolean;
+  /** A checkpoint of it is becoming blobs. */
+  checkpointing: boolean;
+}
