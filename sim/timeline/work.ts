@@ -124,6 +124,9 @@ export class WorkStory {
       case 'queuePaused':
         this.#say('note', who, `the queue ${event.on ? 'is paused' : 'goes on'}`);
         return;
+      case 'checkpointed':
+        this.#say('detail', who, `${runName(runOf(event.run), event)}: a checkpoint of ${moduleName(runOf(event.run), event.module)} is recorded`);
+        return;
       case 'runRetired':
         return;
     }

@@ -5,7 +5,7 @@
 import { fenceOf, type Fence, type LogIndex, type NodeId, type SessionId } from '../core/lib/ids.ts';
 import { ownFailure } from '../core/cell/outcome.ts';
 import { isExclusive } from '../core/cell/policy.ts';
-import type { CellState } from '../core/cell/state.ts';
+import type { CellState, ModuleRecord } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
@@ -130,7 +130,7 @@ export class Leader {
         else this.#copies.made(event.run, event.module);
         return;
       case 'checkpointed':
-        this.#checkpointed(event);
+        copyCheckpoint(this.#context, this.#state, event);
         return;
       case 'hedge':
         if (event.on) this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);
@@ -147,11 +147,6 @@ export class Leader {
       case 'queuePaused':
       case 'closed':
     }
-  }
-
-  #checkpointed({ run, module }: Extract<CellEvent, { type: 'checkpointed' }>): void {
-    const record = moduleAt(this.#state, run, module);
-    if (record !== undefined) copyCheckpoint(this.#context, record, this.#state.sessionOfNode.keys());
   }
 
   #tellStop(id: SessionId, fences: readonly number[], reason: StopReason): void {
@@ -174,8 +169,7 @@ export class Leader {
         this.#declined(from, message);
         return;
       case 'checkpoint':
-        if (this.#isOfAnother(from, message.claim)) return;
-        this.#replica.propose({ type: 'checkpoint', now: this.#replica.stamp(), claim: message.claim, files: message.files });
+        if (!isOfAnother(this.#state, from, message.claim)) this.#replica.propose({ type: 'checkpoint', now: this.#replica.stamp(), claim: message.claim, files: message.files });
         return;
       case 'results':
         if (message.items.some((item) => isOfAnother(this.#state, from, item))) {
@@ -335,7 +329,7 @@ export class Leader {
       if (now - session.lastHeardAt > this.#ttl(sessionTtlMs)) this.#expire(session, 'silent');
       else if (session.downSince !== undefined && !session.released && now - session.downSince > socketGraceMs) this.#releaseOf(session);
     }
-    const stamp = this.#replica.stamp();
+    const stamp = this.stamp();
     const overdue = this.#deadlines.due(this.#state, stamp, (fence) => this.sessions.isCommitting(fence));
     if (overdue.length > 0) this.#replica.propose({ type: 'release', now: stamp, claims: overdue, reason: 'timeout' });
     if (stamp >= this.#wakeAt) this.#planSoon();
@@ -343,8 +337,7 @@ export class Leader {
   }
 
   #ttl(baseMs: number): number {
-    const ttlMs = this.sessions.ttlMs(baseMs);
-    return this.#context.mutant('session-expires-early') ? ttlMs / 2 : ttlMs;
+    return this.sessions.ttlMs(baseMs) / (this.#context.mutant('session-expires-early') ? 2 : 1);
   }
 
   #expire(session: SoftSession, reason: 'silent' | 'socket' | 'left'): void {
@@ -359,10 +352,8 @@ export class Leader {
     this.sessions.flap(session.node);
     const record = this.#state.sessions.get(session.id);
     if (record === undefined) return;
-    const claims: RunningClaim[] = [];
-    for (const [fence, module] of record.claims) {
-      if (!isExclusive(module.run.spec.modules[module.index]!) || this.#context.mutant('effectful-released-early')) claims.push({ run: module.run.number, module: module.index, fence });
-    }
+    const isFree = ({ run, index }: ModuleRecord): boolean => !isExclusive(run.spec.modules[index]!) || this.#context.mutant('effectful-released-early');
+    const claims = [...record.claims].filter(([, module]) => isFree(module)).map(([fence, { run, index }]): RunningClaim => ({ run: run.number, module: index, fence }));
     if (claims.length > 0) this.#replica.propose({ type: 'release', now: this.#replica.stamp(), claims, reason: 'lost' });
   }
 

@@ -298,6 +298,7 @@ export class NodeRuntime {
       case 'keepalive':
       case 'decline':
       case 'results':
+      case 'checkpoint':
         this.#toLeader(from, message);
         return;
       case 'sessionReply':
@@ -332,7 +333,7 @@ export class NodeRuntime {
     }
   }
 
-  #toLeader(from: NodeId, message: Extract<WorkMessage, { type: 'sessionOpen' | 'keepalive' | 'decline' | 'results' }>): void {
+  #toLeader(from: NodeId, message: Extract<WorkMessage, { type: 'sessionOpen' | 'keepalive' | 'decline' | 'results' | 'checkpoint' }>): void {
     const { leader } = this.host;
     if (leader !== undefined && message.cell === this.host.cell) {
       leader.receive(from, message);

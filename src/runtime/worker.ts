@@ -5,7 +5,7 @@
 import type { CellId, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../core/lib/ids.ts';
 import { copiesWanted } from '../core/cell/copies.ts';
 import { isExclusive } from '../core/cell/policy.ts';
-import type { FilesRef, Outcome, RunningClaim, RunSpec } from '../core/cell/types.ts';
+import type { Outcome, RunningClaim, RunSpec } from '../core/cell/types.ts';
 import type { AssignItem, LeaderHint, WorkMessage } from '../protocol/messages.ts';
 import type { NodeContext } from './context.ts';
 import type { InputGate } from './blobs/input-gate.ts';
@@ -348,12 +348,7 @@ export class Worker {
     this.#cpuUsed += cpu;
     this.#running.set(item.fence, { item, cpu, exclusive, copies: copiesWanted(spec, item.module) });
     this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
-    this.#hooks.inputs.start(executionOf(item, runId, spec), item, { done: (outcome) => this.#finished(item.fence, outcome), kept: (files) => this.#kept(item, files) });
-  }
-
-  /** A word that is lost is followed by the next. */
-  #kept(item: AssignItem, files: FilesRef): void {
-    if (this.#cell !== '' && this.#leader !== '') this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), files });
+    this.#hooks.inputs.start(executionOf(item, runId, spec), item, { done: (outcome) => this.#finished(item.fence, outcome), kept: (files) => void (this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), files })) });
   }
 
   #finished(fence: Fence, outcome: Outcome): void {

@@ -317,7 +317,7 @@ class NodeExecutor implements ProcessExecutor {
       return;
     }
     const active = this.#remote.get(line.id);
-    if (line.kind === 'checkpoint') return void this.#keep(line, active);
+    if (line.kind === 'checkpoint') return this.#keep(line, active);
     if (active === undefined) return;
     if (line.kind === 'log') active.live = JSON.parse(line.head) as LogHead;
     else if (line.kind === 'kept') active.kept = this.#takenLog(JSON.parse(line.head) as KeptHead);

@@ -74,6 +74,7 @@ function compare(oracle: Oracle, state: CellState, index: number, command: Comma
     case 'queuePause':
       return oracle.pausedAll(command.on);
     // The random log has none of these; cache.test.ts and copies.test.ts have.
+    case 'checkpoint':
     case 'reuse':
     case 'rerun':
     case 'holders':

@@ -54,7 +54,7 @@ test('what an execution had got is kept while it runs, and the next one goes on 
   const [ref] = one.kept.slice(-1);
   assert.equal(ref?.kind, 'tree');
   // `new` may have been there at that moment.
-  const files = await one.node.files(ref!.cid);
+  const files = await one.node.files(ref.cid);
   const counter = files.find(({ path }) => path === 'n');
   const reached = Number(readFileSync(pathOf(one, counter!.cid), 'utf8'));
   assert.ok(reached > 0);
