@@ -26,10 +26,21 @@ export function decodeTree(bytes: Uint8Array): BlobFile[] {
     if (version !== VERSION) throw invalid(`version ${version}`);
     const files = reader.list(readFile, FILES_COUNT_MAX);
     reader.end();
-    if (new Set(files.map(({ path }) => path)).size !== files.length) throw invalid('a path twice');
+    checkPaths(files);
     return files;
   } catch (error) {
     throw new SkeinError('BLOB_INVALID', `a list of files cannot be read: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error });
+  }
+}
+
+/** Files that can all be there at once. */
+function checkPaths(files: readonly BlobFile[]): void {
+  const paths = new Set(files.map(({ path }) => path));
+  if (paths.size !== files.length) throw invalid('a path twice');
+  for (const path of paths) {
+    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
+      if (paths.has(path.slice(0, at))) throw invalid(`${JSON.stringify(path.slice(0, at).slice(0, 100))} is a file and a folder`);
+    }
   }
 }
 

@@ -99,6 +99,7 @@ async function nameOf({ size, digests }: Written): Promise<Pick<NamedFile, 'cid'
 
 async function digestChunks(handle: FileHandle): Promise<Written> {
   const { size: length } = await stored(handle.stat());
+  if (length > BLOB_BYTES_MAX) throw tooLarge();
   const digests: Uint8Array[] = [];
   let size = 0;
   for (;;) {

@@ -1,6 +1,6 @@
 /** Files of modules on real processes: put into place, taken out, and everything that is no file to be given away. */
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
@@ -16,6 +16,7 @@ import type { FileShelf } from '../../../src/io/executor/files.ts';
 import { placeInputs } from '../../../src/io/executor/place-inputs.ts';
 import { takeOutputs } from '../../../src/io/executor/take-outputs.ts';
 import type { ExecutionInput } from '../../../src/ports/executor.ts';
+import { BLOB_BYTES_MAX } from '../../../src/protocol/limits.ts';
 import { testBlobs, type TestBlobs } from '../../support/node-blobs.ts';
 import { bench, command } from './harness.ts';
 
@@ -175,6 +176,29 @@ for (const [what, script, pattern, says] of wrong) {
     assert.equal(outcome.files, undefined);
   });
 }
+
+test('an empty file, one with holes, and names of any signs go out and in as they are', async (t) => {
+  const one = lab(t);
+  const names = ['leer', '-rf', 'ünï ☃', 'a\nb', "quo'te", '$HOME', '*'];
+  const outcome = await one.execute(`mkdir d; cd d; ${names.map((name) => `: > ${JSON.stringify(name).replaceAll('$', '\\$').replaceAll('\\n', '\n').replace(/^"-/, '"./-')}`).join('; ')}; truncate -s 5M ../sparse; printf end >> ../sparse`, { outputs: [{ name: 'd', pattern: 'd/*' }, { name: 'sparse', pattern: 'sparse' }] });
+  assert.equal(outcome.error, null);
+  const { d, sparse } = outcome.files ?? {};
+  const files = await one.node.files(d?.cid ?? '');
+  assert.deepEqual(files.map(({ path, size }) => [path, size]).toSorted(), names.map((name) => [`d/${name}`, 0]).toSorted());
+  assert.equal(sparse?.size, 5 * 1024 * 1024 + 3);
+  const inputs = [{ variable: 'D', single: false, files }, { variable: 'S', single: true, files: [{ path: 'sparse', cid: sparse.cid, size: sparse.size, executable: false }] }];
+  const back = await one.execute('ls -1 "$D/d" | wc -l; wc -c < "$S"; tail -c 3 "$S"', { inputs: inputs.map(({ variable }) => ({ variable, module: 0, output: 'a' })) }, inputs);
+  // The newline in a name makes two lines of it.
+  assert.equal(back.tail.replaceAll(' ', ''), `${names.length + 1}\n5242883\nend`);
+});
+
+test('a file that is larger than any blob is refused before it is read', async (t) => {
+  const one = lab(t);
+  const file = join(one.folder, 'huge');
+  writeFileSync(file, '');
+  truncateSync(file, BLOB_BYTES_MAX + 1);
+  await assert.rejects(moveFilesIn(one.store, [file]), (error) => isSkeinError(error, 'BLOB_TOO_LARGE'));
+});
 
 test('a link that stays inside is followed', async (t) => {
   const one = lab(t);
