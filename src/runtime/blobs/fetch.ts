@@ -57,8 +57,6 @@ export class Fetch {
   /** Chunks that were asked for and are not stored yet, and the look at what was here before. */
   #busy = 0;
   #admitted = false;
-  /** The disk was full once, and what could be freed was. */
-  #squeezed = false;
   #bytesTaken = 0;
   #over = false;
 
@@ -306,9 +304,9 @@ export class Fetch {
     const { store } = this.#init;
     const written = (error?: Error): void => {
       if (this.#over) return;
-      if (error !== undefined && isDiskFull(error) && !this.#squeezed) {
-        this.#squeezed = true;
-        return this.#init.room.squeeze(Math.max(bytes.byteLength, this.room.left), (freed) => {
+      if (error !== undefined && isDiskFull(error)) {
+        // Each time something goes, so this comes to an end.
+        return this.#init.room.squeeze(bytes.byteLength, (freed) => {
           if (this.#over) return;
           if (freed) this.#write(plan, pick, bytes);
           else this.#fail(this.#notStored(error));
