@@ -17,17 +17,21 @@ export interface Bundle {
 const SHOWN_MAX = 5;
 
 /**
- * The same files give the same text on every machine: paths in it are relative to the file.
- * Made smaller by dropping whitespace when it would be over `wishedBytes`.
+ * The same files give the same text on every machine: paths in it are relative to the file. With a source map, so that
+ * errors name lines of the file; when it would be over `wishedBytes` without one, and then without whitespace.
  *
  * @throws SkeinError BUNDLE_FAILED with the bundler's own messages and places.
  */
 export async function bundleModuleFile(file: string, wishedBytes: number): Promise<Bundle> {
-  const plain = await bundleOnce(file, false);
-  return plain.bytes <= wishedBytes ? plain : bundleOnce(file, true);
+  for (const form of ['mapped', 'plain'] as const) {
+    const bundle = await bundleOnce(file, form);
+    if (bundle.bytes <= wishedBytes) return bundle;
+  }
+  return bundleOnce(file, 'minified');
 }
 
-async function bundleOnce(file: string, minify: boolean): Promise<Bundle> {
+async function bundleOnce(file: string, form: 'mapped' | 'plain' | 'minified'): Promise<Bundle> {
+  const minify = form === 'minified';
   try {
     const result = await build({
       entryPoints: [file],
@@ -39,9 +43,13 @@ async function bundleOnce(file: string, minify: boolean): Promise<Bundle> {
       target: 'node22',
       minify,
       keepNames: minify,
+      sourcemap: form === 'mapped' ? 'inline' : false,
+      sourcesContent: false,
       legalComments: 'none',
       logLevel: 'silent',
       absWorkingDir: path.dirname(file),
+      // Nothing is written there: the map names its sources from here.
+      outdir: path.dirname(file),
       plugins: [builderStubPlugin],
     });
     const text = result.outputFiles[0]?.text ?? '';

@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
@@ -62,12 +63,15 @@ let current: { readonly id: number; readonly context: Context; readonly startedA
 let flushTimer: NodeJS.Timeout | undefined;
 let exports: Record<string, unknown> | undefined;
 
+/** Of the bundle; what it was made of is named as if it lay there. */
+const codeFolder = dirname(process.argv[2] ?? '');
+
 const loading = import(pathToFileURL(process.argv[2] ?? '').href).then(
   (loaded: Record<string, unknown>) => {
     exports = loaded;
     return '';
   },
-  (error: unknown) => thrownMessage(error),
+  (error: unknown) => thrownMessage(error, codeFolder),
 );
 
 /** Returns when it is written: what a function prints waits for nobody's turn, and a slow disk slows it down. */
@@ -143,7 +147,7 @@ async function execute(id: number, head: CallHead, plain: Plain): Promise<void> 
     if (result.ok) end('', '', JSON.stringify(result.values));
     else end('MODULE_OUTPUT', `returned what cannot be kept: ${result.message}`);
   } catch (error) {
-    if (current?.id === id) end('MODULE_THREW', thrownMessage(error));
+    if (current?.id === id) end('MODULE_THREW', thrownMessage(error, codeFolder));
   } finally {
     restore();
     if (workDir !== '') process.chdir(ownFolder);
@@ -175,7 +179,7 @@ function onLine(line: Line): void {
 
 /** After an error that nothing caught this process is not used again. */
 function onFatal(error: unknown): void {
-  end('MODULE_THREW', `not caught: ${thrownMessage(error)}`, '{}', 'fatal');
+  end('MODULE_THREW', `not caught: ${thrownMessage(error, codeFolder)}`, '{}', 'fatal');
 }
 
 for (const stream of [process.stdout, process.stderr]) {

@@ -6,10 +6,11 @@ import { clipText } from './tail.ts';
 const STACK_LINES_MAX = 4;
 const CAUSES_MAX = 3;
 
-/** Never throws, whatever was thrown. */
-export function thrownMessage(thrown: unknown): string {
+/** Never throws, whatever was thrown. @param folder of the code: the stack names files from there. */
+export function thrownMessage(thrown: unknown, folder = ''): string {
   try {
-    return clipText(describe(thrown), ERROR_MESSAGE_BYTES_MAX);
+    const text = describe(thrown);
+    return clipText(folder === '' ? text : text.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, ''), ERROR_MESSAGE_BYTES_MAX);
   } catch {
     return 'threw something that cannot be described';
   }

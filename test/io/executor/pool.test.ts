@@ -45,7 +45,7 @@ test('a function gets its context and gives values and tail', async (t) => {
     module: 'build',
     idempotencyKey: 'key-1',
     inputs: {},
-    workDir: '',
+    workDir: '', checkpointDir: '',
   });
   assert.equal(outcome.tail, 'hello { a: 1 }\nand log\nerr\n');
 });
