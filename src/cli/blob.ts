@@ -97,6 +97,7 @@ export function doorOf(client: Client): BlobDoor {
       }
     },
     upload: (bytes) => client.upload<NamedBlob>('/api/v1/blobs', bytes),
+    uploadPack: async (bytes) => (await client.upload<{ readonly blobs: readonly NamedBlob[] }>('/api/v1/blobs:pack', bytes)).blobs,
     fetch: async (cid) => {
       await untilHere(() => undefined, client, pathOf(cid));
       return client.get<NamedBlob>(pathOf(cid));

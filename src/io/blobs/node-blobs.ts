@@ -1,6 +1,7 @@
 /** Blobs as programs, the API and the CLI use them: files in and out, fetched from other nodes when they are not here. */
 import type { BlobFile } from '../../core/cell/types.ts';
 import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Cid } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
@@ -14,6 +15,7 @@ import type { Housekeeper, StandingWord, SweepReport } from '../../runtime/blobs
 import type { FolderBlobStore } from './folder-store.ts';
 import { importFile, type Imported } from './import-file.ts';
 import { wholeFile } from './layout.ts';
+import { importPack, PACKED_BYTES_MAX, SmallFiles } from './pack.ts';
 
 /** A blob that somebody waited for goes on arriving for so long after the last one gave up. */
 const FETCH_LINGER_MS = 60_000;
@@ -83,10 +85,18 @@ export class NodeBlobs implements BlobPlace {
   /** Stores files of this machine, which stay where they are. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
   async putFiles(files: readonly string[]): Promise<Imported[]> {
     const imported: Imported[] = [];
+    const small = new SmallFiles(this.#store);
     await inParallel([...files.entries()], async ([at, file]) => {
-      imported[at] = await this.put(createReadStream(file));
+      const { size } = await stat(file);
+      imported[at] = size > PACKED_BYTES_MAX || files.length === 1 ? await this.put(createReadStream(file)) : await small.add(await readFile(file));
     });
+    await small.end();
     return imported;
+  }
+
+  /** Many small files in one (pack.ts), in order. @throws SkeinError REQUEST_INVALID, REQUEST_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
+  putPack(source: AsyncIterable<Uint8Array>): Promise<Imported[]> {
+    return importPack(this.#store, source);
   }
 
   /** A list of files. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */

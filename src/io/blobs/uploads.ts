@@ -1,5 +1,5 @@
 /** Files that go to a node over its API, and those that are only looked at. */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { BlobFile } from '../../core/cell/types.ts';
 import type { Cid } from '../../core/lib/ids.ts';
@@ -10,12 +10,15 @@ import { encodeTree } from '../../protocol/tree-codec.ts';
 import { inParallel } from '../in-parallel.ts';
 import { sha256 } from './folder-store.ts';
 import { nameOfFile } from './import-file.ts';
+import { encodePack, PACK_BYTES_MAX, PACK_FILES_MAX, packedBytes, PACKED_BYTES_MAX } from './pack.ts';
 
 /** What the API of a node offers. */
 export interface BlobDoor {
   /** Whether the node has this blob whole. */
   has(cid: Cid): Promise<boolean>;
   upload(bytes: Readable): Promise<NamedBlob>;
+  /** Many small ones (pack.ts), in order. */
+  uploadPack(bytes: Readable): Promise<readonly NamedBlob[]>;
   /** Waits until the node has it. */
   fetch(cid: string): Promise<NamedBlob>;
   files(cid: string): Promise<readonly BlobFile[]>;
@@ -30,9 +33,18 @@ export class Uploads implements BlobPlace {
 
   async putFiles(files: readonly string[]): Promise<readonly NamedBlob[]> {
     const named: NamedBlob[] = [];
+    const small: number[] = [];
     await inParallel([...files.entries()], async ([at, file]) => {
-      named[at] = await this.#put(file);
+      // One alone is no pack.
+      if (files.length > 1 && (await stat(file)).size <= PACKED_BYTES_MAX) small.push(at);
+      else named[at] = await this.#put(file);
     });
+    for (let first = 0; first < small.length; ) {
+      const { bytes, positions } = await packFrom(files, small, first);
+      first += positions.length;
+      const stored = await this.#door.uploadPack(Readable.from([bytes]));
+      for (const [i, position] of positions.entries()) named[position] = stored[i]!;
+    }
     return named;
   }
 
@@ -61,6 +73,37 @@ export class Uploads implements BlobPlace {
 
   files(cid: string): Promise<readonly BlobFile[]> {
     return this.#door.files(cid);
+  }
+}
+
+/** The next pack: as many of these files as fit. */
+async function packFrom(files: readonly string[], small: readonly number[], first: number): Promise<{ readonly bytes: Uint8Array; readonly positions: readonly number[] }> {
+  const read: Uint8Array[] = [];
+  let total = 0;
+  for (const position of small.slice(first, first + PACK_FILES_MAX)) {
+    const bytes = await readSmall(files[position]!);
+    total += packedBytes(bytes.byteLength);
+    if (total > PACK_BYTES_MAX) break;
+    read.push(bytes);
+  }
+  return { bytes: encodePack(read), positions: small.slice(first, first + read.length) };
+}
+
+/** No more than a pack takes, should the file have grown: then it is not the one that was found, which is noticed. */
+async function readSmall(file: string): Promise<Uint8Array> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    const buffer = new Uint8Array(Math.min(size, PACKED_BYTES_MAX));
+    let filled = 0;
+    while (filled < buffer.byteLength) {
+      const { bytesRead } = await handle.read(buffer, filled, buffer.byteLength - filled, filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  } finally {
+    await handle.close();
   }
 }
 

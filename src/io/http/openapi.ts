@@ -45,6 +45,7 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/api/v1/events', summary: 'Events of all runs', query: request.eventsQuerySchema, headers: { 'Last-Event-ID': request.sequenceSchema }, answer: 'events' },
   { method: 'get', path: '/api/v1/blobs', summary: 'Blobs on this node; `standing` asks the cell why each is kept', query: request.blobsQuerySchema, answer: view.blobListSchema },
   { method: 'post', path: '/api/v1/blobs', summary: 'Store a file, whose bytes are the body', body: 'bytes', answer: view.blobStoredSchema, status: 201 },
+  { method: 'post', path: '/api/v1/blobs:pack', summary: 'Store many small files, each behind four bytes with its length (big-endian)', body: 'bytes', answer: view.blobPackSchema, status: 201 },
   { method: 'post', path: '/api/v1/blobs:gc', summary: 'Remove what no run needs any more', body: request.gcBodySchema, answer: view.blobSweepSchema },
   { method: 'get', path: '/api/v1/blobs/{cid}', summary: 'How much of a blob is on this node', answer: view.blobProgressSchema },
   { method: 'get', path: '/api/v1/blobs/{cid}/content', summary: 'The bytes, fetched from other nodes first if need be', answer: 'bytes' },

@@ -5,11 +5,12 @@ import { SkeinError } from '../../errors.ts';
 import { BLOB_BYTES_MAX } from '../../protocol/limits.ts';
 import type { BlobProgress, NodeBlobs } from '../blobs/node-blobs.ts';
 import type { Imported } from '../blobs/import-file.ts';
+import { PACK_BYTES_MAX } from '../blobs/pack.ts';
 import { FETCH_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { checked } from './problem.ts';
 import { splitVerb } from './routes-runs.ts';
 import { blobsQuerySchema, fetchBodySchema, gcBodySchema } from './schemas.ts';
-import { presentBlob, presentSweep, type BlobFilesJson, type BlobListJson, type BlobPinnedJson, type BlobSweepJson, type BlobVerifiedJson } from './views.ts';
+import { presentBlob, presentSweep, type BlobFilesJson, type BlobListJson, type BlobPackJson, type BlobPinnedJson, type BlobSweepJson, type BlobVerifiedJson } from './views.ts';
 
 interface Target {
   readonly Params: { readonly target: string };
@@ -28,9 +29,14 @@ export function blobRoutes(app: FastifyInstance, blobs: NodeBlobs): void {
     const { dryRun = false } = checked(gcBodySchema, request.body, 'The body') ?? {};
     return presentSweep(await blobs.gc(dryRun), dryRun);
   });
+  // Two colons are one in the path.
+  app.post('/api/v1/blobs::pack', { bodyLimit: PACK_BYTES_MAX, config: { longBody: true } }, async (request, reply): Promise<BlobPackJson> => {
+    const stored = await blobs.putPack(bytesOf(request.body));
+    reply.code(201);
+    return { blobs: stored };
+  });
   app.post('/api/v1/blobs', { bodyLimit: BLOB_BYTES_MAX, config: { longBody: true } }, async (request, reply): Promise<Imported> => {
-    if (!isStream(request.body)) throw new SkeinError('REQUEST_INVALID', 'The body must be the bytes of the file, with content-type application/octet-stream', { status: 415 });
-    const imported = await blobs.put(request.body);
+    const imported = await blobs.put(bytesOf(request.body));
     reply.code(201).header('location', `/api/v1/blobs/${imported.cid}`);
     return imported;
   });
@@ -85,8 +91,10 @@ export function acceptLongBodies(app: FastifyInstance): void {
   });
 }
 
-function isStream(body: unknown): body is Readable {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+/** @throws SkeinError REQUEST_INVALID */
+function bytesOf(body: unknown): Readable {
+  if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body) return body as Readable;
+  throw new SkeinError('REQUEST_INVALID', 'The body must be the bytes of the file, with content-type application/octet-stream', { status: 415 });
 }
 
 /** Aborts when the client goes away. */

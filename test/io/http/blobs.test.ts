@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
-import { blobListSchema, blobProgressSchema, blobStoredSchema, blobSweepSchema, problemSchema } from '../../../src/io/http/views.ts';
+import { blobListSchema, blobPackSchema, blobProgressSchema, blobStoredSchema, blobSweepSchema, problemSchema } from '../../../src/io/http/views.ts';
+import { encodePack, PACKED_BYTES_MAX } from '../../../src/io/blobs/pack.ts';
 import { compileTextWith } from '../../../src/io/compile-text.ts';
 import { sharedBlobs } from '../../support/node-blobs.ts';
 import { testServer } from './support.ts';
@@ -99,4 +100,32 @@ test('pinned, listed with why it stays, and what would go', async () => {
   assert.equal((await request({ method: 'POST', url: '/api/v1/blobs:gc', headers: json, payload: '{"dry":true}' })).statusCode, 400);
   assert.equal((await request({ method: 'DELETE', url: `/api/v1/blobs/${cid}` })).statusCode, 204);
   assert.equal((await request({ method: 'POST', url: `/api/v1/blobs/${cid}:pin` })).statusCode, 404);
+});
+
+test('many small files in one request, stored and named as if each had come alone', async () => {
+  const { request } = testServer();
+  const files = ['', 'one', 'two', 'one', 'x'.repeat(PACKED_BYTES_MAX)].map((text) => Buffer.from(text));
+  const put = await request({ method: 'POST', url: '/api/v1/blobs:pack', headers: octets, payload: Buffer.from(encodePack(files)) });
+  assert.equal(put.statusCode, 201);
+  const { blobs } = blobPackSchema.parse(put.json());
+  assert.deepEqual(blobs.map(({ size }) => size), files.map(({ byteLength }) => byteLength));
+  for (const [at, { cid }] of blobs.entries()) {
+    assert.ok(files[at]!.equals((await request({ url: `/api/v1/blobs/${cid}/content` })).rawPayload));
+    const alone = await request({ method: 'POST', url: '/api/v1/blobs', headers: octets, payload: files[at]! });
+    assert.equal(blobStoredSchema.parse(alone.json()).cid, cid);
+  }
+});
+
+test('a pack that breaks off, or holds what is too large, is refused; in whatever pieces it comes, it is read', async () => {
+  const { request } = testServer();
+  const whole = Buffer.from(encodePack([Buffer.from('first'), Buffer.from('second')]));
+  const send = (payload: Buffer): ReturnType<typeof request> => request({ method: 'POST', url: '/api/v1/blobs:pack', headers: octets, payload });
+  assert.equal(problemSchema.parse((await send(whole.subarray(0, -1))).json()).code, 'REQUEST_INVALID');
+  assert.equal(problemSchema.parse((await send(whole.subarray(0, 2))).json()).code, 'REQUEST_INVALID');
+  assert.equal(problemSchema.parse((await send(Buffer.from(encodePack([Buffer.alloc(PACKED_BYTES_MAX + 1)])))).json()).code, 'REQUEST_TOO_LARGE');
+  assert.deepEqual(blobPackSchema.parse((await send(Buffer.alloc(0))).json()), { blobs: [] });
+  const pieces = (async function* () {
+    for (const byte of whole) yield Buffer.from([byte]);
+  })();
+  assert.deepEqual((await sharedBlobs().putPack(pieces)).map(({ size }) => size), [5, 6]);
 });
