@@ -74,9 +74,9 @@ export class CopyChecker implements Checker {
 function lackingOf(shelf: BlobShelf, { cid, kind }: FilesRef): Cid[] {
   if (shelf.taken.has(cid)) return [];
   const whole = shelf.whole.get(cid);
-  if (whole === undefined) return [cid];
+  if (whole === undefined || whole.loose === true) return [cid];
   const files = kind === 'tree' ? decodeTree(whole.bytes).map((file) => file.cid) : [];
-  return files.filter((file) => !shelf.whole.has(file) && !shelf.taken.has(file));
+  return files.filter((file) => !shelf.taken.has(file) && (!shelf.whole.has(file) || shelf.whole.get(file)?.loose === true));
 }
 
 /** Two of what nobody takes and of what touches the world outside, one of all else that leaves files. */

@@ -309,7 +309,7 @@ test('after a power cut a small blob that was not synced is not believed, and on
       b.runtime?.blobs.fetch(one.cid, (error) => {
         assert.equal(error, undefined);
         arrived = true;
-      }, 'waited', durable),
+      }, { durable }),
     );
     lab.until('the blob', () => arrived, 5000, 0.1);
     lab.crash(b, 'power');

@@ -126,7 +126,7 @@ export class NodeBlobs implements BlobPlace {
         arrived = true;
         end(error);
       };
-      const giveUp = this.#blobs.fetch(cid, fetched, 'waited', false);
+      const giveUp = this.#blobs.fetch(cid, fetched, { durable: false });
       const end = (error?: Error): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);

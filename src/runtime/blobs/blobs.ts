@@ -19,6 +19,16 @@ export type { FetchDone, Urgency };
 
 const TICK_MS = 250;
 
+export interface FetchOptions {
+  /** @default waited */
+  readonly urgency?: Urgency;
+  /** False: it need not survive a power cut before `done` is called. @default true */
+  readonly durable?: boolean;
+  /** Nodes that are said to have it: they are asked first. */
+  readonly holders?: readonly NodeId[];
+}
+
+
 export class Blobs {
   readonly #context: NodeContext;
   readonly #store: BlobStore;
@@ -41,9 +51,9 @@ export class Blobs {
     this.#store = store;
     this.#asks = new Asks(context, this.#send);
     this.#verifier = new Verifier(store);
-    this.#wishes = new Wishes(context, (cid, memory) => {
+    this.#wishes = new Wishes(context, (cid, holders, memory) => {
       const done = (error: SkeinError | undefined, size: number): void => (error === undefined ? this.added(cid, size) : this.#wishes.end(cid, error));
-      return new Fetch({ context, store, asks: this.#asks, cid, send: this.#send, ...memory, room: this.room, done });
+      return new Fetch({ context, store, asks: this.#asks, cid, holders, send: this.#send, ...memory, room: this.room, done });
     });
     this.requests = new CopyRequests(context);
     this.#keeper = new Keeper(context, this);
@@ -124,11 +134,11 @@ export class Blobs {
   /**
    * Sees to it that the blob is here. One that was written to since it was stored is read and compared before it is given
    * to anybody here, and fetched anew when it is not what it was.
-   * @param durable false: it need not survive a power cut before `done` is called.
    * @returns takes the wish back; what has arrived stays for the next time.
    */
-  fetch(cid: Cid, done: FetchDone, urgency: Urgency = 'waited', durable = true): () => void {
-    return durable ? this.#fetch(cid, (error, size) => (error === undefined ? this.#whenSynced(cid, size, done) : done(error, size)), urgency) : this.#fetch(cid, done, urgency);
+  fetch(cid: Cid, done: FetchDone, { urgency = 'waited', durable = true, holders = [] }: FetchOptions = {}): () => void {
+    const synced: FetchDone = (error, size) => (error === undefined ? this.#whenSynced(cid, size, done) : done(error, size));
+    return this.#fetch(cid, durable ? synced : done, urgency, holders);
   }
 
   #whenSynced(cid: Cid, size: number, done: FetchDone): void {
@@ -138,9 +148,9 @@ export class Blobs {
     });
   }
 
-  #fetch(cid: Cid, done: FetchDone, urgency: Urgency): () => void {
+  #fetch(cid: Cid, done: FetchDone, urgency: Urgency, holders: readonly NodeId[]): () => void {
     const blob = this.#here.get(cid);
-    if (blob === undefined) return this.#wish(cid, done, urgency);
+    if (blob === undefined) return this.#wish(cid, done, urgency, holders);
     this.#used(blob);
     let over = false;
     let giveUp = (): void => {
@@ -150,13 +160,13 @@ export class Blobs {
       if (over) return;
       if (error !== undefined) done(new SkeinError('BLOB_STORE_FAILED', `${cid} could not be read: ${error.message}`, { cid }, { cause: error }), 0);
       else if (intact) done(undefined, blob.size);
-      else giveUp = this.#wish(cid, done, urgency);
+      else giveUp = this.#wish(cid, done, urgency, holders);
     });
     return () => giveUp();
   }
 
-  #wish(cid: Cid, done: FetchDone, urgency: Urgency): () => void {
-    const giveUp = this.#wishes.add(cid, done, urgency);
+  #wish(cid: Cid, done: FetchDone, urgency: Urgency, holders: readonly NodeId[]): () => void {
+    const giveUp = this.#wishes.add(cid, done, urgency, holders);
     this.#tickLater();
     return giveUp;
   }

@@ -14,7 +14,7 @@ import type { NodeContext } from '../context.ts';
 import type { AskFailure, Asks } from './asks.ts';
 import { ChunkSet } from './chunk-set.ts';
 import { FetchPlan, type Pick } from './fetch-plan.ts';
-import { FIND_AGAIN_MS, FIND_TIMEOUT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
+import { FIND_AGAIN_MS, FIND_TIMEOUT_MS, HINT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
 import type { BlobRoom } from './quota.ts';
 import { Trust } from './trust.ts';
 
@@ -23,6 +23,8 @@ export interface FetchInit {
   readonly store: BlobStore;
   readonly asks: Asks;
   readonly cid: Cid;
+  /** Said to have it: asked before all others. More may come. */
+  readonly holders: ReadonlySet<NodeId>;
   readonly send: (to: NodeId, message: BlobMessage) => boolean;
   /** Memory is shared by all fetches. @returns false when there is none for so many bytes now. */
   readonly take: (bytes: number) => boolean;
@@ -53,6 +55,7 @@ export class Fetch {
   readonly #interested = new Set<NodeId>();
   readonly #trust = new Trust();
   #manifestAsked = false;
+  readonly #startedAt: number;
   #hopeAt: number;
   /** Chunks that were asked for and are not stored yet, and the look at what was here before. */
   #busy = 0;
@@ -62,7 +65,7 @@ export class Fetch {
 
   constructor(init: FetchInit) {
     this.#init = init;
-    this.#hopeAt = init.context.now();
+    this.#startedAt = this.#hopeAt = init.context.now();
     this.tick();
   }
 
@@ -105,7 +108,7 @@ export class Fetch {
     const now = context.now();
     // Word of what they have now may have been missed: without hope all are asked again.
     const settled = this.#hopeful;
-    for (const peer of context.ports.transport.peers()) {
+    for (const peer of this.#asked()) {
       if ((settled && this.#said.has(peer)) || !this.#trust.has(peer) || now - (this.#askedAt.get(peer) ?? -Infinity) < FIND_AGAIN_MS) continue;
       if (send(peer, { type: 'find', cid: this.cid })) this.#askedAt.set(peer, now);
     }
@@ -114,6 +117,14 @@ export class Fetch {
     this.#go();
     if (this.#hopeful) this.#hopeAt = now;
     else if (now - this.#hopeAt >= FIND_TIMEOUT_MS) this.#fail(this.#notFound());
+  }
+
+  /** Whoever is said to have it gets a moment to answer: of many small files nobody else need hear. */
+  #asked(): readonly NodeId[] {
+    const { context, holders } = this.#init;
+    const peers = context.ports.transport.peers();
+    const named = context.now() - this.#startedAt < HINT_MS ? peers.filter((peer) => holders.has(peer)) : [];
+    return named.length > 0 ? named : peers;
   }
 
   #forgetLayout(): void {

@@ -256,7 +256,7 @@ export class Housekeeper {
     blobs.readWhole(tree.cid, (error, bytes) => {
       if (bytes === undefined) {
         // Without it nobody knows what it lists: it is fetched again, and until then nothing is removed.
-        blobs.fetch(tree.cid, () => undefined, 'background');
+        blobs.fetch(tree.cid, () => undefined, { urgency: 'background' });
         return done(new SkeinError('BLOB_STORE_FAILED', `the list of files ${tree.cid} could not be read${error === undefined ? '' : `: ${error.message}`}`, { cid: tree.cid }), pinned);
       }
       const need = needs.get(tree.cid);

@@ -5,7 +5,7 @@
 import { filesOf } from '../../core/cell/files.ts';
 import { isExclusive } from '../../core/cell/policy.ts';
 import type { BlobFile, FilesRef, Outcome } from '../../core/cell/types.ts';
-import type { Cid, Fence } from '../../core/lib/ids.ts';
+import type { Cid, Fence, NodeId } from '../../core/lib/ids.ts';
 import { isSkeinError, SkeinError, type ErrorCode } from '../../errors.ts';
 import type { Execution, Executor } from '../../ports/executor.ts';
 import type { Timer } from '../../ports/clock.ts';
@@ -17,6 +17,8 @@ import type { Blobs } from './blobs.ts';
 export interface Given {
   /** Of each input of the module, in its order. */
   readonly inputs: readonly FilesRef[];
+  /** Nodes that have each of them. A hint. */
+  readonly inputHolders: ReadonlyArray<readonly NodeId[]>;
   /** What an earlier execution had got; null = nothing. */
   readonly checkpoint: FilesRef | null;
 }
@@ -31,6 +33,7 @@ interface Gathering {
   readonly execution: Execution;
   readonly refs: readonly FilesRef[];
   readonly checkpoint: FilesRef | null;
+  readonly holders: readonly NodeId[];
   readonly told: Told;
   readonly startedWall: number;
   readonly startedAt: number;
@@ -50,10 +53,10 @@ export class InputGate {
   }
 
   /** As the executor's. */
-  start(execution: Execution, { inputs: refs, checkpoint }: Given, told: Told): void {
+  start(execution: Execution, { inputs: refs, inputHolders, checkpoint }: Given, told: Told): void {
     const { inputs } = filesOf(execution.spec);
     if (inputs.length === 0 && checkpoint === null) return this.#context.ports.executor.start(execution, told.done, told.kept);
-    const gathering: Gathering = { execution, refs, checkpoint, told, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
+    const gathering: Gathering = { execution, refs, checkpoint, holders: [...new Set(inputHolders.flat())], told, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
     this.#gathering.set(execution.fence, gathering);
     const { timeoutMs } = execution.spec;
     if (timeoutMs > 0) gathering.timeout = this.#context.after(timeoutMs, () => this.#fail(gathering, new SkeinError('MODULE_TIMEOUT', `its inputs did not come within its timeout of ${timeoutMs / 1000} s`)));
@@ -116,7 +119,7 @@ export class InputGate {
         if (left === 0) then();
       };
       // Should the power go, so does the module.
-      const giveUp = this.#blobs.fetch(cid, fetched, 'waited', false);
+      const giveUp = this.#blobs.fetch(cid, fetched, { durable: false, holders: gathering.holders });
       gathering.wishes.add(giveUp);
     }
   }

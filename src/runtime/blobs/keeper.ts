@@ -68,7 +68,7 @@ export class Keeper {
           keeping.open.delete(cid);
           keeping.bytesDone += size;
           if (keeping.open.size === 0) then();
-        }, keeping.urgency);
+        }, { urgency: keeping.urgency, holders: keeping.holders });
       };
       // What turns out to be damaged is removed, and fetched like any other.
       if (keeping.check && this.#blobs.get(cid) !== undefined) this.#blobs.verify(cid, fetch);

@@ -25,6 +25,8 @@ export const ANSWER_TURN_MS = 60_000;
 export const HOLDER_REST_MS = 1000;
 /** Who has not answered, or had nothing, is asked again after this. */
 export const FIND_AGAIN_MS = 2000;
+/** Nodes that are said to have a blob are asked alone for so long. */
+export const HINT_MS = 200;
 /** Nobody has it: how long a fetch looks before it fails. */
 export const FIND_TIMEOUT_MS = 10_000;
 /** Answers under way to one peer. */

@@ -1,5 +1,5 @@
 /** Blobs that are wanted and not here: who waits for each, which of them are being fetched, and what memory those have. */
-import type { Cid } from '../../core/lib/ids.ts';
+import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import type { NodeContext } from '../context.ts';
 import type { Fetch } from './fetch.ts';
@@ -12,6 +12,8 @@ export type Urgency = 'waited' | 'background';
 
 interface Wish {
   readonly listeners: Map<FetchDone, Urgency>;
+  /** Said to have it by whoever wants it. */
+  readonly holders: Set<NodeId>;
   fetch: Fetch | undefined;
 }
 
@@ -23,7 +25,7 @@ export interface Memory {
 
 export class Wishes {
   readonly #context: NodeContext;
-  readonly #begin: (cid: Cid, memory: Memory) => Fetch;
+  readonly #begin: (cid: Cid, holders: ReadonlySet<NodeId>, memory: Memory) => Fetch;
   /** Oldest first. */
   readonly #wishes = new Map<Cid, Wish>();
   /** Those of them that have not begun. */
@@ -32,7 +34,7 @@ export class Wishes {
   readonly #active = new Map<Cid, Wish>();
   #bytesTaken = 0;
 
-  constructor(context: NodeContext, begin: (cid: Cid, memory: Memory) => Fetch) {
+  constructor(context: NodeContext, begin: (cid: Cid, holders: ReadonlySet<NodeId>, memory: Memory) => Fetch) {
     this.#context = context;
     this.#begin = begin;
   }
@@ -55,17 +57,18 @@ export class Wishes {
   }
 
   /** @returns takes it back. */
-  add(cid: Cid, done: FetchDone, urgency: Urgency): () => void {
+  add(cid: Cid, done: FetchDone, urgency: Urgency, holders: readonly NodeId[]): () => void {
     let wish = this.#wishes.get(cid);
     if (wish === undefined) {
       if (this.#wishes.size >= FETCHES_WAITING_MAX) {
         this.#context.defer(() => done(new SkeinError('LIMIT_EXCEEDED', `${FETCHES_WAITING_MAX} blobs wait to be fetched`), 0));
         return () => undefined;
       }
-      wish = { listeners: new Map(), fetch: undefined };
+      wish = { listeners: new Map(), holders: new Set(), fetch: undefined };
       this.#wishes.set(cid, wish);
     }
     const { listeners } = wish;
+    for (const holder of holders) wish.holders.add(holder);
     // The same function may be given twice, and is to be called twice.
     const listener: FetchDone = (error, size) => done(error, size);
     listeners.set(listener, urgency);
@@ -120,7 +123,7 @@ export class Wishes {
           this.#bytesTaken -= bytes;
         },
       };
-      wish.fetch = this.#begin(cid, memory);
+      wish.fetch = this.#begin(cid, wish.holders, memory);
     }
   }
 

@@ -1,0 +1,220 @@
+/** Copies between simulated nodes: asked for, kept, handed over, missed; and what a result waits for. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import test from 'node:test';
+import type { ModuleFiles, ModuleSpec } from '../../src/core/cell/types.ts';
+import type { RunRecord } from '../../src/core/cell/state.ts';
+import type { Cid, NodeId } from '../../src/core/lib/ids.ts';
+import { cidOf } from '../../src/protocol/cid.ts';
+import { encodeTree } from '../../src/protocol/tree-codec.ts';
+import type { CopyEnd } from '../../src/runtime/blobs/copy-requests.ts';
+import { COPY_ANSWER_MS, FIND_TIMEOUT_MS, HAND_OVER_NOW_MS } from '../../src/runtime/blobs/limits.ts';
+import type { SimNode } from '../../sim/sim-node.ts';
+import { modulesOf, Stage } from '../../sim/stage.ts';
+
+interface File {
+  readonly cid: Cid;
+  readonly bytes: Uint8Array;
+}
+
+function file(text: string): File {
+  const bytes = new TextEncoder().encode(text);
+  return { cid: cidOf('raw', createHash('sha256').update(bytes).digest()), bytes };
+}
+
+function tree(files: readonly File[]): File {
+  const bytes = encodeTree(files.map(({ cid, bytes: { byteLength } }, at) => ({ path: `f${at}`, cid, size: byteLength, executable: false })));
+  return { cid: cidOf('raw', createHash('sha256').update(bytes).digest()), bytes };
+}
+
+class Lab extends Stage {
+  constructor(seed: string, nodes: number) {
+    super({ seed, mutants: new Set() }, { nodes, network: { cutNoticedMinMs: 200, cutNoticedMaxMs: 400 } });
+    this.form();
+  }
+
+  put(node: SimNode, { cid, bytes }: File): void {
+    node.blobs.put(cid, bytes);
+    node.incarnation?.process.run(() => node.runtime?.blobs.added(cid, bytes.byteLength));
+  }
+
+  /** `from` asks `to` to keep this. @returns what came of it, once something has. */
+  ask(from: SimNode, to: SimNode, { cid }: File, more: { readonly kind?: 'file' | 'tree'; readonly check?: boolean; readonly holders?: readonly NodeId[] } = {}): { end: CopyEnd | undefined } {
+    const asked: { end: CopyEnd | undefined } = { end: undefined };
+    const { kind = 'file', check = false, holders = [] } = more;
+    const done = (end: CopyEnd): void => {
+      asked.end = end;
+    };
+    from.incarnation?.process.run(() => from.runtime?.blobs.requests.ask({ node: to.id, refs: [{ cid, kind }], holders, check, urgent: true, done }));
+    return asked;
+  }
+
+  end(asked: { end: CopyEnd | undefined }, withinMs = 30_000): CopyEnd | undefined {
+    this.until('an answer', () => asked.end !== undefined, withinMs);
+    return asked.end;
+  }
+
+  get lastRun(): RunRecord {
+    return [...this.replica(this.leader).state.runs.values()].at(-1)!;
+  }
+
+  /** Nodes that have all files of a module of the last run. */
+  having(module: number): SimNode[] {
+    const refs = Object.values(this.lastRun.modules[module]!.outcome?.files ?? {});
+    return refs.length === 0 ? [] : this.cluster.nodes.filter(({ blobs }) => refs.every(({ cid }) => blobs.whole.has(cid)));
+  }
+
+  phases(): string {
+    return this.lastRun.modules.map(({ phase }) => phase).join(' ');
+  }
+}
+
+const leaves = (...inputs: ModuleFiles['inputs']): Pick<ModuleSpec, 'files'> => ({ files: { inputs, outputs: [{ name: 'o', pattern: 'o' }] } }) as Pick<ModuleSpec, 'files'>;
+const SHORT = { kind: 'ok', durationMs: 50 } as const;
+
+test('a node that is asked for a copy fetches it, says so when it is there, and says it again', () => {
+  const lab = new Lab('keep', 3);
+  const [a, b, c] = lab.cluster.nodes as [SimNode, SimNode, SimNode];
+  const one = file('one');
+  lab.put(a, one);
+  assert.equal(lab.end(lab.ask(c, b, one)), 'whole');
+  assert.ok(b.blobs.whole.has(one.cid));
+  assert.equal(lab.end(lab.ask(c, b, one)), 'whole');
+  assert.equal(lab.end(lab.ask(c, c, one)), 'whole', 'also of itself');
+});
+
+test('a list is kept when all that it lists is', () => {
+  const lab = new Lab('tree', 2);
+  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+  const files = Array.from({ length: 50 }, (_, at) => file(`file ${at}`));
+  const list = tree(files);
+  for (const each of [...files.slice(1), list]) lab.put(a, each);
+  assert.equal(lab.end(lab.ask(a, b, list, { kind: 'tree' })), 'missing', 'one of them is nowhere');
+  lab.put(a, files[0]!);
+  assert.equal(lab.end(lab.ask(a, b, list, { kind: 'tree' })), 'whole');
+  for (const { cid } of files) assert.ok(b.blobs.whole.has(cid));
+});
+
+test('no room, nobody who has it, nobody who answers', () => {
+  const lab = new Lab('no', 3);
+  const [a, b, c] = lab.cluster.nodes as [SimNode, SimNode, SimNode];
+  const one = file('one');
+  lab.put(a, one);
+  b.blobs.bytesMax = 0;
+  assert.equal(lab.end(lab.ask(a, b, one)), 'full');
+  assert.equal(lab.end(lab.ask(a, c, file('other')), 2 * FIND_TIMEOUT_MS), 'missing');
+  lab.cluster.pauseNode(c);
+  const begun = lab.cluster.kernel.now;
+  assert.equal(lab.end(lab.ask(a, c, one)), 'silent');
+  assert.ok(lab.cluster.kernel.now - begun < 2 * COPY_ANSWER_MS);
+  lab.crash(b);
+  lab.run(1000);
+  assert.equal(lab.end(lab.ask(a, b, one), 1000), 'silent', 'not connected');
+});
+
+test('a holder that is asked to look finds out that its copy is gone or has rotted, and gets another one', () => {
+  const lab = new Lab('check', 3);
+  const [a, b, c] = lab.cluster.nodes as [SimNode, SimNode, SimNode];
+  const [gone, rotten] = [file('gone'), file('rotten')];
+  for (const one of [gone, rotten]) for (const node of [a, b]) lab.put(node, one);
+  b.blobs.lose(gone.cid);
+  b.blobs.flip(rotten.cid, 1);
+  for (const one of [gone, rotten]) assert.equal(lab.end(lab.ask(c, b, one, { check: true })), 'whole');
+  assert.deepEqual(Buffer.from(b.blobs.whole.get(rotten.cid)!.bytes), Buffer.from(rotten.bytes));
+  assert.ok(b.blobs.whole.has(gone.cid));
+  for (const node of [a, b]) node.blobs.lose(gone.cid);
+  assert.equal(lab.end(lab.ask(c, b, gone, { check: true })), 'missing');
+});
+
+test('a holder that is named is asked, and nobody else hears of it', () => {
+  const lab = new Lab('hint', 5);
+  const [a, b, ...others] = lab.cluster.nodes as [SimNode, SimNode, ...SimNode[]];
+  const one = file('one');
+  lab.put(a, one);
+  let asked = 0;
+  for (const other of others) {
+    const { context } = other.runtime!;
+    const send = context.sendBlob.bind(context);
+    context.sendBlob = (to, message) => {
+      if (message.type === 'haveNot') asked += 1;
+      return send(to, message);
+    };
+  }
+  assert.equal(lab.end(lab.ask(a, b, one, { holders: [a.id] })), 'whole');
+  assert.equal(asked, 0);
+  const two = file('two');
+  lab.put(a, two);
+  assert.equal(lab.end(lab.ask(a, b, two, { holders: [others[0]!.id] })), 'whole', 'a hint may be wrong');
+  assert.ok(asked > 0);
+});
+
+test('what a run gives is on two nodes when its module has succeeded, and the log knows them', () => {
+  const lab = new Lab('two', 3);
+  lab.submit(modulesOf(6, SHORT, leaves()));
+  lab.until('the end', () => lab.lastRun?.phase === 'succeeded', 20_000);
+  for (const module of lab.lastRun.modules) {
+    assert.ok(module.holders.length >= 2);
+    for (const holder of module.holders) assert.ok(lab.having(module.index).some(({ id }) => id === holder));
+  }
+  assert.equal(lab.cluster.checkers.copies.sentBack, 0, 'the worker knows how many it needs');
+});
+
+test('with one node one copy is enough, and a full disk elsewhere holds nothing up', () => {
+  const alone = new Lab('alone', 1);
+  alone.submit(modulesOf(2, SHORT, leaves()));
+  alone.until('the end', () => alone.lastRun?.phase === 'succeeded', 10_000);
+  const full = new Lab('full', 3);
+  for (const node of full.others(full.leader)) node.blobs.bytesMax = 0;
+  full.submit(modulesOf(1, SHORT, { ...leaves(), requires: { cpu: 1, memory: 0, labels: [], tools: {}, os: [], arch: [] } }));
+  full.until('the end', () => full.lastRun?.phase === 'succeeded', 60_000);
+  assert.deepEqual(full.lastRun.modules[0]!.holders, [full.leader.id]);
+});
+
+test('of all else a second copy follows, and when its node goes a third one', () => {
+  const lab = new Lab('second', 4);
+  const [a, b, c] = modulesOf(3, SHORT);
+  lab.submit([{ ...a!, ...leaves() }, { ...b!, action: { type: 'run', command: 'ok 60000' } }, { ...c!, needs: [0, 1], files: { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] } }]);
+  lab.until('two holders', () => lab.lastRun?.modules[0]?.holders.length === 2, 10_000);
+  const victim = lab.having(0).find((node) => node !== lab.leader) ?? lab.having(0)[0]!;
+  lab.crash(victim, 'power');
+  lab.until('another one', () => lab.having(0).filter((node) => node.state === 'up').length === 2 && lab.lastRun.modules[0]!.holders.length >= 3, 30_000);
+  assert.equal(lab.lastRun.modules[0]!.generation, 1);
+});
+
+test('a node that leaves hands over what only it has, also of a run that has ended', () => {
+  const lab = new Lab('leave', 3);
+  lab.submit(modulesOf(1, SHORT, leaves()));
+  lab.until('the end', () => lab.lastRun?.phase === 'succeeded', 20_000);
+  const [keeper, other] = lab.having(0) as [SimNode, SimNode];
+  const leaver = keeper === lab.leader ? other : keeper;
+  // The other holder is gone, and its disk with it.
+  const lost = leaver === keeper ? other : keeper;
+  for (const cid of lost.blobs.whole.keys()) lost.blobs.lose(cid);
+  lab.crash(lost, 'power');
+  lab.until('that the cell knows', () => lab.cluster.leader()?.replica?.state.sessionOfNode.has(lost.id) === false, 20_000);
+  lab.cluster.leaveNode(leaver, false);
+  lab.until('that it has left', () => leaver.state === 'down' && lab.cluster.leader() !== undefined, 60_000);
+  const third = lab.cluster.nodes.find((node) => node !== leaver && node !== lost)!;
+  assert.ok(lab.having(0).includes(third), 'the third has them now');
+  assert.ok(lab.lastRun.modules[0]!.holders.includes(third.id));
+});
+
+test('who leaves at once and finds nobody with room goes all the same, and says what went with it', () => {
+  const lab = new Lab('leave now', 3);
+  lab.submit(modulesOf(1, SHORT, leaves()));
+  lab.until('the end', () => lab.lastRun?.phase === 'succeeded', 20_000);
+  const [first, second] = lab.having(0) as [SimNode, SimNode];
+  const leaver = first === lab.leader ? second : first;
+  const lost = leaver === first ? second : first;
+  lab.cluster.nodes.filter((node) => node !== leaver).forEach(({ blobs }) => {
+    for (const cid of blobs.whole.keys()) blobs.lose(cid);
+    blobs.bytesMax = 0;
+  });
+  lab.call(lab.leader, (replica) => replica.propose({ type: 'holders', now: replica.stamp(), items: [{ run: lab.lastRun.number, module: 0, generation: 1, node: lost.id, on: false }] }));
+  lab.run(500);
+  const begun = lab.cluster.kernel.now;
+  lab.cluster.leaveNode(leaver, true);
+  lab.until('that it has left', () => leaver.state === 'down', 30_000);
+  assert.ok(lab.cluster.kernel.now - begun >= HAND_OVER_NOW_MS);
+  assert.ok(lab.cluster.trace.last(200).some((line) => line.includes('copies-not-handed-over')), 'it is noted');
+});
