@@ -40,7 +40,8 @@ interface Short {
   readonly doubted: Set<NodeId>;
   /** When it was last proposed to make them again. */
   proposedAt: number;
-  asking: (() => void) | undefined;
+  /** Questions that are open, by node: each takes one back. */
+  readonly asking: Map<NodeId, () => void>;
   /** Not asked before (monotonic ms). */
   readonly restUntil: Map<NodeId, number>;
 }
@@ -154,7 +155,7 @@ export class Copies {
   #shortOf(module: ModuleRecord): Short {
     const present = this.#short.get(module);
     if (present !== undefined) return present;
-    const short: Short = { module, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), asking: undefined, restUntil: new Map() };
+    const short: Short = { module, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), asking: new Map(), restUntil: new Map() };
     this.#short.set(module, short);
     this.#ticks.wake();
     return short;
@@ -176,8 +177,8 @@ export class Copies {
   }
 
   #drop(short: Short): void {
-    if (short.asking !== undefined) this.#asked--;
-    short.asking?.();
+    this.#asked -= short.asking.size;
+    for (const giveUp of short.asking.values()) giveUp();
     this.#short.delete(short.module);
   }
 
@@ -199,21 +200,23 @@ export class Copies {
       short.proposedAt = now;
       this.#lost.push(itemOf(module));
     }
-    if (short.asking !== undefined || this.#asked >= COPIES_ASKED_MAX) return;
-    const [doubt] = doubted;
-    if (doubt !== undefined) {
+    for (const doubt of doubted) {
+      if (short.asking.has(doubt)) continue;
       doubted.delete(doubt);
       if (present.includes(doubt)) this.#ask(short, doubt, true);
-      return;
     }
+    if (short.asking.size > 0 || this.#asked >= COPIES_ASKED_MAX) return;
     const node = this.#candidate(short, now);
     if (node !== undefined) this.#ask(short, node, false);
   }
 
-  /** Nobody who has it was there for so long that making it again is no waste, and somebody has looked for it since. */
+  /**
+   * Nobody who has it was there for so long that making it again is no waste, and somebody has looked for it since. When
+   * all who had it said that they have not, there is nobody to wait for.
+   */
   #isLost({ module, lostAt, missedAt }: Short, now: number): boolean {
-    if (lostAt === undefined || missedAt < lostAt || !areFilesMissed(module)) return false;
-    return now - lostAt >= graceMs(module) && invalidateProblem(this.#init.state(), module) === '';
+    if (lostAt === undefined || missedAt === -Infinity || !areFilesMissed(module) || invalidateProblem(this.#init.state(), module) !== '') return false;
+    return module.holders.length === 0 || (missedAt >= lostAt && now - lostAt >= graceMs(module));
   }
 
   /** Those that have room before those that said that they have none. */
@@ -228,7 +231,7 @@ export class Copies {
   #ask(short: Short, node: NodeId, check: boolean): void {
     const { module } = short;
     this.#asked++;
-    short.asking = this.#init.requests.ask({
+    const giveUp = this.#init.requests.ask({
       node,
       refs: Object.values(module.outcome?.files ?? {}),
       holders: presentHolders(this.#init.state(), module),
@@ -236,10 +239,11 @@ export class Copies {
       urgent: this.#leaving.size > 0,
       done: (end) => {
         this.#asked--;
-        short.asking = undefined;
+        short.asking.delete(node);
         if (this.#short.get(module) === short) this.#answered(short, node, end);
       },
     });
+    short.asking.set(node, giveUp);
   }
 
   #answered(short: Short, node: NodeId, end: CopyEnd): void {
