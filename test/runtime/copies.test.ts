@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
-import type { ModuleFiles, ModuleSpec } from '../../src/core/cell/types.ts';
+import type { ModuleFiles } from '../../src/core/cell/types.ts';
 import type { RunRecord } from '../../src/core/cell/state.ts';
 import type { Cid, NodeId } from '../../src/core/lib/ids.ts';
 import { cidOf } from '../../src/protocol/cid.ts';
@@ -69,7 +69,7 @@ class Lab extends Stage {
   }
 }
 
-const leaves = (...inputs: ModuleFiles['inputs']): Pick<ModuleSpec, 'files'> => ({ files: { inputs, outputs: [{ name: 'o', pattern: 'o' }] } }) as Pick<ModuleSpec, 'files'>;
+const leaves = (...inputs: ModuleFiles['inputs']): { readonly files: ModuleFiles } => ({ files: { inputs, outputs: [{ name: 'o', pattern: 'o' }] } });
 const SHORT = { kind: 'ok', durationMs: 50 } as const;
 
 test('a node that is asked for a copy fetches it, says so when it is there, and says it again', () => {

@@ -121,9 +121,8 @@ export class Fetch {
 
   /** Whoever is said to have it gets a moment to answer: of many small files nobody else need hear. */
   #asked(): readonly NodeId[] {
-    const { context, holders } = this.#init;
-    const peers = context.ports.transport.peers();
-    const named = context.now() - this.#startedAt < HINT_MS ? peers.filter((peer) => holders.has(peer)) : [];
+    const peers = this.#init.context.ports.transport.peers();
+    const named = this.#init.context.now() - this.#startedAt < HINT_MS ? peers.filter((peer) => this.#init.holders.has(peer)) : [];
     return named.length > 0 ? named : peers;
   }
 
