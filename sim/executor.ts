@@ -117,6 +117,10 @@ export class SimExecutor implements Executor {
     return [...this.#running.keys()];
   }
 
+  progress(): undefined {
+    return undefined;
+  }
+
   /** A line for each PRINT_MS that it has run. */
   readLog(fence: Fence, offset: number, length: number, done: (piece: LogPiece | undefined) => void): void {
     const running = this.#running.get(fence);

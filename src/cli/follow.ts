@@ -2,12 +2,12 @@
 import { unreachable } from '../core/lib/assert.ts';
 import { SkeinError } from '../errors.ts';
 import type { RunExplanationJson } from '../io/http/queue-views.ts';
-import type { RunEventJson, RunJson, StatusJson } from '../io/http/views.ts';
+import type { RunEventJson, RunJson, RunProgressJson, StatusJson } from '../io/http/views.ts';
 import type { Client } from './client.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { oneLine, painter } from './format.ts';
 import { hasColour, line, type CliIo } from './io.ts';
-import { printData, type Format } from './output.ts';
+import { isForPeople, printData, type Format } from './output.ts';
 import { followPrinter, type FollowPrinter } from './printers.ts';
 import { failureBlocks, groupNames, summaryBlock } from './render.ts';
 import { RunTracker } from './tracker.ts';
@@ -25,6 +25,8 @@ const CANCEL_WINDOW_MS = 2000;
 /** Nothing runs though something could: after this long it is asked why. */
 const PLACEMENT_CHECK_MS = 3000;
 const REASONS_SHOWN_MAX = 3;
+/** Between two questions how far the run is. */
+const PROGRESS_CHECK_MS = 2000;
 
 /** `key` changes with the reason; the text also with each second that it lasts. */
 interface Why {
@@ -64,6 +66,7 @@ class Follower {
   #idleSince: number;
   #why: Why = nothing;
   #paused = false;
+  #asking = false;
   #idleChecks = 0;
 
   constructor(client: Client, io: CliIo, path: string, view: RunJson, options: FollowOptions) {
@@ -74,7 +77,7 @@ class Follower {
     this.#options = options;
     this.#tracker = new RunTracker(view);
     const { format } = options;
-    this.#printer = followPrinter(io, format === 'jsonl' ? 'jsonl' : format === 'table' || format === 'wide' ? 'lines' : 'silent');
+    this.#printer = followPrinter(io, format === 'jsonl' ? 'jsonl' : isForPeople(format) ? 'lines' : 'silent');
     this.#idleSince = Date.now();
   }
 
@@ -88,17 +91,20 @@ class Follower {
     const timeout = timeoutMs === undefined ? undefined : setTimeout(ended('timeout'), timeoutMs);
     const checkMs = Math.min(PLACEMENT_CHECK_MS, placeTimeoutMs ?? Infinity);
     const check = setInterval(() => void this.#checkPlacement(ended('unplaced')), checkMs);
+    const ask = isForPeople(this.#options.format) ? setInterval(() => void this.#askProgress(), PROGRESS_CHECK_MS) : undefined;
     try {
       this.#printer.begin(this.#view, this.#tracker);
       await this.#consume();
       this.#printer.end();
       clearInterval(check);
+      clearInterval(ask);
       clearTimeout(timeout);
       return await this.#finish();
     } finally {
       this.#printer.end();
       clearInterval(check);
       clearTimeout(timeout);
+      clearInterval(ask);
       offInterrupt();
     }
   }
@@ -130,6 +136,19 @@ class Follower {
       this.#printer.paused(paused, event.note);
     }
     this.#printer.runEvent(event);
+  }
+
+  /** Nothing depends on it: whoever cannot answer is asked again. */
+  async #askProgress(): Promise<void> {
+    if (this.#tracker.counts.running === 0 || this.#asking) return;
+    this.#asking = true;
+    try {
+      this.#tracker.heard(await this.#client.get<RunProgressJson>(`${this.#path}/progress`, { signal: this.#over.signal }));
+    } catch {
+      // As before.
+    } finally {
+      this.#asking = false;
+    }
   }
 
   async #checkPlacement(unplaced: () => void): Promise<void> {

@@ -1,13 +1,14 @@
 /** `skein module list|logs|explain`: the modules of a run, what they print, and why one is not running. */
 import type { ModuleExplanationJson, RunExplanationJson } from '../io/http/queue-views.ts';
-import type { ModuleJson, ModuleListJson } from '../io/http/views.ts';
+import type { ModuleJson, ModuleListJson, RunProgressJson } from '../io/http/views.ts';
+import type { Client } from './client.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { clock, nodeLabel, oneLine } from './format.ts';
+import { clock, estimate, nodeLabel, oneLine } from './format.ts';
 import type { CliIo } from './io.ts';
 import { addTo } from './logs.ts';
-import { outputOption, printList, printOne, type Format } from './output.ts';
-import { explainedBlocks, explainedLines } from './render.ts';
+import { isForPeople, outputOption, printList, printOne, type Format } from './output.ts';
+import { explainedBlocks, explainedLines, progressWords } from './render.ts';
 import type { Column } from './table.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
 
@@ -24,7 +25,26 @@ export const addModule: AddVerb = (program, context) => {
   );
 };
 
-export const moduleColumns: Column<ModuleJson>[] = [
+/** @param progress of the modules that run, by name. */
+export function moduleColumns(progress: ReadonlyMap<string, RunProgressJson['modules'][number]>): Column<ModuleJson>[] {
+  if (progress.size === 0) return columns;
+  const column: Column<ModuleJson> = { head: 'PROGRESS', cell: ({ name }) => shownProgress(progress.get(name)) };
+  return columns.flatMap((each) => (each.head === 'NOTE' ? [column, each] : [each]));
+}
+
+function shownProgress(progress: RunProgressJson['modules'][number] | undefined): string {
+  const eta = progress?.etaMs ?? null;
+  return `${progressWords(progress)}${eta === null ? '' : ` (${estimate(eta)} left)`}`.trim();
+}
+
+/** Modules that run and of which something is known. Nothing is worth an error here. */
+export async function progressOfRun(client: Client, { runId, modules }: { readonly runId: string; readonly modules: { readonly claimed: number } }): Promise<Map<string, RunProgressJson['modules'][number]>> {
+  if (modules.claimed === 0) return new Map();
+  const told = await client.get<RunProgressJson>(`/api/v1/runs/${encodeURIComponent(runId)}/progress`).catch(() => undefined);
+  return new Map(told?.modules.filter(({ fraction, message, etaMs }) => fraction !== null || message !== '' || etaMs !== null).map((one) => [one.module, one]));
+}
+
+const columns: Column<ModuleJson>[] = [
   { head: 'MODULE', cell: (module) => oneLine(module.name) },
   { head: 'PHASE', cell: (module) => module.phase },
   { head: 'NODE', cell: (module) => oneLine(module.copy === null ? module.node : `${module.node}+${module.copy.node}`) },
@@ -41,8 +61,11 @@ export const moduleColumns: Column<ModuleJson>[] = [
 ];
 
 async function list(io: CliIo, run: string, flags: ModuleFlags): Promise<ExitCode> {
-  const whole = await clientFor(io, flags).get<ModuleListJson>(`/api/v1/runs/${encodeURIComponent(run)}/modules`);
-  printList(io, flags.output, { whole, rows: whole.modules, columns: moduleColumns, name: (module) => module.name, empty: 'No modules.' });
+  const client = clientFor(io, flags);
+  const whole = await client.get<ModuleListJson>(`/api/v1/runs/${encodeURIComponent(run)}/modules`);
+  const claimed = whole.modules.filter(({ phase }) => phase === 'running' || phase === 'claimed').length;
+  const progress = isForPeople(flags.output) ? await progressOfRun(client, { runId: run, modules: { claimed } }) : new Map<string, RunProgressJson['modules'][number]>();
+  printList(io, flags.output, { whole, rows: whole.modules, columns: moduleColumns(progress), name: (module) => module.name, empty: 'No modules.' });
   return exitCodes.ok;
 }
 

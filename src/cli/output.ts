@@ -11,6 +11,10 @@ export function outputOption(fallback: Format = 'table'): Option {
   return new Option('-o, --output <format>', 'how to print').choices(formats).default(fallback);
 }
 
+export function isForPeople(format: Format): boolean {
+  return format === 'table' || format === 'wide';
+}
+
 /** How one kind of thing is printed in each format. */
 export interface Listing<T> {
   /** The whole answer, for json and yaml. */

@@ -1,6 +1,6 @@
 /** The words of a followed run: lines of transitions, the block of what runs now, the summary at the end. */
 import type { ModuleExplanationJson, RunExplanationJson } from '../io/http/queue-views.ts';
-import type { ModuleJson, RunEventJson, RunJson } from '../io/http/views.ts';
+import type { ModuleJson, RunEventJson, RunJson, RunProgressJson } from '../io/http/views.ts';
 import { clock, estimate, harmless, oneLine, pausedText, timeOf, type Colour } from './format.ts';
 import { EXPLAINED_NODES_MAX } from './limits.ts';
 import type { RunTracker, TrackedModule, Transition } from './tracker.ts';
@@ -53,19 +53,27 @@ function transitionWords(module: TrackedModule, before: ModuleJson['phase'], pai
 /** `run 7f01 transcode 12/40 ▓▓▓░░░░░░░ 30% ETA 4m10s 6 nodes` */
 function headerLine(view: Pick<RunJson, 'shortId' | 'name'>, tracker: RunTracker, now: number, paint: Paint): string {
   const { total, done } = tracker.counts;
-  const share = total === 0 ? 1 : done / total;
+  const { share } = tracker;
   const filled = Math.floor(share * BAR_WIDTH);
   const bar = paint('green', '▓'.repeat(filled)) + '░'.repeat(BAR_WIDTH - filled);
   const elapsed = now - tracker.submittedAt;
-  const eta = done > 0 && done < total ? ` ETA ${estimate((elapsed / done) * (total - done))}` : '';
+  // Without durations of earlier runs: as if the rest took as long as what is done.
+  const etaMs = tracker.etaMs ?? (share > 0 ? (elapsed / share) * (1 - share) : undefined);
+  const eta = etaMs !== undefined && done < total ? ` ETA ${estimate(etaMs)}` : '';
   const nodes = tracker.nodeCount === 1 ? '1 node' : `${tracker.nodeCount} nodes`;
   return `${paint('bold', `run ${view.shortId} ${oneLine(view.name)}`)} ${done}/${total} ${bar} ${Math.floor(share * 100)}%${eta} ${nodes}`;
+}
+
+/** ` 42% packing`; '' when it says nothing. */
+export function progressWords(progress: Pick<RunProgressJson['modules'][number], 'fraction' | 'message'> | undefined): string {
+  const { fraction = null, message = '' } = progress ?? {};
+  return [fraction === null ? '' : ` ${Math.floor(fraction * 100)}%`, message === '' ? '' : ` ${oneLine(message)}`].join('');
 }
 
 /** Header, then one line for each running module. */
 export function liveBlock(view: Pick<RunJson, 'shortId' | 'name'>, tracker: RunTracker, now: number, paint: Paint, waiting: string): string {
   const { running } = tracker;
-  const rows = running.slice(0, BLOCK_ROWS_MAX).map((module) => `  ${paint('cyan', '●')} ${oneLine(module.name)}  ${paint('dim', `${oneLine(module.node)} ${clock(now - module.startedAt)}`)}`);
+  const rows = running.slice(0, BLOCK_ROWS_MAX).map((module) => `  ${paint('cyan', '●')} ${oneLine(module.name)}  ${paint('dim', `${oneLine(module.node)} ${clock(now - module.startedAt)}${progressWords(tracker.progressOf(module.name))}`)}`);
   if (running.length > BLOCK_ROWS_MAX) rows.push(`  … and ${running.length - BLOCK_ROWS_MAX} more`);
   if (waiting !== '') rows.push(`  ${paint('yellow', `waits: ${waiting}`)}`);
   return [headerLine(view, tracker, now, paint), ...rows].join('\n');
@@ -74,7 +82,7 @@ export function liveBlock(view: Pick<RunJson, 'shortId' | 'name'>, tracker: RunT
 /** The line that shows every 30 s, where nothing is repainted, that the run still goes on. */
 export function progressLine(tracker: RunTracker, now: number): string {
   const { total, done, ready, waiting } = tracker.counts;
-  const running = tracker.running.map((module) => `${oneLine(module.name)} on ${oneLine(module.node)}`);
+  const running = tracker.running.map((module) => `${oneLine(module.name)} on ${oneLine(module.node)}${progressWords(tracker.progressOf(module.name))}`);
   const shown = running.length > 3 ? `${running.slice(0, 3).join(', ')} …` : running.join(', ');
   return `${clock(now - tracker.submittedAt)} ${done}/${total} done, ${running.length} running${shown === '' ? '' : ` (${shown})`}, ${ready} ready, ${waiting} waiting`;
 }

@@ -1,7 +1,7 @@
 /** `skein runs list|view|cancel|pause|resume|rerun|wait|watch|download`, and the short cuts `ps` and `cancel`. */
 import { Option, type Command } from 'commander';
 import type { RunExplanationJson, RunPausedJson } from '../io/http/queue-views.ts';
-import type { RunJson, RunListJson, RunSummaryJson } from '../io/http/views.ts';
+import type { ModuleJson, RunJson, RunListJson, RunSummaryJson } from '../io/http/views.ts';
 import { addDownload } from './download.ts';
 import { addRerun } from './rerun.ts';
 import type { EndpointFlags } from './endpoints.ts';
@@ -9,7 +9,7 @@ import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { followRun } from './follow.ts';
 import { age, clock, oneLine, painter, pausedText, timeOf } from './format.ts';
 import { hasColour, line, type CliIo } from './io.ts';
-import { moduleColumns } from './module.ts';
+import { moduleColumns, progressOfRun } from './module.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
 import { durationOf, explainedBlocks, failureBlocks, policyLine, summaryBlock } from './render.ts';
 import { table, type Column } from './table.ts';
@@ -108,16 +108,17 @@ async function view(io: CliIo, run: string, flags: ShowFlags): Promise<ExitCode>
   const found = await client.get<RunJson>(`/api/v1/runs/${encodeURIComponent(run)}${flags.strong === true ? '?consistency=strong' : ''}`);
   const people = flags.output === 'table' || flags.output === 'wide';
   const explained = people && found.modules.ready > 0 ? await client.get<RunExplanationJson>(`/api/v1/runs/${encodeURIComponent(found.runId)}/explain`) : undefined;
-  printOne(io, flags.output, found, found.runId, () => describeRun(io, found, explained, flags.output === 'wide'));
+  const columns = people ? moduleColumns(await progressOfRun(client, found)) : [];
+  printOne(io, flags.output, found, found.runId, () => describeRun(io, found, explained, columns, flags.output === 'wide'));
   return exitCodes.ok;
 }
 
-function describeRun(io: CliIo, run: RunJson, explained: RunExplanationJson | undefined, wide: boolean): string {
+function describeRun(io: CliIo, run: RunJson, explained: RunExplanationJson | undefined, columns: Column<ModuleJson>[], wide: boolean): string {
   const paint = painter(hasColour(io, io.stdout));
   const now = io.now();
   const policy = policyLine(run, now, paint);
   const head = [`run ${run.shortId} ${oneLine(run.name)} (${run.runId})`, ...(policy === '' ? [] : [policy])].join('\n');
-  const blocks = [head, table(run.moduleList, moduleColumns, wide), ...failureBlocks(run, paint, false), ...(explained === undefined ? [] : explainedBlocks(explained)), summaryBlock(run, now, paint)];
+  const blocks = [head, table(run.moduleList, columns, wide), ...failureBlocks(run, paint, false), ...(explained === undefined ? [] : explainedBlocks(explained)), summaryBlock(run, now, paint)];
   return blocks.join('\n\n');
 }
 

@@ -2,7 +2,7 @@
  * What a follower knows of a run. Events may come twice, or as a present state after a gap (another node answers now),
  * so the tracker compares each with what it knows and reports only what is new.
  */
-import type { ModuleJson, RunEventJson, RunJson } from '../io/http/views.ts';
+import type { ModuleJson, RunEventJson, RunJson, RunProgressJson } from '../io/http/views.ts';
 import { timeOf } from './format.ts';
 
 type Phase = ModuleJson['phase'];
@@ -47,6 +47,7 @@ export class RunTracker {
   readonly #running = new Map<string, TrackedModule>();
   readonly #nodes = new Set<string>();
   #counts = { done: 0, ready: 0, waiting: 0 };
+  #told: RunProgressJson | undefined;
 
   /** Starts before the first event: every module waits or is ready, whatever `view` says of it, so that nothing is left unsaid. */
   constructor(view: RunJson) {
@@ -61,6 +62,27 @@ export class RunTracker {
 
   get counts(): Counts {
     return { total: this.#modules.size, running: this.#running.size, ...this.#counts };
+  }
+
+  /** What was heard last of how far it is. */
+  heard(progress: RunProgressJson): void {
+    this.#told = progress;
+  }
+
+  /** Until the run ends, ms; undefined = nobody knows. */
+  get etaMs(): number | undefined {
+    return this.#told?.etaMs ?? undefined;
+  }
+
+  /** Done modules, and the shares of running ones that say how far they are, of all. */
+  get share(): number {
+    const parts = this.#told?.modules.reduce((sum, { module, fraction }) => sum + (this.#running.has(module) ? (fraction ?? 0) : 0), 0) ?? 0;
+    return this.#modules.size === 0 ? 1 : (this.#counts.done + parts) / this.#modules.size;
+  }
+
+  /** Of one that runs. */
+  progressOf(module: string): RunProgressJson['modules'][number] | undefined {
+    return this.#told?.modules.find((told) => told.module === module);
   }
 
   get running(): readonly TrackedModule[] {

@@ -33,6 +33,13 @@ export interface ExecutionInput {
   readonly files: readonly BlobFile[];
 }
 
+/** How far an execution says it is. */
+export interface Progress {
+  /** 0 to 1; null = not known. */
+  readonly fraction: number | null;
+  readonly message: string;
+}
+
 /** A part of what an execution has printed so far. */
 export interface LogPiece {
   /** Of its first byte in all that was printed; later than asked when what lay there is not kept. */
@@ -55,6 +62,8 @@ export interface Executor {
    */
   setFenceDeadline(monotonicMs: number): void;
   running(): Fence[];
+  /** The same object until it says something else; undefined when it has said nothing. */
+  progress(fence: Fence): Progress | undefined;
   /** What an execution has printed so far. `undefined`: it is not executed here, or is over. Never calls back at once. */
   readLog(fence: Fence, offset: number, length: number, done: (piece: LogPiece | undefined) => void): void;
   /** Kills what still runs and ends the supervisor. */

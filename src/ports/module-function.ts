@@ -27,6 +27,8 @@ export interface ModuleContext {
   readonly signal: AbortSignal;
   /** Adds a line to the log; arguments as for `console.log`. */
   readonly log: (...parts: unknown[]) => void;
+  /** How far it is: 0 to 1, and in words what it does. Shown about once a second. */
+  readonly progress: (fraction: number, message?: string) => void;
 }
 
 /**

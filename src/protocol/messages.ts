@@ -37,6 +37,13 @@ export interface AssignItem {
   readonly checkpoint: FilesRef | null;
 }
 
+export interface ProgressItem {
+  readonly fence: Fence;
+  /** 0 to 1; null = not known. */
+  readonly fraction: number | null;
+  readonly message: string;
+}
+
 export type StopReason = 'cancelled' | 'superseded' | 'timeout' | 'released';
 
 export type WorkMessage =
@@ -86,6 +93,8 @@ export type WorkMessage =
   | { readonly type: 'results'; readonly cell: CellId; readonly id: number; readonly items: readonly ResultItem[] }
   /** What an execution has got so far. Not answered: a lost one is followed by the next. */
   | { readonly type: 'checkpoint'; readonly cell: CellId; readonly claim: RunningClaim; readonly files: FilesRef }
+  /** How far executions of this session say they are. Lossy: nothing depends on it. */
+  | { readonly type: 'progress'; readonly cell: CellId; readonly session: SessionId; readonly items: readonly ProgressItem[] }
   /** `verdicts` empty = not recorded here, send again (to `hint`). `nodes`: where copies can be had, when some of them need more. */
   | { readonly type: 'resultsReply'; readonly id: number; readonly verdicts: readonly ResultVerdict[]; readonly nodes: readonly NodeId[]; readonly hint: LeaderHint }
   /** A node wants to go: out of the config first, then its session ends. `handOver`: not before others have what only it has. */

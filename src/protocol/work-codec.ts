@@ -5,13 +5,13 @@ import type { Json, Reply, ResultVerdict } from '../core/cell/types.ts';
 import { encodeMessage } from './message-bytes.ts';
 import { readOne, readResult, readRunning, resultFields, runningFields } from './command-codec.ts';
 import { BEACON_BYTES_MAX, LIST_LENGTH_MAX, MESSAGE_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
-import type { AssignItem, ClientRequest, Contact, LeaderHint, WorkMessage } from './messages.ts';
+import type { AssignItem, ClientRequest, Contact, LeaderHint, ProgressItem, WorkMessage } from './messages.ts';
 import { decodeWire, flat, invalid, type Reader } from './reader.ts';
 import { capabilityFields, filesRefFields, readCapabilities, readFilesRef } from './spec-codec.ts';
 
 const types = [
   'sessionOpen', 'sessionReply', 'keepalive', 'keepaliveReply', 'runSpec', 'assign', 'decline', 'stop', 'results', 'resultsReply',
-  'leave', 'leaveReply', 'forward', 'forwardReply', 'read', 'readReply', 'watch', 'watchEvents', 'beacon', 'checkpoint',
+  'leave', 'leaveReply', 'forward', 'forwardReply', 'read', 'readReply', 'watch', 'watchEvents', 'beacon', 'checkpoint', 'progress',
 ] as const;
 const code = Object.fromEntries(types.map((type, index) => [type, index])) as Record<WorkMessage['type'], number>;
 const stopReasons = ['cancelled', 'superseded', 'timeout', 'released'] as const;
@@ -41,6 +41,8 @@ function fields(m: WorkMessage): unknown[] {
       return [m.cell, m.session, m.fences, stopReasons.indexOf(m.reason)];
     case 'results':
       return [m.cell, m.id, m.items.map(resultFields)];
+    case 'progress':
+      return [m.cell, m.session, m.items.map(({ fence, fraction, message }) => [fence, fraction ?? -1, message])];
     case 'resultsReply':
       return [m.id, m.verdicts.map((verdict) => verdicts.indexOf(verdict)), m.nodes, hintFields(m.hint)];
     case 'leave':
@@ -101,6 +103,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Fields<T> }
   watch: (r) => ({ id: r.int(), cell: r.string() as CellId, run: r.int(), after: r.int() - 1 }),
   beacon: (r) => ({ beacon: r.bytes(BEACON_BYTES_MAX) }),
   checkpoint: (r) => ({ cell: r.string() as CellId, claim: readOne(r), files: readFilesRef(r.sub()) }),
+  progress: (r) => ({ cell: r.string() as CellId, session: r.int(), items: r.list(readProgress) }),
   watchEvents: (r) => ({ id: r.int(), events: readJsonList(r), gone: r.boolean() }),
 };
 
@@ -129,6 +132,12 @@ function readContact(r: Reader): Contact {
 function assignFields(item: AssignItem): unknown[] {
   const needs = item.needs.map((values) => flat(values));
   return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs, item.inputs.map(filesRefFields), item.inputHolders, item.checkpoint === null ? null : filesRefFields(item.checkpoint)];
+}
+
+function readProgress(r: Reader): ProgressItem {
+  const [fence, fraction, message] = [r.int(), r.number(), r.string()];
+  r.end();
+  return { fence, fraction: fraction < 0 ? null : Math.min(1, fraction), message };
 }
 
 function readAssign(r: Reader): AssignItem {

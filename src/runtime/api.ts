@@ -227,6 +227,21 @@ export interface SubmitAnswer {
   readonly duplicate: boolean;
 }
 
+/** How far a run is. */
+export interface RunProgress {
+  readonly runId: RunId;
+  /** Until it ends, as far as the durations of earlier runs and what its modules say tell; null = not known. */
+  readonly etaMs: number | null;
+  /** Those that are executed now. */
+  readonly modules: readonly {
+    readonly module: string;
+    /** 0 to 1, as the module says; null = it does not. */
+    readonly fraction: number | null;
+    readonly message: string;
+    readonly etaMs: number | null;
+  }[];
+}
+
 /** A place in what a module printed: of the next byte wanted. */
 export interface LogPosition {
   readonly fence: Fence;
@@ -294,6 +309,8 @@ export interface NodeApi {
   /** Nothing new is executed in the whole cluster until `resumeQueue`; what is under way goes on. */
   pauseQueue(reason?: string): Promise<Paused<QueueView>>;
   resumeQueue(): Promise<Paused<QueueView>>;
+  /** How far it is, as the leader has heard within the last seconds. */
+  progress(run: string, signal?: AbortSignal): Promise<RunProgress>;
   /** What a module printed, execution by execution, in pieces as they are asked for. @param module name or unique beginning of it. */
   log(run: string, module: string, options?: LogOptions): AsyncIterable<LogEvent>;
   /** Why a module is not running, for every node at once. @param module name or unique beginning of it. */

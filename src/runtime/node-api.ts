@@ -7,7 +7,7 @@ import type { Json, RunPhase, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
 import { TEXT_LENGTH_MAX } from '../protocol/limits.ts';
 import { advice } from './advice.ts';
-import type { ClusterStatus, LogEvent, LogOptions, ModuleExplanation, NodeApi, NodeView, NodeWork, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, SubmitAnswer } from './api.ts';
+import type { ClusterStatus, LogEvent, LogOptions, ModuleExplanation, NodeApi, NodeView, NodeWork, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunProgress, RunSummary, RunView, SubmitAnswer } from './api.ts';
 import { withoutLeader, withStrangers } from './explanations.ts';
 import type { NodeRuntime } from './node-runtime.ts';
 import { nodeViews } from './node-views.ts';
@@ -106,6 +106,10 @@ export class RuntimeNodeApi implements NodeApi {
     const nodes = this.nodes();
     const groups = explained.groups.map((group) => withStrangers(group, nodes));
     return { ...explained, groups: led ? groups : groups.map(withoutLeader) };
+  }
+
+  async progress(run: string, signal?: AbortSignal): Promise<RunProgress> {
+    return (await this.#explained('progress', run, signal)).json as unknown as RunProgress;
   }
 
   async *log(run: string, module: string, options: LogOptions = {}): AsyncGenerator<LogEvent, void, void> {

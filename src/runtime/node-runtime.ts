@@ -30,6 +30,8 @@ import type { Replica } from './replica.ts';
 import { SuspendWatch } from './suspend-watch.ts';
 import { outlookOf } from './outlook.ts';
 import { answerQuery, type QueryContext } from './queries.ts';
+import { ProgressBoard } from './progress/board.ts';
+import { ProgressTeller } from './progress/teller.ts';
 import { ReadFloor } from './read-floor.ts';
 import { WatchClient, WatchServer } from './watch.ts';
 import { Worker } from './worker.ts';
@@ -48,6 +50,7 @@ export class NodeRuntime {
   readonly blobs: Blobs;
   readonly housekeeper: Housekeeper;
   readonly logs: Logs;
+  readonly #progress = new ProgressBoard();
   readonly #watchServer: WatchServer;
   readonly #floor: ReadFloor;
   readonly #gateway: Gateway;
@@ -88,8 +91,9 @@ export class NodeRuntime {
       retentionMs: init.blobRetentionMs ?? BLOB_RETENTION_MS,
       quota: init.blobQuota ?? BLOB_QUOTA,
     });
+    const teller = new ProgressTeller(this.context, { leader: () => ({ cell: finder.cell, node: finder.target().node, session: this.worker.sessionId }) });
     this.worker = new Worker(this.context, {
-      inputs: new InputGate(this.context, this.blobs),
+      inputs: teller.around(new InputGate(this.context, this.blobs)),
       requests: this.blobs.requests,
       others: () => this.#othersOfCell(),
       specOf: (run) => this.#specOf(run),
@@ -243,7 +247,7 @@ export class NodeRuntime {
   readonly #queryContext: QueryContext = () => {
     const { leader } = this.host;
     const { clock } = this.context.ports;
-    return { now: clock.wall(), outlook: leader && outlookOf(leader.sessions, this.context.now()) };
+    return { now: clock.wall(), outlook: leader && outlookOf(leader.sessions, this.context.now()), progress: (fence) => leader && this.#progress.of(fence) };
   };
 
   #answer(query: string, argument: Json, strong: boolean, done: (answer: ReadAnswer | undefined) => void): void {
@@ -325,6 +329,8 @@ export class NodeRuntime {
       case 'leaveReply':
         this.#leaver.receive(from, message);
         return;
+      case 'progress':
+        return this.#progress.receive(this.host.leader && this.replica?.state, from, message);
       case 'watch':
         this.#watchServer.receive(from, message);
         return;

@@ -8,13 +8,19 @@ import { answerNeeds } from './blobs/needs.ts';
 import { queueView } from './queue-view.ts';
 import { moduleExplanation, runExplanation } from './explanations.ts';
 import { NAMES_LISTED_MAX } from './limits.ts';
+import type { Fence } from '../core/lib/ids.ts';
+import type { Progress } from '../ports/executor.ts';
+import { runProgress } from './progress/view.ts';
 import { moduleLogs } from './logs/view.ts';
 import { listRuns, nodeWork, runSummary, runView } from './views.ts';
 
 export const RUNS_LISTED_MAX = 10_000;
 
 /** What whoever answers knows beside the state; looked at for answers that need it. */
-export type QueryContext = () => ExplainInit;
+export type QueryContext = () => ExplainInit & {
+  /** How far an execution says it is, as far as whoever answers has heard. */
+  readonly progress?: (fence: Fence) => Progress | undefined;
+};
 
 export function answerQuery(state: CellState, context: QueryContext, query: string, argument: Json): Json | SkeinError {
   switch (query) {
@@ -41,6 +47,11 @@ export function answerQuery(state: CellState, context: QueryContext, query: stri
         return module instanceof SkeinError ? module : plain(moduleExplanation(module, new Explainer(state, context())));
       });
     }
+    case 'progress':
+      return withRun(state, argument, (run) => {
+        const { now, progress } = context();
+        return plain(runProgress(state, run, now ?? state.now, progress ?? (() => undefined)));
+      });
     case 'moduleLogs': {
       const { run: id, module: name } = (argument ?? {}) as { run?: Json; module?: Json };
       return withRun(state, id ?? null, (run) => {

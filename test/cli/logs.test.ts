@@ -93,3 +93,19 @@ test('Ctrl-C ends it; a module that is not there is an error', async (t) => {
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /MODULE_NOT_FOUND/);
 });
+
+test('what modules say of their progress shows where runs are shown, with an estimate', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  api.module(runId, 'split', 'claimed', { node: 'node1', attempt: 1, fence: 8 });
+  api.progressNow = { etaMs: 250_000, modules: [{ module: 'split', fraction: 0.42, message: 'packing', etaMs: 90_000 }] };
+  assert.match((await cli.run(['module', 'list', runId])).stdout, /PROGRESS +NOTE\nsplit .* 42% packing \(1m30s left\)/);
+  assert.match((await cli.run(['runs', 'view', runId])).stdout, /42% packing/);
+  const watch = cli.start(['runs', 'watch', runId], { tty: true });
+  await watch.saw(/0\/2 .*21%.* ETA 4m10s[^]*split .*42% packing/);
+  api.module(runId, 'split', 'succeeded', {});
+  api.module(runId, 'encode', 'succeeded', {});
+  api.finish(runId, 'succeeded');
+  assert.equal((await watch.done).code, 0);
+  api.progressNow = { etaMs: null, modules: [] };
+  assert.doesNotMatch((await cli.run(['module', 'list', runId])).stdout, /PROGRESS/);
+});

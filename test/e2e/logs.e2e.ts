@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BlobListJson, RunJson } from '../../src/io/http/views.ts';
+import type { BlobListJson, RunJson, RunProgressJson } from '../../src/io/http/views.ts';
 import { Cli, runCli } from './support/cli.ts';
 import { scenario } from './support/scenario.ts';
 import { until } from './support/until.ts';
@@ -12,7 +12,7 @@ const LINES = 20_000;
 scenario('logs', { size: 4, slots: 1 }, async (cluster, step) => {
   const gate = join(cluster.root, 'gate');
   const file = join(cluster.root, 'talk.yaml');
-  const talk = `echo "on $SKEIN_NODE"; i=0; while [ ! -e ${gate} ]; do i=$((i + 1)); echo "tick $i"; sleep 0.05; done; seq ${LINES}; echo the end`;
+  const talk = `echo "on $SKEIN_NODE"; echo "0.5 half way" >> "$SKEIN_PROGRESS"; i=0; while [ ! -e ${gate} ]; do i=$((i + 1)); echo "tick $i"; sleep 0.05; done; seq ${LINES}; echo the end`;
   writeFileSync(file, JSON.stringify({ name: 'talk', modules: { quiet: { run: 'true' }, talk: { run: talk } } }));
   let runId = '';
   let before: RunJson;
@@ -27,6 +27,8 @@ scenario('logs', { size: 4, slots: 1 }, async (cluster, step) => {
     const watcher = cluster.others(first)[0]!;
     const follow = new Cli(cluster, ['logs', '-f', runId, 'talk', '--data-dir', watcher.dataDir]);
     await until('lines', () => /tick 5\n/.test(follow.stdout));
+    await until('its progress, as any node tells it', async () => (await watcher.get<RunProgressJson>(`/api/v1/runs/${runId}/progress`)).modules.some(({ module, fraction, message }) => module === 'talk' && fraction === 0.5 && message === 'half way'));
+    await until('the list shows it', async () => /PROGRESS[^]*talk .*50% half way/.test((await runCli(cluster, ['module', 'list', runId, '--data-dir', watcher.dataDir])).stdout));
     await cluster.kill(first);
     await until('it goes on elsewhere', () => follow.stdout.split('on ').length === 3 && /tick 5\n/.test(follow.stdout.split('on ')[2] ?? ''));
     assert.match(follow.stderr, new RegExp(`--- the log of attempt 1 was lost with node ${first.name}\n--- attempt 1 on `));

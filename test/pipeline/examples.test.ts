@@ -78,7 +78,7 @@ async function callBundles(t: TestContext, spec: RunSpec): Promise<Map<string, O
     const code = (await import(pathToFileURL(path.join(folder, `${module.action.bundle}.mjs`)).href)) as Record<string, ModuleFunction>;
     const work = code[module.action.export];
     assert.ok(work);
-    const context = { runId: 'run-1', runName: spec.name, module: module.name, attempt: 1, fence: ++fence, idempotencyKey: 'k', params: spec.params, needs, env, inputs: {}, checkpointDir: '', workDir: '', signal: new AbortController().signal, log: () => {} };
+    const context = { runId: 'run-1', runName: spec.name, module: module.name, attempt: 1, fence: ++fence, idempotencyKey: 'k', params: spec.params, needs, env, inputs: {}, checkpointDir: '', workDir: '', signal: new AbortController().signal, log: () => {}, progress: () => {} };
     const outputs = ((await work(context)) ?? {}) as Outputs;
     for (const [name, value] of Object.entries(outputs)) assert.ok(JSON.stringify(value).length <= 4096, `${module.name}: output ${name} fits`);
     assert.ok(JSON.stringify(outputs).length <= 16 * 1024, `${module.name}: all outputs fit`);

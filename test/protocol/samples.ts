@@ -69,6 +69,7 @@ const nobody: LeaderHint = { cell: '', node: '', addresses: [] };
 export const workMessages: WorkMessage[] = [
   { type: 'sessionOpen', id: 1, cell, member, bootId: 'b', name: 'n', version: '1', capabilities, addresses: ['/ip4/1.2.3.4/tcp/1'], running },
   { type: 'sessionReply', id: 1, session: 0, error: 'CELL_CLOSED', hint: nobody },
+  { type: 'progress', cell, session: 3, items: [{ fence: 4096, fraction: 0.5, message: 'half' }, { fence: 4097, fraction: null, message: '' }] },
   { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running, committing: [7] },
   { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running, committing: [] },
   { type: 'keepaliveReply', cell, session: 3, sequence: 4, known: true, stop: [1, 2], contacts: [{ node, addresses: [] }] },

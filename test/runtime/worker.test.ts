@@ -41,6 +41,10 @@ class FakeExecutor implements Executor {
     return [...this.started.keys()];
   }
 
+  progress(): undefined {
+    return undefined;
+  }
+
   readLog(): void {
     assert.fail('nobody reads logs here');
   }

@@ -3,7 +3,7 @@ import { nodeId, type NodeId, type RunId } from '../../src/core/lib/ids.ts';
 import type { ModulePhase, RunPhase, RunSpec } from '../../src/core/cell/types.ts';
 import { SkeinError } from '../../src/errors.ts';
 import { ordinaryRun } from '../../src/core/cell/policy.ts';
-import type { ClusterStatus, LogEvent, LogOptions, ModuleExplanation, ModuleView, NodeApi, NodeState, NodeView, NodeWork, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunSummary, RunView, Status, SubmitAnswer } from '../../src/runtime/api.ts';
+import type { ClusterStatus, LogEvent, LogOptions, ModuleExplanation, ModuleView, NodeApi, NodeState, NodeView, NodeWork, Paused, QueueView, ReadOptions, RunEvent, RunExplanation, RunProgress, RunSummary, RunView, Status, SubmitAnswer } from '../../src/runtime/api.ts';
 
 const CELL = '5bd1e7c09a4f4e0c8a8f7d2b6e3c1a90';
 /** 2026-03-01T12:00:00Z, so that output with times can be compared. */
@@ -37,6 +37,8 @@ export class FakeNode implements NodeApi {
   queueNow: QueueView = fakeQueue();
   /** What explanations say, but for the run and the module. */
   explanation: Pick<ModuleExplanation, 'summary' | 'reasons' | 'nodes'> = { summary: 'about to be claimed', reasons: [{ code: 'soon', text: 'about to be claimed' }], nodes: [] };
+  /** What `progress` answers. */
+  progressNow: Pick<RunProgress, 'etaMs' | 'modules'> = { etaMs: null, modules: [] };
   /** What modules have printed, by name. */
   readonly printed = new Map<string, readonly LogEvent[]>();
   /** Thrown by the next calls while set. */
@@ -169,6 +171,10 @@ export class FakeNode implements NodeApi {
     const changed = (this.cluster.queuePaused === null) !== (paused === null);
     if (changed) this.cluster = { ...this.cluster, queuePaused: paused };
     return { ...(await this.queue()), changed };
+  }
+
+  async progress(run: string): Promise<RunProgress> {
+    return { runId: this.#find(run).view.runId, ...this.progressNow };
   }
 
   async *log(run: string, module: string, options: LogOptions = {}): AsyncGenerator<LogEvent, void, void> {

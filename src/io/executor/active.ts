@@ -1,6 +1,6 @@
 /** One execution, as the node's side of the executor knows it. */
 import type { FilesRef, Outcome } from '../../core/cell/types.ts';
-import type { Execution } from '../../ports/executor.ts';
+import type { Execution, Progress } from '../../ports/executor.ts';
 import type { KeptLog, LiveLog } from './output-log.ts';
 import type { RegisteredCall } from './registered.ts';
 
@@ -14,6 +14,8 @@ export interface Active {
   call: RegisteredCall | undefined;
   /** Where to read what it prints, when there is a file. */
   live: LiveLog | undefined;
+  /** What it said last of how far it is. */
+  progress: Progress | undefined;
   /** Its whole output, to be taken. */
   kept: KeptLog | undefined;
   /** It has ended, and its files are becoming blobs. */

@@ -23,6 +23,8 @@ import { OutputLog, type LiveLog } from './output-log.ts';
 import { OutputPipe } from './output-pipe.ts';
 import type { PipeStock } from './output-pipe.ts';
 import { readOutput } from './output-file.ts';
+import { ProgressFile } from './progress-file.ts';
+import type { Progress } from '../../ports/executor.ts';
 import { killQuietly } from './process-killer.ts';
 import type { ProcessKiller } from './process-killer.ts';
 import { groupLives, presentProcesses } from './process-table.ts';
@@ -44,6 +46,7 @@ export interface JobTools extends CheckpointTools {
   readonly onEnd: JobEnd;
   /** What it prints lies in a file now, or less of it does. */
   readonly onLive: (id: number, live: LiveLog) => void;
+  readonly onProgress: (id: number, progress: Progress) => void;
 }
 
 export class CommandJob implements Job {
@@ -58,6 +61,7 @@ export class CommandJob implements Job {
   #placement: Placement | undefined;
   #checkpoints: Checkpoints | undefined;
   #child: ChildProcess | undefined;
+  #progress: ProgressFile | undefined;
   #pipe: OutputPipe | undefined;
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
   #outputEnded = false;
@@ -132,12 +136,19 @@ export class CommandJob implements Job {
       windowsHide: true,
     });
     this.#child = child;
+    this.#progress = new ProgressFile(folder.env['SKEIN_PROGRESS'] ?? '');
     child.once('error', (error) => {
       if (child.pid === undefined) this.#end(spawnCode(error), spawnMessage(error));
     });
     child.once('exit', (code, signal) => this.#onExit(code, signal));
     this.#pipe.attach(child);
     if (child.pid !== undefined) this.#tree = treeOf(child.pid, this.#mark);
+  }
+
+  /** Looks whether it has said how far it is. */
+  async readProgress(): Promise<void> {
+    const progress = await this.#progress?.read();
+    if (progress !== undefined && !this.#ended) this.#tools.onProgress(this.id, progress);
   }
 
   /** What the disk does not take at once stays in the pipe, and the command waits. */

@@ -15,7 +15,7 @@ import { isExclusive } from '../../core/cell/policy.ts';
 import type { FilesRef, Json, Outcome } from '../../core/cell/types.ts';
 import type { Fence } from '../../core/lib/ids.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Execution, Executor, LogPiece } from '../../ports/executor.ts';
+import type { Execution, Executor, LogPiece, Progress } from '../../ports/executor.ts';
 import type { ModuleFunction } from '../../ports/module-function.ts';
 import type { Observer } from '../../ports/observer.ts';
 import { filesOf } from '../../core/cell/files.ts';
@@ -27,7 +27,7 @@ import { stopMessage } from './job.ts';
 import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
-import type { CallHead, CancelHead, CancelMode, DeadlineHead, KeptHead, LogHead, RunHead } from './messages.ts';
+import type { CallHead, CancelHead, CancelMode, DeadlineHead, KeptHead, LogHead, ProgressHead, RunHead } from './messages.ts';
 import { outcomeOfLine } from './outcome.ts';
 import { readLog, type KeptLog } from './output-log.ts';
 import { needsOf, RegisteredCall, RegisteredRunner } from './registered.ts';
@@ -128,7 +128,7 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   start(execution: Execution, done: (outcome: Outcome) => void, checkpointed?: (checkpoint: FilesRef) => void): void {
-    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, live: undefined, kept: undefined, recording: false, checkpointing: false };
+    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, live: undefined, progress: undefined, kept: undefined, recording: false, checkpointing: false };
     const { fence, spec } = execution;
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
@@ -173,6 +173,11 @@ class NodeExecutor implements ProcessExecutor {
 
   running(): Fence[] {
     return [...this.#active.keys()];
+  }
+
+  progress(fence: Fence): Progress | undefined {
+    const active = this.#active.get(fence);
+    return active?.call?.said ?? active?.progress;
   }
 
   readLog(fence: Fence, offset: number, length: number, done: (piece: LogPiece | undefined) => void): void {
@@ -319,7 +324,8 @@ class NodeExecutor implements ProcessExecutor {
     const active = this.#remote.get(line.id);
     if (line.kind === 'checkpoint') return this.#keep(line, active);
     if (active === undefined) return;
-    if (line.kind === 'log') active.live = JSON.parse(line.head) as LogHead;
+    if (line.kind === 'progress') active.progress = JSON.parse(line.head) as ProgressHead;
+    else if (line.kind === 'log') active.live = JSON.parse(line.head) as LogHead;
     else if (line.kind === 'kept') active.kept = this.#takenLog(JSON.parse(line.head) as KeptHead);
     else if (line.kind === 'end') this.#onEnd(active, line);
   }

@@ -11,7 +11,7 @@ import { format } from 'node:util';
 import { SkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { ModuleContext } from '../../ports/module-function.ts';
-import { LINE_LENGTH_MAX } from './limits.ts';
+import { LINE_LENGTH_MAX, PROGRESS_READ_MS } from './limits.ts';
 import { LineReader, lineText } from './lines.ts';
 import type { Line } from './lines.ts';
 import type { CallHead, EndHead } from './messages.ts';
@@ -25,7 +25,7 @@ const FLUSH_BYTES = 48 * 1024;
 /** Between two tries to write to a supervisor that does not read now. */
 const WRITE_AGAIN_MS = 1;
 
-type Plain = Omit<ModuleContext, 'signal' | 'log'>;
+type Plain = Omit<ModuleContext, 'signal' | 'log' | 'progress'>;
 
 const ownFolder = process.cwd();
 
@@ -46,6 +46,12 @@ class Context {
     return this.#controller.signal;
   }
 
+  /** Whatever is said in between is overtaken by what is said then. */
+  readonly progress = (fraction: number, message = ''): void => {
+    progressText = lineText('progress', current?.id ?? 0, JSON.stringify({ fraction, message }), '{}');
+    progressTimer ??= setTimeout(sendProgress, Math.max(0, PROGRESS_READ_MS - (performance.now() - progressAt))).unref();
+  };
+
   readonly log = (...parts: unknown[]): void => this.#log(`${format(...parts)}\n`);
 
   abort(reason: SkeinError): void {
@@ -61,6 +67,9 @@ let outputBytes = 0;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 let current: { readonly id: number; readonly context: Context; readonly startedAt: number } | undefined;
 let flushTimer: NodeJS.Timeout | undefined;
+let progressText = '';
+let progressAt = -Infinity;
+let progressTimer: NodeJS.Timeout | undefined;
 let exports: Record<string, unknown> | undefined;
 
 /** Of the bundle; what it was made of is named as if it lay there. */
@@ -95,6 +104,13 @@ function capture(chunk: string | Uint8Array, encoding?: BufferEncoding): void {
   outputBytes += bytes.length;
   if (outputBytes >= FLUSH_BYTES) flushOutput();
   else flushTimer ??= setTimeout(flushOutput, FLUSH_MS).unref();
+}
+
+/** That of an execution which has ended meanwhile is dropped by the supervisor. */
+function sendProgress(): void {
+  progressTimer = undefined;
+  progressAt = performance.now();
+  send(progressText);
 }
 
 function flushOutput(): void {

@@ -34,6 +34,12 @@ export const LOG_SEGMENT_BYTES = 8 * 1024 * 1024;
 export const LOG_PENDING_BYTES_MAX = 4 * 1024 * 1024;
 /** Output is in the file, for whoever follows, so long after it was printed. */
 export const LOG_FLUSH_MS = 100;
+/** Read of the file behind SKEIN_PROGRESS: its end. */
+export const PROGRESS_FILE_BYTES = 4 * 1024;
+/** Characters of what a module says beside its progress. */
+export const PROGRESS_MESSAGE_LENGTH_MAX = 120;
+/** The files of running modules are looked at, and what functions say is passed on, so often. */
+export const PROGRESS_READ_MS = 1_000;
 /** Executions at once in one executor; the cell's slots keep it far below. */
 export const EXECUTIONS_MAX = 20_000;
 /** Bundle files kept in the cache folder of one supervisor. */

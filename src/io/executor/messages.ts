@@ -2,12 +2,13 @@
  * Messages between the node and its supervisor (heads; see lines.ts for the form).
  *
  *     node → supervisor   init, run, bundle, drop, call, cancel, deadline, stop
- *     supervisor → node   ready, note, log, kept, checkpoint, end
+ *     supervisor → node   ready, note, log, kept, progress, checkpoint, end
  *     supervisor → host   call, abort
- *     host → supervisor   end, fatal, output
+ *     host → supervisor   end, fatal, output, progress
  */
 import type { OutputSpec } from '../../core/cell/types.ts';
 import type { ErrorCode } from '../../errors.ts';
+import type { Progress } from '../../ports/executor.ts';
 import type { KeptLog, LiveLog } from './output-log.ts';
 
 export type CancelMode = 'grace' | 'now';
@@ -111,6 +112,9 @@ export type LogHead = LiveLog;
 
 /** `kept`, before `end`: its whole output, for the node to take. */
 export type KeptHead = KeptLog;
+
+/** `progress`. From a host it is checked by the supervisor. */
+export type ProgressHead = Progress;
 
 /** `end`: body = output values. From a host it is data of code that is not ours: the node checks every field. */
 export interface EndHead {

@@ -13,7 +13,9 @@ import { HOST_LINE_LENGTH_MAX, KILL_WAIT_MS } from './limits.ts';
 import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
 import { MARKER_VARIABLE } from './messages.ts';
+import type { Progress } from '../../ports/executor.ts';
 import { OutputPipe } from './output-pipe.ts';
+import { progressOf } from './progress-file.ts';
 import type { TreeQuery } from './process-table.ts';
 
 const hostScript = fileURLToPath(new URL(`./host${extname(import.meta.url)}`, import.meta.url));
@@ -126,6 +128,8 @@ export class PooledHost implements JobHost {
       setImmediate(() => this.#onReturned(job, line));
     } else if (line.kind === 'output') {
       this.#output(outputOf(line.body));
+    } else if (line.kind === 'progress') {
+      this.#tools.onProgress(job.id, progressOfLine(line.head));
     } else if (line.kind === 'fatal') {
       job.returned(line.head, '{}');
       this.kill();
@@ -181,6 +185,16 @@ export class PooledHost implements JobHost {
     });
     this.#job = undefined;
     this.#events.gone(this);
+  }
+}
+
+/** A message of code that is not ours. */
+function progressOfLine(json: string): Progress {
+  try {
+    const { fraction, message } = JSON.parse(json) as { fraction?: unknown; message?: unknown };
+    return progressOf(fraction, message);
+  } catch {
+    return progressOf(null, '');
   }
 }
 

@@ -6,10 +6,11 @@ import { format } from 'node:util';
 import { SkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Execution, LogPiece } from '../../ports/executor.ts';
+import type { Execution, LogPiece, Progress } from '../../ports/executor.ts';
 import type { Json } from '../../core/cell/types.ts';
 import type { ModuleContext, ModuleFunction } from '../../ports/module-function.ts';
 import { stopMessage } from './job.ts';
+import { progressOf } from './progress-file.ts';
 import { Tail } from './tail.ts';
 import { thrownMessage } from './thrown.ts';
 import { TimeoutWheel } from './timeout-wheel.ts';
@@ -51,6 +52,8 @@ export class RegisteredCall implements ModuleContext {
   #controller: AbortController | undefined;
   #reason: SkeinError | undefined;
   #tail: Tail | undefined;
+  /** How far it is. */
+  said: Progress | undefined;
 
   constructor(execution: Execution, target: ModuleFunction, env: Readonly<Record<string, string>>, done: Done) {
     this.params = execution.params;
@@ -76,6 +79,10 @@ export class RegisteredCall implements ModuleContext {
     this.#controller ??= new AbortController();
     if (this.#reason !== undefined) this.#controller.abort(this.#reason);
     return this.#controller.signal;
+  }
+
+  get progress(): (fraction: number, message?: string) => void {
+    return (fraction, message = '') => void (this.said = progressOf(fraction, message));
   }
 
   get log(): (...parts: unknown[]) => void {

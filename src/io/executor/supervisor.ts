@@ -13,12 +13,13 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Socket } from 'node:net';
 import type { ErrorCode } from '../../errors.ts';
+import type { Progress } from '../../ports/executor.ts';
 import { CallJob } from './call-job.ts';
 import { CommandJob } from './command-job.ts';
 import type { JobTools } from './command-job.ts';
 import { HostPool } from './host-pool.ts';
 import type { Job, JobEnd } from './job.ts';
-import { LINE_LENGTH_MAX, TIMER_MS_MAX } from './limits.ts';
+import { LINE_LENGTH_MAX, PROGRESS_READ_MS, TIMER_MS_MAX } from './limits.ts';
 import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
@@ -53,9 +54,11 @@ class Supervisor {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const shell = findShell(init.env['PATH'] ?? '');
     const onEnd: JobEnd = (id, head, values, log, problem) => this.#onEnd(id, head, values, log, problem);
+    const onProgress = (id: number, progress: Progress): void => writer.send('progress', id, JSON.stringify(progress));
     const onLive = (id: number, live: LiveLog): void => writer.send('log', id, JSON.stringify(live));
     const onCheckpoint: JobTools['onCheckpoint'] = (id, files) => writer.send('checkpoint', id, JSON.stringify({ files } satisfies CheckpointTaken));
-    this.#tools = { init, folder, shell, pipes: new PipeStock(folder), killer: this.#killer, onEnd, onLive, onCheckpoint };
+    this.#tools = { init, folder, shell, pipes: new PipeStock(folder), killer: this.#killer, onEnd, onLive, onProgress, onCheckpoint };
+    setInterval(() => this.#readProgress(), PROGRESS_READ_MS).unref();
     this.#pool = new HostPool(this.#tools);
   }
 
@@ -151,6 +154,10 @@ class Supervisor {
     if (problem !== '') this.#note({ level: 'warn', event: 'log-not-kept', message: `the output of a module could not be written to the disk, only its end is kept: ${problem}` });
     if (log !== undefined) this.#writer.send('kept', id, JSON.stringify(log));
     this.#writer.send('end', id, head, values);
+  }
+
+  #readProgress(): void {
+    for (const job of this.#jobs.values()) if (job instanceof CommandJob) void job.readProgress();
   }
 
   #setDeadline(head: DeadlineHead): void {

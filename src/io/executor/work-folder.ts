@@ -12,7 +12,7 @@ export interface WorkFolder {
   readonly env: Readonly<Record<string, string>>;
 }
 
-const FILES = ['output', 'summary.md', 'params.json', 'command.sh'] as const;
+const FILES = ['output', 'progress', 'summary.md', 'params.json', 'command.sh'] as const;
 const FOLDERS = ['work', 'in', 'out'] as const;
 
 /** @param params JSON text. Throws file-system errors. */
@@ -22,7 +22,8 @@ export function makeWorkFolder(path: string, params: string): WorkFolder {
   const output = join(path, 'output');
   const summary = join(path, 'summary.md');
   const paramsFile = join(path, 'params.json');
-  for (const file of [output, summary]) closeSync(openSync(file, 'w'));
+  const progress = join(path, 'progress');
+  for (const file of [output, summary, progress]) closeSync(openSync(file, 'w'));
   writeFileSync(paramsFile, params);
   const work = join(path, 'work');
   const inputs = join(path, 'in');
@@ -38,6 +39,7 @@ export function makeWorkFolder(path: string, params: string): WorkFolder {
       SKEIN_PARAMS_FILE: paramsFile,
       SKEIN_OUTPUT: output,
       SKEIN_SUMMARY: summary,
+      SKEIN_PROGRESS: progress,
     },
   };
 }

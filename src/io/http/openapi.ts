@@ -37,6 +37,7 @@ const operations: readonly Operation[] = [
   { method: 'get', path: '/api/v1/runs/{run}/modules', summary: 'The modules of a run', query: request.runQuerySchema, answer: view.moduleListSchema },
   { method: 'get', path: '/api/v1/runs/{run}/explain', summary: 'Why the ready modules of a run are not running', answer: queue.runExplanationSchema },
   { method: 'get', path: '/api/v1/runs/{run}/modules/{module}/explain', summary: 'Why a module is not running, for every node; by name or unique beginning of it', answer: queue.moduleExplanationSchema },
+  { method: 'get', path: '/api/v1/runs/{run}/progress', summary: 'How far the modules that run say they are, and how long the run may still take', answer: view.runProgressSchema },
   { method: 'get', path: '/api/v1/runs/{run}/modules/{module}/log', summary: 'What a module printed, as bytes; with `Accept: text/event-stream` as events, which end with `final`', query: request.logQuerySchema, headers: { 'Last-Event-ID': request.logPositionSchema }, answer: 'bytes' },
   { method: 'get', path: '/api/v1/queue', summary: 'What is paused, what waits, who holds which limits', query: request.runQuerySchema, answer: queue.queueSchema },
   { method: 'post', path: '/api/v1/queue:pause', summary: 'Execute nothing new in the whole cluster; what is under way goes on', body: request.reasonBodySchema, answer: queue.queuePausedSchema },

@@ -51,6 +51,7 @@ export function runRoutes(app: FastifyInstance, init: RunRoutesInit): void {
     return { count: moduleList.length, modules: moduleList.map(presentModule) };
   });
   app.get<Target>('/api/v1/runs/:target/explain', async (request) => presentRunExplanation(await api.explainRun(request.params.target)));
+  app.get<Target>('/api/v1/runs/:target/progress', (request) => api.progress(request.params.target));
   app.get<ModuleTarget>('/api/v1/runs/:target/modules/:module/explain', async (request) => presentModuleExplanation(await api.explain(request.params.target, request.params.module)));
   app.get<Target>('/api/v1/runs/:target/events', async (request, reply) => {
     const after = resumePoint(request);

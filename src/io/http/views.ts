@@ -91,6 +91,14 @@ export const runEventSchema = z
   })
   .meta({ id: 'RunEvent' });
 
+export const runProgressSchema = z
+  .strictObject({
+    runId: z.string(),
+    etaMs: z.number().nullable().meta({ description: 'Until the run ends, as far as is known' }),
+    modules: z.array(z.strictObject({ module: z.string(), fraction: z.number().nullable(), message: z.string(), etaMs: z.number().nullable() })),
+  })
+  .meta({ id: 'RunProgress' });
+
 export const logEventSchema = z
   .union([
     z.strictObject({ type: z.literal('execution'), fence: count, attempt: count, node: z.string(), nodeId: z.string(), running: z.boolean() }),
@@ -172,6 +180,7 @@ export type RunJson = z.infer<typeof runViewSchema>;
 export type ModuleListJson = z.infer<typeof moduleListSchema>;
 export type ModuleJson = RunJson['moduleList'][number];
 export type RunListJson = z.infer<typeof runListSchema>;
+export type RunProgressJson = z.infer<typeof runProgressSchema>;
 export type LogEventJson = z.infer<typeof logEventSchema>;
 export type RunEventJson = z.infer<typeof runEventSchema>;
 export type NodeJson = z.infer<typeof nodeViewSchema>;

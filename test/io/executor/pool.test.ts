@@ -10,7 +10,7 @@ const steps = `
   import { spawn } from 'node:child_process';
   import { writeFileSync } from 'node:fs';
   let count = 0;
-  export function echo(context) { const { signal, log, ...plain } = context; console.log('hello', plain.params); log('and %s', 'log'); console.error('err'); return plain; }
+  export function echo(context) { const { signal, log, progress, ...plain } = context; console.log('hello', plain.params); log('and %s', 'log'); console.error('err'); return plain; }
   export const pid = () => ({ pid: process.pid, count: ++count });
   export const slowPid = async () => { await new Promise((done) => setTimeout(done, 150)); return process.pid; };
   export async function fails() { throw new TypeError('went wrong', { cause: new Error('the disk') }); }

@@ -1,0 +1,46 @@
+/**
+ * How long a run and its modules will still take: from what modules say of themselves, else from the durations of
+ * earlier runs. For a run the longest of its paths and its work spread over all slots, as if it had them for itself: no
+ * promise, and never too long for that reason alone.
+ */
+import { learnedDurationMs } from '../cell/learned.ts';
+import { isFinal, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
+import type { Fence } from '../lib/ids.ts';
+import { drained } from '../lib/slice.ts';
+import { expectedDurationsOf, remainingPaths } from './durations.ts';
+
+/** How far an execution says it is; undefined = it says nothing, null = it does not know. */
+export type FractionOf = (fence: Fence) => number | null | undefined;
+
+/** @returns null when nothing is known of it. */
+export function moduleEtaMs(state: CellState, module: ModuleRecord, now: number, fraction: number | null | undefined): number | null {
+  const elapsed = Math.max(0, now - module.startedAt);
+  if (typeof fraction === 'number' && fraction > 0) return (elapsed / fraction) * (1 - fraction);
+  const expected = knownDurationMs(state, module);
+  // Longer than expected already: nobody knows how much longer.
+  return expected === undefined || elapsed > expected ? null : expected - elapsed;
+}
+
+function knownDurationMs(state: CellState, { run: { spec }, index }: ModuleRecord): number | undefined {
+  const { durationMs, name } = spec.modules[index]!;
+  return durationMs > 0 ? durationMs : learnedDurationMs(state, spec.name, name);
+}
+
+/** @returns null when nothing is known of any of its modules. */
+export function runEtaMs(state: CellState, run: RunRecord, now: number, fractionOf: FractionOf): number | null {
+  const open = run.modules.filter(({ phase }) => !isFinal(phase));
+  if (!open.some((module) => knownDurationMs(state, module) !== undefined || (module.phase === 'claimed' && typeof fractionOf(module.fence) === 'number'))) return null;
+  const left = drained((slice) => expectedDurationsOf(state, run.spec, slice));
+  let workMs = 0;
+  for (const module of run.modules) {
+    const { index, phase } = module;
+    if (isFinal(phase)) left[index] = 0;
+    else if (phase === 'claimed') left[index] = moduleEtaMs(state, module, now, fractionOf(module.fence)) ?? 0;
+    workMs += left[index]! * module.requirement.milliCpu;
+  }
+  const remaining = remainingPaths(run.spec.modules, left, run.childStart);
+  let milliSlots = 0;
+  for (const { capabilities, nodeId } of state.sessions.values()) if (!state.drained.has(nodeId)) milliSlots += 1000 * capabilities.slots;
+  const path = remaining.reduce((longest, each) => Math.max(longest, each), 0);
+  return milliSlots === 0 ? path : Math.max(path, workMs / milliSlots);
+}
