@@ -4,8 +4,10 @@
  */
 import { modulePolicy } from '../cell/policy.ts';
 import { countOf, isFinal, isRunFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
-import type { RunNumber, SessionId } from '../lib/ids.ts';
+import type { NodeId, RunNumber, SessionId } from '../lib/ids.ts';
+import { sizeText } from '../lib/size-text.ts';
 import { Competition, priorityOf } from './explain-ahead.ts';
+import { inputPlaces, LOCALITY_BYTES_MIN, missingBytes, type InputPlaces } from './locality.ts';
 import { nodeStands, placementReason, type NodeAnswer, type NodeOutlook, type NodeStand } from './explain-nodes.ts';
 import { admissionReasons, waitingReasons } from './explain-reasons.ts';
 import { nodeName, onNode, span } from './explain-words.ts';
@@ -93,7 +95,10 @@ export class Explainer {
   #nodes(module: ModuleRecord): readonly NodeAnswer[] {
     const { phase } = module;
     if (isFinal(phase)) return [];
-    if (phase !== 'claimed') return this.#view(module).stands.map(({ node, nodeId, verdict, text }) => ({ node, nodeId, verdict, text }));
+    if (phase !== 'claimed') {
+      const places = module.waitingOn > 0 ? undefined : inputPlaces(module);
+      return this.#view(module).stands.map(({ node, nodeId, verdict, text }) => ({ node, nodeId, verdict, text: `${text}${verdict === 'unfit' ? '' : fetchText(places, nodeId)}` }));
+    }
     const copies = module.hedge === null ? [module] : [module, module.hedge];
     return copies.flatMap(({ nodeId, startedAt }, second): NodeAnswer[] => {
       const text = `executes ${second === 0 ? 'it' : 'a second copy'} for ${span(this.#now - startedAt)}`;
@@ -166,4 +171,11 @@ function groupKey({ run, index, requirement, notBefore, failures }: ModuleRecord
 export function explain(state: CellState, run: RunNumber, module: number, init?: ExplainInit): string {
   const record = moduleAt(state, run, module);
   return record === undefined ? '' : new Explainer(state, init).summary(record);
+}
+
+/** What would have to come to the node before the module can begin, where that decides. */
+function fetchText(places: InputPlaces | undefined, node: NodeId): string {
+  if (places === undefined || places.totalBytes < LOCALITY_BYTES_MIN) return '';
+  const bytes = missingBytes(places, node);
+  return bytes === 0 ? '; has all of its input files' : `; ${sizeText(bytes)} of its ${sizeText(places.totalBytes)} of input files are elsewhere`;
 }

@@ -4,6 +4,7 @@ import { MILLI, totalMilliCpu, type Requirement } from '../cell/matching.ts';
 import type { CellState, SessionRecord } from '../cell/state.ts';
 import { Heap } from '../lib/heap.ts';
 import type { SessionId } from '../lib/ids.ts';
+import { missingBytes, type InputPlaces } from './locality.ts';
 import type { Reservation } from './reservations.ts';
 
 /** A session that may be given work now, as the leader last heard of it. */
@@ -62,6 +63,7 @@ function firstChoice(a: Choice, b: Choice): boolean {
 
 /** The nodes that fit one requirement, best first, for one call of the planner. */
 export class Choices {
+  private readonly choices: readonly Choice[];
   private readonly heap: Heap<Choice>;
   private readonly requirement: Requirement;
 
@@ -71,7 +73,22 @@ export class Choices {
     for (const room of rooms) {
       if (hasRoom(room, requirement) && sessionFits(room.record, requirement)) choices.push({ room, milliCpu: room.milliCpu });
     }
+    this.choices = [...choices];
     this.heap = new Heap(firstChoice, choices);
+  }
+
+  /** Of the nodes with room the one that has the most of these files, or that has the most room if several have: then as `take`. */
+  takeNear(places: InputPlaces): Room | undefined {
+    let nearest: Room | undefined;
+    let nearestBytes = Infinity;
+    for (const { room } of this.choices) {
+      if (!hasRoom(room, this.requirement)) continue;
+      const bytes = missingBytes(places, room.record.nodeId);
+      if (bytes > nearestBytes || (bytes === nearestBytes && nearest !== undefined && !emptier(room, nearest))) continue;
+      nearest = room;
+      nearestBytes = bytes;
+    }
+    return nearest === undefined ? undefined : this.use(nearest);
   }
 
   /** Takes the room for one module on the best node, or returns undefined: then no node has room until the next call. */
@@ -80,15 +97,18 @@ export class Choices {
       const { room } = top;
       // Room only shrinks, so a node that is too full now stays out.
       if (!hasRoom(room, this.requirement)) this.heap.pop();
-      else if (top.milliCpu === room.milliCpu) {
-        room.milliCpu -= this.requirement.milliCpu;
-        room.memory -= this.requirement.memory;
-        return room;
-      } else {
+      else if (top.milliCpu === room.milliCpu) return this.use(room);
+      else {
         top.milliCpu = room.milliCpu;
         this.heap.topChanged();
       }
     }
     return undefined;
+  }
+
+  private use(room: Room): Room {
+    room.milliCpu -= this.requirement.milliCpu;
+    room.memory -= this.requirement.memory;
+    return room;
   }
 }

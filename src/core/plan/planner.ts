@@ -6,7 +6,7 @@
 import { queueIsPaused } from '../cell/admission.ts';
 import { cellMutant } from '../cell/mutants.ts';
 import { limitIsFull } from '../cell/seats.ts';
-import { moduleAt, type CellState } from '../cell/state.ts';
+import { moduleAt, type CellState, type ModuleRecord } from '../cell/state.ts';
 import type { CellEvent, ClaimItem, Command, ResultItem } from '../cell/types.ts';
 import { Heap } from '../lib/heap.ts';
 import type { RunNumber } from '../lib/ids.ts';
@@ -14,6 +14,7 @@ import { STEPS_PER_SLICE } from '../lib/slice.ts';
 import { Arrivals } from './arrivals.ts';
 import { FirstClaims, foreseenRun, type First } from './first-claims.ts';
 import { Foresight } from './foresight.ts';
+import { inputPlaces, LOCALITY_BYTES_MIN } from './locality.ts';
 import { Choices, roomOf, type PlannableSession, type Room } from './placement.ts';
 import { Proposals, type Proposal } from './proposals.ts';
 import { queueBefore, type Bucket, type Queue } from './queues.ts';
@@ -46,6 +47,8 @@ export class Planner {
   private readonly foresight: Foresight;
   private readonly ready: ReadyModules;
   private readonly arrivals: Arrivals;
+  /** Results with files that are on their way into the log: it does not say yet where their files are. */
+  private readonly arriving = new Map<ModuleRecord, ResultItem>();
   private readonly proposals = new Proposals();
   private readonly first: FirstClaims;
   private readonly stragglers: Stragglers;
@@ -67,6 +70,7 @@ export class Planner {
     this.proposals.clear();
     this.unapplied.clear();
     this.foresight.clear();
+    this.arriving.clear();
     this.first.clear();
     this.stragglers.clear();
   }
@@ -126,6 +130,7 @@ export class Planner {
     for (const item of items) {
       const module = moduleAt(state, item.run, item.module);
       if (module === undefined || module.phase !== 'claimed' || module.fence !== item.fence || module.generation !== item.generation || module.hedge !== null) continue;
+      if (item.outcome.ok && item.outcome.files !== undefined) this.arriving.set(module, item);
       for (const child of this.foresight.foresee(module, item.outcome.ok)) this.ready.enqueue(state, child);
       this.ready.touch(item.run);
     }
@@ -135,6 +140,7 @@ export class Planner {
   heardOf(state: CellState, items: readonly ResultItem[]): void {
     for (const item of items) {
       const module = moduleAt(state, item.run, item.module);
+      if (module !== undefined) this.arriving.delete(module);
       if (module === undefined || cellMutant(state, 'foresight-kept')) continue;
       this.foresight.drop(module);
       this.ready.touch(item.run);
@@ -226,6 +232,7 @@ export class Planner {
     const module = moduleAt(state, event.run, event.module);
     if (module === undefined) return;
     if (!cellMutant(state, 'foresight-kept')) this.foresight.drop(module);
+    this.arriving.delete(module);
     this.ready.touch(event.run);
     if (event.phase === 'ready') return this.ready.enqueue(state, module);
     if (event.phase !== 'claimed') return;
@@ -258,7 +265,7 @@ export class Planner {
       fronts.topChanged();
       if (fronts.peek() !== front) continue;
       front.choices ??= new Choices(rooms, bucket.requirement);
-      const room = queue === undefined || this.isFull(state, bucket) ? undefined : front.choices.take();
+      const room = queue === undefined || this.isFull(state, bucket) ? undefined : this.nearest(front.choices, queue);
       if (queue === undefined || room === undefined) fronts.pop();
       else yield [queue, room];
     }
@@ -304,5 +311,12 @@ export class Planner {
   private takeBack(state: CellState, { module, holding }: Proposal): void {
     this.unapplied.unclaim(holding);
     this.ready.putBack(state, module);
+  }
+
+  /** Where its inputs are, if there is much of them; else where there is most room. */
+  private nearest(choices: Choices, queue: Queue): Room | undefined {
+    const module = queue.modules.peek();
+    const places = module === undefined ? undefined : inputPlaces(module, this.arriving);
+    return places !== undefined && places.totalBytes >= LOCALITY_BYTES_MIN ? choices.takeNear(places) : choices.take();
   }
 }
