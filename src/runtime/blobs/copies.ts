@@ -68,6 +68,7 @@ export class Copies {
   /** A new leader looks at everything once. */
   rebuild(): void {
     this.#each((module) => this.#consider(module));
+    this.#loose.rebuild(this.#init.state());
   }
 
   stop(): void {

@@ -87,3 +87,5 @@ export const LOSS_GRACE_MAX_MS = 300_000;
 export const HAND_OVER_MS = 30_000;
 /** The same when it is told to leave at once. */
 export const HAND_OVER_NOW_MS = 5000;
+/** Logs of a run that ended are looked after for so long, as those of a live run are. */
+export const LOGS_SETTLE_MS = 10 * 60_000;

@@ -2,12 +2,14 @@
  * Copies that the log does not count: what came with a run shall outlive the node that accepted it, and what a module printed
  * the node that executed it. The leader has a second node keep them. Which one follows from the run or the module and the
  * nodes that are there, so a new leader chooses the same. Nothing waits for it, and a word that is lost is said again when
- * a node goes.
+ * a node goes, and by a new leader: also of logs of runs that ended a short while ago, since the last word of a run is
+ * as easily lost as any.
  */
 import { logRefs, submittedFiles, type BlobRef } from '../../core/cell/files.ts';
 import type { CellState, ModuleRecord, RunRecord } from '../../core/cell/state.ts';
 import type { NodeId, RunNumber } from '../../core/lib/ids.ts';
 import type { NodeContext } from '../context.ts';
+import { LOGS_SETTLE_MS } from './limits.ts';
 import { rankedNodes } from './ranked-nodes.ts';
 
 /** Nodes that shall have each of them while the run lives. */
@@ -31,12 +33,22 @@ export class LooseCopies {
     this.#ensureLogs(state, module);
   }
 
-  /** What it had of live runs shall be on two nodes again. */
+  /** What it had of live runs, and of those that ended lately, shall be on two nodes again. */
   nodeWent(state: CellState, node: NodeId): void {
+    this.#ensureAll(state, node);
+  }
+
+  /** A new leader does not know what the one before it has said, and to whom in vain. */
+  rebuild(state: CellState): void {
+    this.#ensureAll(state);
+  }
+
+  #ensureAll(state: CellState, without?: NodeId): void {
     for (const run of state.runs.values()) {
-      if (state.finished.has(run.number)) continue;
-      this.#ensureSubmitted(state, run, node);
-      for (const module of run.modules) this.#ensureLogs(state, module, node);
+      const final = state.finished.has(run.number);
+      if (final && run.finishedAt < state.now - LOGS_SETTLE_MS) continue;
+      if (!final) this.#ensureSubmitted(state, run, without);
+      for (const module of run.modules) this.#ensureLogs(state, module, without);
     }
   }
 
