@@ -48,6 +48,7 @@ export const errorCodes = {
   MODULE_TIMEOUT: 'The module ran longer than its timeout.',
   MODULE_CANCELLED: 'The run was cancelled while the module ran.',
   MODULE_OUTPUT: 'The module wrote an output that cannot be kept (wrong form, or over 4 KB).',
+  MODULE_FOREACH: 'The list of a `foreach` cannot be used, or one of its items failed.',
   MODULE_INPUT: 'A file that the module needs could not be fetched from any node.',
   INPUT_MISSING: 'No node that can be reached has a file that the module needs: it is handed back, and what made the file may run again.',
   OUTPUT_LOST: 'All copies of files that a run needs are lost, and the module that made them is not run again.',

@@ -5,7 +5,7 @@ import type { EventKind } from '../timeline/events.ts';
 export const NODE_STATES = ['down', 'up', 'paused'] as const;
 export const NODE_ROLES = ['seeking', 'worker', 'standby', 'voter', 'candidate', 'leader'] as const;
 export const LINK_STATES = ['open', 'cut', 'clogged'] as const;
-export const MODULE_PHASES = ['waiting', 'ready', 'claimed', 'succeeded', 'failed', 'skipped', 'cancelled'] as const;
+export const MODULE_PHASES = ['waiting', 'ready', 'claimed', 'expanded', 'succeeded', 'failed', 'skipped', 'cancelled'] as const;
 export const RUN_PHASES = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
 export const EXECUTION_ENDS = ['running', 'succeeded', 'failed', 'stopped', 'killed'] as const;
 export const EVENT_KINDS = ['fault', 'heal', 'leader', 'members', 'plan', 'result', 'run', 'client', 'read', 'note', 'violation'] as const satisfies readonly EventKind[];
@@ -22,7 +22,7 @@ export type EventRow = readonly [time: number, kind: number, who: string, text: 
 export interface RunData {
   readonly name: string;
   readonly at: number;
-  readonly modules: readonly { readonly name: string; readonly needs: readonly number[]; readonly effectful: boolean }[];
+  readonly modules: { readonly name: string; readonly needs: readonly number[]; readonly effectful: boolean }[];
 }
 
 /** Messages per span of time, in steps of a factor 2: '0' none, '1' one, '2' two or three, … */

@@ -45,6 +45,8 @@ export class WorkRecording {
         const modules = all.slice(0, MODULES_PER_RUN_MAX).map(({ name, needs, effectful }) => ({ name, needs: needs.filter((need) => need < MODULES_PER_RUN_MAX), effectful }));
         this.#indexOf.set(event.runId, this.#runs.push({ name: runName(record, event), at: now, modules }) - 1);
         this.#phases.push([now, this.#runs.length - 1, RUN_PHASES.indexOf('queued')]);
+      } else if (event.type === 'expanded') {
+        this.#addItems(this.#indexOf.get(event.runId), event.module, event.count);
       } else if (event.type === 'runFinal') {
         const run = this.#indexOf.get(event.runId);
         if (run !== undefined) this.#phases.push([now, run, RUN_PHASES.indexOf(event.phase)]);
@@ -59,6 +61,16 @@ export class WorkRecording {
         this.#phases.push([now, run, RUN_PHASES.indexOf('running')]);
       }
     }
+  }
+
+  /** They come after the modules of the specification, as in the state. */
+  #addItems(run: number | undefined, template: number, count: number): void {
+    const modules = run === undefined ? undefined : this.#runs[run]?.modules;
+    const of = modules?.[template];
+    if (modules === undefined || of === undefined) return;
+    const room = Math.max(0, Math.min(count, MODULES_PER_RUN_MAX - modules.length));
+    this.#modulesLeftOut += count - room;
+    for (let item = 0; item < room; item++) modules.push({ ...of, name: `${of.name}[${item}]` });
   }
 
   since(fromMs: number): WorkData {

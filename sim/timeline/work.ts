@@ -1,4 +1,5 @@
 /** Turns what was applied to a cell's state into lines about runs and modules. */
+import { moduleName as nameOf } from '../../src/core/cell/accessors.ts';
 import type { CellEvent, Command, ModuleSpec, Reply } from '../../src/core/cell/types.ts';
 import type { RunRecord } from '../../src/core/cell/state.ts';
 import { CLAIMS_PER_BATCH_MAX, type Fence, type RunNumber } from '../../src/core/lib/ids.ts';
@@ -62,6 +63,9 @@ export class WorkStory {
     const on = this.#holders.get(holderKey(event)) ?? 'nobody';
     const note = event.note === '' ? '' : `: ${readable(event.note)}`;
     switch (event.phase) {
+      // Its event says how many there are.
+      case 'expanded':
+        return 0;
       case 'succeeded':
         this.#say('result', who, `${name} succeeded on ${readable(run?.modules[event.module]?.nodeId ?? on)} (fence ${fenceText(event.fence)})`);
         return 1;
@@ -87,6 +91,11 @@ export class WorkStory {
 
   #other(event: Exclude<CellEvent, ModuleEvent>, runOf: (run: RunNumber) => RunRecord | undefined, now: number, who: string): void {
     switch (event.type) {
+      case 'expanded': {
+        const run = runOf(event.run);
+        this.#say('run', who, `${runName(run, event)}: ${moduleName(run, event.module)} has ${event.count} items`);
+        return;
+      }
       case 'runSubmitted': {
         const run = runOf(event.run);
         this.#submittedAt.set(event.run, now);
@@ -154,7 +163,8 @@ export function runName(run: RunRecord | undefined, { run: number }: { readonly 
 }
 
 function moduleName(run: RunRecord | undefined, module: number): string {
-  return run?.spec.modules[module]?.name ?? `module ${module}`;
+  const record = run?.modules[module];
+  return record === undefined ? `module ${module}` : nameOf(record);
 }
 
 function describeModules(modules: readonly ModuleSpec[]): string {

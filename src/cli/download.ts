@@ -34,11 +34,12 @@ export const addDownload: AddVerb = (runs, context) => {
 async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<ExitCode> {
   const client = clientFor(io, flags);
   const found = await client.get<RunJson>(`/api/v1/runs/${encodeURIComponent(run)}?consistency=strong`);
-  const modules = flags.module === undefined ? found.moduleList : found.moduleList.filter(({ name }) => name === flags.module);
+  const modules = flags.module === undefined ? found.moduleList : found.moduleList.filter(({ name, item }) => name === flags.module || item?.of === flags.module);
   if (modules.length === 0) throw new SkeinError('MODULE_NOT_FOUND', `Run ${found.shortId} has no module ${JSON.stringify(flags.module)}; it has ${found.moduleList.slice(0, 10).map(({ name }) => name).join(', ')}`);
   const folder = path.resolve(io.cwd, flags.out ?? found.shortId);
   const wanted: Wanted[] = [];
-  for (const module of modules) wanted.push(...(await filesOf(client, module)));
+  const items = new Map(found.moduleList.map((module) => [module.name, module.items ?? 0]));
+  for (const module of modules) wanted.push(...(await filesOf(client, module, items)));
   await mkdir(folder, { recursive: true });
   await writeFile(path.join(folder, 'run.json'), `${JSON.stringify(found, null, 2)}\n`);
   for (const file of wanted) await save(io, client, folder, file);
@@ -47,10 +48,12 @@ async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<E
   return exitCodes.ok;
 }
 
-async function filesOf(client: Client, { name: module, files }: ModuleJson): Promise<Wanted[]> {
+async function filesOf(client: Client, { name: module, item, files }: ModuleJson, items: ReadonlyMap<string, number>): Promise<Wanted[]> {
+  // Items in the folder of their module, in their order.
+  const own = item === null ? folderName(module) : `${folderName(item.of)}/${String(item.index).padStart(String(Math.max(0, (items.get(item.of) ?? 0) - 1)).length, '0')}`;
   const wanted: Wanted[] = [];
   for (const [output, { kind, cid, name, size: bytes }] of Object.entries(files)) {
-    const root = `${folderName(module)}/${folderName(output)}`;
+    const root = `${own}/${folderName(output)}`;
     if (kind !== 'tree') wanted.push({ path: `${root}/${folderName(name)}`, cid, size: bytes, executable: kind === 'program' });
     else {
       await untilHereQuietly(client, cid);

@@ -113,7 +113,9 @@ function linesOf(io: CliIo, view: RunJson, { tail }: LogsFlags): Print {
 }
 
 /** Something was printed, or is being printed, or was lost. */
-function hasLog({ phase, tail, log, attempt, losses }: ModuleJson): boolean {
+function hasLog({ items, phase, tail, log, attempt, losses }: ModuleJson): boolean {
+  // A module with `foreach` prints nothing: its items do.
+  if (items !== null) return false;
   return phase === 'running' || phase === 'claimed' || tail !== '' || log !== null || attempt > 1 || losses > 0;
 }
 
@@ -135,7 +137,8 @@ class Crowd {
     this.#print = print;
   }
 
-  heard({ module, phase, printed, attempt }: RunEventJson): void {
+  heard({ module, phase, printed, attempt, items }: RunEventJson): void {
+    if (items !== null) return;
     // Of what ended before it was heard to begin, and said nothing, there is nothing to ask.
     if (phase === 'running' || phase === 'claimed' || printed || attempt > 1) this.add(module);
   }

@@ -34,7 +34,8 @@ function transitionWords(module: TrackedModule, before: ModuleJson['phase'], pai
   switch (module.phase) {
     case 'claimed':
     case 'running':
-      return `${paint('cyan', 'started')}${on}${attempt}`;
+      // One with `foreach` is not claimed: its note says how many items it has.
+      return `${paint('cyan', 'started')}${on}${attempt}${module.attempt === 0 ? why : ''}`;
     case 'succeeded':
       return `${paint('green', 'succeeded')} in ${clock(module.durationMs)}${on}${attempt}`;
     case 'cached':

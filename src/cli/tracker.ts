@@ -46,6 +46,9 @@ export class RunTracker {
   /** By name, in the order in which they started. */
   readonly #running = new Map<string, TrackedModule>();
   readonly #nodes = new Set<string>();
+  /** Modules with `foreach` whose list is known; of these those whose items stand for them. */
+  readonly #expanded = new Set<string>();
+  readonly #hidden = new Set<string>();
   #counts = { done: 0, ready: 0, waiting: 0 };
   #told: RunProgressJson | undefined;
 
@@ -53,15 +56,26 @@ export class RunTracker {
   constructor(view: RunJson) {
     this.runId = view.runId;
     this.submittedAt = timeOf(view.submittedAt);
-    for (const { name, needs } of view.moduleList) {
-      const phase = needs.length === 0 ? 'ready' : 'waiting';
-      this.#modules.set(name, { name, phase, node: '', attempt: 0, fence: 0, startedAt: 0, durationMs: 0, note: '', sequence: 0 });
-      this.#counts[phase]++;
-    }
+    // Items come with the event that says so.
+    for (const { name, needs, item } of view.moduleList) if (item === null) this.#add(name, needs.length === 0 ? 'ready' : 'waiting');
+  }
+
+  #add(name: string, phase: 'ready' | 'waiting'): void {
+    this.#modules.set(name, { name, phase, node: '', attempt: 0, fence: 0, startedAt: 0, durationMs: 0, note: '', sequence: 0 });
+    this.#counts[phase]++;
+  }
+
+  /** A module with `foreach` is not counted beside its items, and they come once. */
+  #expand(known: TrackedModule, items: number): void {
+    if (this.#expanded.has(known.name)) return;
+    this.#expanded.add(known.name);
+    if (items > 0) this.#count(known.phase, -1);
+    if (items > 0) this.#hidden.add(known.name);
+    for (let item = 0; item < items; item++) this.#add(`${known.name}[${item}]`, 'ready');
   }
 
   get counts(): Counts {
-    return { total: this.#modules.size, running: this.#running.size, ...this.#counts };
+    return { total: this.#modules.size - this.#hidden.size, running: this.#running.size, ...this.#counts };
   }
 
   /** What was heard last of how far it is. */
@@ -99,6 +113,7 @@ export class RunTracker {
     if (event.type !== 'module') return undefined;
     const known = this.#modules.get(event.module);
     if (known === undefined || event.sequence < known.sequence) return undefined;
+    if (event.items !== null) this.#expand(known, event.items);
     const { fence, attempt, node, durationMs, note, sequence } = event;
     const at = timeOf(event.at);
     const phase = event.phase as Phase;
@@ -108,6 +123,10 @@ export class RunTracker {
 
   /** What the whole run says and no event has said, e.g. because events were lost with a node. */
   reconcile(view: RunJson): Transition[] {
+    for (const { name, items } of view.moduleList) {
+      const known = this.#modules.get(name);
+      if (items !== null && known !== undefined) this.#expand(known, items);
+    }
     return view.moduleList.flatMap((module) => {
       const known = this.#modules.get(module.name);
       if (known === undefined) return [];
@@ -122,10 +141,11 @@ export class RunTracker {
   #move(known: TrackedModule, module: TrackedModule, at: number): Transition | undefined {
     this.#modules.set(module.name, module);
     if (same(module.phase, known.phase) && module.attempt === known.attempt && module.fence === known.fence) return undefined;
-    this.#count(known.phase, -1);
-    this.#count(module.phase, 1);
+    const shown = !this.#hidden.has(module.name);
+    if (shown) this.#count(known.phase, -1);
+    if (shown) this.#count(module.phase, 1);
     this.#running.delete(module.name);
-    if (isRunning(module.phase)) this.#running.set(module.name, module);
+    if (shown && isRunning(module.phase)) this.#running.set(module.name, module);
     if (module.node !== '') this.#nodes.add(module.node);
     return { at, before: known.phase, module };
   }

@@ -1,4 +1,5 @@
 /** Reads a node's log from its data directory without the node: what it recorded, independent of what it says. */
+import { moduleName } from '../core/cell/accessors.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { apply, skip } from '../core/cell/cell.ts';
@@ -62,7 +63,7 @@ function replay(state: CellState, entries: readonly Entry[], upTo: number): Reco
     for (const [position, item] of command.items.entries()) {
       const run = state.runs.get(item.run);
       if (reply.verdicts[position] !== 'accepted' || run === undefined) continue;
-      recorded.push({ runId: run.runId, module: run.spec.modules[item.module]!.name, fence: item.fence, ok: item.outcome.ok });
+      recorded.push({ runId: run.runId, module: moduleName(run.modules[item.module]!), fence: item.fence, ok: item.outcome.ok });
     }
   }
   return recorded;

@@ -2,6 +2,8 @@
  * Pipelines written in TypeScript. `definePipeline` takes the same words as the YAML format and gives the same model;
  * loops, functions and types are what TypeScript adds.
  */
+import type { Json } from '../core/cell/types.ts';
+
 /** `500ms`, `10s`, `5m`, `2h`, `7d`. */
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 /** `512MiB`, `2GiB`, `1GB`. */
@@ -136,6 +138,12 @@ export interface ModuleDefinition {
   readonly inputs?: Readonly<Record<string, string>>;
   /** Name → path or pattern below the work folder: files that it leaves. Not of registered functions. */
   readonly outputs?: Readonly<Record<string, string>>;
+  /** Once for each item of a list: `${{ needs.MODULE.outputs.NAME }}` (files or a list), `${{ fromJSON(params.NAME) }}`, or the list itself. `${{ item }}` is the item. */
+  readonly foreach?: string | readonly Json[];
+  /** The first item of `foreach` that fails for good cancels the others. @default true */
+  readonly 'fail-fast'?: boolean;
+  /** Items of `foreach` at a time. @default as many as there is room for */
+  readonly 'max-parallel'?: number;
 }
 
 export type ModulesDefinition = Readonly<Record<string, ModuleDefinition>> | readonly ModuleDefinition[];

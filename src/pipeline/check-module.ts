@@ -4,6 +4,7 @@ import { isVersionRange } from '../core/lib/version-range.ts';
 import { checkEnv, type EnvDraft } from './check-env.ts';
 import { checkCheckpoint } from './check-checkpoint.ts';
 import { checkFiles, type FilesDraft } from './check-files.ts';
+import { checkForeach, type ForeachDraft } from './check-foreach.ts';
 import { checkModulePolicy } from './check-policy.ts';
 import { bytesOf, describe, Fields, isReserved } from './fields.ts';
 import type { InputEntry } from './input.ts';
@@ -16,6 +17,7 @@ import { suggest } from './suggest.ts';
 export interface ModuleDraft {
   readonly module: PipelineModule;
   readonly files: FilesDraft;
+  readonly foreach: ForeachDraft | undefined;
   readonly env: EnvDraft;
   readonly keySpan: Span;
   readonly actionSpan: Span;
@@ -53,6 +55,7 @@ export function checkModule({ key: name, keySpan, value }: InputEntry, problems:
   const action = checkAction(fields, keySpan, where, problems);
   const needSpans = checkNeeds(fields, problems);
   const files = checkFiles(fields, problems);
+  const foreach = checkForeach(fields, problems);
   const module: PipelineModule = {
     name,
     needs: [...needSpans.keys()],
@@ -67,8 +70,9 @@ export function checkModule({ key: name, keySpan, value }: InputEntry, problems:
     durationMs: fields.duration('duration', { min: 0, max: TIMEOUT_MS_MAX }) ?? 0,
     policy: checkModulePolicy(fields, where, problems),
     files: { inputs: files.inputs.map(({ span: _span, ...input }) => input), outputs: files.outputs },
+    foreach: foreach?.foreach ?? null,
   };
-  return { module, files, env: checkEnv(fields, problems), keySpan, actionSpan: action.span, needSpans };
+  return { module, files, foreach, env: checkEnv(fields, problems), keySpan, actionSpan: action.span, needSpans };
 }
 
 const NO_ACTION: PipelineAction = { type: 'run', command: 'true' };

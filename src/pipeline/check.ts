@@ -1,6 +1,8 @@
 /** From what was written to a checked pipeline: reads every key, then what only the whole can tell (names, cycles). */
 import { checkEnv, envValues, type EnvDraft } from './check-env.ts';
 import { checkInputs } from './check-files.ts';
+import { checkForeachSources, fileParam } from './check-foreach.ts';
+import { isFileType } from './param-files.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkModule, type ModuleDraft } from './check-module.ts';
 import { checkParams } from './check-params.ts';
@@ -39,6 +41,7 @@ export function checkPipeline(root: InputNode | undefined, source: Source, probl
   const drafts = source.generate === undefined ? checkModules(fields, root, problems) : [];
   checkGraph(drafts, problems);
   checkInputs(drafts.map(({ module, files }) => ({ name: module.name, needs: module.needs, files })), params, problems);
+  checkForeachSources(drafts, params, problems);
   if (source.directory === null) refuseFiles(drafts, problems);
   checkExpressions({ drafts, env, params, text: source.text }, problems);
   problems.throwIfAny();
@@ -122,6 +125,15 @@ function refuseFiles(drafts: readonly ModuleDraft[], problems: Problems): void {
   }
 }
 
+function itemScope({ foreach }: ModuleDraft, files: ReadonlySet<string>, params: Pipeline['params']): Pick<Scope, 'item' | 'list'> {
+  if (foreach === undefined) return { item: 'none', list: '' };
+  const { source } = foreach.foreach;
+  const param = source.type === 'expression' ? fileParam(source.text) : undefined;
+  if (param !== undefined && Object.hasOwn(params, param) && isFileType(params[param]!.type)) return { item: 'file', list: '' };
+  const list = source.type === 'need' ? `${source.module} ${source.output}` : '';
+  return { item: files.has(list) ? 'file' : 'value', list: files.has(list) ? '' : list };
+}
+
 interface Whole {
   readonly drafts: readonly ModuleDraft[];
   readonly env: EnvDraft;
@@ -135,13 +147,13 @@ function checkExpressions({ drafts, env, params: specs, text }: Whole, problems:
   const files = new Set(drafts.flatMap(({ module }) => module.files.outputs.map(({ name }) => `${module.name} ${name}`)));
   const pipelineNames = new Set(env.keys());
   for (const [name, { value, span }] of env) {
-    checkTemplate(value, span, text, { label: `\`env\`: ${quote(name)}`, params, modules, needs: undefined, env: pipelineNames, files }, problems);
+    checkTemplate(value, span, text, { label: `\`env\`: ${quote(name)}`, params, modules, needs: undefined, env: pipelineNames, item: 'none', list: '', files }, problems);
   }
   checkEnvCircles(env, pipelineNames, '`env`', problems);
   for (const draft of drafts) {
     const where = `module ${quote(draft.module.name)}`;
     const names = draft.env.size === 0 ? pipelineNames : new Set([...pipelineNames, ...draft.env.keys()]);
-    const scope: Scope = { label: '', params, modules, needs: new Set(draft.module.needs), env: names, files };
+    const scope: Scope = { label: '', params, modules, needs: new Set(draft.module.needs), env: names, ...itemScope(draft, files, specs), files };
     for (const [name, { value, span }] of draft.env) checkTemplate(value, span, text, { ...scope, label: `${where}: \`env\`: ${quote(name)}` }, problems);
     if (draft.env.size > 0) checkEnvCircles(new Map([...env, ...draft.env]), new Set(draft.env.keys()), `${where}: \`env\``, problems);
     const { action } = draft.module;

@@ -1,13 +1,18 @@
 /** From a checked pipeline and parameters to the run that a node accepts. */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { ForeachSource } from '../core/cell/foreach-spec.ts';
 import type { Json, ModuleAction, ModuleSpec, RunSpec } from '../core/cell/types.ts';
 import { unreachable } from '../core/lib/assert.ts';
 import { SkeinError } from '../errors.ts';
 import { bundleModuleFile, type Bundle } from './bundle.ts';
+import { FOREACH_ITEMS_MAX } from '../core/cell/limits.ts';
+import { fileParam } from './check-foreach.ts';
+import { evaluateOverParams } from './expressions.ts';
+import { isFileType } from './param-files.ts';
 import { BUNDLE_BYTES_MAX, BUNDLES_BYTES_MAX, BUNDLES_MAX } from './limits.ts';
 import { expandPipeline } from './load.ts';
-import type { Pipeline, PipelineInput, PipelineModule } from './model.ts';
+import type { Params, Pipeline, PipelineInput, PipelineModule } from './model.ts';
 import { resolveParams } from './params.ts';
 import { putFiles, wantedFiles, type FileOptions } from './submit-files.ts';
 import { modulePolicyField, runPolicyField } from './policy.ts';
@@ -37,7 +42,7 @@ export async function compileRun(pipeline: Pipeline, given: Readonly<Record<stri
     name: expanded.name,
     params,
     env: expanded.env,
-    modules: expanded.modules.map((module) => compileModule(module, params, positions, bundles)),
+    modules: expanded.modules.map((module) => ({ ...compileModule(module, params, positions, bundles), ...foreachField(module, expanded, positions, params) })),
     bundles: Object.fromEntries(Array.from(bundles.values(), ({ hash, source }) => [hash, source])),
     ...runPolicyField(expanded.policy),
   };
@@ -57,6 +62,40 @@ function compileModule(module: PipelineModule, params: RunSpec['params'], positi
 function filesField({ inputs, outputs }: PipelineModule['files'], positions: ReadonlyMap<string, number>): Pick<ModuleSpec, 'files'> {
   if (inputs.length === 0 && outputs.length === 0) return {};
   return { files: { inputs: inputs.map((input) => ('param' in input ? input : { ...input, module: positions.get(input.module)! })), outputs } };
+}
+
+/** Absent for a module that is executed once. */
+function foreachField({ name, foreach }: PipelineModule, { modules, params: specs }: Pipeline, positions: ReadonlyMap<string, number>, params: Params): Pick<ModuleSpec, 'foreach'> {
+  if (foreach === null) return {};
+  const { failFast, parallelMax, source } = foreach;
+  if (source.type === 'list') return { foreach: { source, failFast, parallelMax } };
+  if (source.type === 'expression') return { foreach: { source: sourceOfParams(name, source.text, specs, params), failFast, parallelMax } };
+  const { output } = source;
+  const module = positions.get(source.module)!;
+  const isFiles = modules[module]!.files.outputs.some((declared) => declared.name === output);
+  return { foreach: { source: { type: isFiles ? 'files' : 'value', module, output }, failFast, parallelMax } };
+}
+
+/** Files that were not given are a list without items. */
+function sourceOfParams(module: string, text: string, specs: Pipeline['params'], params: Params): ForeachSource {
+  const param = fileParam(text);
+  if (param === undefined || !isFileType(specs[param]!.type)) return { type: 'list', values: listOfParams(module, text, params) };
+  return params[param] === null ? { type: 'list', values: [] } : { type: 'param', param };
+}
+
+function listOfParams(module: string, text: string, params: Params): readonly Json[] {
+  const what = `module ${quote(module)}: \`foreach\`: ${quote(`\${{ ${text} }}`)}`;
+  let value: Json;
+  try {
+    value = evaluateOverParams(text, params);
+  } catch (error) {
+    throw new SkeinError('PARAM_INVALID', `${what}: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error });
+  }
+  // Text is read as JSON, as that of an output is.
+  if (typeof value === 'string') return listOfParams(module, `fromJSON(${text})`, params);
+  if (!Array.isArray(value)) throw new SkeinError('PARAM_INVALID', `${what} is not a list`);
+  if (value.length > FOREACH_ITEMS_MAX) throw new SkeinError('PARAM_INVALID', `${what} has ${value.length} items, at most ${FOREACH_ITEMS_MAX} are allowed`);
+  return value as readonly Json[];
 }
 
 function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, Bundle>): { action: ModuleAction; env: Readonly<Record<string, string>> } {

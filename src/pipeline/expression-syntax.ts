@@ -8,9 +8,9 @@ import { TokenType, type Token } from '@actions/expressions/lexer';
 import { didYouMean, quote } from './problems.ts';
 import { suggest } from './suggest.ts';
 
-export const contextNames = ['params', 'needs', 'env', 'run'] as const;
+export const contextNames = ['params', 'needs', 'env', 'run', 'item'] as const;
 /** Contexts and functions that a later version brings. */
-const laterNames: readonly string[] = ['item', 'inputs', 'matrix', 'secrets', 'success', 'failure', 'always', 'cancelled', 'hashFiles'];
+const laterNames: readonly string[] = ['inputs', 'matrix', 'secrets', 'success', 'failure', 'always', 'cancelled', 'hashFiles'];
 /** Spelling of the functions; calls are matched without regard to case, as in GitHub Actions. */
 const functionNames: readonly string[] = ['case', 'contains', 'endsWith', 'format', 'fromJSON', 'join', 'startsWith', 'toJSON'];
 
@@ -75,7 +75,7 @@ export function parseExpression(text: string): Expr {
   if (tokens.length <= 1) throw new ExpressionProblem('an empty expression', 0, 'write for example ${{ params.name }}');
   checkNames(tokens, text);
   try {
-    return new Parser(tokens, [...contextNames], []).parse();
+    return new Parser(wholeItems(tokens), [...contextNames], []).parse();
   } catch (error) {
     const offset = error instanceof ExpressionError ? offsetOf(text, error.pos.line, error.pos.column) : 0;
     throw new ExpressionProblem(firstLower(messageOf(error)), offset);
@@ -95,6 +95,19 @@ function tokensOf(text: string): Token[] {
     const hint = symbol.startsWith('"') ? "strings stand in single quotes: 'text'" : undefined;
     throw new ExpressionProblem(found ? `unexpected ${quote(symbol)}` : 'expression too long', Number(found?.[2] ?? 1) - 1, hint);
   }
+}
+
+/** Key under which `item` holds itself: it is a value of any kind, and has fields besides. */
+export const WHOLE_ITEM = '(item)';
+
+/** `item` on its own becomes a field of it. */
+function wholeItems(tokens: readonly Token[]): Token[] {
+  return tokens.flatMap((token, index) => {
+    const isItem = token.type === TokenType.IDENTIFIER && token.lexeme === 'item' && tokens[index - 1]?.type !== TokenType.DOT;
+    const next = tokens[index + 1]?.type;
+    if (!isItem || next === TokenType.DOT || next === TokenType.LEFT_BRACKET) return [token];
+    return [token, { ...token, type: TokenType.DOT, lexeme: '.' }, { ...token, lexeme: WHOLE_ITEM }];
+  });
 }
 
 /** Unknown contexts and functions, with their place and what was meant. */
@@ -132,6 +145,12 @@ export interface Reference {
   readonly context: string;
   readonly path: readonly (string | undefined)[];
   readonly offset: number;
+}
+
+/** Whether an expression is one name with its fields, and nothing is done with it. */
+export function isPlainReference(expression: Expr): boolean {
+  if (expression instanceof IndexAccess) return expression.index instanceof Literal && isPlainReference(expression.expr);
+  return expression instanceof ContextAccess;
 }
 
 /** Every context that an expression reads. */

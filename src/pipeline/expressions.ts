@@ -5,7 +5,7 @@
 import { data, Evaluator, type Expr } from '@actions/expressions';
 import type { Json } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
-import { hasExpression, parseExpression, parseTemplate } from './expression-syntax.ts';
+import { hasExpression, parseExpression, parseTemplate, WHOLE_ITEM } from './expression-syntax.ts';
 
 /** Mostly the same few templates are evaluated again and again. */
 const PARSED_MAX = 512;
@@ -17,6 +17,8 @@ export interface ExpressionContext {
   /** Read by `env.X` when `env` itself has no X. */
   readonly env?: Readonly<Record<string, string>>;
   readonly run?: { readonly id: string; readonly name: string };
+  /** Of an item of a `foreach`: a value, or a file by its path. */
+  readonly item?: { readonly index: number; readonly value: Json; readonly path?: string };
 }
 
 /**
@@ -50,6 +52,7 @@ class EnvEvaluation {
     this.#context.add('params', dataOf(context.params));
     this.#context.add('needs', dataOf(context.needs));
     this.#context.add('run', dataOf({ ...(context.run ?? { id: '', name: '' }) }));
+    this.#context.add('item', itemData(context.item));
     this.#context.add('env', new LazyEnv((name) => this.#read(name)));
   }
 
@@ -143,6 +146,28 @@ function dataOf(value: Json | undefined): data.ExpressionData {
   const dictionary = new ExactDictionary();
   for (const [key, item] of Object.entries(value)) dictionary.add(key, dataOf(item));
   return dictionary;
+}
+
+/** Fields of the item itself come before `value` and `index`. */
+function itemData(item: ExpressionContext['item']): data.ExpressionData {
+  if (item === undefined) return new data.Null();
+  const { index, value, path } = item;
+  const dictionary = new ExactDictionary();
+  const fields: Readonly<Record<string, Json>> = path === undefined ? { value, index, ...fieldsOf(value) } : { path, name: path.slice(path.lastIndexOf('/') + 1), index };
+  for (const [name, field] of Object.entries(fields)) dictionary.add(name, dataOf(field));
+  dictionary.add(WHOLE_ITEM, dataOf(path ?? value));
+  return dictionary;
+}
+
+function fieldsOf(value: Json): Readonly<Record<string, Json>> {
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+/** What an expression over parameters gives. @throws Error when it cannot be evaluated. */
+export function evaluateOverParams(text: string, params: Readonly<Record<string, Json>>): Json {
+  const context = new ExactDictionary();
+  context.add('params', dataOf(params));
+  return jsonOf(new Evaluator(parseExpression(text), context, functions).evaluate());
 }
 
 function jsonOf(value: data.ExpressionData): Json {

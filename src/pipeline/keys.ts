@@ -23,6 +23,9 @@ export const moduleKeys = [
   'checkpoint',
   'inputs',
   'outputs',
+  'foreach',
+  'fail-fast',
+  'max-parallel',
 ] as const;
 export const requiresKeys = ['cpu', 'memory', 'labels', 'tools', 'os', 'arch'] as const;
 export const retryKeys = ['attempts', 'backoff', 'factor', 'jitter', 'cap'] as const;
@@ -37,7 +40,6 @@ export const archNames = ['x64', 'arm64', 'arm', 'ia32', 'loong64', 'mips', 'mip
 /** Part of the format, not of this version: the message says so, since "unknown" would be wrong. */
 export const laterPipelineKeys: readonly string[] = ['on', 'defaults', 'concurrency', 'secrets', 'retention', 'outputs', 'shell', 'working-directory', 'checkpoint', 'cache'];
 export const laterModuleKeys: readonly string[] = [
-  'foreach',
   'if',
   'with',
   'prefer',
@@ -72,7 +74,6 @@ export const foreignPipelineKeys: Readonly<Record<string, string>> = {
 };
 export const foreignModuleKeys: Readonly<Record<string, string>> = {
   concurrency: 'one at a time, over all runs, is `mutex: NAME`; so many at a time `limit: { key: NAME, max: N }`',
-  'max-parallel': 'it belongs to the pipeline; for some modules use `limit: { key: NAME, max: N }`',
   barrier: 'it belongs to the pipeline',
   lock: 'use `mutex`',
   locks: 'use `mutex`',
@@ -88,7 +89,7 @@ export const foreignModuleKeys: Readonly<Record<string, string>> = {
   script: 'use `run`',
   command: 'use `run`',
   cmd: 'use `run`',
-  matrix: 'make one module for each case; the TypeScript builder can do that in a loop',
+  matrix: 'use `foreach` with a list; the TypeScript builder can make modules in a loop',
   depends_on: 'use `needs`',
   dependencies: 'use `needs`',
   retries: 'use `retry`',

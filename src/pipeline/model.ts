@@ -39,6 +39,19 @@ export interface PipelineFiles {
   readonly outputs: readonly OutputSpec[];
 }
 
+/** The module is executed once for each item of a list. */
+export interface PipelineForeach {
+  readonly source:
+    /** What a needed module left: files of an output, or an output value that is a list. */
+    | { readonly type: 'need'; readonly module: string; readonly output: string }
+    | { readonly type: 'list'; readonly values: readonly Json[] }
+    /** Made of parameters when a run is submitted, or files that come with it. What stands between the braces. */
+    | { readonly type: 'expression'; readonly text: string };
+  readonly failFast: boolean;
+  /** Items at a time; 0 = as many as there is room for. */
+  readonly parallelMax: number;
+}
+
 export interface PipelineModule {
   readonly name: string;
   /** Names, in the order written, each once. */
@@ -58,6 +71,7 @@ export interface PipelineModule {
   readonly durationMs: number;
   readonly files: PipelineFiles;
   readonly policy: ModulePolicy;
+  readonly foreach: PipelineForeach | null;
 }
 
 export interface Pipeline {

@@ -2,7 +2,7 @@
 import type { EnvDraft } from './check-env.ts';
 import { bytesOf } from './fields.ts';
 import { COMMAND_BYTES_MAX, EXPRESSIONS_MAX } from './limits.ts';
-import { contextNames, ExpressionProblem, hasExpression, parseExpression, parseTemplate, referencesOf, type Reference, type TemplatePart } from './expression-syntax.ts';
+import { contextNames, ExpressionProblem, WHOLE_ITEM, hasExpression, parseExpression, parseTemplate, referencesOf, type Reference, type TemplatePart } from './expression-syntax.ts';
 import type { ParamType } from './model.ts';
 import { isFileType } from './param-files.ts';
 import { didYouMean, NOWHERE, quote, type Problems, type Span } from './problems.ts';
@@ -19,6 +19,10 @@ export interface Scope {
   /** All modules, to tell "not among the needs" from "unknown". */
   readonly modules: ReadonlySet<string>;
   readonly env: ReadonlySet<string>;
+  /** What `item` is here; `none` outside of modules with `foreach`. */
+  readonly item: 'none' | 'file' | 'value';
+  /** `module output` of the list that this module goes over; '' = none. */
+  readonly list: string;
   /** `module output` for each output that is files. */
   readonly files: ReadonlySet<string>;
 }
@@ -63,6 +67,8 @@ function checkReference({ context, path, offset }: Reference, scope: Scope): voi
       return known('variable', path[0], scope.env, offset);
     case 'run':
       return known('property of run', path[0], new Set(['id', 'name']), offset);
+    case 'item':
+      return checkItem(path, offset, scope);
     case 'needs':
       return checkNeeds(path, offset, scope);
   }
@@ -80,6 +86,11 @@ function checkParam([name, property]: readonly (string | undefined)[], offset: n
   known(type === 'file' ? 'property of a file' : 'property of files', property, names, offset);
 }
 
+function checkItem([name]: readonly (string | undefined)[], offset: number, { item }: Scope): void {
+  if (item === 'none') throw new ExpressionProblem('`item` has no meaning outside of a module with `foreach`', offset);
+  if (item === 'file' && name !== WHOLE_ITEM) known('property of item', name, new Set(['path', 'name', 'index']), offset);
+}
+
 function checkNeeds(path: readonly (string | undefined)[], offset: number, scope: Scope): void {
   const [name, section] = path;
   if (scope.needs === undefined) throw new ExpressionProblem('`needs` has no meaning outside of a module', offset);
@@ -90,6 +101,7 @@ function checkNeeds(path: readonly (string | undefined)[], offset: number, scope
   if (section !== undefined && section !== 'outputs') {
     throw new ExpressionProblem(`${quote(section)} of a needed module is not known`, offset, `write needs.${name ?? '*'}.outputs.${path[2] ?? 'NAME'}`);
   }
+  if (scope.list === `${name} ${path[2]}`) throw new ExpressionProblem(`this module goes over output ${quote(path[2] ?? '')} of ${quote(name ?? '')}, of which each item sees its own part`, offset, 'use `item`');
   if (scope.files.has(`${name} ${path[2]}`)) throw new ExpressionProblem(`output ${quote(path[2] ?? '')} of ${quote(name ?? '')} is files, which have no value`, offset, `name it in \`inputs\`: the variable tells where its files are`);
 }
 

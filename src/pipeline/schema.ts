@@ -3,7 +3,7 @@
  * what needs the whole file (needs, cycles, expressions) is the loader's. Built from the same words and bounds.
  */
 import { z } from 'zod';
-import { FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX } from '../core/cell/limits.ts';
+import { FILES_PER_MODULE_MAX, FOREACH_ITEMS_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX } from '../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../core/cell/policy.ts';
 import { archNames, barrierWords, osNames, paramTypes } from './keys.ts';
 import { ATTEMPTS_MAX, COMMAND_BYTES_MAX, CPU_MAX, CPU_MIN, ENV_WRITTEN_MAX, NAME_LENGTH_MAX, REQUIRES_MAX, VALUE_BYTES_MAX } from './limits.ts';
@@ -96,6 +96,12 @@ const moduleFields = {
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/), z.string().min(1).max(PATTERN_LENGTH_MAX))
     .optional()
     .meta({ description: 'Name → path or pattern below the work folder: files that the command leaves', maxProperties: FILES_PER_MODULE_MAX }),
+  foreach: z
+    .union([z.string().regex(/^\s*\$\{\{.*\}\}\s*$/), z.array(z.json()).max(FOREACH_ITEMS_MAX)])
+    .optional()
+    .meta({ description: 'Once for each item: ${{ needs.MODULE.outputs.NAME }} (files or a list), ${{ fromJSON(params.NAME) }}, or a list' }),
+  'fail-fast': z.boolean().optional().meta({ description: 'The first item that fails for good cancels the others; true if left out' }),
+  'max-parallel': z.int().min(1).max(PARALLEL_MAX).optional().meta({ description: 'Items of foreach at a time; as many as there is room for if left out' }),
   hedge: hedge.optional().meta({ description: 'A second copy on an idle node when an execution takes far longer than predicted' }),
 };
 

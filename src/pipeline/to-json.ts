@@ -1,7 +1,7 @@
 /** The model as a document of the file format, every default written out; loading it gives the same model again. */
 import type { Json } from '../core/cell/types.ts';
 import { unreachable } from '../core/lib/assert.ts';
-import type { ParamSpec, Pipeline, PipelineAction, PipelineFiles, PipelineModule } from './model.ts';
+import type { ParamSpec, Pipeline, PipelineAction, PipelineFiles, PipelineForeach, PipelineModule } from './model.ts';
 
 /** A pipeline whose modules are generated must be expanded before. */
 export function pipelineToJson({ name, params, env, policy, modules }: Pipeline): Record<string, Json> {
@@ -39,8 +39,23 @@ function moduleToJson(module: PipelineModule): Json {
     ...(policy.priority === 0 ? {} : { priority: policy.priority }),
     limit: policy.limits.map(({ key, max }) => ({ key, max })),
     ...(action.type === 'call' ? {} : filesToJson(files)),
+    ...(module.foreach === null ? {} : foreachToJson(module.foreach)),
     hedge: policy.hedgeFactor === 0 ? false : { factor: policy.hedgeFactor },
   };
+}
+
+function foreachToJson({ source, failFast, parallelMax }: PipelineForeach): Readonly<Record<string, Json>> {
+  const rest = { 'fail-fast': failFast, ...(parallelMax === 0 ? {} : { 'max-parallel': parallelMax }) };
+  switch (source.type) {
+    case 'list':
+      return { foreach: source.values, ...rest };
+    case 'expression':
+      return { foreach: `\${{ ${source.text} }}`, ...rest };
+    case 'need':
+      return { foreach: `\${{ needs['${source.module}'].outputs.${source.output} }}`, ...rest };
+    default:
+      return unreachable(source);
+  }
 }
 
 function filesToJson({ inputs, outputs }: PipelineFiles): Readonly<Record<string, Json>> {

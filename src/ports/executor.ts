@@ -16,6 +16,8 @@ export interface Execution {
   readonly env: Readonly<Record<string, string>>;
   /** Output values of each needed module, by module name. */
   readonly needs: Readonly<Record<string, Readonly<Record<string, Json>>>>;
+  /** Of an item of a `foreach`. */
+  readonly item?: ExecutionItem;
   /** Files that are here already, by the variable that tells where they are put. */
   readonly inputs: readonly ExecutionInput[];
   /** What an earlier execution had got, here already; empty = nothing. */
@@ -24,6 +26,15 @@ export interface Execution {
   readonly idempotencyKey: string;
   /** Source of a bundle by hash; undefined when the run carries none of that name. */
   readonly bundle: (hash: string) => string | undefined;
+}
+
+export interface ExecutionItem {
+  /** Position in the list, from 0. */
+  readonly index: number;
+  /** What it is; null for a file. */
+  readonly value: Json;
+  /** It is here already. */
+  readonly file: BlobFile | null;
 }
 
 export interface ExecutionInput {

@@ -23,6 +23,9 @@ export interface ModuleContext {
   readonly module: string;
   /** Same for every execution of this module with these inputs: makes effects outside idempotent. */
   readonly idempotencyKey: string;
+  /** What the item is, in a module with `foreach` (of files: where it lies), and its place in the list, from 0; else undefined. */
+  readonly item?: Json | undefined;
+  readonly itemIndex?: number | undefined;
   /** Aborted on cancel and on timeout. A pooled process that does not end within the grace time is killed. */
   readonly signal: AbortSignal;
   /** Adds a line to the log; arguments as for `console.log`. */

@@ -3,6 +3,7 @@
  * id that the answer repeats; there is no other state between messages, so a lost one is simply asked again.
  */
 import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, SessionId, Term } from '../core/lib/ids.ts';
+import type { ItemSource } from '../core/cell/foreach.ts';
 import type { Capabilities, FilesRef, Json, Reply, ResultItem, ResultVerdict, RunningClaim } from '../core/cell/types.ts';
 import type { SnapshotMeta } from '../core/raft/types.ts';
 
@@ -29,12 +30,14 @@ export interface AssignItem {
   readonly inputsHash: string;
   /** Output values of each needed module, in the order of the module's `needs`. */
   readonly needs: ReadonlyArray<Readonly<Record<string, Json>>>;
-  /** Files of each input, in the order of the module's `files.inputs`. */
-  readonly inputs: readonly FilesRef[];
-  /** Nodes that have them, in the same order. A hint. */
+  /** Files of each input, in the order of the module's `files.inputs`: one, or of a module with `foreach` one for each item. */
+  readonly inputs: ReadonlyArray<readonly FilesRef[]>;
+  /** Nodes that have them, in the same order, and then those that have the list of an item. A hint. */
   readonly inputHolders: ReadonlyArray<readonly NodeId[]>;
   /** What an earlier execution got so far; null = nothing. */
   readonly checkpoint: FilesRef | null;
+  /** Of an item of a `foreach`: position of its specification, position in its list, and what it is. */
+  readonly item: { readonly template: number; readonly number: number; readonly source: ItemSource } | null;
 }
 
 export interface ProgressItem {

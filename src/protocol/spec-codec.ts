@@ -2,7 +2,9 @@
  * Wire form of what a run is made of. A run of 10,000 equal modules must not repeat what they share: everything but
  * name and needs is interned in a table of templates.
  */
+import type { ForeachSource, ForeachSpec } from '../core/cell/foreach-spec.ts';
 import type { Capabilities, CheckpointSpec, FilesRef, InputSpec, Json, Limit, LogRef, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
+import { DIGEST_BYTES, FOREACH_ITEMS_MAX } from '../core/cell/limits.ts';
 import { submittedFiles } from '../core/cell/files.ts';
 import { drained, type Slice } from '../core/lib/slice.ts';
 import type { Cid } from '../core/lib/ids.ts';
@@ -15,6 +17,7 @@ import { SlicedWriter } from './sliced-writer.ts';
 type Template = Omit<ModuleSpec, 'name' | 'needs'>;
 
 const barriers = ['none', 'wave'] as const;
+const foreachSources = ['files', 'value', 'param', 'list'] as const;
 
 const encodedSpecs = new WeakMap<RunSpec, Uint8Array>();
 
@@ -56,8 +59,8 @@ export function* encodeSpecInSlices(spec: RunSpec, slice: Slice): Generator<unde
 }
 
 function templateFields(module: Template): unknown[] {
-  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy, files, cache, checkpoint } = module;
-  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy), moduleFilesFields(files), cache === true, checkpoint === undefined ? null : [checkpoint.folder, checkpoint.everyMs]];
+  const { action, env, requires, timeoutMs, retry, effectful, durationMs, policy, files, cache, checkpoint, foreach } = module;
+  return [actionFields(action), flat(env), requiresFields(requires), timeoutMs, retryFields(retry), effectful, durationMs, modulePolicyFields(policy), moduleFilesFields(files), cache === true, checkpoint === undefined ? null : [checkpoint.folder, checkpoint.everyMs], foreachFields(foreach)];
 }
 
 function runPolicyFields(policy: RunPolicy | undefined): unknown {
@@ -74,6 +77,14 @@ function moduleFilesFields(files: ModuleFiles | undefined): unknown {
 
 function inputFields(input: InputSpec): unknown[] {
   return 'param' in input ? [input.variable, input.param] : [input.variable, input.module, input.output];
+}
+
+function foreachFields(foreach: ForeachSpec | undefined): unknown {
+  if (foreach === undefined) return null;
+  const { source, failFast, parallelMax } = foreach;
+  const head = [foreachSources.indexOf(source.type), failFast, parallelMax];
+  if (source.type === 'list') return [...head, source.values];
+  return source.type === 'param' ? [...head, source.param] : [...head, source.module, source.output];
 }
 
 function actionFields(action: ModuleAction): unknown[] {
@@ -142,9 +153,30 @@ function readTemplate(reader: Reader): Template {
   const files = reader.maybe(readModuleFiles);
   const cache = reader.boolean();
   const checkpoint = reader.maybe(readCheckpoint);
+  const foreach = reader.maybe(readForeach);
   reader.end();
-  if (policy === null && files === null && !cache && checkpoint === null) return template;
-  return { ...template, ...(policy === null ? {} : { policy }), ...(files === null ? {} : { files }), ...(cache ? { cache } : {}), ...(checkpoint === null ? {} : { checkpoint }) };
+  if (policy === null && files === null && foreach === null && !cache && checkpoint === null) return template;
+  return { ...template, ...(policy === null ? {} : { policy }), ...(files === null ? {} : { files }), ...(cache ? { cache } : {}), ...(checkpoint === null ? {} : { checkpoint }), ...(foreach === null ? {} : { foreach }) };
+}
+
+function readForeach(reader: Reader): ForeachSpec {
+  const type = reader.oneOf(foreachSources);
+  const failFast = reader.boolean();
+  const parallelMax = reader.int();
+  const source = readForeachSource(type, reader);
+  reader.end();
+  return { source, failFast, parallelMax };
+}
+
+function readForeachSource(type: ForeachSource['type'], reader: Reader): ForeachSource {
+  if (type === 'list') return { type, values: readItems(reader) };
+  return type === 'param' ? { type, param: reader.string() } : { type, module: reader.int(), output: reader.string() };
+}
+
+function readItems(reader: Reader): readonly Json[] {
+  const values = reader.json();
+  if (!Array.isArray(values)) throw invalid('a foreach over something that is no list');
+  return values as readonly Json[];
 }
 
 function readModuleFiles(reader: Reader): ModuleFiles {
@@ -234,11 +266,13 @@ export function readCapabilities(reader: Reader): Capabilities {
 
 /** Most results of small modules are `ok` and nothing else: they take eight bytes or so. */
 export function outcomeFields(outcome: Outcome): unknown[] {
-  const { ok, values, error, exitCode, tail, startedAt, durationMs, files, log } = outcome;
+  const { ok, values, error, exitCode, tail, startedAt, durationMs, files, log, digests } = outcome;
   const hasValues = Object.keys(values).length > 0;
   const fields = [ok, startedAt, durationMs, tail, exitCode, hasValues ? flat(values) : null, error === null ? null : [error.code, error.message]];
-  if (files !== undefined || log !== undefined) fields.push(files === undefined ? null : flat(files, filesRefFields));
-  if (log !== undefined) fields.push([log.cid, log.size, log.cut, log.cutAt]);
+  const last = digests !== undefined ? 3 : log !== undefined ? 2 : files !== undefined ? 1 : 0;
+  if (last >= 1) fields.push(files === undefined ? null : flat(files, filesRefFields));
+  if (last >= 2) fields.push(log === undefined ? null : [log.cid, log.size, log.cut, log.cutAt]);
+  if (last >= 3) fields.push(flat(digests!));
   return fields;
 }
 
@@ -254,9 +288,10 @@ export function readOutcome(reader: Reader): Outcome {
   };
   if (reader.remaining === 0) return outcome;
   const files = reader.maybe(readFilesRefs);
-  const log = reader.remaining === 0 ? undefined : readLogRef(reader.sub());
+  const log = reader.remaining === 0 ? null : reader.maybe(readLogRef);
+  const digests = reader.remaining === 0 ? undefined : reader.record((list) => list.bytes(DIGEST_BYTES * FOREACH_ITEMS_MAX));
   reader.end();
-  return { ...outcome, ...(files === null ? {} : { files }), ...(log === undefined ? {} : { log }) };
+  return { ...outcome, ...(files === null ? {} : { files }), ...(log === null ? {} : { log }), ...(digests === undefined ? {} : { digests }) };
 }
 
 function readFilesRefs(reader: Reader): Record<string, FilesRef> {

@@ -1,7 +1,8 @@
 /** Wire form of the messages on the work channel. */
 import { HOLDERS_MAX, UNABLE_MAX } from '../core/cell/limits.ts';
 import type { CellId, MemberId, NodeId, RunId } from '../core/lib/ids.ts';
-import type { Json, Reply, ResultVerdict } from '../core/cell/types.ts';
+import type { ItemSource } from '../core/cell/foreach.ts';
+import type { FilesRef, Json, Reply, ResultVerdict } from '../core/cell/types.ts';
 import { encodeMessage } from './message-bytes.ts';
 import { readOne, readResult, readRunning, resultFields, runningFields } from './command-codec.ts';
 import { BEACON_BYTES_MAX, LIST_LENGTH_MAX, MESSAGE_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
@@ -131,7 +132,7 @@ function readContact(r: Reader): Contact {
 
 function assignFields(item: AssignItem): unknown[] {
   const needs = item.needs.map((values) => flat(values));
-  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs, item.inputs.map(filesRefFields), item.inputHolders, item.checkpoint === null ? null : filesRefFields(item.checkpoint)];
+  return [item.run, item.module, item.fence, item.generation, item.attempt, item.inputsHash, needs, item.inputs.map((files) => files.map(filesRefFields)), item.inputHolders, item.checkpoint === null ? null : filesRefFields(item.checkpoint), itemFields(item.item)];
 }
 
 function readProgress(r: Reader): ProgressItem {
@@ -148,10 +149,29 @@ function readAssign(r: Reader): AssignItem {
       while (values.remaining > 0) entries.push([values.string(), values.json()]);
       return Object.fromEntries(entries);
     }),
-    inputs: r.list(readFilesRef),
+    inputs: r.list((files) => {
+      const refs: FilesRef[] = [];
+      while (files.remaining > 0) refs.push(readFilesRef(files.sub()));
+      return refs;
+    }),
     inputHolders: r.list((list) => list.rest(HOLDERS_MAX) as NodeId[]),
     checkpoint: r.maybe(readFilesRef),
+    item: r.maybe(readItem),
   };
+}
+
+function itemFields(item: AssignItem['item']): unknown {
+  if (item === null) return null;
+  const { template, number, source } = item;
+  return source.type === 'value' ? [template, number, source.value] : [template, number, filesRefFields(source.files), source.position];
+}
+
+function readItem(r: Reader): NonNullable<AssignItem['item']> {
+  const template = r.int();
+  const number = r.int();
+  const source: ItemSource = r.remaining === 1 ? { type: 'value', value: r.json() } : { type: 'file', files: readFilesRef(r.sub()), position: r.int() };
+  r.end();
+  return { template, number, source };
 }
 
 function readVerdicts(r: Reader): ResultVerdict[] {

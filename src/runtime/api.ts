@@ -11,7 +11,7 @@ import type { ExplainedGroup, Explanation } from '../core/plan/explain.ts';
 export type Status = 'pending' | 'running' | 'completed' | 'failed';
 
 /** `cached`: succeeded, by a result that was there already. */
-export type ModulePhaseShown = ModulePhase | 'running' | 'cached';
+export type ModulePhaseShown = Exclude<ModulePhase, 'expanded'> | 'running' | 'cached';
 
 export interface RunSummary {
   readonly runId: RunId;
@@ -36,7 +36,12 @@ export interface RunSummary {
 }
 
 export interface ModuleView {
+  /** Of an item of a `foreach`: `encode[3]`. */
   readonly name: string;
+  /** Which module with `foreach` it is an item of, and where in its list; null = of none. */
+  readonly item: { readonly of: string; readonly index: number } | null;
+  /** How many items it has, a module with `foreach` whose list is known; else null. */
+  readonly items: number | null;
   readonly phase: ModulePhaseShown;
   readonly status: Status;
   readonly needs: readonly string[];
@@ -166,6 +171,8 @@ export interface RunEvent {
   readonly note: string;
   /** Of a module whose execution ended: it has printed something. */
   readonly printed: boolean;
+  /** Of a module with `foreach`: its list is known, and these items, `NAME[0]` and on, are modules of the run that are ready now. Else null. */
+  readonly items: number | null;
 }
 
 export type NodeState = 'alive' | 'suspect' | 'draining' | 'dead';

@@ -1,10 +1,13 @@
 /** Sends committed claims to their nodes: first what the node must know of the run, then the claims of this turn in one message. */
 import type { CellId, Fence, NodeId, RunNumber } from '../core/lib/ids.ts';
 import { presentHolders } from '../core/cell/copies.ts';
+import { specOf } from '../core/cell/accessors.ts';
 import { filesOf, filesOfParam } from '../core/cell/files.ts';
+import { filesOfNeed, itemSource, producersOf, valuesForItem, valuesOfNeed } from '../core/cell/foreach.ts';
+import { HOLDERS_MAX } from '../core/cell/limits.ts';
 import { inputsHashOf } from '../core/cell/inputs.ts';
 import type { CellState, ModuleRecord } from '../core/cell/state.ts';
-import type { FilesRef, RunSpec } from '../core/cell/types.ts';
+import type { FilesRef, Outcome, RunSpec } from '../core/cell/types.ts';
 import { jsonText, utf8Length } from '../core/lib/json-text.ts';
 import { encodeSpec } from '../protocol/spec-codec.ts';
 import type { AssignItem } from '../protocol/messages.ts';
@@ -17,6 +20,9 @@ const ITEMS_PER_MESSAGE_MAX = 256;
 const INPUT_BYTES_PER_MESSAGE = 512 * 1024;
 /** Inputs of one claim, as JSON text in UTF-8: with all else it must fit into one message. */
 const INPUT_BYTES_MAX = 3 * 1024 * 1024;
+
+/** Files of one output: the name of a blob, a name of its own, numbers. */
+const REF_BYTES = 300;
 
 interface Assignment {
   readonly item: AssignItem;
@@ -48,7 +54,8 @@ export class Assigner {
     const { run } = module;
     if (session.node !== this.#context.self && !session.specs.has(run.number) && !this.#sendSpec(session, run.number, module)) return;
     session.assigned.set(fence, this.#context.now());
-    const needs = run.spec.modules[module.index]!.needs.map((need) => run.modules[need]?.outcome?.values ?? {});
+    const needs = specOf(module).needs.map((need) => (module.item === -1 ? valuesOfNeed(run, need) : valuesForItem(module, need)));
+    const inputs = inputsOf(module);
     const item: AssignItem = {
       run: run.number,
       module: module.index,
@@ -57,13 +64,14 @@ export class Assigner {
       attempt: module.attempt,
       inputsHash: inputsHashOf(state, run.number, module.index),
       needs,
-      inputs: inputsOf(module),
+      inputs,
       inputHolders: holdersOf(state, module),
       checkpoint: module.checkpoint,
+      item: module.item === -1 ? null : { template: module.template, number: module.item, source: itemSource(module) },
     };
-    const inputBytes = bytesOf(needs);
+    const inputBytes = needs.reduce((sum, values) => sum + bytesOf(values), 0) + inputs.flat().length * REF_BYTES;
     if (inputBytes > INPUT_BYTES_MAX) {
-      this.#init.refused(item, `the outputs of its needs have ${inputBytes} bytes together, at most ${INPUT_BYTES_MAX} can be handed to one module`);
+      this.#init.refused(item, `what its needs left takes ${inputBytes} bytes together to tell of, at most ${INPUT_BYTES_MAX} can be handed to one module`);
       return;
     }
     if (this.#queues.size === 0) this.#context.defer(() => this.#flush());
@@ -106,17 +114,28 @@ export class Assigner {
 }
 
 /** The needs have succeeded, so their outputs are recorded; what came with the run was checked with it. */
-function inputsOf({ run, index }: ModuleRecord): FilesRef[] {
-  const { modules, params } = run.spec;
-  return filesOf(modules[index]!).inputs.flatMap((input) => ('param' in input ? filesOfParam(params, input.param) : run.modules[input.module]?.outcome?.files?.[input.output]) ?? []);
+function inputsOf(module: ModuleRecord): FilesRef[][] {
+  const { run } = module;
+  return filesOf(specOf(module)).inputs.map((input) => ('param' in input ? [filesOfParam(run.spec.params, input.param) ?? []].flat() : filesOfNeed(run, input.module, input.output)));
 }
 
-function holdersOf(state: CellState, { run, index }: ModuleRecord): (readonly NodeId[])[] {
-  return filesOf(run.spec.modules[index]!).inputs.map((input) => ('param' in input ? [] : presentHolders(state, run.modules[input.module]!)));
+function holdersOf(state: CellState, module: ModuleRecord): (readonly NodeId[])[] {
+  const { foreach } = specOf(module);
+  const sources = [...filesOf(specOf(module)).inputs, ...(foreach === undefined ? [] : [foreach.source])];
+  return sources.map((source) => {
+    const holders = !('module' in source) ? [] : producersOf(module.run, source.module).flatMap((producer) => presentHolders(state, producer));
+    return [...new Set(holders)].slice(0, HOLDERS_MAX);
+  });
 }
 
-function bytesOf(needs: AssignItem['needs']): number {
+/** Lists with what many items gave are handed to many modules: each is counted once. */
+const sizes = new WeakMap<Outcome['values'], number>();
+
+function bytesOf(values: Outcome['values']): number {
+  const known = sizes.get(values);
+  if (known !== undefined) return known;
   let bytes = 0;
-  for (const values of needs) for (const key in values) bytes += utf8Length(key) + utf8Length(jsonText(values[key]!));
+  for (const key in values) bytes += utf8Length(key) + utf8Length(jsonText(values[key]!));
+  sizes.set(values, bytes);
   return bytes;
 }

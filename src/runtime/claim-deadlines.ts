@@ -4,8 +4,8 @@
  */
 import { Heap } from '../core/lib/heap.ts';
 import type { Fence, RunNumber } from '../core/lib/ids.ts';
-import { liveFences } from '../core/cell/accessors.ts';
-import type { CellState } from '../core/cell/state.ts';
+import { liveFences, specOf } from '../core/cell/accessors.ts';
+import { moduleAt, type CellState } from '../core/cell/state.ts';
 import type { RunningClaim } from '../core/cell/types.ts';
 
 /** Added to the module's own timeout: its SIGTERM grace, and the way of the result. */
@@ -27,7 +27,8 @@ export class ClaimDeadlines {
   }
 
   claimed(state: CellState, run: RunNumber, module: number, fence: Fence, startedAt: number): void {
-    const timeoutMs = state.runs.get(run)?.spec.modules[module]?.timeoutMs ?? 0;
+    const record = moduleAt(state, run, module);
+    const timeoutMs = record === undefined ? 0 : specOf(record).timeoutMs;
     if (timeoutMs > 0) this.#heap.push({ run, module, fence, at: startedAt + timeoutMs + MARGIN_MS });
   }
 

@@ -3,6 +3,7 @@
  * the same event the same sequence and a watcher may go on at another node.
  */
 import type { LogIndex, RunNumber } from '../core/lib/ids.ts';
+import { moduleName } from '../core/cell/accessors.ts';
 import type { CellState, RunRecord } from '../core/cell/state.ts';
 import type { CellEvent, RunPhase } from '../core/cell/types.ts';
 import type { RunEvent } from './api.ts';
@@ -24,7 +25,7 @@ interface Watcher {
 
 interface Kept {
   readonly sequence: number;
-  readonly event: Extract<CellEvent, { type: 'module' | 'hedge' | 'runSubmitted' | 'runPaused' | 'runFinal' }>;
+  readonly event: Extract<CellEvent, { type: 'module' | 'expanded' | 'hedge' | 'runSubmitted' | 'runPaused' | 'runFinal' }>;
 }
 
 export class EventFeed {
@@ -36,7 +37,7 @@ export class EventFeed {
 
   push(index: LogIndex, events: readonly CellEvent[], state: CellState): void {
     for (const [position, event] of events.entries()) {
-      if (event.type !== 'module' && event.type !== 'hedge' && event.type !== 'runSubmitted' && event.type !== 'runPaused' && event.type !== 'runFinal') continue;
+      if (event.type !== 'module' && event.type !== 'expanded' && event.type !== 'hedge' && event.type !== 'runSubmitted' && event.type !== 'runPaused' && event.type !== 'runFinal') continue;
       const kept = { sequence: index * EVENTS_PER_ENTRY + position, event };
       this.#kept.push(kept);
       this.#tell(this.#watchers.get(0), kept, state);
@@ -117,14 +118,17 @@ export class EventFeed {
 
 function runEvent(sequence: number, event: Kept['event'], state: CellState): RunEvent {
   const run = state.runs.get(event.run);
-  const common = { sequence, at: event.at, runId: event.runId, runName: run?.spec.name ?? '', printed: false };
-  if (event.type !== 'module' && event.type !== 'hedge') {
+  const common = { sequence, at: event.at, runId: event.runId, runName: run?.spec.name ?? '', items: null, printed: false };
+  if (event.type !== 'module' && event.type !== 'expanded' && event.type !== 'hedge') {
     const note = event.type === 'runPaused' && event.on ? (run?.paused?.reason ?? '') : (run?.reason ?? '');
     return { ...common, type: 'run', phase: phaseOf(event, run), module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note };
   }
   const record = run?.modules[event.module];
+  const module = record === undefined ? String(event.module) : moduleName(record);
+  if (event.type === 'expanded') {
+    return { ...common, type: 'module', phase: 'running', module, node: '', attempt: 0, fence: 0, durationMs: 0, note: event.count === 1 ? 'it has 1 item' : `it has ${event.count} items`, items: event.count };
+  }
   const node = state.sessions.get(event.session)?.nodeId ?? record?.nodeId ?? '';
-  const module = run?.spec.modules[event.module]?.name ?? String(event.module);
   if (event.type === 'hedge') {
     const note = [event.on ? 'a second copy was started' : 'one of two copies ended', event.note].filter((text) => text !== '').join(': ');
     return { ...common, type: 'copy', phase: 'running', module, node: nodeName(state, node), attempt: record?.attempt ?? 0, fence: event.fence, durationMs: 0, note };
@@ -143,7 +147,7 @@ function runEvent(sequence: number, event: Kept['event'], state: CellState): Run
   };
 }
 
-function phaseOf(event: Exclude<Kept['event'], { type: 'module' | 'hedge' }>, run: RunRecord | undefined): RunPhase {
+function phaseOf(event: Exclude<Kept['event'], { type: 'module' | 'expanded' | 'hedge' }>, run: RunRecord | undefined): RunPhase {
   if (event.type === 'runFinal') return event.phase;
   if (event.type === 'runSubmitted') return 'queued';
   return event.on ? 'paused' : run?.startedAt === 0 ? 'queued' : 'running';
@@ -160,6 +164,9 @@ function eventsOf(run: RunRecord): Array<Kept['event']> {
   const events: Array<Kept['event']> = [{ type: 'runSubmitted', ...base, at: run.submittedAt }];
   for (const module of run.modules) {
     if (module.phase === 'waiting') continue;
+    const expansion = run.expansions.get(module.index);
+    if (expansion !== undefined) events.push({ type: 'expanded', ...base, module: module.index, first: expansion.first, count: expansion.count, at: module.startedAt });
+    if (module.phase === 'expanded') continue;
     const at = module.finishedAt !== 0 ? module.finishedAt : module.startedAt;
     events.push({ type: 'module', ...base, module: module.index, phase: module.phase, fence: module.fence, session: module.session, attempt: module.attempt, at, note: module.note });
     if (module.hedge !== null) events.push({ type: 'hedge', ...base, module: module.index, on: true, fence: module.hedge.fence, session: module.hedge.session, at: module.hedge.startedAt, note: '' });

@@ -1,4 +1,5 @@
 /** Explanations as people and programs see them: with the run, with nodes that the leader does not know, without a leader. */
+import { moduleName } from '../core/cell/accessors.ts';
 import { countOf, isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
 import type { Explainer, Reason } from '../core/plan/explain.ts';
 import type { NodeAnswer } from '../core/plan/explain-nodes.ts';
@@ -8,8 +9,8 @@ import type { ModuleExplanation, NodeView, RunExplanation } from './api.ts';
 import { shownPhase } from './views.ts';
 
 export function moduleExplanation(module: ModuleRecord, explainer: Explainer): ModuleExplanation {
-  const { run, index, phase } = module;
-  return { runId: run.runId, shortId: run.shortId, module: run.spec.modules[index]!.name, phase: shownPhase(phase, module), ...explainer.module(module) };
+  const { run, phase } = module;
+  return { runId: run.runId, shortId: run.shortId, module: moduleName(module), phase: shownPhase(phase, module), ...explainer.module(module) };
 }
 
 export function runExplanation(state: CellState, run: RunRecord, explainer: Explainer, now: number): RunExplanation {
@@ -22,7 +23,7 @@ export function runExplanation(state: CellState, run: RunRecord, explainer: Expl
 
 /** Nodes that gossip tells of and that have no session with the leader. */
 export function withStrangers<E extends { readonly nodes: readonly NodeAnswer[]; readonly reasons: readonly Reason[] }>(explained: E, members: readonly NodeView[]): E {
-  if (explained.reasons.some(({ code }) => code === 'executing' || code === 'ended')) return explained;
+  if (explained.reasons.some(({ code }) => code === 'executing' || code === 'items' || code === 'ended')) return explained;
   const known = new Set(explained.nodes.map(({ nodeId }) => nodeId));
   const strangers = members.filter(({ nodeId }) => !known.has(nodeId)).map(({ nodeId, name, state, lastSeenMs }): NodeAnswer => {
     const text = state === 'dead' || state === 'suspect' ? `does not answer (last heard of ${span(lastSeenMs)} ago)` : 'has no session with the leader yet';
@@ -35,7 +36,7 @@ const leaderless: Reason = { code: 'no-leader', text: 'no leader answers, so not
 
 /** As this node last knew it, when nobody leads. */
 export function withoutLeader<E extends { readonly summary: string; readonly reasons: readonly Reason[] }>(explained: E): E {
-  if (explained.reasons.some(({ code }) => code === 'executing' || code === 'ended')) return explained;
+  if (explained.reasons.some(({ code }) => code === 'executing' || code === 'items' || code === 'ended')) return explained;
   const reasons = [leaderless, ...explained.reasons.filter(({ code }) => code !== 'soon')];
   return { ...explained, reasons, summary: reasons.map(({ text }) => text).join('; ') };
 }

@@ -4,6 +4,7 @@
  */
 import { fenceOf, type Fence, type LogIndex, type NodeId, type SessionId } from '../core/lib/ids.ts';
 import { ownFailure } from '../core/cell/outcome.ts';
+import { openNeeds, specOf } from '../core/cell/accessors.ts';
 import { isExclusive } from '../core/cell/policy.ts';
 import type { CellState, ModuleRecord } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
@@ -141,11 +142,7 @@ export class Leader {
       case 'runSubmitted':
         this.#copies.submitted(event.run);
         return;
-      case 'runRetired':
-      case 'nodeDrain':
-      case 'runPaused':
-      case 'queuePaused':
-      case 'closed':
+      default:
     }
   }
 
@@ -311,7 +308,7 @@ export class Leader {
       const module = this.#state.runs.get(claim.run)?.modules[claim.module];
       const early = this.#context.mutant('assign-before-commit');
       if (fence === 0 || session === undefined || module === undefined || (!early && this.#state.sessions.get(claim.session)?.claims.get(fence) !== module)) continue;
-      if (module.waitingOn === 0 || early) this.#assigner.assign(this.#state, session, module, fence);
+      if (openNeeds(module) === 0 || early) this.#assigner.assign(this.#state, session, module, fence);
     }
   }
 
@@ -352,7 +349,7 @@ export class Leader {
     this.sessions.flap(session.node);
     const record = this.#state.sessions.get(session.id);
     if (record === undefined) return;
-    const isFree = ({ run, index }: ModuleRecord): boolean => !isExclusive(run.spec.modules[index]!) || this.#context.mutant('effectful-released-early');
+    const isFree = (module: ModuleRecord): boolean => !isExclusive(specOf(module)) || this.#context.mutant('effectful-released-early');
     const claims = [...record.claims].filter(([, module]) => isFree(module)).map(([fence, { run, index }]): RunningClaim => ({ run: run.number, module: index, fence }));
     if (claims.length > 0) this.#replica.propose({ type: 'release', now: this.#replica.stamp(), claims, reason: 'lost' });
   }

@@ -1,6 +1,7 @@
 /** Reads by name, answered as JSON from a state: here, or on a node that was asked to. */
 import { isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
 import { findRun } from '../core/cell/accessors.ts';
+import { moduleName } from '../core/cell/accessors.ts';
 import { Explainer, type ExplainInit } from '../core/plan/explain.ts';
 import type { Json, RunPhase } from '../core/cell/types.ts';
 import { SkeinError } from '../errors.ts';
@@ -82,14 +83,17 @@ function withRun(state: CellState, argument: Json, answer: (run: RunRecord) => J
 
 /** By name, or by a beginning of it that no other module has. */
 function findModule(run: RunRecord, name: Json): ModuleRecord | SkeinError {
-  const { modules } = run.spec;
-  const exact = modules.findIndex((module) => module.name === name);
-  if (exact !== -1) return run.modules[exact]!;
-  const found = typeof name === 'string' && name !== '' ? run.modules.filter(({ index }) => modules[index]!.name.startsWith(name)) : [];
+  const { modules } = run;
+  const exact = modules.find((module) => moduleName(module) === name);
+  if (exact !== undefined) return exact;
+  const begun = typeof name === 'string' && name !== '' ? modules.filter((module) => moduleName(module).startsWith(name)) : [];
+  // `enc` means `encode`, though its items begin with that, too.
+  const own = begun.filter(({ item }) => item === -1);
+  const found = own.length > 0 ? own : begun;
   const [first] = found;
   if (first !== undefined && found.length === 1) return first;
   const why = found.length === 0 ? 'no module' : `${found.length} modules`;
-  const known = (found.length === 0 ? modules : found.map(({ index }) => modules[index]!)).map((module) => module.name);
+  const known = (found.length === 0 ? modules : found).map(moduleName);
   const shown = known.length > NAMES_LISTED_MAX ? `${known.slice(0, NAMES_LISTED_MAX).join(', ')} and ${known.length - NAMES_LISTED_MAX} more` : known.join(', ');
   return new SkeinError('MODULE_NOT_FOUND', `run ${run.shortId} has ${why} called ${JSON.stringify(name).slice(0, 200)}; it has ${shown}`);
 }

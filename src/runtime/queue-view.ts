@@ -1,6 +1,8 @@
 /** The queue as a whole: what is paused, what waits, who holds which limits. Plain data, made on demand. */
 import { hasOwnPriorities, priorityOf } from '../core/plan/explain-ahead.ts';
 import { holderText } from '../core/plan/explain-reasons.ts';
+import { moduleName, specOf } from '../core/cell/accessors.ts';
+import { isOwnKey } from '../core/cell/foreach.ts';
 import { runPolicy } from '../core/cell/policy.ts';
 import { holdersOf, limitsOf } from '../core/cell/seats.ts';
 import { MILLI, totalMilliCpu } from '../core/cell/matching.ts';
@@ -37,7 +39,7 @@ function priorities(runs: readonly RunRecord[]): PriorityView[] {
   };
   for (const run of runs) {
     if (!hasOwnPriorities(run.spec)) for (const phase of ['waiting', 'ready', 'claimed'] as const) add(runPolicy(run.spec).priority, phase, countOf(run, phase));
-    else for (const { phase, index } of run.modules) if (phase === 'waiting' || phase === 'ready' || phase === 'claimed') add(priorityOf(run.spec, run.spec.modules[index]!), phase, 1);
+    else for (const module of run.modules) if (module.phase === 'waiting' || module.phase === 'ready' || module.phase === 'claimed') add(priorityOf(run.spec, specOf(module)), module.phase, 1);
   }
   return [...rows.values()].sort((a, b) => b.priority - a.priority);
 }
@@ -54,14 +56,14 @@ function oldestReady(runs: readonly RunRecord[]): QueueView['oldest'] {
     }
   }
   if (oldest === undefined) return null;
-  const { run, index } = oldest.module;
-  return { runId: run.runId, shortId: run.shortId, module: run.spec.modules[index]!.name, since: oldest.since };
+  const { run } = oldest.module;
+  return { runId: run.runId, shortId: run.shortId, module: moduleName(oldest.module), since: oldest.since };
 }
 
 /** Since its run came, or its last need was done, or its retry was due. */
-function readySince({ run, index, notBefore }: ModuleRecord): number {
-  const { needs } = run.spec.modules[index]!;
-  return needs.reduce((latest, need) => Math.max(latest, run.modules[need]!.finishedAt), Math.max(run.submittedAt, notBefore));
+function readySince(module: ModuleRecord): number {
+  const { run, notBefore } = module;
+  return specOf(module).needs.reduce((latest, need) => Math.max(latest, run.modules[need]!.finishedAt), Math.max(run.submittedAt, notBefore));
 }
 
 function slots(state: CellState): QueueView['slots'] {
@@ -74,7 +76,7 @@ function slots(state: CellState): QueueView['slots'] {
 }
 
 function limits(state: CellState, now: number): Pick<QueueView, 'limits' | 'limitsCount'> {
-  const keys = [...state.seats.keys()].sort();
+  const keys = [...state.seats.keys()].filter((key) => !isOwnKey(key)).sort();
   return { limitsCount: keys.length, limits: keys.slice(0, LIMITS_SHOWN_MAX).map((key) => limitView(state, key, now)) };
 }
 
@@ -92,7 +94,7 @@ function holder(state: CellState, seat: Seat, now: number): LimitView['holders']
   const record = moduleAt(state, seat.run, seat.module);
   return {
     runId: record?.run.runId ?? '',
-    module: record === undefined ? '' : record.run.spec.modules[record.index]!.name,
+    module: record === undefined ? '' : moduleName(record),
     node: nodeName(state, state.sessions.get(seat.session)?.nodeId ?? ''),
     text: holderText(state, seat, now),
   };

@@ -1,5 +1,6 @@
 /** What a worker says that it has, beside what the log says that it has. */
 import type { Fence, NodeId } from '../core/lib/ids.ts';
+import { openNeeds, specOf } from '../core/cell/accessors.ts';
 import { isExclusive } from '../core/cell/policy.ts';
 import { moduleAt, type CellState, type ModuleRecord } from '../core/cell/state.ts';
 import type { RunningClaim } from '../core/cell/types.ts';
@@ -25,7 +26,7 @@ export function reconcile(state: CellState, session: SoftSession, running: reado
     const current = state.runs.get(run)?.modules[module];
     if (current === undefined || current.finishedAt !== 0) stop.push(fence);
     // The work of a lost claim may still count, but an exclusive module must not be executed twice at a time.
-    else if (isExclusive(current.run.spec.modules[module]!)) stop.push(fence);
+    else if (isExclusive(specOf(current))) stop.push(fence);
   }
   // It may not have heard the Stop. What does not run is answered too, and gives its limits back.
   for (const ending of state.ending.values()) if (ending.session === session.id && !reported.has(ending.fence)) stop.push(ending.fence);
@@ -34,7 +35,7 @@ export function reconcile(state: CellState, session: SoftSession, running: reado
   const late: RunningClaim[] = [];
   for (const [fence, module] of record.claims) {
     if (reported.has(fence) || (session.assigned.get(fence) ?? -Infinity) > before) continue;
-    if (module.waitingOn === 0) assign.push({ module, fence });
+    if (openNeeds(module) === 0) assign.push({ module, fence });
     else late.push({ run: module.run.number, module: module.index, fence });
   }
   return { assign, late, stop };

@@ -97,11 +97,12 @@ const FILES_BYTES = 800;
 
 /** Upper estimate of the encoded size of a result: a UTF-16 unit takes at most three bytes. */
 export function sizeOf(item: ResultItem): number {
-  const { values, tail, error } = item.outcome;
+  const { values, tail, error, digests } = item.outcome;
   let length = ITEM_BYTES + 3 * tail.length + (error === null ? 0 : 3 * (error.code.length + error.message.length));
   for (const key in values) length += 3 * (key.length + JSON.stringify(values[key]).length);
   for (const name in item.outcome.files) length += 3 * name.length + FILES_BYTES;
   for (const node of item.holders ?? []) length += node.length;
   for (const node of item.unable ?? []) length += node.length;
+  for (const key in digests) length += 3 * key.length + digests[key]!.length;
   return length;
 }

@@ -23,6 +23,7 @@ export class Reuse {
     const ready: ModuleRecord[] = [];
     for (const event of events) {
       if (event.type === 'runSubmitted') this.#take(state, state.runs.get(event.run)?.modules ?? []);
+      if (event.type === 'expanded') this.#take(state, state.runs.get(event.run)?.modules.slice(event.first, event.first + event.count) ?? []);
       const module = event.type === 'module' && event.phase === 'ready' ? moduleAt(state, event.run, event.module) : undefined;
       if (module !== undefined) ready.push(module);
     }

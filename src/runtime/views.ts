@@ -1,6 +1,7 @@
 /** What people and programs see of the state: plain data, made on demand. */
 import type { CellId, NodeId } from '../core/lib/ids.ts';
-import { runsNewestFirst } from '../core/cell/accessors.ts';
+import { moduleName, runsNewestFirst, specOf } from '../core/cell/accessors.ts';
+import { hiddenIn, shownTotal } from '../core/cell/foreach.ts';
 import { modulePolicy, runPolicy } from '../core/cell/policy.ts';
 import { parseRunId, runIdOf } from '../core/cell/run-id.ts';
 import { countOf, isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '../core/cell/state.ts';
@@ -45,11 +46,12 @@ export function statusOfModule(phase: ModulePhaseShown): Status {
 /** A claim is assigned as soon as it is committed, so people see it as running. */
 export function shownPhase(phase: ModulePhase, record?: ModuleRecord): ModulePhaseShown {
   if (phase === 'succeeded' && record !== undefined && record.reusedFrom !== 0) return 'cached';
-  return phase === 'claimed' ? 'running' : phase;
+  return phase === 'claimed' || phase === 'expanded' ? 'running' : phase;
 }
 
 export function runSummary(run: RunRecord): RunSummary {
-  const count = (phase: ModulePhase): number => countOf(run, phase);
+  // One with `foreach` is not counted beside its items.
+  const count = (phase: ModulePhase): number => countOf(run, phase) - hiddenIn(run, phase);
   return {
     runId: run.runId,
     shortId: run.shortId,
@@ -60,7 +62,7 @@ export function runSummary(run: RunRecord): RunSummary {
     startedAt: run.startedAt,
     finishedAt: run.finishedAt,
     modules: {
-      total: run.modules.length,
+      total: shownTotal(run),
       succeeded: count('succeeded'),
       failed: count('failed'),
       claimed: count('claimed'),
@@ -86,12 +88,14 @@ export function runView(state: CellState, run: RunRecord, explain: (module: Modu
 }
 
 function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, explain: (module: ModuleRecord) => string): ModuleView {
-  const spec = run.spec.modules[module.index]!;
+  const spec = specOf(module);
   const phase = shownPhase(module.phase, module);
   const { outcome } = module;
-  const open = module.phase === 'waiting' || module.phase === 'ready';
+  const open = module.phase === 'waiting' || module.phase === 'ready' || module.phase === 'expanded';
   return {
-    name: spec.name,
+    name: moduleName(module),
+    item: module.item === -1 ? null : { of: spec.name, index: module.item },
+    items: run.expansions.get(module.index)?.count ?? null,
     phase,
     status: statusOfModule(phase),
     needs: spec.needs.map((need) => run.spec.modules[need]!.name),
@@ -131,7 +135,7 @@ export function nodeWork(state: CellState, node: string): NodeWork {
   claims.sort((a, b) => a.startedAt - b.startedAt || a.module.run.number - b.module.run.number || a.module.index - b.module.index);
   return {
     count: claims.length,
-    modules: claims.slice(0, NODE_MODULES_SHOWN_MAX).map(({ module: { run, index, attempt }, startedAt }) => ({ runId: run.runId, shortId: run.shortId, run: run.spec.name, module: run.spec.modules[index]!.name, attempt, startedAt })),
+    modules: claims.slice(0, NODE_MODULES_SHOWN_MAX).map(({ module, startedAt }) => ({ runId: module.run.runId, shortId: module.run.shortId, run: module.run.spec.name, module: moduleName(module), attempt: module.attempt, startedAt })),
   };
 }
 

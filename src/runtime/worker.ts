@@ -10,7 +10,7 @@ import type { AssignItem, LeaderHint, WorkMessage } from '../protocol/messages.t
 import type { NodeContext } from './context.ts';
 import type { InputGate } from './blobs/input-gate.ts';
 import { Deliveries, type DeliveriesHooks } from './deliveries.ts';
-import { claimOf, executionOf } from './execution.ts';
+import { claimOf, executionOf, filesOfClaim, templateOf } from './execution.ts';
 import { FenceMemory } from './fence-memory.ts';
 import { SpecCache } from './spec-cache.ts';
 
@@ -332,7 +332,7 @@ export class Worker {
   }
 
   #start(item: AssignItem, runId: RunId, spec: RunSpec): void {
-    const module = spec.modules[item.module];
+    const module = spec.modules[templateOf(item)];
     const cpu = module?.requires.cpu ?? 1;
     if (module === undefined || this.#cpuUsed + cpu > this.#context.init.capabilities.slots) {
       this.#decline([claimOf(item)], false);
@@ -346,9 +346,9 @@ export class Worker {
       return;
     }
     this.#cpuUsed += cpu;
-    this.#running.set(item.fence, { item, cpu, exclusive, copies: copiesWanted(spec, item.module) });
+    this.#running.set(item.fence, { item, cpu, exclusive, copies: copiesWanted(spec, templateOf(item)) });
     this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
-    this.#hooks.inputs.start(executionOf(item, runId, spec), item, { done: (outcome) => this.#finished(item.fence, outcome), kept: (files) => void (this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), files })) });
+    this.#hooks.inputs.start(executionOf(item, runId, spec), filesOfClaim(item, spec), { done: (outcome) => this.#finished(item.fence, outcome), kept: (files) => void (this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), files })) });
   }
 
   #finished(fence: Fence, outcome: Outcome): void {

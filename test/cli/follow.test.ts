@@ -273,7 +273,7 @@ test('a run of 5,000 modules: its past and its end come whole, though they come 
 
 /** `play` in one step: module by module would be quadratic in the fake. */
 function playAll(api: FakeNode, runId: string): void {
-  const common = { runId: runId as (typeof api.events)[number]['runId'], runName: 'wide', at: api.now, node: 'node1', attempt: 1, fence: 1, note: '', printed: false };
+  const common = { runId: runId as (typeof api.events)[number]['runId'], runName: 'wide', at: api.now, node: 'node1', attempt: 1, fence: 1, note: '', printed: false, items: null };
   for (const { name } of api.submitted[0]?.modules ?? []) {
     api.events.push({ ...common, sequence: api.events.length + 1, type: 'module', phase: 'claimed', module: name, durationMs: 0 });
     api.events.push({ ...common, sequence: api.events.length + 1, type: 'module', phase: 'succeeded', module: name, durationMs: 5 });

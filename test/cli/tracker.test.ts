@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import { RunTracker } from '../../src/cli/tracker.ts';
-import { presentEvent, presentRun, type RunEventJson } from '../../src/io/http/views.ts';
+import { presentEvent, presentRun, type ModuleJson, type RunEventJson, type RunJson } from '../../src/io/http/views.ts';
 import { FakeNode, fakeSpec } from '../support/fake-node.ts';
 
 async function finishedRun() {
@@ -63,4 +63,19 @@ test('events of modules that the run does not have are ignored', async () => {
   const { first, events } = await finishedRun();
   const tracker = new RunTracker(first);
   assert.equal(tracker.apply({ ...(events[1] as RunEventJson), type: 'module', module: '__proto__' }), undefined);
+});
+
+test('items are counted in place of their module, from the event that brings them, or from the view', () => {
+  const { runId, ...common } = { runId: 'r', sequence: 1, at: null, runName: 'wide', node: '', attempt: 0, fence: 0, durationMs: 0, note: '', items: null, printed: false };
+  const event = (sequence: number, module: string, phase: RunEventJson['phase'], more: Partial<RunEventJson> = {}): RunEventJson => ({ ...common, runId, sequence, type: 'module', module, phase, ...more });
+  const view = (modules: readonly Partial<ModuleJson>[]): RunJson => ({ runId, submittedAt: null, finishedAt: null, moduleList: modules.map((module) => ({ needs: [], item: null, items: null, startedAt: null, ...module })) }) as unknown as RunJson;
+  const tracker = new RunTracker(view([{ name: 'a' }, { name: 'b', needs: ['a'] }, { name: 'b[0]', item: { of: 'b', index: 0 } }]));
+  assert.deepEqual(tracker.counts, { total: 2, running: 0, done: 0, ready: 1, waiting: 1 });
+  const told = [event(2, 'a', 'succeeded'), event(3, 'b', 'running', { items: 2 }), event(3, 'b', 'running', { items: 2 }), event(4, 'b[1]', 'running', { attempt: 1, fence: 7 })].flatMap((one) => tracker.apply(one) ?? []);
+  assert.deepEqual(told.map(({ module }) => `${module.name} ${module.phase}`), ['a succeeded', 'b running', 'b[1] running']);
+  assert.deepEqual(tracker.counts, { total: 3, running: 1, done: 1, ready: 1, waiting: 0 });
+  const late = new RunTracker(view([{ name: 'a' }, { name: 'b', needs: ['a'] }]));
+  const all = [{ name: 'a', phase: 'succeeded' as const }, { name: 'b', phase: 'failed' as const, items: 2 }, { name: 'b[0]', item: { of: 'b', index: 0 }, phase: 'failed' as const }, { name: 'b[1]', item: { of: 'b', index: 1 }, phase: 'cancelled' as const }];
+  assert.deepEqual(late.reconcile(view(all)).map(({ module }) => `${module.name} ${module.phase}`), ['a succeeded', 'b failed', 'b[0] failed', 'b[1] cancelled']);
+  assert.deepEqual(late.counts, { total: 3, running: 0, done: 3, ready: 0, waiting: 0 });
 });

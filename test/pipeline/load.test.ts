@@ -35,6 +35,7 @@ test('every default is filled in', async () => {
       durationMs: 0,
       policy: { priority: 0, limits: [], hedgeFactor: 0 },
       files: { inputs: [], outputs: [] },
+      foreach: null,
     },
   ]);
   assert.deepEqual(policy, { priority: 5, parallelMax: 0, barrier: 'none' });

@@ -100,7 +100,7 @@ class Fixture {
   }
 
   assign(fence: Fence, index: number, session = 7, inputs: AssignItem['inputs'] = []): void {
-    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs, inputHolders: inputs.map(() => []), checkpoint: null };
+    const item: AssignItem = { run: RUN, module: index, fence, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs, inputHolders: inputs.map(() => []), checkpoint: null, item: null };
     this.receive({ type: 'assign', cell: cellName, session, items: [item] });
   }
 
@@ -312,8 +312,8 @@ test('an exclusive module whose inputs come after the leader was lost is not beg
   fixture.open();
   fixture.ack();
   const ref: FilesRef = { kind: 'file', cid: 'x' as Cid, name: 'x', size: 1, count: 1 };
-  fixture.assign(1, 1, 7, [ref]);
-  fixture.assign(2, 2, 7, [ref]);
+  fixture.assign(1, 1, 7, [[ref]]);
+  fixture.assign(2, 2, 7, [[ref]]);
   assert.equal(fixture.fetched.length, 2);
   fixture.fake.pass(fixture.fake.context.timing.selfFenceMs + 1);
   fixture.ack();
@@ -329,7 +329,7 @@ test('a module whose inputs cannot be stored here is handed back, not failed', (
   fixture.open();
   for (const code of ['BLOB_DISK_FULL', 'BLOB_STORE_FAILED', 'LIMIT_EXCEEDED'] as const) {
     const fence = fixture.fake.notes.length + 1;
-    fixture.assign(fence, 1, 7, [{ kind: 'file', cid: 'x' as Cid, name: 'x', size: 1, count: 1 }]);
+    fixture.assign(fence, 1, 7, [[{ kind: 'file', cid: 'x' as Cid, name: 'x', size: 1, count: 1 }]]);
     for (const done of fixture.fetched.splice(0)) fixture.fake.process.run(() => done(new SkeinError(code, 'no room'), 0));
     assert.deepEqual(fixture.take('decline').flatMap(({ claims }) => claims.map((claim) => claim.fence)), [fence], code);
   }

@@ -10,7 +10,7 @@ const CELL = '5bd1e7c09a4f4e0c8a8f7d2b6e3c1a90';
 export const FAKE_START = Date.UTC(2026, 2, 1, 12, 0, 0);
 
 const statusOfRun: Record<RunPhase, Status> = { queued: 'pending', running: 'running', paused: 'running', succeeded: 'completed', failed: 'failed', cancelled: 'failed' };
-const statusOfModule: Record<ModulePhase, Status> = { waiting: 'pending', ready: 'pending', claimed: 'running', succeeded: 'completed', skipped: 'completed', failed: 'failed', cancelled: 'failed' };
+const statusOfModule: Record<Exclude<ModulePhase, 'expanded'>, Status> = { waiting: 'pending', ready: 'pending', claimed: 'running', succeeded: 'completed', skipped: 'completed', failed: 'failed', cancelled: 'failed' };
 const finalPhases: readonly RunPhase[] = ['succeeded', 'failed', 'cancelled'];
 
 type Change = Partial<Omit<ModuleView, 'name' | 'phase' | 'status' | 'needs'>>;
@@ -87,7 +87,7 @@ export class FakeNode implements NodeApi {
   async cancel(run: string, reason = ''): Promise<RunSummary> {
     const found = this.#find(run);
     if (finalPhases.includes(found.view.phase)) throw new SkeinError('RUN_FINAL', `Run ${found.view.shortId} has ${found.view.phase} already`);
-    for (const module of found.view.moduleList) if (statusOfModule[module.phase as ModulePhase] !== 'completed') this.module(found.view.runId, module.name, 'cancelled');
+    for (const module of found.view.moduleList) if (statusOfModule[module.phase as Exclude<ModulePhase, 'expanded'>] !== 'completed') this.module(found.view.runId, module.name, 'cancelled');
     this.finish(found.view.runId, 'cancelled', reason === '' ? 'cancelled' : reason);
     return this.#find(run).view;
   }
@@ -221,7 +221,7 @@ export class FakeNode implements NodeApi {
   // ── What tests make happen ──────────────────────────────────────────────────────────────────────────────────────
 
   /** Moves a module of a run and tells the watchers. */
-  module(runId: string, name: string, phase: ModulePhase, change: Change = {}): void {
+  module(runId: string, name: string, phase: Exclude<ModulePhase, 'expanded'>, change: Change = {}): void {
     const run = this.#find(runId);
     const moduleList = run.view.moduleList.map((module) => (module.name === name ? { ...module, ...change, phase, status: statusOfModule[phase], startedAt: phase === 'claimed' ? this.now : module.startedAt } : module));
     run.view = { ...run.view, moduleList, modules: countModules(moduleList) };
@@ -256,7 +256,7 @@ export class FakeNode implements NodeApi {
   }
 
   #emit(runId: RunId, change: Pick<RunEvent, 'type' | 'phase'> & Partial<RunEvent>): void {
-    const event: RunEvent = { sequence: this.events.length + 1, at: this.now, runId, runName: this.#find(runId).spec.name, module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note: '', printed: false, ...change };
+    const event: RunEvent = { sequence: this.events.length + 1, at: this.now, runId, runName: this.#find(runId).spec.name, module: '', node: '', attempt: 0, fence: 0, durationMs: 0, note: '', printed: false, items: null, ...change };
     this.events.push(event);
     for (const watcher of this.#watchers) if (watcher.runId === '' || watcher.runId === runId) watcher.listener(event);
   }
@@ -278,6 +278,8 @@ export class FakeNode implements NodeApi {
 function newView(spec: RunSpec, runId: RunId, shortId: string, now: number): RunView {
   const moduleList = spec.modules.map((module): ModuleView => ({
     name: module.name,
+    item: null,
+    items: null,
     phase: module.needs.length === 0 ? 'ready' : 'waiting',
     status: 'pending',
     needs: module.needs.map((need) => spec.modules[need]?.name ?? ''),

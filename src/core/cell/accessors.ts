@@ -2,6 +2,7 @@
 import type { Fence, NodeId } from '../lib/ids.ts';
 import { parseRunId, runNumberOfShort } from './run-id.ts';
 import { countOf, type CellState, type ModuleRecord, type RunRecord, type SessionRecord } from './state.ts';
+import type { ModuleSpec } from './types.ts';
 
 /** Live and finished runs, newest first; stops early if the caller does. */
 export function* runsNewestFirst(state: CellState): Generator<RunRecord> {
@@ -25,6 +26,22 @@ export function findRun(state: CellState, text: string): RunRecord | undefined {
     found = run;
   }
   return found;
+}
+
+/** The specification of a module; that of an item is that of its module with `foreach`. */
+export function specOf({ run, template }: ModuleRecord): ModuleSpec {
+  return run.spec.modules[template]!;
+}
+
+/** As people see it: `encode`, or for an item `encode[3]`. */
+export function moduleName(module: ModuleRecord): string {
+  const { name } = specOf(module);
+  return module.item === -1 ? name : `${name}[${module.item}]`;
+}
+
+/** Needs that have not succeeded, or not again; an item has those of its module. */
+export function openNeeds({ run, template }: ModuleRecord): number {
+  return run.modules[template]!.waitingOn;
 }
 
 /** Executions of a run that are under way, as far as the log knows. */

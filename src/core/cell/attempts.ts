@@ -1,5 +1,6 @@
 /** What becomes of a module whose claim ended without a success. All of these expect the claim to be dropped already. */
 import type { Fence, NodeId } from '../lib/ids.ts';
+import { specOf } from './accessors.ts';
 import { endModule, maybeEndRun, moduleEvent } from './finish.ts';
 import { DECLINED_WAIT_MS, INPUTS_MISSED_MAX, INPUT_MISSED_WAIT_MS, LOSSES_MAX } from './limits.ts';
 import { editModule, forgetExecution, keepExecution, setOutcome, setPhase } from './mutate.ts';
@@ -57,7 +58,7 @@ export function takeBackLoss(state: CellState, module: ModuleRecord): void {
 
 /** One attempt ended badly: another one after a wait, or the module fails for good. `last` = no further attempt. */
 export function failAttempt(state: CellState, module: ModuleRecord, fence: Fence, outcome: Outcome, jitter: number, last: boolean, events: CellEvent[]): void {
-  const { retry } = module.run.spec.modules[module.index]!;
+  const { retry } = specOf(module);
   const code = outcome.error?.code ?? '';
   setOutcome(state, module, outcome, 0);
   const writable = editModule(state, module);

@@ -5,7 +5,7 @@
  */
 import { Hasher } from '../lib/hash.ts';
 import { jsonText } from '../lib/json-text.ts';
-import { sessionOf } from './accessors.ts';
+import { sessionOf, specOf } from './accessors.ts';
 import { inputsHashOfModule } from './inputs.ts';
 import { cellMutant } from './mutants.ts';
 import { editModule } from './mutate.ts';
@@ -53,26 +53,33 @@ function filesText(spec: RunSpec, { files }: ModuleSpec): string {
   return jsonText([inputs, files.outputs.map(({ name, pattern }) => [name, pattern])]);
 }
 
+/** Whether the place of an item in its list is a part of its work: one that never asks for it may take the result of an equal one that stood elsewhere. */
+function seesItsPlace({ action, env }: ModuleSpec): boolean {
+  if (action.type !== 'run') return true;
+  return [action.command, ...Object.values(env)].some((text) => /\bitem\b[^}]*\bindex\b|SKEIN_ITEM_INDEX|SKEIN_MODULE/.test(text));
+}
+
 /** 32 hex digits; '' while a need has not succeeded. */
 function keyOn(state: CellState, module: ModuleRecord, platform: string): string {
   const inputsHash = inputsHashOfModule(state, module);
   if (inputsHash === '') return '';
   const { spec } = module.run;
-  const own = spec.modules[module.index]!;
+  const own = specOf(module);
   const hasher = new Hasher().text(own.action.type).text(actionText(own.action)).text(jsonText(own.env)).text(filesText(spec, own)).text(jsonText(own.needs.map((need) => spec.modules[need]!.name)));
   for (const word of runDigestOf(spec)) hasher.word(word);
+  if (module.item !== -1 && seesItsPlace(own)) hasher.word(module.item);
   return hasher.text(cellMutant(state, 'cache-ignores-inputs') ? '' : inputsHash).text(platform).hex();
 }
 
 /** The module whose result this one would come to on that node, or undefined. */
 export function cachedFor(state: CellState, module: ModuleRecord, { capabilities }: SessionRecord): ModuleRecord | undefined {
   if (state.cache.size === 0) return undefined;
-  return state.cache.get(keyOn(state, module, platformText(capabilities, module.run.spec.modules[module.index]!)));
+  return state.cache.get(keyOn(state, module, platformText(capabilities, specOf(module))));
 }
 
 /** After it succeeded: its result may stand for others. Not when its node is gone: nobody knows any more what it was. */
 export function rememberResult(state: CellState, module: ModuleRecord): void {
-  const own = module.run.spec.modules[module.index]!;
+  const own = specOf(module);
   const session = module.nodeId === '' ? undefined : sessionOf(state, module.nodeId);
   if (!isCached(own) || session === undefined) return;
   giveKey(state, module, keyOn(state, module, platformText(session.capabilities, own)));
@@ -104,7 +111,7 @@ export function reusable(state: CellState, modules: Iterable<ModuleRecord>): Cla
   if (state.cache.size === 0) return found;
   const platforms = new Map<string, Map<string, SessionRecord>>();
   for (const module of modules) {
-    const own = module.run.spec.modules[module.index]!;
+    const own = specOf(module);
     if (!isCached(own) || module.phase !== 'ready') continue;
     const { key } = module.requirement;
     let sessions = platforms.get(key);

@@ -1,6 +1,7 @@
 /** ClaimBatch and Release: who executes what (PROTOCOL §6). */
 import { unreachable } from '../lib/assert.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type Fence, type LogIndex } from '../lib/ids.ts';
+import { openNeeds, specOf } from './accessors.ts';
 import { admissionProblem } from './admission.ts';
 import { declineClaim, failAttempt, loseClaim, returnClaim } from './attempts.ts';
 import { moduleEvent } from './finish.ts';
@@ -22,7 +23,7 @@ export function claimProblem(state: CellState, module: ModuleRecord | undefined,
   if (module === undefined) return 'unknown module';
   if (session === undefined) return 'unknown session';
   if (module.phase !== 'ready') return `the module is ${module.phase}`;
-  if (module.waitingOn !== 0 && !cellMutant(state, 'claim-before-needs')) return 'needs are not done';
+  if (openNeeds(module) !== 0 && !cellMutant(state, 'claim-before-needs')) return 'needs are not done';
   if (module.notBefore > state.now) return 'waits for its retry';
   const admission = admissionProblem(state, module);
   return admission === '' ? nodeProblem(state, module.requirement, session) : admission;
@@ -96,7 +97,7 @@ function releaseCopy(state: CellState, module: ModuleRecord, fence: Fence, reaso
 }
 
 function releaseOne(state: CellState, module: ModuleRecord, reason: ReleaseReason, events: CellEvent[]): void {
-  const spec = module.run.spec.modules[module.index]!;
+  const spec = specOf(module);
   // The node may still be executing it behind a dead socket; only the end of its session proves that it stopped.
   if (reason === 'lost' && isExclusive(spec) && !cellMutant(state, spec.effectful ? 'effectful-released-early' : 'limit-released-early')) return;
   const { fence } = module;

@@ -3,16 +3,24 @@
  * needs it (PROTOCOL §6). A holder is a node and not a session, so that one that comes back is one again at once.
  */
 import type { NodeId } from '../lib/ids.ts';
+import { specOf } from './accessors.ts';
 import { filesOf } from './files.ts';
+import { producersOf } from './foreach.ts';
 import { HOLDERS_MAX, ITEMS_PER_ENTRY_MAX, NAME_LENGTH_MAX, UNABLE_MAX } from './limits.ts';
 import { cellMutant } from './mutants.ts';
 import { editModule } from './mutate.ts';
 import { ok, refuse, type Applied } from './reply.ts';
 import { isFinal, isRunFinal, moduleAt, type CellState, type ModuleRecord } from './state.ts';
-import type { Command, HolderItem, ResultItem, RunSpec } from './types.ts';
+import type { Command, HolderItem, ModuleSpec, ResultItem, RunSpec } from './types.ts';
 
 /** Of what a run gives, and of what cannot be made a second time. */
 const SAFE_COPIES = 2;
+
+/** Outputs of others that a module takes, as inputs or as its list. */
+export function takenFiles(module: ModuleSpec): { readonly module: number; readonly output: string }[] {
+  const taken = filesOf(module).inputs.flatMap((input) => ('param' in input ? [] : [input]));
+  return module.foreach?.source.type === 'files' ? [...taken, module.foreach.source] : taken;
+}
 
 const givenBySpec = new WeakMap<RunSpec, ReadonlySet<number>>();
 
@@ -21,7 +29,7 @@ function givenModules(spec: RunSpec): ReadonlySet<number> {
   const known = givenBySpec.get(spec);
   if (known !== undefined) return known;
   const given = new Set<number>();
-  const taken = new Set(spec.modules.flatMap((module) => filesOf(module).inputs.map((input) => ('param' in input ? '' : `${input.module} ${input.output}`))));
+  const taken = new Set(spec.modules.flatMap((module) => takenFiles(module).map((input) => `${input.module} ${input.output}`)));
   for (const [index, module] of spec.modules.entries()) if (filesOf(module).outputs.some(({ name }) => !taken.has(`${index} ${name}`))) given.add(index);
   givenBySpec.set(spec, given);
   return given;
@@ -40,8 +48,8 @@ export function presentHolders({ sessionOfNode }: CellState, { holders }: Pick<M
 }
 
 /** Too few nodes have the files of this result, though more could. */
-export function lacksCopies(state: CellState, { run, index }: ModuleRecord, { holders = [], unable = [] }: ResultItem): boolean {
-  const wanted = copiesWanted(run.spec, index);
+export function lacksCopies(state: CellState, { run, template }: ModuleRecord, { holders = [], unable = [] }: ResultItem): boolean {
+  const wanted = copiesWanted(run.spec, template);
   if (wanted === 0 || cellMutant(state, 'copies-not-demanded')) return false;
   const present = new Set(holders.filter((node) => state.sessionOfNode.has(node)));
   if (present.size >= wanted || unable.length >= UNABLE_MAX) return false;
@@ -73,24 +81,28 @@ function changeHolder(state: CellState, module: ModuleRecord, { node, on }: Hold
 }
 
 /** Who takes an output of this module, and has not ended. */
-function openTakers(module: ModuleRecord): ModuleRecord[] {
-  const { run, index } = module;
+function openTakers({ run, template }: ModuleRecord): ModuleRecord[] {
   const takers: ModuleRecord[] = [];
-  for (let at = run.childStart[index]!; at < run.childStart[index + 1]!; at++) {
+  for (let at = run.childStart[template]!; at < run.childStart[template + 1]!; at++) {
     const child = run.modules[run.childList[at]!]!;
-    if (!isFinal(child.phase) && filesOf(run.spec.modules[child.index]!).inputs.some((input) => !('param' in input) && input.module === index)) takers.push(child);
+    if (isFinal(child.phase) || !takenFiles(specOf(child)).some((input) => input.module === template)) continue;
+    if (child.phase === 'expanded') takers.push(...producersOf(run, child.index).filter(({ phase }) => !isFinal(phase)));
+    else takers.push(child);
   }
   return takers;
 }
 
 /** Its files are of use to the run, which lives: somebody takes them, or the run gives them. */
 export function areFilesWanted(module: ModuleRecord): boolean {
-  if (module.outcome?.files === undefined || module.phase !== 'succeeded' || isRunFinal(module.run.phase)) return false;
-  return givenModules(module.run.spec).has(module.index) || openTakers(module).length > 0;
+  const { run, template } = module;
+  if (module.outcome?.files === undefined || module.phase !== 'succeeded' || isRunFinal(run.phase)) return false;
+  // What one item left is of no use when another one has failed.
+  if (module.item !== -1 && isFinal(run.modules[template]!.phase) && run.modules[template]!.phase !== 'succeeded') return false;
+  return givenModules(run.spec).has(template) || openTakers(module).length > 0;
 }
 
 /** The same, and who takes them has not begun: whoever is executed may have them already, and says so when it has not. */
 export function areFilesMissed(module: ModuleRecord): boolean {
   if (!areFilesWanted(module)) return false;
-  return givenModules(module.run.spec).has(module.index) || openTakers(module).some(({ phase }) => phase !== 'claimed');
+  return givenModules(module.run.spec).has(module.template) || openTakers(module).some(({ phase }) => phase !== 'claimed');
 }

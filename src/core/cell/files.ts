@@ -1,9 +1,10 @@
 /** Files that modules take and leave, as far as the log knows them: names and digests, never bytes. */
+import { Hasher } from '../lib/hash.ts';
 import { damaged, PlainReader, type Plain } from '../lib/plain.ts';
 import type { Cid } from '../lib/ids.ts';
-import { CID_LENGTH_MAX, FILES_BYTES_MAX, FILES_COUNT_MAX, NAME_LENGTH_MAX } from './limits.ts';
+import { CID_LENGTH_MAX, FILES_BYTES_MAX, FILES_COUNT_MAX, NAME_LENGTH_MAX, DIGEST_BYTES, FOREACH_ITEMS_MAX } from './limits.ts';
 import type { ModuleRecord, RunRecord } from './state.ts';
-import type { FilesRef, InputSpec, Json, LogRef, ModuleFiles, ModuleSpec, Outcome, RunSpec } from './types.ts';
+import type { FilesRef, InputSpec, Json, LogRef, ModuleFiles, ModuleSpec, Outcome, RunSpec, BlobFile } from './types.ts';
 
 const kinds = ['file', 'program', 'tree'] as const;
 
@@ -104,6 +105,27 @@ export function isSoundLog(log: LogRef | undefined): log is LogRef {
   return sizes && log.cid !== '' && log.cid.length <= CID_LENGTH_MAX && log.cid.isWellFormed();
 }
 
+/**
+ * Of each output that a `foreach` goes over a digest for each file is reported, unless there are more than it may have.
+ * @returns why what was reported cannot be kept, or ''.
+ */
+export function digestsProblem(listed: readonly string[], { files, digests }: Pick<Outcome, 'files' | 'digests'>): string {
+  const due = listed.filter((output) => (files?.[output]?.count ?? Infinity) <= FOREACH_ITEMS_MAX);
+  const wrong = due.find((output) => digests?.[output]?.length !== files![output]!.count * DIGEST_BYTES);
+  return wrong === undefined ? '' : `the digests of output ${wrong} are not those of its files`;
+}
+
+/** One digest for each file: its path and what it holds. Beside each other, in order. */
+export function digestsOfFiles(files: readonly BlobFile[]): Uint8Array {
+  const bytes = new Uint8Array(files.length * DIGEST_BYTES);
+  const view = new DataView(bytes.buffer);
+  files.forEach(({ path, cid, executable }, at) => {
+    const words = new Hasher().text(path).text(cid).word(executable ? 1 : 0).digest();
+    words.forEach((word, position) => view.setUint32(at * DIGEST_BYTES + 4 * position, word));
+  });
+  return bytes;
+}
+
 export function isSound({ kind, cid, name, size, count }: FilesRef): boolean {
   const within = (value: number, max: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= max;
   const text = (value: string, max: number): boolean => value.length <= max && value.isWellFormed();
@@ -144,6 +166,17 @@ export function outcomeFilesPlain(files: Outcome['files']): Plain {
     const { kind, cid, name, size, count } = files[output]!;
     return [output, kind, cid, name, size, count];
   });
+}
+
+/** By name, as the files. */
+export function digestsPlain(digests: Outcome['digests']): Plain {
+  return digests === undefined ? null : Object.keys(digests).sort().map((output) => [output, digests[output]!]);
+}
+
+/** @throws SkeinError LOG_DAMAGED */
+export function readDigests(plain: readonly Plain[] | null): Outcome['digests'] {
+  if (plain === null) return undefined;
+  return Object.fromEntries(plain.map((item) => read(item, 'digests of an output', (reader): [string, Uint8Array] => [reader.text(), reader.bytes()])));
 }
 
 /** @throws SkeinError LOG_DAMAGED */

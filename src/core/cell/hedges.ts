@@ -5,6 +5,7 @@
  * claim there is one second copy at most.
  */
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type Fence, type LogIndex } from '../lib/ids.ts';
+import { specOf } from './accessors.ts';
 import { admissionProblem } from './admission.ts';
 import { cellMutant } from './mutants.ts';
 import { dropClaim, keepEarlier, moveClaim, setHedge } from './mutate.ts';
@@ -15,8 +16,8 @@ import { moduleAt, type CellState, type ModuleRecord, type SessionRecord } from 
 import type { CellEvent, ClaimItem } from './types.ts';
 
 /** Whether a second copy of such a module may ever run. */
-export function isHedgeable({ run, index }: ModuleRecord): boolean {
-  const spec = run.spec.modules[index]!;
+export function isHedgeable(module: ModuleRecord): boolean {
+  const spec = specOf(module);
   const { hedgeFactor, limits } = modulePolicy(spec);
   return hedgeFactor > 0 && !spec.effectful && limits.length === 0;
 }

@@ -3,14 +3,16 @@
  * Its children that have not begun wait again; those that have go on, and hand back what they cannot fetch. What touches
  * the world outside is not done a second time: then the run fails.
  */
+import { moduleName, specOf } from './accessors.ts';
 import { forgetResult } from './cache.ts';
 import { areFilesMissed, presentHolders } from './copies.ts';
 import { failRun, moduleEvent, valuesBytes } from './finish.ts';
+import { expansionOf, producersOf } from './foreach.ts';
 import { GENERATIONS_MAX, ITEMS_PER_ENTRY_MAX } from './limits.ts';
 import { cellMutant } from './mutants.ts';
 import { editModule, editRun, keepExecution, setPhase } from './mutate.ts';
 import { ok, refuse, type Applied } from './reply.ts';
-import { moduleAt, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
+import { isFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
 import type { CellEvent, Command } from './types.ts';
 import { reopenWave, restPhase } from './waves.ts';
 
@@ -32,10 +34,10 @@ export function invalidateProblem(state: CellState, module: ModuleRecord): strin
 }
 
 function invalidateOne(state: CellState, module: ModuleRecord, events: CellEvent[]): void {
-  const { run, index } = module;
-  const spec = run.spec.modules[index]!;
+  const { run } = module;
+  const spec = specOf(module);
   const lost = `${lostText(state, module)} lost`;
-  if (spec.effectful) return failRun(state, run, `OUTPUT_LOST: ${lost}, and ${spec.name} is effectful: it is not run again`, events);
+  if (spec.effectful) return failRun(state, run, `OUTPUT_LOST: ${lost}, and ${moduleName(module)} is effectful: it is not run again`, events);
   if (module.generation >= GENERATIONS_MAX) return failRun(state, run, `OUTPUT_LOST: ${lost}, for the ${GENERATIONS_MAX}th time`, events);
   reopen(state, module, `runs again: ${lost}`, events);
 }
@@ -45,7 +47,7 @@ function lostText(state: CellState, module: ModuleRecord): string {
   const names = Object.keys(module.outcome?.files ?? {}).sort();
   const gone = module.holders.map((node) => state.nodeNames.get(node) ?? node.slice(-8));
   const where = gone.length === 0 ? '' : ` (${gone.join(', ')} had ${names.length === 1 ? 'it' : 'them'})`;
-  return `output${names.length === 1 ? '' : 's'} ${names.join(', ')} of ${module.run.spec.modules[module.index]!.name}${where} ${names.length === 1 ? 'is' : 'are'}`;
+  return `output${names.length === 1 ? '' : 's'} ${names.join(', ')} of ${moduleName(module)}${where} ${names.length === 1 ? 'is' : 'are'}`;
 }
 
 function reopen(state: CellState, module: ModuleRecord, note: string, events: CellEvent[]): void {
@@ -65,10 +67,32 @@ function reopen(state: CellState, module: ModuleRecord, note: string, events: Ce
   writable.countedFence = module.fence;
   Object.assign(writable, { attempt: 0, failures: 0, losses: 0, lostFence: 0, acceptedFence: 0, hedged: false, notBefore: 0, finishedAt: 0, inputsMissed: 0 });
   Object.assign(writable, { outcome: null, holders: [], valuesDigest: null, reusedFrom: 0 });
+  if (module.item !== -1) return reopenItem(state, module, note, events);
   if (run.waves !== null) reopenWave(run.waves, module.index);
   setPhase(state, module, restPhase(module), note);
   events.push(moduleEvent(state, module));
   holdChildren(state, module, events);
+  if (run.waves !== null) holdLaterWaves(state, run, events);
+}
+
+/** What needs its module waits for it again. */
+function reopenItem(state: CellState, item: ModuleRecord, note: string, events: CellEvent[]): void {
+  const { run } = item;
+  const template = run.modules[item.template]!;
+  const writable = editModule(state, template);
+  const wasOver = template.phase === 'succeeded';
+  expansionOf(item).open++;
+  writable.valuesDigest = null;
+  if (wasOver) {
+    Object.assign(writable, { outcome: null, finishedAt: 0, reusedFrom: 0, generation: template.generation + 1 });
+    if (run.waves !== null) reopenWave(run.waves, template.index);
+    setPhase(state, template, 'expanded', `${moduleName(item)} ${note}`);
+    events.push(moduleEvent(state, template));
+  }
+  setPhase(state, item, restPhase(item), note);
+  events.push(moduleEvent(state, item));
+  if (!wasOver) return;
+  holdChildren(state, template, events);
   if (run.waves !== null) holdLaterWaves(state, run, events);
 }
 
@@ -80,6 +104,15 @@ function holdChildren(state: CellState, { run, index }: ModuleRecord, events: Ce
     writable.waitingOn++;
     writable.inputsHash = '';
     hold(state, child, note, events);
+    if (child.phase === 'expanded') holdItems(state, child, note, events);
+  }
+}
+
+function holdItems(state: CellState, template: ModuleRecord, note: string, events: CellEvent[]): void {
+  for (const item of producersOf(template.run, template.index)) {
+    if (isFinal(item.phase)) continue;
+    editModule(state, item).inputsHash = '';
+    hold(state, item, note, events);
   }
 }
 

@@ -24,6 +24,10 @@ export const PARALLEL_MAX = 100_000;
 export const FILES_PER_MODULE_MAX = 64;
 /** Characters of the pattern of an output. */
 export const PATTERN_LENGTH_MAX = 1_024;
+/** Items of one `foreach`: digests of so many files fit into the result that names them. */
+export const FOREACH_ITEMS_MAX = 10_000;
+/** Of the digest that tells one file of a list from another. */
+export const DIGEST_BYTES = 16;
 /** Files of one output. */
 export const FILES_COUNT_MAX = 100_000;
 /** All files of one output together. */

@@ -27,6 +27,7 @@ export const policyMutants = [
   { name: 'queue-pause-ignored', rule: '§6 pause', breaks: 'Modules are claimed while the queue is paused.' },
   { name: 'parallel-ignored', rule: '§6 parallelism', breaks: 'More modules of a run are claimed at a time than it allows.' },
   { name: 'barrier-ignored', rule: '§6 barrier', breaks: 'A module of a run with a barrier begins before its wave.' },
+  { name: 'fail-fast-ignored', rule: '§6 foreach', breaks: 'When an item fails, the others of its list go on, though its module says fail-fast.' },
   { name: 'hedge-unasked', rule: '§6 hedges', breaks: 'A second copy is claimed of modules that do not ask for it, effectful ones and those with limits among them.' },
   { name: 'hedge-without-end', rule: '§6 hedges', breaks: 'The copy that is left is copied again, so that a module whose copies end badly one after the other never fails.' },
   { name: 'hedge-loser-goes-on', rule: '§6 hedges', breaks: 'When one copy has won, the node of the other one is not told to stop it.' },

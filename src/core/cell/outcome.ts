@@ -1,6 +1,8 @@
 /** Brings a reported outcome within the limits, so that whatever a worker sends can be kept, hashed and sent on. */
 import { jsonProblem, jsonText, utf8Length } from '../lib/json-text.ts';
-import { filesProblem, isSoundLog } from './files.ts';
+import { filesProblem, isSoundLog, digestsProblem } from './files.ts';
+import { listedOutputs } from './foreach.ts';
+import { specOf } from './accessors.ts';
 import {
   DURATION_MS_MAX,
   ERROR_CODE_LENGTH_MAX,
@@ -48,13 +50,27 @@ function keptError(error: ModuleError | null): ModuleError | null {
   return error === null ? null : { code: clip(error.code, ERROR_CODE_LENGTH_MAX), message: clip(error.message, ERROR_MESSAGE_LENGTH_MAX) };
 }
 
+/** Those that this run needs. */
+function keptDigests(listed: readonly string[], { digests }: Outcome): Outcome['digests'] {
+  const kept = listed.flatMap((output): [string, Uint8Array][] => (digests?.[output] === undefined ? [] : [[output, digests[output]]]));
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
+}
+
+/** They count as values do: both are kept for as long as there is room. */
+export function digestsBytes(digests: Outcome['digests']): number {
+  return Object.values(digests ?? {}).reduce((bytes, { length }) => bytes + length, 0);
+}
+
 /** An outcome that says ok but whose values cannot be kept becomes a failure with MODULE_OUTPUT. */
-export function keptOutcome({ run, index }: ModuleRecord, reported: Outcome): KeptOutcome {
-  const filesWrong = reported.ok ? filesProblem(run.spec.modules[index]!, reported.files) : '';
+export function keptOutcome(module: ModuleRecord, reported: Outcome): KeptOutcome {
+  const { run, template } = module;
+  const listed = listedOutputs(run.spec.modules, template);
+  const filesWrong = reported.ok ? filesProblem(specOf(module), reported.files) || digestsProblem(listed, reported) : '';
   const size = !reported.ok ? 0 : filesWrong === '' ? sizeOfValues(run, reported.values) : filesWrong;
   const ok = reported.ok && typeof size === 'number';
   const tailRoom = Math.min(TAIL_LENGTH_MAX, TAILS_PER_RUN_LENGTH_MAX - run.tailsLength);
   const tail = reported.tail.slice(Math.max(0, reported.tail.length - Math.max(0, tailRoom)));
+  const digests = ok ? keptDigests(listed, reported) : undefined;
   let error = ok ? null : keptError(reported.error) ?? { code: 'MODULE_THREW', message: 'no reason was given' };
   if (typeof size === 'string') error = { code: 'MODULE_OUTPUT', message: clip(size, ERROR_MESSAGE_LENGTH_MAX) };
   return {
@@ -68,8 +84,9 @@ export function keptOutcome({ run, index }: ModuleRecord, reported: Outcome): Ke
       durationMs: within(reported.durationMs, DURATION_MS_MAX),
       ...(isSoundLog(reported.log) ? { log: reported.log } : {}),
       ...(ok && reported.files !== undefined ? { files: reported.files } : {}),
+      ...(digests === undefined ? {} : { digests }),
     },
-    valuesBytes: typeof size === 'number' ? size : 0,
+    valuesBytes: typeof size === 'number' ? size + digestsBytes(digests) : 0,
   };
 }
 

@@ -3,6 +3,7 @@ import { assert } from '../lib/assert.ts';
 import type { LogIndex } from '../lib/ids.ts';
 import type { Slice } from '../lib/slice.ts';
 import { valuesBytes } from './finish.ts';
+import { appendItems } from './foreach.ts';
 import { orderInSlices } from './needs.ts';
 import { cachedNote, reused } from './reuse.ts';
 import { newRunInSlices } from './run-record.ts';
@@ -45,20 +46,56 @@ function* takeOver(state: CellState, run: Writable<RunRecord>, before: RunRecord
   for (const index of order) {
     const source = before.modules[index]!;
     const { needs } = run.spec.modules[index]!;
-    if (source.phase === 'succeeded' && source.outcome !== null && source.outcome.valuesCut !== true && needs.every((need) => taken[need] === 1)) {
+    const standing = needs.every((need) => taken[need] === 1);
+    const items = standing ? takeItems(state, run, before, index) : 0;
+    if (standing && isWhole(source) && items === 'all') {
       taken[index] = 1;
       take(state, run, run.modules[index]!, source);
     }
-    if (slice.spent(MODULE_STEPS + needs.length)) yield undefined;
+    if (slice.spent(MODULE_STEPS * (1 + (before.expansions.get(index)?.count ?? 0)) + needs.length)) yield undefined;
   }
   if (run.waves !== null) nextWave(run.waves);
   for (const module of run.modules) {
     if (module.phase === 'succeeded') continue;
-    (module as Writable<ModuleRecord>).checkpoint = before.modules[module.index]!.checkpoint;
+    (module as Writable<ModuleRecord>).checkpoint = oldOf(before, module)?.checkpoint ?? null;
+    if (module.item !== -1) continue;
+    if (run.expansions.has(module.index)) {
+      setPhase(run, module, 'expanded');
+      (module as Writable<ModuleRecord>).startedAt = run.submittedAt;
+      continue;
+    }
     const later = run.waves !== null && run.waves.of[module.index]! > run.waves.current;
-    setPhase(run, module, module.waitingOn > 0 || later ? 'waiting' : 'ready');
+    const isTemplate = run.spec.modules[module.index]!.foreach !== undefined;
+    setPhase(run, module, module.waitingOn > 0 || later || isTemplate ? 'waiting' : 'ready');
     if (slice.spent(1)) yield undefined;
   }
+}
+
+/** The same module of the run before. */
+function oldOf(before: RunRecord, { index, template, item }: ModuleRecord): ModuleRecord | undefined {
+  return item === -1 ? before.modules[index] : before.modules[(before.expansions.get(template)?.first ?? 0) + item];
+}
+
+function isWhole({ phase, outcome }: ModuleRecord): boolean {
+  return phase === 'succeeded' && outcome !== null && outcome.valuesCut !== true;
+}
+
+/**
+ * A module with `foreach` stands on the same as before, so its list is the same: of its items those that succeeded are
+ * taken over, too. @returns whether that are all of them, as of a module that has none.
+ */
+function takeItems(state: CellState, run: Writable<RunRecord>, before: RunRecord, template: number): 'all' | 'some' {
+  const old = before.expansions.get(template);
+  if (old === undefined) return 'all';
+  const expansion = appendItems(run, run.modules[template]!, old.count);
+  run.counts[phaseOrdinal.ready]! += old.count;
+  for (let item = 0; item < old.count; item++) {
+    const source = before.modules[old.first + item]!;
+    if (!isWhole(source)) continue;
+    take(state, run, run.modules[expansion.first + item]!, source);
+    expansion.open--;
+  }
+  return expansion.open === 0 ? 'all' : 'some';
 }
 
 function take(state: CellState, run: Writable<RunRecord>, module: ModuleRecord, source: ModuleRecord): void {
@@ -67,6 +104,7 @@ function take(state: CellState, run: Writable<RunRecord>, module: ModuleRecord, 
   Object.assign(module, { outcome, finishedAt: run.submittedAt, note: cachedNote(state, source), ...reused(source, run.submittedAt) });
   run.valuesBytes += valuesBytes(outcome);
   run.tailsLength += outcome?.tail.length ?? 0;
+  if (module.item !== -1) return;
   if (run.waves !== null) run.waves.open[run.waves.of[module.index]!]!--;
   const { childStart, childList, modules } = run;
   for (let c = childStart[module.index]!; c < childStart[module.index + 1]!; c++) (modules[childList[c]!] as Writable<ModuleRecord>).waitingOn--;

@@ -1,11 +1,12 @@
 /** Rebuilds a cell from its sections. Trusts nothing: a snapshot that contradicts itself is LOG_DAMAGED. */
-import { readFilesRefPlain, readLogRef, readOutcomeFiles } from './files.ts';
+import { readFilesRefPlain, readLogRef, readOutcomeFiles, readDigests } from './files.ts';
+import { appendItems, expansionOf } from './foreach.ts';
 import { SkeinError } from '../../errors.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type Fence, type MemberId, type NodeId, type SessionId } from '../lib/ids.ts';
 import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import { valuesBytes } from './finish.ts';
 import { isHedgeable } from './hedges.ts';
-import { SNAPSHOT_FORMAT } from './limits.ts';
+import { FOREACH_ITEMS_MAX, SNAPSHOT_FORMAT } from './limits.ts';
 import { cellMutant } from './mutants.ts';
 import { tailsOf } from './mutate.ts';
 import { timeOfKey } from './requests.ts';
@@ -157,6 +158,7 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   const run: Writable<RunRecord> = newRun(state.cellId, number, spec, requestKey, submittedAt, revision);
   if ((phase === 'paused') !== (paused !== null)) throw damaged(`run ${number} is ${phase}, and ${paused === null ? 'not ' : ''}paused`);
   Object.assign(run, { phase, startedAt, finishedAt, reason, paused, summary, ...(summary ? { waves: null } : {}) });
+  readExpansions(run, reader.list());
   const modules = reader.list();
   if (modules.length !== run.modules.length) throw damaged(`run ${number} has ${modules.length} modules, its spec ${run.modules.length}`);
   const nodes = texts(reader.list()) as NodeId[];
@@ -165,6 +167,18 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   run.rerunOf = reader.count();
   reader.end();
   return run;
+}
+
+function readExpansions(run: RunRecord, list: readonly Plain[]): void {
+  for (const item of each(list, 'expansion')) {
+    const template = run.modules[item.count()];
+    const count = item.count();
+    item.end();
+    const foreach = template === undefined ? undefined : run.spec.modules[template.index]?.foreach;
+    if (template === undefined || (!run.summary && foreach === undefined) || count > FOREACH_ITEMS_MAX || run.expansions.has(template.index)) throw damaged(`the items of a module of run ${run.number}`);
+    appendItems(run, template, count);
+    run.counts[phaseOrdinal.ready]! += count;
+  }
 }
 
 function readModule(state: CellState, module: ModuleRecord, plain: Plain, nodes: readonly NodeId[]): void {
@@ -235,6 +249,7 @@ function readOutcome(reader: PlainReader): Outcome {
   const files = readOutcomeFiles(reader.listOrNull());
   const valuesCut = reader.flag();
   const log = readLogRef(reader.listOrNull());
+  const digests = readDigests(reader.listOrNull());
   reader.end();
   return {
     ok,
@@ -247,6 +262,7 @@ function readOutcome(reader: PlainReader): Outcome {
     ...(files === undefined ? {} : { files }),
     ...(valuesCut ? { valuesCut } : {}),
     ...(log === null ? {} : { log }),
+    ...(digests === undefined ? {} : { digests }),
   };
 }
 
@@ -283,13 +299,14 @@ function derive(state: CellState): void {
 }
 
 function deriveWaves({ modules }: RunRecord, waves: Waves): void {
-  for (const { phase, index } of modules) if (isFinal(phase)) waves.open[waves.of[index]!]!--;
+  for (const { phase, index, item } of modules) if (isFinal(phase) && item === -1) waves.open[waves.of[index]!]!--;
   nextWave(waves);
 }
 
 function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): void {
   const writable = module as Writable<ModuleRecord>;
-  const { needs } = run.spec.modules[module.index]!;
+  const isItem = module.item !== -1;
+  const needs = isItem ? [] : run.spec.modules[module.index]!.needs;
   writable.waitingOn = needs.reduce((open, need) => open - (run.modules[need]!.phase === 'succeeded' ? 1 : 0), needs.length);
   const where = `module ${module.index} of run ${run.number}`;
   if (module.cacheKey !== '') {
@@ -298,6 +315,9 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   }
   // What is claimed goes on when something that it needs, or an earlier wave, is open again.
   if ((module.phase === 'waiting' || module.phase === 'ready') && module.phase !== restPhase(module)) throw damaged(`${where} is ${module.phase} with ${module.waitingOn} needs open`);
+  if (isItem) deriveItem(module, where);
+  // Of a finished run it is not known any more who had items.
+  else if (module.phase === 'expanded' && !run.expansions.has(module.index)) throw damaged(`${where} has no items`);
   if ((module.phase === 'claimed') !== (module.session !== 0)) throw damaged(`${where} is ${module.phase} in session ${module.session}`);
   const totals = run as Writable<RunRecord>;
   totals.valuesBytes += valuesBytes(module.outcome);
@@ -312,6 +332,14 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   if (!isHedgeable(module) || !module.hedged || hedge.nodeId === module.nodeId || hedge.fence <= module.fence) throw damaged(`the second copy of ${where}`);
   totals.hedges++;
   deriveClaim(state, module, hedge.fence, hedge.session, hedge.nodeId, where);
+}
+
+function deriveItem(item: ModuleRecord, where: string): void {
+  const expansion = expansionOf(item);
+  const { phase } = item.run.modules[item.template]!;
+  if (isFinal(item.phase)) expansion.open--;
+  else if (phase !== 'expanded') throw damaged(`${where} is ${item.phase}, and its module ${phase}`);
+  if (item.phase === 'failed') expansion.failed++;
 }
 
 function deriveClaim(state: CellState, module: ModuleRecord, fence: Fence, id: SessionId, node: NodeId | '', where: string): void {

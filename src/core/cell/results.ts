@@ -2,7 +2,7 @@
  * Results: recorded once per (run, module, generation). The rules below are PROTOCOL §6 in its order; a late result of
  * a node that was cut off is taken where that is safe, since the work is done.
  */
-import { liveFences } from './accessors.ts';
+import { liveFences, specOf } from './accessors.ts';
 import { failAttempt, loseClaim, missedInput, returnClaim, takeBackLoss } from './attempts.ts';
 import { rememberResult } from './cache.ts';
 import { keepHolders, lacksCopies } from './copies.ts';
@@ -87,7 +87,7 @@ function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: 
   }
   takeBackLoss(state, module);
   // What was lost before it was recorded was never there; but what touches the world outside is not done twice.
-  const lost = code === 'OUTPUT_LOST' && !module.run.spec.modules[module.index]!.effectful;
+  const lost = code === 'OUTPUT_LOST' && !specOf(module).effectful;
   if (code === 'INPUT_MISSING' || lost) return missedInput(state, module, item.fence, kept.outcome, events);
   failAttempt(state, module, item.fence, kept.outcome, jitter, false, events);
 }
@@ -98,7 +98,7 @@ function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: 
  */
 function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultItem, events: CellEvent[]): ResultVerdict {
   const claim = module.earlier.find((earlier) => earlier.fence === item.fence);
-  const once = module.run.spec.modules[module.index]!.effectful && !cellMutant(state, 'effectful-late-result');
+  const once = specOf(module).effectful && !cellMutant(state, 'effectful-late-result');
   if (claim === undefined || !item.outcome.ok || once) return 'stale';
   if (item.inputsHash !== inputsHashOfModule(state, module)) return 'stale';
   const kept = keptOutcome(module, item.outcome);
@@ -118,7 +118,7 @@ function succeed(state: CellState, module: ModuleRecord, item: ResultItem, kept:
   if (kept.outcome.files !== undefined) keepHolders(state, module, item.holders ?? []);
   editModule(state, module).acceptedFence = item.fence;
   const { spec } = module.run;
-  learnDuration(state, spec.name, spec.modules[module.index]!.name, kept.outcome.durationMs);
+  learnDuration(state, spec.name, specOf(module).name, kept.outcome.durationMs);
   rememberResult(state, module);
   endModule(state, module, 'succeeded', '', events);
   maybeEndRun(state, module.run, events);

@@ -1,4 +1,5 @@
 import { unitOf } from '../lib/hash.ts';
+import { specOf } from './accessors.ts';
 import type { ModuleRecord } from './state.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { ModuleRecord } from './state.ts';
  * @returns whole milliseconds.
  */
 export function retryWaitMs(module: ModuleRecord, entryJitter: number): number {
-  const { retry } = module.run.spec.modules[module.index]!;
+  const { retry } = specOf(module);
   let wait = Math.min(retry.backoffMs, retry.capMs);
   for (let i = 1; i < module.failures && wait < retry.capMs; i++) wait = Math.min(wait * retry.factor, retry.capMs);
   if (retry.jitter) {

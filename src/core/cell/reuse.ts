@@ -1,5 +1,6 @@
 /** Modules that end without being executed: their result is there already (`cache.ts`). */
 import type { NodeId, RunNumber } from '../lib/ids.ts';
+import { openNeeds, specOf } from './accessors.ts';
 import { cachedFor, giveKey, isCached } from './cache.ts';
 import { presentHolders } from './copies.ts';
 import { endModule, maybeEndRun } from './finish.ts';
@@ -16,14 +17,14 @@ import type { CellEvent, ClaimItem } from './types.ts';
  */
 export function takeCached(state: CellState, module: ModuleRecord, session: SessionRecord, events: CellEvent[]): boolean {
   const { run } = module;
-  if (!isCached(run.spec.modules[module.index]!) || module.phase !== 'ready' || module.waitingOn !== 0) return false;
+  if (!isCached(specOf(module)) || module.phase !== 'ready' || openNeeds(module) !== 0) return false;
   const source = cachedFor(state, module, session);
   if (source?.outcome == null) return false;
   // What is lost has to be made again.
   if (source.outcome.files !== undefined && presentHolders(state, source).length === 0) return false;
   const { cacheKey } = source;
   const kept = keptOutcome(module, { ...source.outcome, startedAt: state.now, durationMs: 0 });
-  // Only when the values of this run have no more room.
+  // The values of this run have no more room, or a list is gone over of which nobody told the digests then.
   if (!kept.outcome.ok) return false;
   if (run.phase === 'queued') Object.assign(editRun(state, run), { phase: 'running', startedAt: state.now });
   setOutcome(state, module, kept.outcome, kept.valuesBytes);

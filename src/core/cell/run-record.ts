@@ -46,6 +46,7 @@ export function* newRunInSlices({ cell, number, spec, requestKey, at, revision }
     reason: '',
     paused: null,
     modules,
+    expansions: new Map(),
     ...children,
     counts,
     waves: spec.policy?.barrier === 'wave' ? yield* newWavesInSlices(spec.modules, children, slice) : null,
@@ -57,10 +58,15 @@ export function* newRunInSlices({ cell, number, spec, requestKey, at, revision }
   };
   for (const [index, module] of spec.modules.entries()) {
     modules.push(newModule(run, index, module, shared(requirements, module)));
-    counts[phaseOrdinal[module.needs.length === 0 ? 'ready' : 'waiting']]!++;
+    counts[phaseOrdinal[firstPhase(module)]]!++;
     if (slice.spent(MODULE_STEPS)) yield undefined;
   }
   return run;
+}
+
+/** One with `foreach` waits until it is looked at what its list is, also without needs. */
+function firstPhase({ needs, foreach }: ModuleSpec): 'ready' | 'waiting' {
+  return needs.length === 0 && foreach === undefined ? 'ready' : 'waiting';
 }
 
 /** Equal requirements become one object, so that a run of 100,000 modules carries a handful. */
@@ -76,13 +82,16 @@ const noEarlier: readonly EarlierClaim[] = [];
 const noExecutions: readonly EarlierExecution[] = [];
 const noHolders: readonly NodeId[] = [];
 
-function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement: Requirement): ModuleRecord {
+/** @param item of a `foreach`: it is ready, since what it needs is what the module with `foreach` needed. */
+export function newModule(run: RunRecord, index: number, spec: ModuleSpec, requirement: Requirement, item?: { readonly template: number; readonly number: number }): ModuleRecord {
   return {
     run,
     index,
+    template: item?.template ?? index,
+    item: item?.number ?? -1,
     requirement,
-    phase: spec.needs.length === 0 ? 'ready' : 'waiting',
-    waitingOn: spec.needs.length,
+    phase: item === undefined ? firstPhase(spec) : 'ready',
+    waitingOn: item === undefined ? spec.needs.length : 0,
     generation: 1,
     attempt: 0,
     failures: 0,

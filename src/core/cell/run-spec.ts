@@ -4,6 +4,8 @@
  */
 import type { ErrorCode } from '../../errors.ts';
 import { inputsProblem } from './files.ts';
+import { foreachProblem, itemNameProblem } from './foreach-spec.ts';
+import { isOwnKey } from './foreach.ts';
 import { jsonProblem, jsonText } from '../lib/json-text.ts';
 import { drained, type Slice } from '../lib/slice.ts';
 import {
@@ -15,6 +17,7 @@ import {
   ENTRIES_PER_RECORD_MAX,
   ENV_VALUE_LENGTH_MAX,
   FILES_PER_MODULE_MAX,
+  FOREACH_ITEMS_MAX,
   HEDGE_FACTOR_MAX,
   HEDGE_FACTOR_MIN,
   LIMITS_PER_MODULE_MAX,
@@ -31,6 +34,7 @@ import {
 } from './limits.ts';
 import { childrenInSlices, orderInSlices, type Children } from './needs.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from './policy.ts';
+import type { ForeachSpec } from './foreach-spec.ts';
 import type { CheckpointSpec, ModuleAction, ModuleFiles, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
 
 /** Steps (`Slice`) for the check of a module, and characters of its text that cost one more. */
@@ -148,6 +152,7 @@ class SpecCheck {
     if (limits.length > LIMITS_PER_MODULE_MAX) throw new Problem('LIMIT_EXCEEDED', `${what} has more than ${LIMITS_PER_MODULE_MAX} limits`);
     for (const { key, max } of limits) {
       this.name(key, `the key of a limit of ${what}`);
+      if (isOwnKey(key)) throw new Problem('PIPELINE_INVALID', `the key of a limit of ${what} begins with a control character`);
       this.whole(max, 1, PARALLEL_MAX, `limit ${key} of ${what}`);
     }
     if (limits.length > 1 && new Set(limits.map(({ key }) => key)).size !== limits.length) throw new Problem('PIPELINE_INVALID', `${what} names a limit twice`);
@@ -186,6 +191,16 @@ class SpecCheck {
     if (module.cache === true && module.action.type === 'registered') throw new Problem('PIPELINE_INVALID', `${what} cannot be cached: nobody knows the code of a registered function`);
     if (module.checkpoint !== undefined) this.checkpoint(module.checkpoint, module.action, what);
     if (module.files !== undefined) this.files(module.files, module.action, what);
+    if (module.foreach !== undefined) this.foreach(module.foreach, what);
+  }
+
+  foreach({ source, parallelMax }: ForeachSpec, what: string): void {
+    this.whole(parallelMax, 0, PARALLEL_MAX, `max-parallel of ${what}`);
+    if (source.type !== 'list') return this.name(source.type === 'param' ? source.param : source.output, `the list that foreach of ${what} names`);
+    if (source.values.length > FOREACH_ITEMS_MAX) throw new Problem('LIMIT_EXCEEDED', `foreach of ${what} has ${source.values.length} items, at most ${FOREACH_ITEMS_MAX} are allowed`);
+    const problem = jsonProblem(source.values);
+    if (problem !== undefined) throw new Problem('PIPELINE_INVALID', `foreach of ${what}: ${problem}`);
+    this.text(jsonText(source.values), SPEC_TEXT_LENGTH_MAX, `foreach of ${what}`);
   }
 
   checkpoint({ folder, everyMs }: CheckpointSpec, { type }: ModuleAction, what: string): void {
@@ -232,12 +247,14 @@ function* checkAll(spec: RunSpec, slice: Slice): Generator<undefined, Children> 
     yield* check.needsOf(module, index, slice);
     const before = check.textLength;
     check.module(module);
-    const wrong = inputsProblem(spec, module);
+    const wrong = inputsProblem(spec, module) || foreachProblem(spec, module);
     if (wrong !== '') throw new Problem('PIPELINE_INVALID', wrong);
     if (names.has(module.name)) throw new Problem('PIPELINE_INVALID', `two modules are named ${module.name}`);
     names.add(module.name);
     if (slice.spent(MODULE_STEPS + (check.textLength - before) / TEXT_PER_STEP)) yield undefined;
   }
+  const clash = itemNameProblem(spec.modules);
+  if (clash !== '') throw new Problem('PIPELINE_INVALID', clash);
   const children = yield* childrenInSlices(spec.modules, slice);
   const order = yield* orderInSlices(spec.modules, slice, children);
   if (order.length !== spec.modules.length) throw new Problem('PIPELINE_INVALID', 'the needs form a cycle');

@@ -4,6 +4,8 @@
  * limit protects, so its seats stay taken until its node says that it stopped, or the node's session ends.
  */
 import { assert } from '../lib/assert.ts';
+import { specOf } from './accessors.ts';
+import { isOwnKey, parallelLimits } from './foreach.ts';
 import type { Fence, SessionId } from '../lib/ids.ts';
 import { ENDING_CLAIMS_MAX } from './limits.ts';
 import { cellMutant } from './mutants.ts';
@@ -11,8 +13,11 @@ import { modulePolicy } from './policy.ts';
 import type { CellState, EndingClaim, ModuleRecord, Seat } from './state.ts';
 import type { Limit, RunningClaim } from './types.ts';
 
-export function limitsOf({ run, index }: ModuleRecord): readonly Limit[] {
-  return modulePolicy(run.spec.modules[index]!).limits;
+/** All that keep it from being claimed: those that it names, and the `max-parallel` of its `foreach`. */
+export function limitsOf(module: ModuleRecord): readonly Limit[] {
+  const named = modulePolicy(specOf(module)).limits;
+  const own = parallelLimits(module);
+  return own.length === 0 ? named : named.length === 0 ? own : [...named, ...own];
 }
 
 /** Who holds a key now: live claims, and those that were told to stop and have not been heard to have stopped. */
@@ -25,9 +30,9 @@ export function limitIsFull(state: CellState, { key, max }: Limit, pending = 0):
   return (state.seats.get(key)?.size ?? 0) + pending >= max && !cellMutant(state, 'limit-ignored');
 }
 
-/** The first limit of a module that has no room for it, or undefined. */
-export function fullLimit(state: CellState, module: ModuleRecord): Limit | undefined {
-  const limits = limitsOf(module);
+/** The first limit of a module that has no room for it, or undefined. @param named only those that it names. */
+export function fullLimit(state: CellState, module: ModuleRecord, named = false): Limit | undefined {
+  const limits = named ? modulePolicy(specOf(module)).limits : limitsOf(module);
   return limits.length === 0 ? undefined : limits.find((limit) => limitIsFull(state, limit));
 }
 
@@ -50,11 +55,13 @@ export function takeSeats(state: CellState, module: ModuleRecord, session: Sessi
 
 /** @param over the execution has ended or never began; else it was only told to stop, and the seats stay taken. */
 export function leaveSeats(state: CellState, module: ModuleRecord, session: SessionId, fence: Fence, over: boolean): void {
-  const limits = limitsOf(module);
-  if (limits.length === 0) return;
-  if (!over && state.ending.size < ENDING_CLAIMS_MAX && !cellMutant(state, 'limit-released-early')) {
-    state.ending.set(fence, { run: module.run.number, module: module.index, fence, session, keys: limits.map(({ key }) => key) });
-  } else for (const { key } of limits) removeSeat(state, key, fence);
+  const keys = limitsOf(module).map(({ key }) => key);
+  // Nothing outside the run is harmed when its items overlap for a moment.
+  const named = keys.filter((key) => !isOwnKey(key));
+  if (!over && named.length > 0 && state.ending.size < ENDING_CLAIMS_MAX && !cellMutant(state, 'limit-released-early')) {
+    state.ending.set(fence, { run: module.run.number, module: module.index, fence, session, keys: named });
+    for (const key of keys) if (isOwnKey(key)) removeSeat(state, key, fence);
+  } else for (const key of keys) removeSeat(state, key, fence);
 }
 
 /** The claim that was told to stop under this fence, if it is the one that is meant. */

@@ -104,7 +104,7 @@ function maybeClaimAgain(state: CellState, session: SessionRecord, { run, module
     setPhase(state, record, 'claimed', 'its node came back');
   } else {
     // Given to another meanwhile. By then its own node has killed it; if not, it is told to stop.
-    if (fullLimit(state, record) !== undefined) return;
+    if (fullLimit(state, record, true) !== undefined) return;
     takeBackLoss(state, record);
     setClaim(state, record, session, fence, 'its node came back');
     editModule(state, record).notBefore = 0;

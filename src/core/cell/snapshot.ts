@@ -8,7 +8,7 @@ import type { LogIndex, NodeId, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
 import { drained, type Slice } from '../lib/slice.ts';
-import { filesRefPlain, logPlain, outcomeFilesPlain } from './files.ts';
+import { filesRefPlain, logPlain, outcomeFilesPlain, digestsPlain } from './files.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { specPlain } from './spec-plain.ts';
 import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
@@ -111,6 +111,7 @@ function* runPlain(run: RunRecord, slice: Slice): Generator<undefined, Plain> {
     pausePlain(run.paused),
     run.summary,
     spec,
+    [...run.expansions.values()].map(({ template, count }) => [template, count]),
     modules,
     [...nodes.keys()],
     run.source,
@@ -121,7 +122,7 @@ function* runPlain(run: RunRecord, slice: Slice): Generator<undefined, Plain> {
 /** A module that nothing has happened to yet is its phase alone. */
 function modulePlain(module: ModuleRecord, numberOf: (node: NodeId) => number): Plain {
   const phase = phaseOrdinal[module.phase];
-  if (module.fence === 0 && module.outcome === null && module.note === '' && module.finishedAt === 0) return phase;
+  if (module.fence === 0 && module.outcome === null && module.note === '' && module.startedAt === 0 && module.finishedAt === 0) return phase;
   return [
     phase,
     module.generation,
@@ -159,8 +160,8 @@ function valuesText(values: Outcome['values']): string {
 }
 
 function outcomePlain(outcome: Outcome): Plain {
-  const { ok, values, error, exitCode, tail, startedAt, durationMs, files, valuesCut, log } = outcome;
-  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs, outcomeFilesPlain(files), valuesCut === true, logPlain(log)];
+  const { ok, values, error, exitCode, tail, startedAt, durationMs, files, valuesCut, log, digests } = outcome;
+  return [ok, valuesText(values), error === null ? null : [error.code, error.message], exitCode, tail, startedAt, durationMs, outcomeFilesPlain(files), valuesCut === true, logPlain(log), digestsPlain(digests)];
 }
 
 /**

@@ -4,7 +4,8 @@ import { PlainReader, damaged, type Plain } from '../lib/plain.ts';
 import type { Slice } from '../lib/slice.ts';
 import { moduleFilesPlain, readModuleFiles } from './files.ts';
 import { summaryModule } from './run-record.ts';
-import type { CheckpointSpec, Limit, ModuleAction, ModulePolicy, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec } from './types.ts';
+import type { ForeachSource, ForeachSpec } from './foreach-spec.ts';
+import type { CheckpointSpec, Limit, ModuleAction, ModulePolicy, ModuleSpec, Requires, RetrySpec, RunPolicy, RunSpec, Json } from './types.ts';
 
 function recordText(record: Readonly<Record<string, unknown>>): string {
   for (const _key in record) return jsonText(record);
@@ -48,7 +49,34 @@ function modulePlain(module: ModuleSpec): Plain {
     moduleFilesPlain(module.files),
     module.cache === true,
     module.checkpoint === undefined ? null : [module.checkpoint.folder, module.checkpoint.everyMs],
+    foreachPlain(module.foreach),
   ];
+}
+
+function foreachPlain(foreach: ForeachSpec | undefined): Plain {
+  if (foreach === undefined) return null;
+  const { source, failFast, parallelMax } = foreach;
+  const list = source.type === 'list' ? [jsonText(source.values)] : source.type === 'param' ? [source.param] : [source.module, source.output];
+  return [source.type, failFast, parallelMax, ...list];
+}
+
+function readForeach(plain: readonly Plain[] | null): ForeachSpec | undefined {
+  if (plain === null) return undefined;
+  const reader = new PlainReader(plain, 'foreach');
+  const type = reader.text();
+  const failFast = reader.flag();
+  const parallelMax = reader.number();
+  const source = readForeachSource(type, reader);
+  reader.end();
+  return { source, failFast, parallelMax };
+}
+
+function readForeachSource(type: string, reader: PlainReader): ForeachSource {
+  if (type === 'files' || type === 'value') return { type, module: reader.count(), output: reader.text() };
+  if (type === 'param') return { type, param: reader.text() };
+  const values = type === 'list' ? reader.json() : undefined;
+  if (!Array.isArray(values)) throw damaged(`foreach over ${type}`);
+  return { type: 'list', values: values as readonly Json[] };
 }
 
 function actionPlain(action: ModuleAction): Plain {
@@ -101,8 +129,9 @@ function readModule(reader: PlainReader, summary: boolean): ModuleSpec {
   const files = readModuleFiles(reader.listOrNull());
   const cache = reader.flag();
   const checkpoint = readCheckpoint(reader.listOrNull());
+  const foreach = readForeach(reader.listOrNull());
   reader.end();
-  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }), ...(files === undefined ? {} : { files }), ...(cache ? { cache } : {}), ...(checkpoint === undefined ? {} : { checkpoint }) };
+  return { name, needs, action, env, requires, timeoutMs, retry, effectful, durationMs, ...(policy === undefined ? {} : { policy }), ...(files === undefined ? {} : { files }), ...(cache ? { cache } : {}), ...(checkpoint === undefined ? {} : { checkpoint }), ...(foreach === undefined ? {} : { foreach }) };
 }
 
 function readCheckpoint(plain: readonly Plain[] | null): CheckpointSpec | undefined {

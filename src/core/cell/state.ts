@@ -8,7 +8,7 @@ import type { CellId, Fence, LogIndex, MemberId, NodeId, RunId, RunNumber, Sessi
 import type { Slice } from '../lib/slice.ts';
 import { NOW_MAX_MS } from './limits.ts';
 import type { Requirement } from './matching.ts';
-import type { Capabilities, EarlierExecution, FilesRef, ModulePhase, Outcome, RunningClaim, RunPhase, RunSpec } from './types.ts';
+import type { Capabilities, EarlierExecution, FilesRef, ModulePhase, Outcome, RunningClaim, RunPhase, RunSpec, Limit } from './types.ts';
 import type { Waves } from './waves.ts';
 
 /** Pure functions that the reducer needs from the layer of codecs; the same on every node. */
@@ -63,8 +63,12 @@ export interface EndingClaim extends Seat {
 
 export interface ModuleRecord {
   readonly run: RunRecord;
-  /** Position in the spec. */
+  /** Position in the run: that in the spec; items of a `foreach` come after those. */
   readonly index: number;
+  /** Position of its specification: its own, or for an item that of the module with `foreach`. */
+  readonly template: number;
+  /** Position of an item in its list; -1 = it is none. */
+  readonly item: number;
   readonly requirement: Requirement;
   readonly phase: ModulePhase;
   /** Derived: needs that have not succeeded yet. */
@@ -124,6 +128,19 @@ export interface ModuleRecord {
   readonly valuesDigest: readonly number[] | null;
 }
 
+/** What a module with `foreach` became when its list was known. */
+export interface Expansion {
+  /** Position of that module, and of the first of its items, which follow one another. */
+  readonly template: number;
+  readonly first: number;
+  readonly count: number;
+  /** Derived: items that are not final, and that failed. */
+  open: number;
+  failed: number;
+  /** Derived: its `max-parallel`, as a limit that only its items hold. */
+  readonly limits: readonly Limit[];
+}
+
 export interface RunRecord {
   readonly number: RunNumber;
   /** Derived. */
@@ -148,7 +165,10 @@ export interface RunRecord {
   readonly reason: string;
   /** Phase `paused`, and only then. */
   readonly paused: Pause | null;
+  /** Those of the spec, then the items of each expansion. */
   readonly modules: readonly ModuleRecord[];
+  /** By position of the module with `foreach`, in the order in which they were expanded. */
+  readonly expansions: ReadonlyMap<number, Expansion>;
   /** Derived: children of module i are `childList[childStart[i]]` to before `childStart[i + 1]`. */
   readonly childStart: Int32Array;
   readonly childList: Int32Array;
@@ -254,7 +274,7 @@ export interface CellState {
   readonly runHashes: WeakMap<RunRecord, { readonly revision: LogIndex; readonly digest: readonly number[] }>;
 }
 
-export const modulePhases = ['waiting', 'ready', 'claimed', 'succeeded', 'failed', 'skipped', 'cancelled'] as const satisfies readonly ModulePhase[];
+export const modulePhases = ['waiting', 'ready', 'claimed', 'expanded', 'succeeded', 'failed', 'skipped', 'cancelled'] as const satisfies readonly ModulePhase[];
 export const runPhases = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const satisfies readonly RunPhase[];
 
 /** Position of a phase in `counts`. */
@@ -262,14 +282,15 @@ export const phaseOrdinal: Readonly<Record<ModulePhase, number>> = {
   waiting: 0,
   ready: 1,
   claimed: 2,
-  succeeded: 3,
-  failed: 4,
-  skipped: 5,
-  cancelled: 6,
+  expanded: 3,
+  succeeded: 4,
+  failed: 5,
+  skipped: 6,
+  cancelled: 7,
 };
 
 export function isFinal(phase: ModulePhase): boolean {
-  return phaseOrdinal[phase] >= 3;
+  return phaseOrdinal[phase] >= phaseOrdinal.succeeded;
 }
 
 export function isRunFinal(phase: RunPhase): boolean {
@@ -282,7 +303,7 @@ export function countOf(run: RunRecord, phase: ModulePhase): number {
 
 /** Modules that are not final. */
 export function openModules(run: RunRecord): number {
-  return countOf(run, 'waiting') + countOf(run, 'ready') + countOf(run, 'claimed');
+  return countOf(run, 'waiting') + countOf(run, 'ready') + countOf(run, 'claimed') + countOf(run, 'expanded');
 }
 
 export function moduleAt(state: CellState, run: RunNumber, module: number): ModuleRecord | undefined {

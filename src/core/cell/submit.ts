@@ -5,7 +5,7 @@
 import { assert } from '../lib/assert.ts';
 import type { LogIndex } from '../lib/ids.ts';
 import type { Slice } from '../lib/slice.ts';
-import { moduleEvent } from './finish.ts';
+import { expandFirst, moduleEvent } from './finish.ts';
 import { touchPipeline } from './learned.ts';
 import { LIVE_MODULES_MAX, LIVE_RUNS_MAX } from './limits.ts';
 import { refuse, type Applied } from './reply.ts';
@@ -83,10 +83,9 @@ export function submit(state: CellState, { requestKey }: Submit | SubmitPart | R
   state.established = true;
   rememberKey(state, requestKey, run.number);
   touchPipeline(state, run.spec.name);
-  return {
-    reply: { type: 'run', run: run.number, runId: run.runId, duplicate: false },
-    events: [{ type: 'runSubmitted', run: run.number, runId: run.runId, at: state.now }, ...takenOver(state, run)],
-  };
+  const events: CellEvent[] = [{ type: 'runSubmitted', run: run.number, runId: run.runId, at: state.now }, ...takenOver(state, run)];
+  expandFirst(state, run, events);
+  return { reply: { type: 'run', run: run.number, runId: run.runId, duplicate: false }, events };
 }
 
 /** @param prepared when this is the last part. */
@@ -103,5 +102,7 @@ export function submitPart(state: CellState, command: SubmitPart, prepared: Prep
 
 /** Of a run that is run again: what need not be. */
 function takenOver(state: CellState, run: RunRecord): CellEvent[] {
-  return run.rerunOf === 0 ? [] : run.modules.filter(({ phase }) => isFinal(phase)).map((module) => moduleEvent(state, module));
+  if (run.rerunOf === 0) return [];
+  const expanded = Array.from(run.expansions.values(), ({ template, first, count }): CellEvent => ({ type: 'expanded', run: run.number, runId: run.runId, module: template, first, count, at: state.now }));
+  return [...expanded, ...run.modules.filter(({ phase }) => isFinal(phase)).map((module) => moduleEvent(state, module))];
 }

@@ -3,6 +3,7 @@
  * the views that people and programs read. Times in commands are wall-clock milliseconds stamped by the leader; the
  * reducer itself has no clock.
  */
+import type { ForeachSpec } from './foreach-spec.ts';
 import type { CellId, Cid, Fence, MemberId, NodeId, RunId, RunNumber, SessionId } from '../lib/ids.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -69,6 +70,8 @@ export interface ModuleSpec {
   readonly cache?: true;
   /** Absent: an execution that is lost begins anew. Not of `registered`. */
   readonly checkpoint?: CheckpointSpec;
+  /** It is executed once for each item of a list that is known when its needs have succeeded. */
+  readonly foreach?: ForeachSpec;
 }
 
 /** A folder that is kept while the module is executed, and given to its next execution. */
@@ -228,6 +231,8 @@ export interface Outcome {
   readonly valuesCut?: true;
   /** Absent: the tail is all that was printed. */
   readonly log?: LogRef;
+  /** By output name, of those that a `foreach` goes over: 16 bytes for each file, in the order of the tree. Absent: none. */
+  readonly digests?: Readonly<Record<string, Uint8Array>>;
 }
 
 // ── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -340,7 +345,8 @@ export type Reply =
 export type ResultVerdict = 'accepted' | 'duplicate' | 'stale' | 'unknown' | 'needCopies';
 
 export type RunPhase = 'queued' | 'running' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
-export type ModulePhase = 'waiting' | 'ready' | 'claimed' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+/** `expanded`: of a module with `foreach` whose items are executed. */
+export type ModulePhase = 'waiting' | 'ready' | 'claimed' | 'expanded' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
 
 /** What changed, for planner, watchers and the worker side. Emitted in order, a function of the log alone. */
 export type CellEvent =
@@ -359,6 +365,8 @@ export type CellEvent =
       /** Why, in words, when the phase alone does not say (retry, lost node, POISON …). */
       readonly note: string;
     }
+  /** A module with `foreach` has items now, which are ready and get no event of their own for that: `count` modules from position `first` on. */
+  | { readonly type: 'expanded'; readonly run: RunNumber; readonly runId: RunId; readonly module: number; readonly first: number; readonly count: number; readonly at: number }
   /** A claim ended without a result of its own: tell the worker to stop it. */
   | { readonly type: 'claimEnded'; readonly run: RunNumber; readonly module: number; readonly fence: Fence; readonly session: SessionId; readonly why: 'cancelled' | 'superseded' | 'timeout' | 'released' }
   | { readonly type: 'sessionOpened'; readonly session: SessionId; readonly node: NodeId }

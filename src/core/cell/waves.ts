@@ -4,6 +4,7 @@
  */
 import { assert } from '../lib/assert.ts';
 import { drained, type Slice } from '../lib/slice.ts';
+import { openNeeds } from './accessors.ts';
 import { orderInSlices, type Children } from './needs.ts';
 import type { ModuleRecord } from './state.ts';
 import type { ModuleSpec } from './types.ts';
@@ -63,9 +64,9 @@ export function nextWave(waves: Waves): boolean {
 }
 
 /** Where a module that nobody executes stands: it waits for what it needs, or for its wave. */
-export function restPhase({ run, index, waitingOn }: ModuleRecord): 'waiting' | 'ready' {
-  const { waves } = run;
-  return waitingOn > 0 || (waves !== null && waves.of[index]! > waves.current) ? 'waiting' : 'ready';
+export function restPhase(module: ModuleRecord): 'waiting' | 'ready' {
+  const { waves } = module.run;
+  return openNeeds(module) > 0 || (waves !== null && waves.of[module.template]! > waves.current) ? 'waiting' : 'ready';
 }
 
 /** A module that had ended is open again: later waves wait for it once more. */

@@ -16,6 +16,8 @@ export class Arrivals {
   /** Oldest first, with what is left to do for them. */
   private readonly small = new Map<RunNumber, Generator<undefined, void>>();
   private readonly large = new Map<RunNumber, Generator<undefined, void>>();
+  /** Of runs that are planned; by one key for each list. */
+  private readonly items = new Map<{ readonly run: RunNumber }, Generator<undefined, void>>();
   private readonly slice = new Slice(0);
   private readonly stepsPerSlice: number;
   private readonly ready: ReadyModules;
@@ -26,11 +28,12 @@ export class Arrivals {
   }
 
   get busy(): boolean {
-    return this.small.size > 0 || this.large.size > 0;
+    return this.small.size > 0 || this.items.size > 0 || this.large.size > 0;
   }
 
   clear(): void {
     this.small.clear();
+    this.items.clear();
     this.large.clear();
   }
 
@@ -40,19 +43,33 @@ export class Arrivals {
     (isLarge ? this.large : this.small).set(run.number, this.arrive(state, run));
   }
 
+  /** Items of a `foreach`, ready all at once. While their run is looked at that finds them. */
+  addItems(state: CellState, run: RunRecord, first: number, count: number): void {
+    if (isRunFinal(run.phase) || this.small.has(run.number) || this.large.has(run.number)) return;
+    this.items.set({ run: run.number }, this.enqueueItems(state, run, first, count));
+  }
+
   drop(run: RunNumber): void {
     this.small.delete(run);
     this.large.delete(run);
+    for (const key of this.items.keys()) if (key.run === run) this.items.delete(key);
   }
 
   /** Does a slice of the work. */
   advance(): void {
-    for (const arrivals of [this.small, this.large]) {
+    for (const arrivals of [this.small, this.items, this.large]) {
       this.slice.refill(this.stepsPerSlice);
-      for (const [run, work] of arrivals) {
-        if (work.next().done === true) arrivals.delete(run);
+      for (const [key, work] of arrivals as Map<unknown, Generator<undefined, void>>) {
+        if (work.next().done === true) arrivals.delete(key as never);
         if (this.slice.over) break;
       }
+    }
+  }
+
+  private *enqueueItems(state: CellState, { modules }: RunRecord, first: number, count: number): Generator<undefined, void> {
+    for (let at = first; at < first + count; at++) {
+      this.ready.enqueue(state, modules[at]!);
+      if (this.slice.spent(QUEUE_STEPS)) yield undefined;
     }
   }
 

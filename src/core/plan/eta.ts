@@ -3,6 +3,7 @@
  * earlier runs. For a run the longest of its paths and its work spread over all slots, as if it had them for itself: no
  * promise, and never too long for that reason alone.
  */
+import { specOf } from '../cell/accessors.ts';
 import { learnedDurationMs } from '../cell/learned.ts';
 import { isFinal, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
 import type { Fence } from '../lib/ids.ts';
@@ -21,22 +22,24 @@ export function moduleEtaMs(state: CellState, module: ModuleRecord, now: number,
   return expected === undefined || elapsed > expected ? null : expected - elapsed;
 }
 
-function knownDurationMs(state: CellState, { run: { spec }, index }: ModuleRecord): number | undefined {
-  const { durationMs, name } = spec.modules[index]!;
-  return durationMs > 0 ? durationMs : learnedDurationMs(state, spec.name, name);
+function knownDurationMs(state: CellState, module: ModuleRecord): number | undefined {
+  const { durationMs, name } = specOf(module);
+  return durationMs > 0 ? durationMs : learnedDurationMs(state, module.run.spec.name, name);
 }
 
 /** @returns null when nothing is known of any of its modules. */
 export function runEtaMs(state: CellState, run: RunRecord, now: number, fractionOf: FractionOf): number | null {
   const open = run.modules.filter(({ phase }) => !isFinal(phase));
   if (!open.some((module) => knownDurationMs(state, module) !== undefined || (module.phase === 'claimed' && typeof fractionOf(module.fence) === 'number'))) return null;
-  const left = drained((slice) => expectedDurationsOf(state, run.spec, slice));
+  const expected = drained((slice) => expectedDurationsOf(state, run.spec, slice));
+  const left = expected.slice();
   let workMs = 0;
   for (const module of run.modules) {
-    const { index, phase } = module;
-    if (isFinal(phase)) left[index] = 0;
-    else if (phase === 'claimed') left[index] = moduleEtaMs(state, module, now, fractionOf(module.fence)) ?? 0;
-    workMs += left[index]! * module.requirement.milliCpu;
+    const { template, item, phase } = module;
+    // Its items come after it: the longest of them stands in the way, all of them are work.
+    const own = isFinal(phase) || phase === 'expanded' ? 0 : phase === 'claimed' ? (moduleEtaMs(state, module, now, fractionOf(module.fence)) ?? 0) : expected[template]!;
+    left[template] = item === -1 ? own : Math.max(left[template]!, own);
+    workMs += own * module.requirement.milliCpu;
   }
   const remaining = remainingPaths(run.spec.modules, left, run.childStart);
   let milliSlots = 0;

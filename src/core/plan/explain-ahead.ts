@@ -1,5 +1,6 @@
 /** Who goes first: ready modules of higher priority that could take the same room. Without the aging of the planner, which rises by what it remembers. */
 import { admissionProblem } from '../cell/admission.ts';
+import { specOf } from '../cell/accessors.ts';
 import { sessionFits } from '../cell/node-room.ts';
 import { modulePolicy, PRIORITY_MAX, runPolicy } from '../cell/policy.ts';
 import type { Requirement } from '../cell/matching.ts';
@@ -50,7 +51,7 @@ export class Competition {
       if (module.phase !== 'ready' || module.notBefore > now || admissionProblem(state, module) !== '') continue;
       const { requirement } = module;
       if (requirement !== last) byPriority = this.#countsOf((last = requirement));
-      const priority = priorityOf(run.spec, run.spec.modules[module.index]!);
+      const priority = priorityOf(run.spec, specOf(module));
       byPriority[priority]!++;
     }
   }

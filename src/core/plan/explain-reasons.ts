@@ -1,7 +1,8 @@
 /** What keeps a module whatever the node: its needs, the barrier, a retry, pauses, the limits of its run and its own. */
-import { liveClaims } from '../cell/accessors.ts';
-import { modulePolicy, runPolicy } from '../cell/policy.ts';
-import { holdersOf } from '../cell/seats.ts';
+import { liveClaims, moduleName, specOf } from '../cell/accessors.ts';
+import { isOwnKey, itemsText } from '../cell/foreach.ts';
+import { runPolicy } from '../cell/policy.ts';
+import { holdersOf, limitsOf } from '../cell/seats.ts';
 import { moduleAt, type CellState, type ModuleRecord, type Pause, type RunRecord, type Seat } from '../cell/state.ts';
 import type { Limit } from '../cell/types.ts';
 import type { Reason } from './explain.ts';
@@ -19,28 +20,30 @@ export function admissionReasons(state: CellState, module: ModuleRecord, now: nu
 }
 
 /** Those that are executed first, then those that could be. */
-function needsReason(state: CellState, { run, index }: ModuleRecord, now: number): Reason[] {
-  const open = run.spec.modules[index]!.needs.map((need) => run.modules[need]!).filter(({ phase }) => phase !== 'succeeded');
+function needsReason(state: CellState, module: ModuleRecord, now: number): Reason[] {
+  const { run } = module;
+  const open = specOf(module).needs.map((need) => run.modules[need]!).filter(({ phase }) => phase !== 'succeeded');
   if (open.length === 0) return [];
-  const rank = ({ phase }: ModuleRecord): number => (phase === 'claimed' ? 0 : phase === 'ready' ? 1 : 2);
+  const rank = ({ phase }: ModuleRecord): number => (phase === 'claimed' || phase === 'expanded' ? 0 : phase === 'ready' ? 1 : 2);
   const names = open.sort((a, b) => rank(a) - rank(b) || a.index - b.index).map((need) => {
-    const { name } = run.spec.modules[need.index]!;
+    const name = moduleName(need);
+    if (need.phase === 'expanded') return `${name} (${itemsText(need)})`;
     return need.phase === 'claimed' ? `${name} (running ${onNode(state, need, now)})` : need.phase === 'ready' ? `${name} (ready)` : name;
   });
   return [{ code: 'needs', text: `waits for ${listed(names)}` }];
 }
 
-function barrierReason({ run, index }: ModuleRecord): Reason[] {
+function barrierReason({ run, template }: ModuleRecord): Reason[] {
   const { waves } = run;
-  if (waves === null || waves.of[index]! <= waves.current) return [];
-  const wave = waves.of[index]! + 1;
+  if (waves === null || waves.of[template]! <= waves.current) return [];
+  const wave = waves.of[template]! + 1;
   const left = waves.open[waves.current]!;
   return [{ code: 'barrier', text: `is in wave ${wave} of ${waves.open.length}; wave ${waves.current + 1} has ${counted(left, 'module')} left (barrier)` }];
 }
 
 function retryReason(module: ModuleRecord, now: number): Reason[] {
   if (module.notBefore <= now) return [];
-  const { attempts } = module.run.spec.modules[module.index]!.retry;
+  const { attempts } = specOf(module).retry;
   const code = module.outcome?.error?.code;
   const attempt = module.failures === 0 ? '' : ` (attempt ${module.failures + 1} of ${attempts}${code === undefined ? '' : `, after ${code}`})`;
   return [{ code: 'retry', text: `next attempt in ${Math.ceil((module.notBefore - now) / 1_000)} s${attempt}` }];
@@ -64,9 +67,9 @@ function parallelReason(run: RunRecord): Reason[] {
 }
 
 function limitReasons(state: CellState, module: ModuleRecord, now: number): Reason[] {
-  const { limits } = modulePolicy(module.run.spec.modules[module.index]!);
-  return limits.flatMap((limit): Reason[] => {
+  return limitsOf(module).flatMap((limit): Reason[] => {
     const holders = holdersOf(state, limit.key);
+    if (holders.length >= limit.max && isOwnKey(limit.key)) return [{ code: 'parallel', text: `${specOf(module).name} is at its max-parallel of ${limit.max}` }];
     return holders.length < limit.max ? [] : [{ code: 'limit', text: limitText(state, limit, holders, now) }];
   });
 }

@@ -1,4 +1,5 @@
 /** The words of explanations: lists, spans of time, sizes, who is where. */
+import { moduleName } from '../cell/accessors.ts';
 import type { CellState, ModuleRecord } from '../cell/state.ts';
 import type { NodeId } from '../lib/ids.ts';
 import { NAMES_SHOWN_MAX } from './limits.ts';
@@ -26,8 +27,8 @@ export function nodeName(state: CellState, node: NodeId | ''): string {
 }
 
 /** `ab3d/encode`. */
-export function moduleLabel({ run, index }: ModuleRecord): string {
-  return `${run.shortId}/${run.spec.modules[index]!.name}`;
+export function moduleLabel(module: ModuleRecord): string {
+  return `${module.run.shortId}/${moduleName(module)}`;
 }
 
 /** `on node-b for 3 min`, of a module that is claimed, or of its second copy. */

@@ -2,7 +2,9 @@
  * Why a module is not running, in words that name what would help: what keeps it whatever the node, and what each node
  * could do for it. Pure: whoever asks says what time it is and what is known of the sessions beyond the log.
  */
-import { modulePolicy } from '../cell/policy.ts';
+import { moduleName, openNeeds, specOf } from '../cell/accessors.ts';
+import { itemsText } from '../cell/foreach.ts';
+import { limitsOf } from '../cell/seats.ts';
 import { countOf, isFinal, isRunFinal, moduleAt, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
 import type { NodeId, RunNumber, SessionId } from '../lib/ids.ts';
 import { sizeText } from '../lib/size-text.ts';
@@ -20,6 +22,8 @@ export type ReasonCode =
   | 'soon'
   /** Said by a node that knows of no leader, never here. */
   | 'no-leader'
+  /** Its items are executed. */
+  | 'items'
   | 'executing' | 'ended';
 
 export interface Reason {
@@ -85,6 +89,7 @@ export class Explainer {
     const { phase } = module;
     if (isFinal(phase)) return [{ code: 'ended', text: this.#ended(module) }];
     if (phase === 'claimed') return [{ code: 'executing', text: this.#executing(module) }];
+    if (phase === 'expanded') return [{ code: 'items', text: itemsText(module) }];
     const kept = phase === 'waiting' ? waitingReasons(this.#state, module, this.#now) : admissionReasons(this.#state, module, this.#now);
     const { placement } = this.#view(module);
     // A node that is only full now says nothing about a module that could not use it anyway.
@@ -94,9 +99,9 @@ export class Explainer {
 
   #nodes(module: ModuleRecord): readonly NodeAnswer[] {
     const { phase } = module;
-    if (isFinal(phase)) return [];
+    if (isFinal(phase) || phase === 'expanded') return [];
     if (phase !== 'claimed') {
-      const places = module.waitingOn > 0 ? undefined : inputPlaces(module);
+      const places = openNeeds(module) > 0 ? undefined : inputPlaces(module);
       return this.#view(module).stands.map(({ node, nodeId, verdict, text }) => ({ node, nodeId, verdict, text: `${text}${verdict === 'unfit' ? '' : fetchText(places, nodeId)}` }));
     }
     const copies = module.hedge === null ? [module] : [module, module.hedge];
@@ -119,15 +124,16 @@ export class Explainer {
     }
     const largest = [...groups.values()].sort((a, b) => b.length - a.length || a[0]!.index - b[0]!.index).slice(0, EXPLAIN_GROUPS_MAX);
     return largest.map((modules) => ({
-      modules: modules.slice(0, EXPLAIN_GROUP_NAMES_MAX).map(({ index }) => run.spec.modules[index]!.name),
+      modules: modules.slice(0, EXPLAIN_GROUP_NAMES_MAX).map(moduleName),
       count: modules.length,
       ...this.module(modules[0]!),
     }));
   }
 
   /** The nodes as all modules of one priority and requirement see them. */
-  #view({ requirement, run, index }: ModuleRecord): NodesView {
-    const priority = priorityOf(run.spec, run.spec.modules[index]!);
+  #view(module: ModuleRecord): NodesView {
+    const { requirement, run } = module;
+    const priority = priorityOf(run.spec, specOf(module));
     const key = `${priority} ${requirement.key}`;
     let view = this.#views.get(key);
     if (view === undefined) {
@@ -139,8 +145,8 @@ export class Explainer {
   }
 
   #executing(module: ModuleRecord): string {
-    const { run, index, attempt, note, session, nodeId, hedge } = module;
-    const { attempts } = run.spec.modules[index]!.retry;
+    const { attempt, note, session, nodeId, hedge } = module;
+    const { attempts } = specOf(module).retry;
     const which = attempt > 1 || attempts > 1 ? ` (attempt ${attempt} of ${attempts})` : '';
     const silentMs = this.#outlook?.get(session)?.silentMs ?? 0;
     const silent = silentMs > 0 ? `; ${nodeName(this.#state, nodeId)} does not answer (last heard of ${span(silentMs)} ago)` : '';
@@ -149,7 +155,7 @@ export class Explainer {
   }
 
   #ended({ phase, nodeId, note, outcome }: ModuleRecord): string {
-    if (phase === 'succeeded') return `succeeded on ${nodeName(this.#state, nodeId)}`;
+    if (phase === 'succeeded' && nodeId !== '') return `succeeded on ${nodeName(this.#state, nodeId)}`;
     return note === '' ? `${phase}${outcome?.error == null ? '' : `: ${outcome.error.code}`}` : note;
   }
 }
@@ -159,12 +165,12 @@ function inOneLine(reasons: readonly Reason[]): string {
 }
 
 /** Modules with one key are kept by the same. */
-function groupKey({ run, index, requirement, notBefore, failures }: ModuleRecord, now: number): string {
-  const spec = run.spec.modules[index]!;
-  const { limits } = modulePolicy(spec);
+function groupKey(module: ModuleRecord, now: number): string {
+  const { run, requirement, notBefore, failures } = module;
+  const limits = limitsOf(module);
   const retry = notBefore > now ? `${notBefore} ${failures}` : '';
   const keys = limits.length === 0 ? '' : limits.map(({ key, max }) => `${max} ${key}`).join('\n');
-  return `${priorityOf(run.spec, spec)} ${retry} ${requirement.key}\n${keys}`;
+  return `${priorityOf(run.spec, specOf(module))} ${retry} ${requirement.key}\n${keys}`;
 }
 
 /** @returns one line without a full stop; '' for a module that does not exist. */

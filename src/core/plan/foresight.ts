@@ -4,6 +4,7 @@
  * two. Nothing is ever done because of this table: the reducer looks at each claim again once the results before it are
  * applied, and only a committed claim is assigned. A result that turns out not to count is simply forgotten here.
  */
+import { specOf } from '../cell/accessors.ts';
 import type { ModuleRecord } from '../cell/state.ts';
 import type { Holding, Unapplied } from './unapplied.ts';
 
@@ -70,16 +71,18 @@ export class Foresight {
   /** Not ready in the state, but as soon as the results in sight are applied. */
   isReady(module: ModuleRecord): boolean {
     // With a barrier it begins with its wave, which is seen when the last result of the wave before is applied.
-    return module.phase === 'waiting' && module.run.waves === null && module.waitingOn > 0 && module.waitingOn === this.met.get(module);
+    return module.phase === 'waiting' && module.run.waves === null && specOf(module).foreach === undefined && module.waitingOn > 0 && module.waitingOn === this.met.get(module);
   }
 }
 
-function childCount({ run, index }: ModuleRecord): number {
-  return run.childStart[index + 1]! - run.childStart[index]!;
+/** For an item it is not foreseen that it is the last one. */
+function childCount({ run, index, item }: ModuleRecord): number {
+  return item !== -1 ? 0 : run.childStart[index + 1]! - run.childStart[index]!;
 }
 
-function childrenOf({ run, index }: ModuleRecord): ModuleRecord[] {
+function childrenOf({ run, index, item }: ModuleRecord): ModuleRecord[] {
   const children: ModuleRecord[] = [];
+  if (item !== -1) return children;
   for (let at = run.childStart[index]!; at < run.childStart[index + 1]!; at++) children.push(run.modules[run.childList[at]!]!);
   return children;
 }

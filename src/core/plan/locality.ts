@@ -1,5 +1,7 @@
 /** How much of a module's inputs a node would have to fetch: the files that it needs and the log does not know it to have. */
+import { specOf } from '../cell/accessors.ts';
 import { filesOf } from '../cell/files.ts';
+import { listedFile, producersOf } from '../cell/foreach.ts';
 import type { ModuleRecord } from '../cell/state.ts';
 import type { ResultItem } from '../cell/types.ts';
 import type { NodeId } from '../lib/ids.ts';
@@ -19,19 +21,26 @@ const nowhere: InputPlaces = { totalBytes: 0, here: new Map() };
 export type Arriving = ReadonlyMap<ModuleRecord, Pick<ResultItem, 'outcome' | 'holders'>>;
 
 /** What came with the run is on nodes that the log does not name: it counts for none of them. */
-export function inputPlaces({ run, index }: ModuleRecord, arriving?: Arriving): InputPlaces {
-  const { inputs } = filesOf(run.spec.modules[index]!);
-  if (inputs.length === 0) return nowhere;
+export function inputPlaces(module: ModuleRecord, arriving?: Arriving): InputPlaces {
+  const { run } = module;
+  const { inputs } = filesOf(specOf(module));
+  const file = module.item === -1 ? undefined : listedFile(module);
+  if (inputs.length === 0 && file === undefined) return nowhere;
   const here = new Map<NodeId, number>();
   let totalBytes = 0;
+  const add = (size: number, holders: readonly NodeId[] = []): void => {
+    totalBytes += size;
+    for (const node of holders) here.set(node, (here.get(node) ?? 0) + size);
+  };
   for (const input of inputs) {
     if ('param' in input) continue;
-    const source = run.modules[input.module];
-    const result = source === undefined ? undefined : (arriving?.get(source) ?? source);
-    const size = result?.outcome?.files?.[input.output]?.size ?? 0;
-    totalBytes += size;
-    for (const node of result?.holders ?? []) here.set(node, (here.get(node) ?? 0) + size);
+    for (const source of producersOf(run, input.module)) {
+      const result = arriving?.get(source) ?? source;
+      add(result.outcome?.files?.[input.output]?.size ?? 0, result.holders);
+    }
   }
+  // How large one file of a list is, the log does not know.
+  if (file !== undefined) add(file.files.size / Math.max(1, file.files.count), file.holders);
   return { totalBytes, here };
 }
 

@@ -110,6 +110,11 @@ export class Planner {
           if (run !== undefined) this.arrivals.add(state, run);
           break;
         }
+        case 'expanded': {
+          const run = state.runs.get(event.run);
+          if (run !== undefined) this.arrivals.addItems(state, run, event.first, event.count);
+          break;
+        }
         case 'runFinal':
           this.arrivals.drop(event.run);
           this.ready.drop(event.run);

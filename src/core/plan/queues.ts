@@ -3,7 +3,9 @@
  * waits for a limit, does not stand in the way of others. In it a queue for each run and priority, best first.
  */
 import type { Requirement } from '../cell/matching.ts';
+import { specOf } from '../cell/accessors.ts';
 import { modulePolicy, runPolicy } from '../cell/policy.ts';
+import { limitsOf } from '../cell/seats.ts';
 import type { ModuleRecord, RunRecord } from '../cell/state.ts';
 import type { Limit } from '../cell/types.ts';
 import { Heap } from '../lib/heap.ts';
@@ -41,9 +43,10 @@ export interface PlannedRun {
   readonly record: RunRecord;
   /** What is on its way into the log. */
   readonly change: RunChange;
+  /** By position in the specification: items of a `foreach` have that of their module. */
   readonly remainingMs: Float64Array;
-  /** What is known of each module, see ready.ts. */
-  readonly marks: Uint8Array;
+  /** What is known of each module, see ready.ts; there are more of them when a `foreach` has items. */
+  marks: Uint8Array;
   /** Modules in its queues, or waiting for their retry. */
   queued: number;
   readonly queues: Map<string, Queue>;
@@ -56,7 +59,7 @@ export interface PlannedRun {
 
 export function plannedRun(record: RunRecord, change: RunChange, remainingMs: Float64Array): PlannedRun {
   const before = (a: ModuleRecord, b: ModuleRecord): boolean => {
-    const difference = remainingMs[a.index]! - remainingMs[b.index]!;
+    const difference = remainingMs[a.template]! - remainingMs[b.template]!;
     return difference === 0 ? a.index < b.index : difference > 0;
   };
   return { record, change, remainingMs, marks: new Uint8Array(record.modules.length), queued: 0, queues: new Map(), before, complete: false, parked: false };
@@ -97,7 +100,8 @@ export class Queues {
 
   /** The queue of a module, made if there is none: it begins to wait now. */
   queueOf(run: PlannedRun, module: ModuleRecord, now: number): Queue {
-    const { priority: own, limits } = modulePolicy(run.record.spec.modules[module.index]!);
+    const { priority: own } = modulePolicy(specOf(module));
+    const limits = limitsOf(module);
     const runs = runPolicy(run.record.spec).priority;
     const bucket = bucketKey(module.requirement, limits);
     const key = own === 0 || own === runs ? bucket : `${own} ${bucket}`;
@@ -115,14 +119,14 @@ export class Queues {
     const best = queue.modules.peek()!;
     const level = levelOf(queue.priority, queue.since, now);
     const share = shareOf(run);
-    const pathMs = run.remainingMs[best.index]!;
+    const pathMs = run.remainingMs[best.template]!;
     const same = queue.level === level && queue.share === share && queue.best === best.index && level !== OVERDUE;
     queue.level = level;
     queue.share = share;
     queue.pathMs = pathMs;
     queue.best = best.index;
     if (bucket === undefined) {
-      queue.bucket = this.bucketOf(run.record, best);
+      queue.bucket = this.bucketOf(best);
       queue.bucket.queues.push(queue);
     } else if (!same) bucket.queues.changed(queue);
   }
@@ -154,8 +158,9 @@ export class Queues {
     }
   }
 
-  private bucketOf({ spec }: RunRecord, { requirement, index }: ModuleRecord): Bucket {
-    const { limits } = modulePolicy(spec.modules[index]!);
+  private bucketOf(module: ModuleRecord): Bucket {
+    const { requirement } = module;
+    const limits = limitsOf(module);
     const key = bucketKey(requirement, limits);
     let bucket = this.buckets.get(key);
     if (bucket === undefined) this.buckets.set(key, (bucket = { key, requirement, limits, queues: new IndexedHeap(queueBefore) }));

@@ -31,6 +31,13 @@ function newRetries(): Heap<Retry> {
   });
 }
 
+/** Items came. */
+function growMarks(run: PlannedRun): void {
+  const marks = new Uint8Array(Math.max(run.record.modules.length, 2 * run.marks.length));
+  marks.set(run.marks);
+  run.marks = marks;
+}
+
 export class ReadyModules {
   private readonly runs = new Map<RunNumber, PlannedRun>();
   private readonly queues = new Queues();
@@ -101,7 +108,9 @@ export class ReadyModules {
 
   enqueue(state: CellState, module: ModuleRecord): void {
     const run = this.runs.get(module.run.number);
-    if (run === undefined || !this.isReady(module) || run.marks[module.index] !== IDLE) return;
+    if (run === undefined || !this.isReady(module)) return;
+    if (module.index >= run.marks.length) growMarks(run);
+    if (run.marks[module.index] !== IDLE) return;
     run.marks[module.index] = QUEUED;
     run.queued++;
     this.file(run, module, state.now);

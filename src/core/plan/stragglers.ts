@@ -5,6 +5,7 @@
 import { runProblem } from '../cell/admission.ts';
 import { hedgeProblem, isHedgeable } from '../cell/hedges.ts';
 import { learnedDurationMs } from '../cell/learned.ts';
+import { specOf } from '../cell/accessors.ts';
 import { modulePolicy } from '../cell/policy.ts';
 import type { CellState, ModuleRecord } from '../cell/state.ts';
 import type { ClaimItem } from '../cell/types.ts';
@@ -33,10 +34,10 @@ interface Watched {
 /** Wall ms from which this execution is too long, or undefined when nobody knows how long it should take. */
 function lateAt(state: CellState, module: ModuleRecord): number | undefined {
   const { spec } = module.run;
-  const { name, durationMs } = spec.modules[module.index]!;
+  const { name, durationMs } = specOf(module);
   const predicted = durationMs > 0 ? durationMs : learnedDurationMs(state, spec.name, name);
   if (predicted === undefined) return undefined;
-  return module.startedAt + Math.max(STRAGGLER_MIN_MS, predicted * modulePolicy(spec.modules[module.index]!).hedgeFactor);
+  return module.startedAt + Math.max(STRAGGLER_MIN_MS, predicted * modulePolicy(specOf(module)).hedgeFactor);
 }
 
 export class Stragglers {
@@ -72,7 +73,7 @@ export class Stragglers {
 
   /** It was claimed. */
   watch(state: CellState, module: ModuleRecord): void {
-    if (module.run.spec.modules[module.index]?.policy === undefined || !isHedgeable(module)) return;
+    if (specOf(module).policy === undefined || !isHedgeable(module)) return;
     const at = lateAt(state, module);
     if (at === undefined) return;
     this.watched.push({ at, module, fence: module.fence });

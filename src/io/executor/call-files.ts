@@ -6,7 +6,7 @@ import { placeInputs, type Placement } from './place-inputs.ts';
 import { takeOutputs } from './take-outputs.ts';
 import { checkpointsOf, type Checkpoints, type CheckpointTools } from './checkpoints.ts';
 import type { CallHead, CallPlace, PlacedInput, TakenFile } from './messages.ts';
-import { makeWorkFolder, removeWorkFolder } from './work-folder.ts';
+import { commandFolder, makeWorkFolder, removeWorkFolder } from './work-folder.ts';
 
 export class CallFiles {
   readonly #folder: string;
@@ -22,7 +22,7 @@ export class CallFiles {
   #busy = false;
 
   constructor(id: number, { inputs, outputs, checkpoint }: CallHead, tools: CheckpointTools) {
-    this.#folder = join(tools.folder, `x${id}`);
+    this.#folder = commandFolder(tools.folder, id);
     this.#taken = join(tools.folder, `t${id}`);
     this.#inputs = inputs;
     this.#outputs = outputs;

@@ -31,7 +31,7 @@ import { groupLives, presentProcesses } from './process-table.ts';
 import type { TreeQuery } from './process-table.ts';
 import { shellArguments } from './shell.ts';
 import type { Shell } from './shell.ts';
-import { makeWorkFolder, removeWorkFolder } from './work-folder.ts';
+import { commandFolder, makeWorkFolder, removeWorkFolder } from './work-folder.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 /** When it is first looked whether a group that got SIGTERM is empty; then half as often each time. */
@@ -92,7 +92,7 @@ export class CommandJob implements Job {
   /** @param params JSON text. */
   start(params: string): void {
     try {
-      this.#folder = makeWorkFolder(join(this.#tools.folder, `x${this.id}`), params);
+      this.#folder = makeWorkFolder(commandFolder(this.#tools.folder, this.id), params);
       if (this.#head.inputs.length > 0 || this.#head.checkpoint !== undefined) void this.#place(this.#folder);
       else this.#spawn(this.#folder, {});
     } catch (error) {

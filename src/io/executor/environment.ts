@@ -1,6 +1,8 @@
 /** The environment variables of modules: the node's own without what is Skein's, then the pipeline's, then SKEIN_*. */
-import type { Execution } from '../../ports/executor.ts';
-import { MARKER_VARIABLE } from './messages.ts';
+import type { Json } from '../../core/cell/types.ts';
+import type { Execution, ExecutionItem } from '../../ports/executor.ts';
+import { ITEM_PATH_VARIABLE, MARKER_VARIABLE } from './messages.ts';
+import { inputPath } from './work-folder.ts';
 
 /**
  * What modules get of the node's environment. The node's own options are left out, since one of them may be the
@@ -35,5 +37,29 @@ export function commandEnvironment(execution: Execution, pipelineEnv: Readonly<R
     SKEIN_FENCE: String(execution.fence),
     SKEIN_NODE: nodeName,
     SKEIN_IDEMPOTENCY_KEY: execution.idempotencyKey,
+    ...(execution.item === undefined ? {} : { SKEIN_ITEM_INDEX: String(execution.item.index) }),
   };
+}
+
+/** Resolves `${{ … }}` in the values of `env`. Throws SkeinError; its code becomes the module's. */
+export type EvaluateEnv = (
+  env: Readonly<Record<string, string>>,
+  context: {
+    readonly params: Readonly<Record<string, Json>>;
+    readonly needs: Readonly<Record<string, { readonly outputs: Readonly<Record<string, Json>> }>>;
+    readonly run: { readonly id: string; readonly name: string };
+    readonly item?: EvaluatedItem;
+  },
+) => Record<string, string>;
+
+/** What `item` means in expressions: a value, or a file by its path on this disk. */
+interface EvaluatedItem {
+  readonly index: number;
+  readonly value: Json;
+  readonly path?: string;
+}
+
+/** @param folder of the execution. */
+export function evaluatedItem({ index, value, file }: ExecutionItem, folder: () => string): EvaluatedItem {
+  return file === null ? { index, value } : { index, value, path: inputPath(folder(), ITEM_PATH_VARIABLE, file.path) };
 }

@@ -12,7 +12,7 @@ import { availableParallelism } from 'node:os';
 import { isSkeinError, SkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { isExclusive } from '../../core/cell/policy.ts';
-import type { FilesRef, Json, Outcome } from '../../core/cell/types.ts';
+import type { FilesRef, Outcome } from '../../core/cell/types.ts';
 import type { Fence } from '../../core/lib/ids.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Execution, Executor, LogPiece, Progress } from '../../ports/executor.ts';
@@ -20,8 +20,8 @@ import type { ModuleFunction } from '../../ports/module-function.ts';
 import type { Observer } from '../../ports/observer.ts';
 import { filesOf } from '../../core/cell/files.ts';
 import type { Active } from './active.ts';
-import { commandEnvironment } from './environment.ts';
-import { placedInput, recordAll, type FileShelf } from './files.ts';
+import { commandEnvironment, evaluatedItem, type EvaluateEnv } from './environment.ts';
+import { inputsWithItem, placedInput, recordAll, type FileShelf } from './files.ts';
 import { keepCheckpoint } from './keep-checkpoint.ts';
 import { stopMessage } from './job.ts';
 import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
@@ -34,18 +34,9 @@ import { needsOf, RegisteredCall, RegisteredRunner } from './registered.ts';
 import { SupervisorLink } from './supervisor-link.ts';
 import { clipText } from './tail.ts';
 import { thrownMessage } from './thrown.ts';
+import { commandFolder } from './work-folder.ts';
 
 export type RegisteredFunction = ModuleFunction;
-
-/** Resolves `${{ … }}` in the values of `env`. Throws SkeinError; its code becomes the module's. */
-export type EvaluateEnv = (
-  env: Readonly<Record<string, string>>,
-  context: {
-    readonly params: Readonly<Record<string, Json>>;
-    readonly needs: Readonly<Record<string, { readonly outputs: Readonly<Record<string, Json>> }>>;
-    readonly run: { readonly id: string; readonly name: string };
-  },
-) => Record<string, string>;
 
 export interface ExecutorInit {
   /** Private to this node and this executor: what an earlier start left there is killed and removed. */
@@ -142,7 +133,7 @@ class NodeExecutor implements ProcessExecutor {
     const { execution } = active;
     try {
       if (this.#link.clearing && execution.spec.action.type !== 'registered') this.#parked.add(active);
-      else this.#dispatch(active, this.#environment(execution));
+      else this.#dispatch(active, this.#environment(active));
     } catch (error) {
       this.#active.delete(execution.fence);
       this.#remote.delete(active.id);
@@ -202,12 +193,17 @@ class NodeExecutor implements ProcessExecutor {
     });
   }
 
-  #environment(execution: Execution): Readonly<Record<string, string>> {
+  #environment({ id, execution }: Active): Readonly<Record<string, string>> {
     const { evaluate } = this.#init;
-    const { env, spec, params, needs, runId, runName } = execution;
+    const { env, spec, params, needs, runId, runName, item } = execution;
     const own = Object.keys(spec.env).length === 0 ? env : { ...env, ...spec.env };
     if (evaluate === undefined || !Object.values(own).some((value) => value.includes('${{'))) return own;
-    return evaluate(own, { params, needs: needsOf(needs), run: { id: runId, name: runName } });
+    return evaluate(own, { params, needs: needsOf(needs), run: { id: runId, name: runName }, ...(item === undefined ? {} : { item: evaluatedItem(item, () => this.#folderOf(id)) }) });
+  }
+
+  #folderOf(id: number): string {
+    this.#requireSupervisor();
+    return commandFolder(this.#link.folder, id);
   }
 
   #dispatch(active: Active, env: Readonly<Record<string, string>>): void {
@@ -257,9 +253,10 @@ class NodeExecutor implements ProcessExecutor {
     this.#link.send('run', active.id, text, JSON.stringify(execution.params));
   }
 
-  #filesFor({ spec, inputs, checkpoint }: Execution): Pick<RunHead, 'inputs' | 'outputs' | 'checkpoint'> {
+  #filesFor(execution: Execution): Pick<RunHead, 'inputs' | 'outputs' | 'checkpoint'> {
+    const { spec, checkpoint } = execution;
     return {
-      inputs: inputs.map((input) => placedInput(input, this.#shelf)),
+      inputs: inputsWithItem(execution).map((input) => placedInput(input, this.#shelf)),
       outputs: filesOf(spec).outputs,
       ...(spec.checkpoint === undefined ? {} : { checkpoint: { ...spec.checkpoint, files: placedInput({ variable: '', single: false, files: checkpoint }, this.#shelf).files } }),
     };
@@ -269,11 +266,11 @@ class NodeExecutor implements ProcessExecutor {
     this.#requireSupervisor();
     const { execution } = active;
     this.#sendBundle(execution, action.bundle, action.sourceName);
-    const { params, needs, attempt, fence, runId, runName, idempotencyKey, spec } = execution;
+    const { params, needs, attempt, fence, runId, runName, idempotencyKey, spec, item } = execution;
     const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, exclusive: isExclusive(spec), ...this.#filesFor(execution) };
     const text = headText(head);
     this.#remember(active);
-    this.#link.send('call', active.id, text, JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey }));
+    this.#link.send('call', active.id, text, JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey, ...(item === undefined ? {} : { item: item.value, itemIndex: item.index }) }));
   }
 
   #sendBundle(execution: Execution, hash: string, sourceName: string): void {

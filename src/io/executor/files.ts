@@ -5,11 +5,12 @@ import path from 'node:path';
 import type { BlobFile, FilesRef, LogRef, Outcome, OutputSpec } from '../../core/cell/types.ts';
 import type { Cid } from '../../core/lib/ids.ts';
 import { isSkeinError, type ErrorCode } from '../../errors.ts';
-import type { ExecutionInput } from '../../ports/executor.ts';
+import type { ExecutionInput, Execution } from '../../ports/executor.ts';
 import type { Observer } from '../../ports/observer.ts';
 import { encodeTree, isSafePath } from '../../protocol/tree-codec.ts';
 import { ERROR_MESSAGE_BYTES_MAX } from './limits.ts';
 import type { Line } from './lines.ts';
+import { ITEM_PATH_VARIABLE } from './messages.ts';
 import type { CheckpointTaken, EndHead, PlacedInput, TakenFile } from './messages.ts';
 import type { KeptLog } from './output-log.ts';
 import { clipText } from './tail.ts';
@@ -32,6 +33,11 @@ interface Named {
 
 export function placedInput({ variable, single, files }: ExecutionInput, shelf: FileShelf): PlacedInput {
   return { variable, single, files: files.map(({ path: where, cid, executable }) => ({ path: where, source: shelf.pathOf(cid), executable })) };
+}
+
+/** The file that an item is comes like an input. */
+export function inputsWithItem({ inputs, item }: Execution): readonly ExecutionInput[] {
+  return item === undefined || item.file === null ? inputs : [...inputs, { variable: ITEM_PATH_VARIABLE, single: true, files: [item.file] }];
 }
 
 /** A pattern that names one file gives that file; any other gives a tree, however many files it fits. */

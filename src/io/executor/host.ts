@@ -14,6 +14,7 @@ import type { ModuleContext } from '../../ports/module-function.ts';
 import { LINE_LENGTH_MAX, PROGRESS_READ_MS } from './limits.ts';
 import { LineReader, lineText } from './lines.ts';
 import type { Line } from './lines.ts';
+import { ITEM_PATH_VARIABLE } from './messages.ts';
 import type { CallHead, EndHead } from './messages.ts';
 import { thrownMessage } from './thrown.ts';
 import { valuesOfReturn } from './values.ts';
@@ -139,7 +140,8 @@ function end(code: ErrorCode | '', message: string, values = '{}', kind: 'end' |
 
 async function execute(id: number, head: CallHead, plain: Plain): Promise<void> {
   const { workDir, inputs, checkpointDir } = head.place ?? { workDir: '', inputs: {}, checkpointDir: '' };
-  const context = new Context({ ...plain, workDir, inputs, checkpointDir }, capture);
+  const { [ITEM_PATH_VARIABLE]: itemPath, ...named } = inputs;
+  const context = new Context({ ...plain, workDir, inputs: named, checkpointDir, ...(itemPath === undefined ? {} : { item: itemPath }) }, capture);
   current = { id, context, startedAt: performance.now() };
   if (exports === undefined) {
     const problem = await loading;

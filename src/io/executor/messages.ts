@@ -25,6 +25,9 @@ export interface InitHead {
   readonly graceMs: number;
 }
 
+/** Tells where the file is that an item of a `foreach` is. */
+export const ITEM_PATH_VARIABLE = 'SKEIN_ITEM_PATH';
+
 /** `run`: body = params as JSON, written to SKEIN_PARAMS_FILE as it is. */
 export interface RunHead {
   readonly command: string;

@@ -45,6 +45,8 @@ export class RegisteredCall implements ModuleContext {
   readonly runName: string;
   readonly module: string;
   readonly idempotencyKey: string;
+  readonly item: Json | undefined;
+  readonly itemIndex: number | undefined;
   readonly #execution: Execution;
   readonly #target: ModuleFunction;
   #done: Done | undefined;
@@ -64,6 +66,8 @@ export class RegisteredCall implements ModuleContext {
     this.runName = execution.runName;
     this.module = execution.spec.name;
     this.idempotencyKey = execution.idempotencyKey;
+    this.item = execution.item?.value;
+    this.itemIndex = execution.item?.index;
     this.#execution = execution;
     this.#target = target;
     this.#done = done;

@@ -15,6 +15,7 @@ import { baseEnvironment, supervisorEnvironment } from './environment.ts';
 import { clearTaken } from './files.ts';
 import { ProcessKiller } from './process-killer.ts';
 import { clipText } from './tail.ts';
+import { supervisorFolder } from './work-folder.ts';
 
 const supervisorScript = fileURLToPath(new URL(`./supervisor${extname(import.meta.url)}`, import.meta.url));
 /** After so many supervisors in a row that did not get ready, the next one is tried only after a while. */
@@ -44,6 +45,7 @@ export class SupervisorLink {
   #child: ChildProcess | undefined;
   #channel: Socket | undefined;
   #writer: LineWriter | undefined;
+  #workDir = '';
   #scope = '';
   #boot = '';
   #stderr = '';
@@ -65,6 +67,11 @@ export class SupervisorLink {
   /** One has ended and its modules are being killed: `onLost` is called in a moment, then `ensure` may be. */
   get clearing(): boolean {
     return this.#state === 'clearing';
+  }
+
+  /** Where the supervisor that runs keeps the folders of its commands. */
+  get folder(): string {
+    return supervisorFolder(this.#workDir, this.#boot);
   }
 
   /** Kills what an earlier process on this work folder left running. Before the first `ensure`. */
@@ -126,6 +133,7 @@ export class SupervisorLink {
   #start(): void {
     mkdirSync(this.#init.workDir, { recursive: true, mode: 0o700 });
     const workDir = realpathSync(this.#init.workDir);
+    this.#workDir = workDir;
     this.#scope = scopeOf(workDir);
     this.#boot = randomBytes(4).toString('hex');
     this.#stderr = '';

@@ -29,6 +29,7 @@ import { PipeStock } from './output-pipe.ts';
 import { ProcessKiller } from './process-killer.ts';
 import { ProcessTable } from './process-table.ts';
 import { findShell } from './shell.ts';
+import { supervisorFolder } from './work-folder.ts';
 
 /** Daemons of modules that have ended are looked for so soon after the end, and never for more than 5 % of the time. */
 const SWEEP_MS = 500;
@@ -50,7 +51,7 @@ class Supervisor {
   constructor(init: InitHead, writer: LineWriter) {
     this.#init = init;
     this.#writer = writer;
-    const folder = join(init.workDir, `s-${init.boot}`);
+    const folder = supervisorFolder(init.workDir, init.boot);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const shell = findShell(init.env['PATH'] ?? '');
     const onEnd: JobEnd = (id, head, values, log, problem) => this.#onEnd(id, head, values, log, problem);

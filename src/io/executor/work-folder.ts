@@ -15,6 +15,21 @@ export interface WorkFolder {
 const FILES = ['output', 'progress', 'summary.md', 'params.json', 'command.sh'] as const;
 const FOLDERS = ['work', 'in', 'out'] as const;
 
+/** Of one start of the supervisor, with all that it executes. */
+export function supervisorFolder(workDir: string, boot: string): string {
+  return join(workDir, `s-${boot}`);
+}
+
+/** @param folder of the supervisor. */
+export function commandFolder(folder: string, id: number): string {
+  return join(folder, `x${id}`);
+}
+
+/** Where a file of an input is put. @param where its path in the input, with `/`. */
+export function inputPath(folder: string, variable: string, where: string): string {
+  return join(folder, 'in', variable, ...where.split('/'));
+}
+
 /** @param params JSON text. Throws file-system errors. */
 export function makeWorkFolder(path: string, params: string): WorkFolder {
   mkdirSync(path, { recursive: true, mode: 0o700 });

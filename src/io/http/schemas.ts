@@ -3,7 +3,7 @@
  * by the wire codec or upset the reducer. The types of the core are the measure: a test compares both.
  */
 import { z } from 'zod';
-import { CHECKPOINT_EVERY_MS_MAX, CHECKPOINT_EVERY_MS_MIN, FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX } from '../../core/cell/limits.ts';
+import { CHECKPOINT_EVERY_MS_MAX, CHECKPOINT_EVERY_MS_MIN, FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX, FOREACH_ITEMS_MAX } from '../../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
 import { topologicalOrder } from '../../core/cell/needs.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
@@ -54,6 +54,17 @@ const modulePolicy = z.strictObject({
   hedgeFactor: z.union([z.literal(0), z.number().min(HEDGE_FACTOR_MIN).max(HEDGE_FACTOR_MAX)]),
 });
 
+const foreach = z.strictObject({
+  source: z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('files'), module: z.int().min(0), output: key }),
+    z.strictObject({ type: z.literal('value'), module: z.int().min(0), output: key }),
+    z.strictObject({ type: z.literal('param'), param: key }),
+    z.strictObject({ type: z.literal('list'), values: z.array(json).max(FOREACH_ITEMS_MAX) }),
+  ]),
+  failFast: z.boolean(),
+  parallelMax: z.int().min(0).max(PARALLEL_MAX).meta({ description: '0 = as many as there is room for' }),
+});
+
 const moduleFiles = z.strictObject({
   inputs: z.array(z.union([z.strictObject({ variable: key, module: z.int().min(0), output: key }), z.strictObject({ variable: key, param: key })])).max(FILES_PER_MODULE_MAX),
   outputs: z.array(z.strictObject({ name: key, pattern: z.string().min(1).max(PATTERN_LENGTH_MAX).refine(wellFormed, 'whole characters') })).max(FILES_PER_MODULE_MAX),
@@ -73,6 +84,7 @@ const moduleSpec = z.strictObject({
   files: moduleFiles.exactOptional(),
   cache: z.literal(true).exactOptional(),
   checkpoint: z.strictObject({ folder: z.string().min(1).max(PATTERN_LENGTH_MAX), everyMs: z.int().min(CHECKPOINT_EVERY_MS_MIN).max(CHECKPOINT_EVERY_MS_MAX) }).exactOptional(),
+  foreach: foreach.exactOptional(),
 });
 
 export const runSpecSchema = z

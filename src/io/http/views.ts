@@ -42,6 +42,8 @@ const logRef = z.strictObject({ cid: z.string(), size: count, cut: count.meta({ 
 
 const moduleView = z.strictObject({
   name: z.string(),
+  item: z.strictObject({ of: z.string(), index: count }).nullable().meta({ description: 'Of an item of a foreach: which module it is an item of, and where it stands in its list' }),
+  items: count.nullable().meta({ description: 'How many items it has, once the list of its foreach is known' }),
   phase: modulePhase,
   status,
   needs: z.array(z.string()),
@@ -88,6 +90,7 @@ export const runEventSchema = z
     durationMs: z.number(),
     note: z.string(),
     printed: z.boolean(),
+    items: count.nullable().meta({ description: 'The module has so many items from now on: modules NAME[0], NAME[1], …, ready to run' }),
   })
   .meta({ id: 'RunEvent' });
 
@@ -216,7 +219,7 @@ export function presentRun(run: RunView): RunJson {
 }
 
 export function presentModule(module: ModuleView): ModuleJson {
-  return { ...module, needs: [...module.needs], values: module.values as ModuleJson['values'], files: { ...module.files }, holders: module.holders.map((holder) => ({ ...holder })), limits: [...module.limits], copy: module.copy && { ...module.copy, startedAt: timeText(module.copy.startedAt) }, startedAt: timeText(module.startedAt) };
+  return { ...module, item: module.item && { ...module.item }, needs: [...module.needs], values: module.values as ModuleJson['values'], files: { ...module.files }, holders: module.holders.map((holder) => ({ ...holder })), limits: [...module.limits], copy: module.copy && { ...module.copy, startedAt: timeText(module.copy.startedAt) }, startedAt: timeText(module.startedAt) };
 }
 
 export function presentEvent(event: RunEvent): RunEventJson {

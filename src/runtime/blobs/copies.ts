@@ -4,8 +4,9 @@
  * (Invalidate). Which node is asked follows from the module and the nodes that are there, so a new leader chooses the same;
  * all that is not in the log is found out anew by asking.
  */
-import { areFilesMissed, areFilesWanted, presentHolders } from '../../core/cell/copies.ts';
-import { filesOf } from '../../core/cell/files.ts';
+import { specOf } from '../../core/cell/accessors.ts';
+import { areFilesMissed, areFilesWanted, presentHolders, takenFiles } from '../../core/cell/copies.ts';
+import { producersOf } from '../../core/cell/foreach.ts';
 import { UNABLE_MAX } from '../../core/cell/limits.ts';
 import { invalidateProblem } from '../../core/cell/invalidate.ts';
 import { isRunFinal, moduleAt, type CellState, type ModuleRecord } from '../../core/cell/state.ts';
@@ -107,9 +108,9 @@ export class Copies {
   missed(run: RunNumber, module: number): void {
     const taker = moduleAt(this.#init.state(), run, module);
     if (taker === undefined || isRunFinal(taker.run.phase)) return;
-    for (const input of filesOf(taker.run.spec.modules[module]!).inputs) {
-      const source = 'param' in input ? undefined : taker.run.modules[input.module];
-      if (source === undefined || !areFilesWanted(source)) continue;
+    const sources = new Set(takenFiles(specOf(taker)).flatMap((input) => producersOf(taker.run, input.module)));
+    for (const source of sources) {
+      if (!areFilesWanted(source)) continue;
       const short = this.#shortOf(source);
       for (const node of presentHolders(this.#init.state(), source)) short.doubted.add(node);
     }

@@ -7,18 +7,25 @@ import { isExclusive } from '../../core/cell/policy.ts';
 import type { BlobFile, FilesRef, Outcome } from '../../core/cell/types.ts';
 import type { Cid, Fence, NodeId } from '../../core/lib/ids.ts';
 import { isSkeinError, SkeinError, type ErrorCode } from '../../errors.ts';
-import type { Execution, Executor } from '../../ports/executor.ts';
+import type { Execution, ExecutionInput, Executor } from '../../ports/executor.ts';
 import type { Timer } from '../../ports/clock.ts';
+import type { AssignItem } from '../../protocol/messages.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import type { Blobs } from './blobs.ts';
+import { reportList } from './list-digests.ts';
 
 /** Files of a claim. */
 export interface Given {
   /** Of each input of the module, in its order. */
-  readonly inputs: readonly FilesRef[];
-  /** Nodes that have each of them. A hint. */
+  readonly inputs: ReadonlyArray<readonly FilesRef[]>;
+  /** Nodes that have what is named. A hint. */
   readonly inputHolders: ReadonlyArray<readonly NodeId[]>;
+  readonly item: AssignItem['item'];
+  /** Modules with `foreach`, by position: what they left is what all their items left. */
+  readonly gathered: ReadonlySet<number>;
+  /** Outputs of which a digest for each file is to be reported. */
+  readonly listed: readonly string[];
   /** What an earlier execution had got; null = nothing. */
   readonly checkpoint: FilesRef | null;
 }
@@ -29,10 +36,17 @@ export interface Told {
   readonly kept: (checkpoint: FilesRef) => void;
 }
 
+/** All that was fetched: of each that is named its files, and the file that the item is. */
+interface Here {
+  readonly lists: readonly (readonly BlobFile[])[];
+  readonly file: BlobFile | null;
+}
+
 interface Gathering {
   readonly execution: Execution;
+  readonly given: Given;
+  /** All that is named: the inputs one after the other, then the list that its item is of. */
   readonly refs: readonly FilesRef[];
-  readonly checkpoint: FilesRef | null;
   readonly holders: readonly NodeId[];
   readonly told: Told;
   readonly startedWall: number;
@@ -53,15 +67,18 @@ export class InputGate {
   }
 
   /** As the executor's. */
-  start(execution: Execution, { inputs: refs, inputHolders, checkpoint }: Given, told: Told): void {
+  start(execution: Execution, given: Given, { done, kept }: Told): void {
     const { inputs } = filesOf(execution.spec);
-    if (inputs.length === 0 && checkpoint === null) return this.#context.ports.executor.start(execution, told.done, told.kept);
-    const gathering: Gathering = { execution, refs, checkpoint, holders: [...new Set(inputHolders.flat())], told, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
+    const { item, listed, checkpoint } = given;
+    const told: Told = { kept, done: listed.length === 0 ? done : (outcome) => reportList(this.#blobs, outcome, listed, done) };
+    const refs = [...given.inputs.flat(), ...(item?.source.type === 'file' ? [item.source.files] : [])];
+    if (inputs.length === 0 && refs.length === 0 && checkpoint === null) return this.#context.ports.executor.start(execution, told.done, told.kept);
+    const gathering: Gathering = { execution, given, refs, holders: [...new Set(given.inputHolders.flat())], told, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
     this.#gathering.set(execution.fence, gathering);
     const { timeoutMs } = execution.spec;
     if (timeoutMs > 0) gathering.timeout = this.#context.after(timeoutMs, () => this.#fail(gathering, new SkeinError('MODULE_TIMEOUT', `its inputs did not come within its timeout of ${timeoutMs / 1000} s`)));
-    if (refs.length === inputs.length) this.#fetch(gathering, refs.map(({ cid }) => cid), () => this.#list(gathering, 0, []));
-    else this.#context.defer(() => this.#fail(gathering, new SkeinError('MODULE_INPUT', `${refs.length} of its ${inputs.length} inputs are recorded`)));
+    if (given.inputs.length === inputs.length) this.#fetch(gathering, refs.map(({ cid }) => cid), () => this.#list(gathering, []));
+    else this.#context.defer(() => this.#fail(gathering, new SkeinError('MODULE_INPUT', `${given.inputs.length} of its ${inputs.length} inputs are recorded`)));
   }
 
   cancel(fence: Fence, mode: 'grace' | 'now', code: Parameters<Executor['cancel']>[2]): void {
@@ -80,17 +97,25 @@ export class InputGate {
     }
   }
 
-  /** Looks into the lists of files, one input after the other. */
-  #list(gathering: Gathering, position: number, lists: readonly (readonly BlobFile[])[]): void {
-    const ref = gathering.refs[position];
-    if (ref === undefined) return this.#fetch(gathering, lists.flat().map(({ cid }) => cid), () => this.#goOn(gathering, lists));
-    const next = (files: readonly BlobFile[]): void => this.#list(gathering, position + 1, [...lists, files]);
-    if (ref.kind !== 'tree') return next([{ path: ref.name, cid: ref.cid, size: ref.size, executable: ref.kind === 'program' }]);
-    this.#blobs.readWhole(ref.cid, (error, bytes) => {
+  /** Looks into the lists of files, one after the other. @param lists of those that were looked into. */
+  #list(gathering: Gathering, lists: (readonly BlobFile[])[]): void {
+    for (let ref = gathering.refs[lists.length]; ref !== undefined; ref = gathering.refs[lists.length]) {
+      if (ref.kind === 'tree') return this.#lookInto(gathering, ref, lists);
+      lists.push([{ path: ref.name, cid: ref.cid, size: ref.size, executable: ref.kind === 'program' }]);
+    }
+    const { item } = gathering.given;
+    const file = item?.source.type === 'file' ? lists.pop()![item.source.position] : null;
+    if (file === undefined) return this.#fail(gathering, new SkeinError('MODULE_INPUT', `there is no file ${item!.number} in its list`));
+    this.#fetch(gathering, [...lists.flat(), ...(file === null ? [] : [file])].map(({ cid }) => cid), () => this.#goOn(gathering, { lists, file }));
+  }
+
+  #lookInto(gathering: Gathering, { cid }: FilesRef, lists: (readonly BlobFile[])[]): void {
+    this.#blobs.readWhole(cid, (error, bytes) => {
       if (!this.#lives(gathering)) return;
       try {
-        if (error !== undefined || bytes === undefined) throw error ?? new Error(`${ref.cid} is empty`);
-        next(decodeTree(bytes));
+        if (error !== undefined || bytes === undefined) throw error ?? new Error(`${cid} is empty`);
+        lists.push(decodeTree(bytes));
+        this.#list(gathering, lists);
       } catch (cause) {
         this.#fail(gathering, cause instanceof Error ? cause : new Error(String(cause)));
       }
@@ -125,13 +150,14 @@ export class InputGate {
   }
 
   /** Where an earlier execution stopped, if somebody still has that; else from the beginning. */
-  #goOn(gathering: Gathering, lists: readonly (readonly BlobFile[])[]): void {
-    const { checkpoint, execution } = gathering;
-    if (checkpoint === null) return this.#begin(gathering, lists, []);
+  #goOn(gathering: Gathering, here: Here): void {
+    const { execution, given } = gathering;
+    const { checkpoint } = given;
+    if (checkpoint === null) return this.#begin(gathering, here, []);
     const anew = (error: Error): void => {
       if (!this.#lives(gathering)) return;
       this.#context.note('warn', 'checkpoint-lost', `${execution.spec.name} begins anew, its checkpoint cannot be fetched: ${error.message}`, { runId: execution.runId, module: execution.spec.name });
-      this.#begin(gathering, lists, []);
+      this.#begin(gathering, here, []);
     };
     this.#quietly(gathering, [checkpoint.cid], anew, () => {
       this.#blobs.readWhole(checkpoint.cid, (error, bytes) => {
@@ -139,7 +165,7 @@ export class InputGate {
         try {
           if (error !== undefined || bytes === undefined) throw error ?? new Error(`${checkpoint.cid} is empty`);
           const files = decodeTree(bytes);
-          this.#quietly(gathering, files.map(({ cid }) => cid), anew, () => this.#begin(gathering, lists, files));
+          this.#quietly(gathering, files.map(({ cid }) => cid), anew, () => this.#begin(gathering, here, files));
         } catch (cause) {
           anew(cause instanceof Error ? cause : new Error(String(cause)));
         }
@@ -147,13 +173,21 @@ export class InputGate {
     });
   }
 
-  #begin(gathering: Gathering, lists: readonly (readonly BlobFile[])[], checkpoint: readonly BlobFile[]): void {
+  #begin(gathering: Gathering, { lists, file }: Here, checkpoint: readonly BlobFile[]): void {
     this.#end(gathering);
-    const { execution, refs, told, startedAt } = gathering;
-    const { spec } = execution;
-    const inputs = filesOf(spec).inputs.map(({ variable }, position) => ({ variable, single: refs[position]!.kind !== 'tree', files: lists[position]! }));
+    const { execution, given, told, startedAt } = gathering;
+    const { spec, item } = execution;
+    let at = 0;
+    const inputs = filesOf(spec).inputs.map((input, position): ExecutionInput => {
+      const { variable } = input;
+      const refs = given.inputs[position]!;
+      const own = lists.slice(at, (at += refs.length));
+      if ('module' in input && given.gathered.has(input.module)) return { variable, single: false, files: numbered(own) };
+      return { variable, single: refs[0]?.kind !== 'tree', files: own[0] ?? [] };
+    });
     const left = spec.timeoutMs === 0 ? 0 : Math.max(1, Math.ceil(spec.timeoutMs - (this.#context.now() - startedAt)));
-    this.#context.ports.executor.start({ ...execution, spec: { ...spec, timeoutMs: left }, inputs, checkpoint }, told.done, told.kept);
+    const ready: Execution = { ...execution, spec: { ...spec, timeoutMs: left }, inputs, checkpoint, ...(item === undefined || file === null ? {} : { item: { ...item, file } }) };
+    this.#context.ports.executor.start(ready, told.done, told.kept);
   }
 
   #lives(gathering: Gathering): boolean {
@@ -175,6 +209,12 @@ export class InputGate {
     const durationMs = Math.round(this.#context.now() - gathering.startedAt);
     gathering.told.done({ ok: false, values: {}, error: { code, message }, exitCode: null, tail: '', startedAt: gathering.startedWall, durationMs });
   }
+}
+
+/** What the items of a `foreach` left, in folders whose names keep their order: `07/out.mkv`. */
+function numbered(lists: readonly (readonly BlobFile[])[]): BlobFile[] {
+  const width = String(Math.max(0, lists.length - 1)).length;
+  return lists.flatMap((files, item) => files.map((file) => ({ ...file, path: `${String(item).padStart(width, '0')}/${file.path}` })));
 }
 
 /** What this node lacks is no fault of the module: another node may have it. */

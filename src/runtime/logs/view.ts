@@ -1,4 +1,5 @@
 /** Where the output of each execution of a module is, as far as the log of the cell knows. */
+import { moduleName } from '../../core/cell/accessors.ts';
 import type { EarlierExecution, LogRef } from '../../core/cell/types.ts';
 import { isFinal, type CellState, type ModuleRecord } from '../../core/cell/state.ts';
 import type { Fence, NodeId, RunId } from '../../core/lib/ids.ts';
@@ -36,7 +37,7 @@ export function moduleLogs(state: CellState, module: ModuleRecord): ModuleLogs {
   if (present !== undefined) byFence.set(present.fence, present);
   return {
     runId: module.run.runId,
-    module: module.run.spec.modules[module.index]!.name,
+    module: moduleName(module),
     phase: shownPhase(module.phase, module),
     final: isFinal(module.phase),
     executions: [...byFence.values()].sort((a, b) => a.fence - b.fence),

@@ -1,5 +1,6 @@
 /** How far a run is: what its modules say, and how long it may still take. */
 import { moduleEtaMs, runEtaMs } from '../../core/plan/eta.ts';
+import { moduleName } from '../../core/cell/accessors.ts';
 import { isRunFinal, type CellState, type RunRecord } from '../../core/cell/state.ts';
 import type { Fence } from '../../core/lib/ids.ts';
 import type { Progress } from '../../ports/executor.ts';
@@ -16,7 +17,7 @@ export function runProgress(state: CellState, run: RunRecord, now: number, progr
     etaMs: isRunFinal(run.phase) || run.modules.length > ETA_MODULES_MAX ? null : whole(runEtaMs(state, run, now, fractionOf)),
     modules: running.map((module) => {
       const { fraction = null, message = '' } = progressOf(module.fence) ?? {};
-      return { module: run.spec.modules[module.index]!.name, fraction, message, etaMs: whole(moduleEtaMs(state, module, now, fraction)) };
+      return { module: moduleName(module), fraction, message, etaMs: whole(moduleEtaMs(state, module, now, fraction)) };
     }),
   };
 }

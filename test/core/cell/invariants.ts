@@ -1,6 +1,8 @@
 /** What must hold after every command (PROTOCOL §9), computed the slow way from the records. */
 import { strict as assert } from 'node:assert';
+import { specOf } from '../../../src/core/cell/accessors.ts';
 import { isHedgeable } from '../../../src/core/cell/hedges.ts';
+import { limitsOf } from '../../../src/core/cell/seats.ts';
 import { isFinal, isRunFinal, modulePhases, type CellState, type ModuleRecord } from '../../../src/core/cell/state.ts';
 import type { ModulePhase } from '../../../src/core/cell/types.ts';
 
@@ -59,10 +61,14 @@ export class Invariants {
     const expected = new Map<string, number[]>();
     const hold = (key: string, fence: number): unknown => expected.set(key, [...(expected.get(key) ?? []), fence]);
     for (const run of state.runs.values()) {
-      for (const { session, fence, index } of run.modules) {
+      for (const module of run.modules) {
+        const { session, fence, hedge } = module;
         if (session === 0) continue;
         assert.ok(!state.ending.has(fence), 'a live claim was not told to stop');
-        for (const { key } of run.spec.modules[index]!.policy?.limits ?? []) hold(key, fence);
+        for (const { key } of limitsOf(module)) {
+          hold(key, fence);
+          if (hedge !== null) hold(key, hedge.fence);
+        }
       }
     }
     for (const { session, fence, keys } of state.ending.values()) {
@@ -74,8 +80,22 @@ export class Invariants {
     for (const [key, fences] of expected) assert.deepEqual(new Set(found.get(key)), new Set(fences), `holders of ${key}`);
   }
 
+  /** A module with `foreach` is open while one of its items is. */
+  private checkExpansion({ run, index, phase, session, fence }: ModuleRecord): void {
+    assert.ok(session === 0 && fence === 0, 'only items are claimed');
+    const expansion = run.expansions.get(index);
+    assert.equal(phase === 'expanded' || phase === 'succeeded', expansion !== undefined && phase !== 'failed' && phase !== 'cancelled' && phase !== 'skipped');
+    if (expansion === undefined) return;
+    const items = run.modules.filter(({ template, item }) => template === index && item !== -1);
+    assert.deepEqual(items.map((item) => [item.index, item.item]), items.map((_, at) => [expansion.first + at, at]));
+    assert.equal(items.length, expansion.count);
+    assert.equal(expansion.open, items.filter((item) => !isFinal(item.phase)).length);
+    assert.equal(expansion.failed, items.filter((item) => item.phase === 'failed').length);
+    assert.equal(phase === 'expanded', expansion.open > 0, 'it ends with its last item');
+  }
+
   private checkModule(state: CellState, module: ModuleRecord): void {
-    const { run, index } = module;
+    const { run, index, item } = module;
     const key = `${run.number}/${index}`;
     const before = this.seen.get(key);
     // S16
@@ -97,10 +117,15 @@ export class Invariants {
       assert.equal(module.acceptedFence, before.acceptedFence, 'S18: the first record stands');
     }
     // S19
-    const parents = run.spec.modules[index]!.needs.map((need) => run.modules[need]!);
+    const needs = specOf(module).needs;
+    assert.equal(item === -1, index === module.template);
+    if (item === -1 && specOf(module).foreach !== undefined) this.checkExpansion(module);
+    const parents = needs.map((need) => run.modules[need]!);
     const done = parents.filter((parent) => parent.phase === 'succeeded').length;
-    assert.equal(module.waitingOn, parents.length - done);
-    if (['ready', 'claimed', 'succeeded', 'failed'].includes(module.phase)) assert.equal(done, parents.length, 'S19: parents first');
+    if (item === -1) assert.equal(module.waitingOn, parents.length - done);
+    // What has begun goes on when something that it needs is made again.
+    const begun = module.phase === 'ready' || parents.every(({ generation }) => generation === 1);
+    if (begun && ['ready', 'claimed', 'expanded', 'succeeded', 'failed'].includes(module.phase)) assert.equal(done, parents.length, 'S19: parents first');
     // S22
     if (run.phase === 'cancelled') assert.ok(isFinal(module.phase) && module.session === 0, 'S22: nothing is claimed after Cancel');
     this.seen.set(key, { phase: module.phase, fence: module.fence, acceptedFence: module.acceptedFence });

@@ -2,41 +2,8 @@
  * The rules of claims and results once more, slow and obvious: every module keeps its whole history of claims, and
  * every question is answered by looking through all of it. No counters, no tables, nothing incremental.
  */
-import { versionFits } from '../../../src/core/lib/version-range.ts';
-import type { Capabilities, Command, ModuleSpec, ResultItem, RunSpec } from '../../../src/core/cell/types.ts';
-
-interface PastClaim {
-  readonly fence: number;
-  readonly node: string;
-  /** Session that holds it, 0 = ended. */
-  session: number;
-  /** Told to stop by this session's node, which did not say yet that it did. 0 = no. */
-  ending: number;
-  /** Its failure was counted. */
-  counted: boolean;
-  lost: boolean;
-}
-
-interface OracleModule {
-  readonly spec: ModuleSpec;
-  final: '' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
-  claims: PastClaim[];
-  /** The live claim; of two copies the first; of none the one that lived last. */
-  current: PastClaim | undefined;
-  /** Since the last claim there was a second copy. */
-  hedged: boolean;
-  /** Given up for lost, in the order in which they were: a success of one of the last 16 still counts. */
-  setAside: PastClaim[];
-  failures: number;
-  losses: number;
-  values: string;
-}
-
-interface OracleSession {
-  readonly node: string;
-  readonly boot: string;
-  readonly capabilities: Capabilities;
-}
+import type { Command, ResultItem, RunSpec } from '../../../src/core/cell/types.ts';
+import { fits, isTemplate, listOf, newModule, type OracleModule, type OracleSession, type PastClaim } from './oracle-module.ts';
 
 export class Oracle {
   readonly runs = new Map<number, OracleModule[]>();
@@ -52,10 +19,47 @@ export class Oracle {
 
   submitted(run: number, spec: RunSpec): void {
     this.specs.set(run, spec);
-    this.runs.set(
-      run,
-      spec.modules.map((module) => ({ spec: module, final: '', claims: [], current: undefined, hedged: false, setAside: [], failures: 0, losses: 0, values: '' })),
-    );
+    this.runs.set(run, spec.modules.map((module) => newModule(module, undefined)));
+    this.expandAll(run);
+  }
+
+  /** What nothing keeps any more. */
+  private due(run: number, module: OracleModule): boolean {
+    return module.spec.foreach !== undefined && module.of === undefined && module.items === undefined && module.final === '' && this.parentsDone(run, module) && this.waveBegan(run, module);
+  }
+
+  private expandAll(run: number): void {
+    for (;;) {
+      const due = this.runs.get(run)!.filter((module) => this.due(run, module));
+      if (due.length === 0) return;
+      for (const module of due) if (this.due(run, module)) this.expand(run, module);
+    }
+  }
+
+  /** In the order of the file those that needed it, then those that needed what had an empty list. */
+  private expandBehind(run: number, ended: OracleModule): void {
+    const modules = this.runs.get(run)!;
+    const queue = this.specs.get(run)!.policy?.barrier === 'wave' ? [] : [ended];
+    for (const one of queue) {
+      for (const module of modules.filter(({ spec, of }) => of === undefined && spec.needs.includes(modules.indexOf(one)))) {
+        if (this.due(run, module) && this.expand(run, module)) queue.push(module);
+      }
+    }
+    this.expandAll(run);
+  }
+
+  /** @returns whether it succeeded at once. */
+  private expand(run: number, module: OracleModule): boolean {
+    const list = listOf(this.runs.get(run)!, module);
+    if (list === undefined) {
+      this.finish(run, module, 'failed');
+      return false;
+    }
+    module.items = list.map(() => newModule(module.spec, module));
+    this.runs.get(run)!.push(...module.items);
+    if (list.length > 0) return false;
+    module.final = 'succeeded';
+    return true;
   }
 
   module(run: number, module: number): OracleModule | undefined {
@@ -83,6 +87,11 @@ export class Oracle {
     return claims.flatMap((module) => module.claims.filter((claim) => claim.session !== 0 || claim.ending !== 0)).length;
   }
 
+  private itemsHaveRoom({ of }: OracleModule): boolean {
+    const max = of?.spec.foreach?.parallelMax ?? 0;
+    return max === 0 || of!.items!.flatMap((item) => this.lives(item)).length < max;
+  }
+
   private limitsHaveRoom({ spec }: OracleModule): boolean {
     return (spec.policy?.limits ?? []).every(({ key, max }) => this.holders(key) < max);
   }
@@ -91,7 +100,7 @@ export class Oracle {
     if (this.queuePaused || this.pausedRuns.has(run)) return false;
     const parallelMax = this.specs.get(run)!.policy?.parallelMax ?? 0;
     const running = this.runs.get(run)!.flatMap((other) => this.lives(other)).length;
-    return (parallelMax === 0 || running < parallelMax) && this.limitsHaveRoom(module);
+    return (parallelMax === 0 || running < parallelMax) && this.limitsHaveRoom(module) && this.itemsHaveRoom(module);
   }
 
   /** Effectful, or with limits: its executions must not overlap. */
@@ -151,22 +160,11 @@ export class Oracle {
     };
   }
 
-  private fits({ requires, action }: ModuleSpec, { labels, gpus, tools, os, arch, functions }: Capabilities): boolean {
-    const labelled = requires.labels.every((label) => {
-      const [name = '', value] = label.split('=');
-      if (label === 'gpu' && gpus.length > 0) return true;
-      return name in labels && (value === undefined || labels[name] === value);
-    });
-    const equipped = Object.entries(requires.tools).every(([tool, range]) => tool in tools && versionFits(tools[tool]!, range));
-    const placed = (requires.os.length === 0 || requires.os.includes(os)) && (requires.arch.length === 0 || requires.arch.includes(arch));
-    return labelled && equipped && placed && (action.type !== 'registered' || functions.includes(action.function));
-  }
-
   /** Whether a claim is granted. `waitsUntil` is the module's retry time, which the oracle does not compute. */
   grants(run: number, index: number, sessionId: number, waitsUntil: number, now: number): boolean {
     const module = this.module(run, index);
     const session = this.sessions.get(sessionId);
-    if (module === undefined || session === undefined) return false;
+    if (module === undefined || session === undefined || isTemplate(module)) return false;
     if (module.final !== '' || this.live(module) !== undefined || !this.parentsDone(run, module) || waitsUntil > now) return false;
     if (!this.waveBegan(run, module) || !this.admitted(run, module)) return false;
     return this.hasRoom(module, sessionId, session);
@@ -182,7 +180,7 @@ export class Oracle {
   }
 
   private hasRoom(module: OracleModule, sessionId: number, session: OracleSession): boolean {
-    if (this.drained.has(session.node) || !this.fits(module.spec, session.capabilities)) return false;
+    if (this.drained.has(session.node) || !fits(module.spec, session.capabilities)) return false;
     const { cpu, memory } = this.used(sessionId);
     if (cpu + module.spec.requires.cpu > session.capabilities.slots) return false;
     return module.spec.requires.memory === 0 || memory + module.spec.requires.memory <= session.capabilities.memory;
@@ -251,14 +249,33 @@ export class Oracle {
   }
 
   private end(run: number, module: OracleModule, how: OracleModule['final'], item?: ResultItem): void {
-    module.final = how;
     module.values = JSON.stringify(item?.outcome.values ?? {});
-    if (how !== 'failed') return;
+    this.finish(run, module, how);
+    const { of } = module;
+    if (of === undefined || of.final !== '') return;
+    if (how === 'failed' && of.spec.foreach!.failFast) {
+      for (const other of of.items!) {
+        if (other.final !== '') continue;
+        for (const claim of other.claims) this.tellToStop(claim);
+        other.final = 'cancelled';
+      }
+    }
+    if (of.items!.some((other) => other.final === '')) return;
+    this.finish(run, of, of.items!.some((other) => other.final === 'failed') ? 'failed' : 'succeeded');
+  }
+
+  private finish(run: number, module: OracleModule, how: OracleModule['final']): void {
+    module.final = how;
+    if (how === 'failed' && module.of === undefined) this.skipBelow(run);
+    if (module.of === undefined) this.expandBehind(run, module);
+  }
+
+  private skipBelow(run: number): void {
     const modules = this.runs.get(run)!;
     for (let again = true; again; ) {
       again = false;
       for (const other of modules) {
-        const broken = other.spec.needs.some((need) => ['failed', 'skipped'].includes(modules[need]!.final));
+        const broken = other.of === undefined && other.spec.needs.some((need) => ['failed', 'skipped'].includes(modules[need]!.final));
         if (!broken || other.final !== '') continue;
         other.final = 'skipped';
         again = true;
@@ -351,6 +368,7 @@ export class Oracle {
   phase(run: number, module: OracleModule): string {
     if (module.final !== '') return module.final;
     if (this.live(module) !== undefined) return 'claimed';
+    if (isTemplate(module)) return module.items === undefined ? 'waiting' : 'expanded';
     return this.parentsDone(run, module) && this.waveBegan(run, module) ? 'ready' : 'waiting';
   }
 

@@ -5,6 +5,7 @@
 import * as fc from 'fast-check';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import type { CellState } from '../../../src/core/cell/state.ts';
+import type { ForeachSource } from '../../../src/core/cell/foreach-spec.ts';
 import type { ClaimItem, Command, Limit, ModulePhase, ModuleSpec, Outcome, ResultItem, RunningClaim, RunSpec } from '../../../src/core/cell/types.ts';
 import { cellId, nodeId, type Cid } from '../../../src/core/lib/ids.ts';
 import { capabilities, cellName, failed, module, spec, start, succeeded } from './cells.ts';
@@ -33,13 +34,22 @@ export function graph(seed: number): ModuleSpec[] {
 
 const limitKeys: readonly Limit[][] = [[{ key: 'nas', max: 1 }], [{ key: 'licence', max: 2 }], [{ key: 'nas', max: 2 }, { key: 'licence', max: 1 }]];
 
+/** Some modules go over a list: that of a module that they need, or one of the specification. */
+function foreachOf(seed: number, at: number, needs: readonly number[]): Pick<ModuleSpec, 'foreach'> {
+  if ((seed + at * 2) % 3 !== 0) return {};
+  const [first] = needs;
+  const values = Array.from({ length: (seed + at) % 4 }, (_, item) => item % 2);
+  const source: ForeachSource = first === undefined ? { type: 'list', values } : { type: 'value', module: first, output: 'value' };
+  return { foreach: { source, failFast: (seed + at) % 2 === 0, parallelMax: (seed + at) % 3 } };
+}
+
 /** The same graphs with limits, pauses, bounds on parallelism and barriers; also a function of `seed`. */
 export function policySpec(seed: number): RunSpec {
   const modules = graph(seed).map((plain, i): ModuleSpec => {
     const limits = limitKeys[(seed + i * 3) % 5] ?? [];
     const priority = (seed + i) % 4 === 0 ? 1 + ((seed * 3 + i) % 10) : 0;
     const hedgeFactor = limits.length === 0 && !plain.effectful && (seed + i) % 5 < 4 ? 2 : 0;
-    return { ...plain, policy: { priority, limits, hedgeFactor } };
+    return { ...plain, policy: { priority, limits, hedgeFactor }, ...foreachOf(seed, i, plain.needs) };
   });
   const barrier = seed % 3 === 0 ? 'wave' : 'none';
   return { ...spec(modules), policy: { priority: 1 + (seed % 10), parallelMax: seed % 4, barrier } };
@@ -149,7 +159,7 @@ export class RandomLog {
   private result(a: number, b: number, c: number): ResultItem {
     const claim = this.claim(a);
     const codes = ['MODULE_EXIT', 'MODULE_EXIT', 'NODE_STOPPING', 'MODULE_FENCED', 'MODULE_CANCELLED'];
-    let outcome: Outcome = b % 4 === 0 ? failed(codes[c % codes.length]) : succeeded(c % 2 === 0 ? {} : { value: c % 5 });
+    let outcome: Outcome = b % 4 === 0 ? failed(codes[c % codes.length]) : succeeded(c % 4 === 0 ? {} : c % 4 === 1 ? { value: c % 5 } : { value: Array.from({ length: c % 5 }, (_, item) => item) });
     if (b % 29 === 0) outcome = succeeded({ big: 'x'.repeat(5_000) });
     if (a % 3 === 0) outcome = { ...outcome, tail: 'x'.repeat(c % 50), log: { cid: `log${a % 7}` as Cid, size: a % 11 === 0 ? -1 : a, cut: b, cutAt: c } };
     return {

@@ -16,6 +16,7 @@ const kinds: { readonly [phase: string]: readonly ReasonCode[] } = {
   waiting: ['needs', 'barrier', 'queue-paused', 'run-paused', 'no-nodes', 'unfit', 'drained', 'silent', 'closed'],
   ready: ['retry', 'queue-paused', 'run-paused', 'parallel', 'limit', 'no-nodes', 'unfit', 'drained', 'silent', 'closed', 'full', 'soon'],
   claimed: ['executing'],
+  expanded: ['items'],
   ended: ['ended'],
 };
 
