@@ -29,7 +29,10 @@ const notRun: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Run only where this is installed. */
-const needsProgram: readonly (readonly [RegExp, string])[] = [[/examples\/build/, 'gcc']];
+const needsProgram: readonly (readonly [RegExp, string])[] = [
+  [/examples\/build/, 'gcc'],
+  [/examples\/transcode/, 'ffmpeg'],
+];
 
 const program = /^((?:[A-Z_]+=\S+ )*)(?:skein|node dist\/node\.js)(?: |$)/;
 

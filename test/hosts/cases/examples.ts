@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -180,4 +180,47 @@ const learning: HostCase = {
   },
 };
 
-export const exampleCases: readonly HostCase[] = [build, story, learning];
+interface Probe {
+  readonly streams: readonly { readonly codec_name: string; readonly width: number; readonly height: number; readonly nb_read_frames: string }[];
+  readonly format: { readonly duration: string };
+}
+
+/** Every picture is decoded. */
+function probe(film: string): Probe {
+  const text = execFileSync('ffprobe', ['-v', 'error', '-select_streams', 'v:0', '-count_frames', '-show_entries', 'stream=codec_name,width,height,nb_read_frames:format=duration', '-of', 'json', film], { encoding: 'utf8' });
+  return JSON.parse(text) as Probe;
+}
+
+const SECONDS = 8;
+
+const transcode: HostCase = {
+  name: 'example-transcode',
+  what: 'a film of whoever submits, cut, encoded in parts on three hosts, joined; a node dies while it encodes, and one without ffmpeg is never asked',
+  hosts: 4,
+  size: 3,
+  slots: 1,
+  profile: 'test',
+  impossible: () => missing('ffmpeg', 'ffprobe'),
+  async body(world) {
+    const { cluster } = world;
+    const bare = join(cluster.root, 'bare');
+    mkdirSync(bare);
+    for (const program of ['sh', 'nsenter']) symlinkSync(execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim(), join(bare, program));
+    const without = await cluster.launch('n3', { env: { PATH: bare } });
+    await until('it is there', async () => (await without.status()).nodes === 4);
+    const [contact] = cluster.alive as [TestNode];
+    const source = join(cluster.root, 'a film.mkv');
+    execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25', '-f', 'lavfi', '-i', 'sine', '-t', String(SECONDS), '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25', '-pix_fmt', 'yuv420p', '-c:a', 'aac', source]);
+    const runId = await begin(world, contact, 'transcode', [`src=${source}`, 'scenario=720p-h264', 'part=1']);
+    const explained = await contact.get<{ readonly nodes: readonly { readonly node: string; readonly verdict: string; readonly text: string }[] }>(`/api/v1/runs/${runId}/modules/join/explain`);
+    assert.deepEqual(explained.nodes.filter(({ verdict }) => verdict === 'unfit').map(({ node, text }) => [node, text]), [['n3', 'lacks tool ffmpeg >=4']]);
+    await killWorker(world, contact, runId, /^encode\[/);
+    const { folder, run } = await end(world, contact, runId);
+    assert.ok(run.moduleList.every(({ node }) => node !== 'n3'));
+    const { streams, format } = probe(join(folder, 'join/film/film.mp4'));
+    assert.deepEqual(streams, [{ codec_name: 'h264', width: 1280, height: 720, nb_read_frames: String(25 * SECONDS) }]);
+    assert.ok(Math.abs(Number(format.duration) - SECONDS) < 0.1, format.duration);
+  },
+};
+
+export const exampleCases: readonly HostCase[] = [build, story, learning, transcode];
