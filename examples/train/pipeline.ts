@@ -34,6 +34,7 @@ export default definePipeline({
           env: { SHARD: index + 1, ROUND: round },
           inputs: { SHARDS: '${{ needs.preprocess.outputs.shards }}', ...(weights === undefined ? {} : { WEIGHTS: `\${{ needs['${weights}'].outputs.weights }}` }) },
           outputs: { weights: 'weights.json' },
+          checkpoint: 'progress every 2s',
           ...(label === '' ? {} : { requires: { labels: label } }),
           retry: 2,
         });

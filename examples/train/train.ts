@@ -1,5 +1,5 @@
 /** Two spirals in a plane, told apart by a network with one hidden layer: made, trained by shards, averaged, tried. */
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModuleContext } from 'skein';
 import { accuracyOf, averageOf, firstNetwork, train, type Network } from './network.ts';
@@ -19,11 +19,28 @@ export async function preprocess({ params }: ModuleContext): Promise<{ rows: num
   return { rows: rest.length, test: test.length };
 }
 
-/** Some passes over one shard, from the weights that all shards agreed on. */
-export async function trainShard({ inputs, env, params, log }: ModuleContext): Promise<{ loss: number }> {
+interface Progress {
+  readonly epoch: number;
+  readonly network: Network;
+}
+
+/** Some passes over one shard, from the weights that all shards agreed on, or from where an execution stopped that was lost. */
+export async function trainShard({ inputs, env, params, checkpointDir, log }: ModuleContext): Promise<{ loss: number }> {
   const rows = decodeRows(await readFile(path.join(inputs['SHARDS'] ?? '', `shard-${env['SHARD']}.bin`)));
   const start = inputs['WEIGHTS'] === undefined ? firstNetwork(Number(params['seed'])) : await readNetwork(inputs['WEIGHTS']);
-  const { network, loss } = train(start, rows, { epochs: Number(params['epochs']), seed: Number(params['seed']) * 1009 + Number(env['ROUND']) * 101 + Number(env['SHARD']) });
+  const file = path.join(checkpointDir, 'progress.json');
+  const epochs = Number(params['epochs']);
+  const seed = Number(params['seed']) * 1009 + Number(env['ROUND']) * 101 + Number(env['SHARD']);
+  let { epoch, network }: Progress = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Progress, () => ({ epoch: 0, network: start }));
+  if (epoch > 0) log(`goes on after epoch ${epoch}`);
+  let loss = 0;
+  for (; epoch < epochs; ) {
+    ({ network, loss } = train(network, rows, { epochs: epoch + 1, from: epoch, seed }));
+    epoch += 1;
+    // Under its name only when it is whole.
+    await writeFile(`${file}.new`, JSON.stringify({ epoch, network } satisfies Progress));
+    await rename(`${file}.new`, file);
+  }
   log(`round ${env['ROUND']}, shard ${env['SHARD']}: ${rows.length} rows, loss ${loss.toFixed(4)}`);
   await writeFile('weights.json', JSON.stringify(network));
   return { loss };
