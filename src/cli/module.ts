@@ -57,8 +57,16 @@ const columns: Column<ModuleJson>[] = [
   { head: 'PRIORITY', cell: (module) => String(module.priority), wide: true },
   { head: 'LIMITS', cell: (module) => oneLine(module.limits.map(({ key, max }) => (max === 1 ? key : `${key}:${max}`)).join(',')), wide: true },
   { head: 'FILES', cell: (module) => oneLine(Object.keys(module.files).join(',')), wide: true },
+  { head: 'HOLDERS', cell: holders, wide: true },
   { head: 'NEEDS', cell: (module) => oneLine(module.needs.join(',')), wide: true },
 ];
+
+/** Nodes that have its files, those that are away in brackets. */
+function holders({ files, holders: nodes }: ModuleJson): string {
+  if (Object.keys(files).length === 0) return '';
+  const there = nodes.some(({ alive }) => alive);
+  return oneLine(`${there ? '' : 'lost '}${nodes.map(({ node, alive }) => (alive ? node : `(${node})`)).join(',')}`.trim());
+}
 
 async function list(io: CliIo, run: string, flags: ModuleFlags): Promise<ExitCode> {
   const client = clientFor(io, flags);

@@ -76,6 +76,8 @@ export type WorkMessage =
       readonly running: readonly RunningClaim[];
       /** Of those the fences that succeeded and wait for copies of their files. */
       readonly committing: readonly Fence[];
+      /** Of those the fences whose inputs are still being fetched. */
+      readonly fetching: readonly Fence[];
     }
   /** `known` false: open a new session. `stop`: fences that are not this session's any more. */
   | {

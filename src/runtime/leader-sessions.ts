@@ -26,6 +26,8 @@ export interface SoftSession {
   readonly assigned: Map<Fence, number>;
   /** Fences of modules that succeeded there and wait for copies of their files. */
   committing: ReadonlySet<Fence>;
+  /** The same, and still wait for their inputs. */
+  fetching: ReadonlySet<Fence>;
   /** It asked to leave. */
   leaving: boolean;
 }
@@ -69,6 +71,7 @@ export class LeaderSessions {
       released: false,
       assigned: new Map(),
       committing: noFences,
+      fetching: noFences,
       leaving: false,
     };
     this.#sessions.set(id, session);

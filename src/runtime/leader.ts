@@ -205,9 +205,8 @@ export class Leader {
     const stop = known ? this.#reconcile(session, message.running) : [];
     if (known) {
       this.#heard(session);
-      session.slots = message.slots;
-      session.load = message.load;
-      session.committing = new Set(message.committing);
+      const { slots, load, committing, fetching } = message;
+      Object.assign(session, { slots, load, committing: new Set(committing), fetching: new Set(fetching) });
       this.#planSoon();
     }
     this.#context.sendWork(from, { type: 'keepaliveReply', cell: this.#replica.cell, session: message.session, sequence: message.sequence, known, stop, contacts: this.#hooks.contacts() });

@@ -1,7 +1,7 @@
 /** What each node could do for a module now, and what all of them together mean for it. */
 import { lacking, MILLI, totalMilliCpu, type Requirement } from '../cell/matching.ts';
 import type { CellState, SessionRecord } from '../cell/state.ts';
-import type { NodeId, SessionId } from '../lib/ids.ts';
+import type { Fence, NodeId, SessionId } from '../lib/ids.ts';
 import { sizeText } from '../lib/size-text.ts';
 import type { Reason } from './explain.ts';
 import type { Competition } from './explain-ahead.ts';
@@ -14,6 +14,9 @@ export interface NodeOutlook {
   readonly slots: number;
   /** ms since something was heard of a node that cannot be given work; 0 for one that answers. */
   readonly silentMs: number;
+  /** Claims there whose inputs are still being fetched, and that succeeded and wait for copies of their files. @default none */
+  readonly fetching?: ReadonlySet<Fence>;
+  readonly committing?: ReadonlySet<Fence>;
 }
 
 /**

@@ -1,12 +1,13 @@
 /** What keeps a module whatever the node: its needs, the barrier, a retry, pauses, the limits of its run and its own. */
 import { liveClaims, moduleName, specOf } from '../cell/accessors.ts';
-import { isOwnKey, itemsText } from '../cell/foreach.ts';
+import { presentHolders, takenFiles } from '../cell/copies.ts';
+import { isOwnKey, itemsText, producersOf } from '../cell/foreach.ts';
 import { runPolicy } from '../cell/policy.ts';
 import { holdersOf, limitsOf } from '../cell/seats.ts';
 import { moduleAt, type CellState, type ModuleRecord, type Pause, type RunRecord, type Seat } from '../cell/state.ts';
 import type { Limit } from '../cell/types.ts';
 import type { Reason } from './explain.ts';
-import { counted, listed, nodeName, moduleLabel, onNode, span } from './explain-words.ts';
+import { counted, listed, nodeName, moduleLabel, onNode, ordinal, span } from './explain-words.ts';
 import { NAMES_SHOWN_MAX } from './limits.ts';
 
 /** Of a module that waits for others. */
@@ -33,6 +34,31 @@ function needsReason(state: CellState, module: ModuleRecord, now: number): Reaso
   return [{ code: 'needs', text: `waits for ${listed(names)}` }];
 }
 
+/** What nobody has to wait for, but explains what is seen: files that are lost, of itself and of what it takes. */
+export function fileReasons(state: CellState, module: ModuleRecord): Reason[] {
+  const { generation, phase } = module;
+  const again: Reason[] = generation === 1 ? [] : [{ code: 'again', text: `runs again, for the ${ordinal(generation)} time, since all copies of its files were lost` }];
+  const inputs = phase === 'ready' ? inputsText(state, module) : '';
+  return inputs === '' ? again : [...again, { code: 'inputs', text: inputs }];
+}
+
+/** Inputs that no node has that is there. Somebody may come back; else what made them runs again. */
+function inputsText(state: CellState, module: ModuleRecord): string {
+  const taken = new Set(takenFiles(specOf(module)).map((input) => input.module));
+  const texts: string[] = [];
+  for (const source of taken) {
+    for (const record of producersOf(module.run, source)) {
+      if (record.outcome?.files === undefined || presentHolders(state, record).length > 0) continue;
+      const name = moduleName(record);
+      const gone = record.holders.map((node) => nodeName(state, node));
+      if (gone.length === 0) texts.push(`the files of ${name} are lost`);
+      else texts.push(`needs files of ${name}, and ${listed(gone)}, which ${gone.length === 1 ? 'has' : 'have'} them, ${gone.length === 1 ? 'is' : 'are'} not there; if nobody comes back, ${name} runs again`);
+    }
+    if (texts.length >= NAMES_SHOWN_MAX) break;
+  }
+  return texts.slice(0, NAMES_SHOWN_MAX).join('; ');
+}
+
 function barrierReason({ run, template }: ModuleRecord): Reason[] {
   const { waves } = run;
   if (waves === null || waves.of[template]! <= waves.current) return [];
@@ -45,6 +71,7 @@ function retryReason(module: ModuleRecord, now: number): Reason[] {
   if (module.notBefore <= now) return [];
   const { attempts } = specOf(module).retry;
   const code = module.outcome?.error?.code;
+  if (module.inputsMissed > 0 && module.failures === 0) return [{ code: 'retry', text: `an input was not found on any node, looked for again in ${Math.ceil((module.notBefore - now) / 1_000)} s` }];
   const attempt = module.failures === 0 ? '' : ` (attempt ${module.failures + 1} of ${attempts}${code === undefined ? '' : `, after ${code}`})`;
   return [{ code: 'retry', text: `next attempt in ${Math.ceil((module.notBefore - now) / 1_000)} s${attempt}` }];
 }

@@ -35,3 +35,9 @@ export function moduleLabel(module: ModuleRecord): string {
 export function onNode(state: CellState, { nodeId, startedAt }: Pick<ModuleRecord, 'nodeId' | 'startedAt'>, now: number): string {
   return `on ${nodeName(state, nodeId)} for ${span(now - startedAt)}`;
 }
+
+/** `2nd`, `3rd`. */
+export function ordinal(number: number): string {
+  const last = number % 100 >= 11 && number % 100 <= 13 ? 0 : number % 10;
+  return `${number}${last === 1 ? 'st' : last === 2 ? 'nd' : last === 3 ? 'rd' : 'th'}`;
+}

@@ -11,12 +11,13 @@ import { sizeText } from '../lib/size-text.ts';
 import { Competition, priorityOf } from './explain-ahead.ts';
 import { inputPlaces, LOCALITY_BYTES_MIN, missingBytes, type InputPlaces } from './locality.ts';
 import { nodeStands, placementReason, type NodeAnswer, type NodeOutlook, type NodeStand } from './explain-nodes.ts';
-import { admissionReasons, waitingReasons } from './explain-reasons.ts';
+import { admissionReasons, fileReasons, waitingReasons } from './explain-reasons.ts';
 import { nodeName, onNode, span } from './explain-words.ts';
 import { EXPLAIN_GROUP_NAMES_MAX, EXPLAIN_GROUPS_MAX } from './limits.ts';
 
 export type ReasonCode =
   | 'needs' | 'barrier' | 'retry' | 'queue-paused' | 'run-paused' | 'parallel' | 'limit'
+  | 'again' | 'inputs'
   | 'no-nodes' | 'unfit' | 'drained' | 'silent' | 'closed' | 'full'
   /** Nothing keeps it. */
   | 'soon'
@@ -94,7 +95,8 @@ export class Explainer {
     const { placement } = this.#view(module);
     // A node that is only full now says nothing about a module that could not use it anyway.
     if (placement !== undefined && (kept.length === 0 || placement.code !== 'full')) kept.push(placement);
-    return kept.length === 0 ? [{ code: 'soon', text: 'about to be claimed' }] : kept;
+    if (kept.length === 0) kept.push({ code: 'soon', text: 'about to be claimed' });
+    return [...kept, ...fileReasons(this.#state, module)];
   }
 
   #nodes(module: ModuleRecord): readonly NodeAnswer[] {
@@ -117,7 +119,7 @@ export class Explainer {
     const groups = new Map<string, ModuleRecord[]>();
     for (const module of run.modules) {
       if (module.phase !== 'ready') continue;
-      const key = groupKey(module, this.#now);
+      const key = [groupKey(module, this.#now), ...fileReasons(this.#state, module).map(({ text }) => text)].join('\n');
       const group = groups.get(key);
       if (group === undefined) groups.set(key, [module]);
       else group.push(module);
@@ -145,13 +147,16 @@ export class Explainer {
   }
 
   #executing(module: ModuleRecord): string {
-    const { attempt, note, session, nodeId, hedge } = module;
+    const { attempt, note, session, nodeId, hedge, fence } = module;
     const { attempts } = specOf(module).retry;
     const which = attempt > 1 || attempts > 1 ? ` (attempt ${attempt} of ${attempts})` : '';
     const silentMs = this.#outlook?.get(session)?.silentMs ?? 0;
     const silent = silentMs > 0 ? `; ${nodeName(this.#state, nodeId)} does not answer (last heard of ${span(silentMs)} ago)` : '';
+    const { committing, fetching } = this.#outlook?.get(session) ?? {};
+    if (committing?.has(fence) === true) return `has ended on ${nodeName(this.#state, nodeId)}; its result counts when another node has a copy of its files`;
+    const does = fetching?.has(fence) === true ? 'its inputs are being fetched' : 'runs';
     const copy = hedge === null ? '' : ` and, as a second copy, ${onNode(this.#state, hedge, this.#now)}`;
-    return `runs ${onNode(this.#state, module, this.#now)}${copy}${which}${silent}${note === '' ? '' : `; ${note}`}`;
+    return `${does} ${onNode(this.#state, module, this.#now)}${copy}${which}${silent}${note === '' ? '' : `; ${note}`}`;
   }
 
   #ended({ phase, nodeId, note, outcome }: ModuleRecord): string {

@@ -6,7 +6,7 @@ import { count, modulePhase, pauseSchema, presentPause, presentSummary, runPhase
 
 const reasonCodes = [
   'needs', 'barrier', 'retry', 'queue-paused', 'run-paused', 'parallel', 'limit',
-  'no-nodes', 'unfit', 'drained', 'silent', 'closed', 'full', 'soon', 'no-leader', 'items', 'executing', 'ended',
+  'again', 'inputs', 'no-nodes', 'unfit', 'drained', 'silent', 'closed', 'full', 'soon', 'no-leader', 'items', 'executing', 'ended',
 ] as const;
 const verdicts = ['executes', 'unfit', 'drained', 'silent', 'closed', 'full', 'behind', 'room'] as const;
 

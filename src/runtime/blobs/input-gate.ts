@@ -81,6 +81,11 @@ export class InputGate {
     else this.#context.defer(() => this.#fail(gathering, new SkeinError('MODULE_INPUT', `${given.inputs.length} of its ${inputs.length} inputs are recorded`)));
   }
 
+  /** Those that wait for their inputs. */
+  fetching(): Fence[] {
+    return [...this.#gathering.keys()];
+  }
+
   cancel(fence: Fence, mode: 'grace' | 'now', code: Parameters<Executor['cancel']>[2]): void {
     const gathering = this.#gathering.get(fence);
     if (gathering === undefined) this.#context.ports.executor.cancel(fence, mode, code);

@@ -34,6 +34,7 @@ export class ProgressTeller {
       },
       cancel: (...fence) => gate.cancel(...fence),
       fenced: () => gate.fenced(),
+      fetching: () => gate.fetching(),
     };
   }
 

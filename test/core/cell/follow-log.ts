@@ -14,6 +14,8 @@ interface Before {
   readonly hashes: string[];
   readonly live: boolean;
   readonly notBefore: number[];
+  /** Runs that have ended. */
+  readonly final: ReadonlySet<number>;
 }
 
 /** What the oracle needs from the state as it was before the command. */
@@ -24,6 +26,7 @@ function look(state: CellState, command: Command): Before {
   return {
     hashes: items.map((item) => inputsHashOf(state, item.run, item.module)),
     live: run !== undefined && !isRunFinal(run.phase),
+    final: new Set(state.finished.keys()),
     notBefore: claims.map((claim) => moduleAt(state, claim.run, claim.module)?.notBefore ?? 0),
   };
 }
@@ -74,12 +77,16 @@ function compare(oracle: Oracle, state: CellState, index: number, command: Comma
       return oracle.paused(command.run, command.on);
     case 'queuePause':
       return oracle.pausedAll(command.on);
-    // The random log has none of these; cache.test.ts and copies.test.ts have.
+    case 'holders':
+      for (const { run, module, generation, node, on } of command.items) oracle.holder(run, module, generation, node, on);
+      return;
+    case 'invalidate':
+      for (const { run, module, generation } of command.items) oracle.invalidated(run, module, generation, before.final.has(run) || oracle.hasEnded(run));
+      return;
+    // The random log has none of these; cache.test.ts has.
     case 'checkpoint':
     case 'reuse':
     case 'rerun':
-    case 'holders':
-    case 'invalidate':
     case 'genesis':
     case 'submitPart':
     case 'close':
@@ -92,7 +99,8 @@ function sameRuns(oracle: Oracle, state: CellState, command: Command): void {
       const model = oracle.module(run.number, module.index)!;
       const where = `run ${run.number} module ${module.index} after ${JSON.stringify(command)}`;
       assert.equal(module.phase, oracle.phase(run.number, model), where);
-      assert.deepEqual([module.failures, module.losses], [model.failures, model.losses], where);
+      assert.deepEqual([module.failures, module.losses, module.generation, module.inputsMissed], [model.failures, model.losses, model.generation, model.inputsMissed], where);
+      assert.deepEqual(module.holders, model.holders, where);
       const live = oracle.live(model);
       assert.deepEqual([module.session, live === undefined ? 0 : module.fence], [live?.session ?? 0, live?.fence ?? 0], where);
       const copy = oracle.copy(model);
@@ -106,11 +114,11 @@ function sameRuns(oracle: Oracle, state: CellState, command: Command): void {
 }
 
 /** @throws AssertionError where the two differ. @param seen hears of all events. */
-export function followLog(list: readonly Step[], { policies, mutants }: { readonly policies: boolean; readonly mutants?: ReadonlySet<string> }, seen: (event: CellEvent) => void = () => undefined): void {
+export function followLog(list: readonly Step[], { policies, files = false, mutants }: { readonly policies: boolean; readonly files?: boolean; readonly mutants?: ReadonlySet<string> }, seen: (event: CellEvent) => void = () => undefined): void {
   const state = createCell({ ...hooks, ...(mutants === undefined ? {} : { mutants }) });
   apply(state, 1, { type: 'genesis', cellId: cellName, clusterName: 'test', createdAt: start, founder: nodeId('a') });
   const oracle = new Oracle();
-  const log = new RandomLog(policies);
+  const log = new RandomLog(policies, files);
   for (const [i, step] of list.entries()) {
     const command = log.next(state, step);
     const before = look(state, command);

@@ -10,6 +10,7 @@ interface Seen {
   phase: ModulePhase;
   fence: number;
   acceptedFence: number;
+  generation: number;
 }
 
 export class Invariants {
@@ -112,7 +113,10 @@ export class Invariants {
       this.issued.set(module.fence, key);
     }
     // S18
-    if (before !== undefined && isFinal(before.phase)) {
+    if (before !== undefined) {
+      assert.ok(module.generation === before.generation || (module.generation === before.generation + 1 && before.phase === 'succeeded' && module.staleFence === before.fence), 'S18: only what succeeded has another generation');
+    }
+    if (before !== undefined && isFinal(before.phase) && before.generation === module.generation) {
       assert.equal(module.phase, before.phase, 'S18: final stays final');
       assert.equal(module.acceptedFence, before.acceptedFence, 'S18: the first record stands');
     }
@@ -128,6 +132,6 @@ export class Invariants {
     if (begun && ['ready', 'claimed', 'expanded', 'succeeded', 'failed'].includes(module.phase)) assert.equal(done, parents.length, 'S19: parents first');
     // S22
     if (run.phase === 'cancelled') assert.ok(isFinal(module.phase) && module.session === 0, 'S22: nothing is claimed after Cancel');
-    this.seen.set(key, { phase: module.phase, fence: module.fence, acceptedFence: module.acceptedFence });
+    this.seen.set(key, { phase: module.phase, fence: module.fence, acceptedFence: module.acceptedFence, generation: module.generation });
   }
 }

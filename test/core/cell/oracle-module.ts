@@ -12,6 +12,8 @@ export interface PastClaim {
   /** Its failure was counted. */
   counted: boolean;
   lost: boolean;
+  /** Of an earlier generation. */
+  old: boolean;
 }
 
 export interface OracleModule {
@@ -27,6 +29,11 @@ export interface OracleModule {
   failures: number;
   losses: number;
   values: string;
+  generation: number;
+  /** Nodes that have what it left. */
+  holders: string[];
+  hasFiles: boolean;
+  inputsMissed: number;
   /** Of an item of a `foreach`: the module that it is of. */
   readonly of: OracleModule | undefined;
   /** Of a module with `foreach` whose list is known. */
@@ -40,7 +47,7 @@ export interface OracleSession {
 }
 
 export function newModule(spec: ModuleSpec, of: OracleModule | undefined): OracleModule {
-  return { spec, final: '', claims: [], current: undefined, hedged: false, setAside: [], failures: 0, losses: 0, values: '', of, items: undefined };
+  return { spec, final: '', claims: [], current: undefined, hedged: false, setAside: [], failures: 0, losses: 0, values: '', generation: 1, holders: [], hasFiles: false, inputsMissed: 0, of, items: undefined };
 }
 
 /** It is not executed: its items are. */

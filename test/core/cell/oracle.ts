@@ -2,18 +2,13 @@
  * The rules of claims and results once more, slow and obvious: every module keeps its whole history of claims, and
  * every question is answered by looking through all of it. No counters, no tables, nothing incremental.
  */
+import { GENERATIONS_MAX, INPUTS_MISSED_MAX } from '../../../src/core/cell/limits.ts';
 import type { Command, ResultItem, RunSpec } from '../../../src/core/cell/types.ts';
-import { fits, isTemplate, listOf, newModule, type OracleModule, type OracleSession, type PastClaim } from './oracle-module.ts';
+import { isMissed, needsCopies } from './oracle-files.ts';
+import { OracleGrants } from './oracle-grants.ts';
+import { isTemplate, listOf, newModule, type OracleModule, type PastClaim } from './oracle-module.ts';
 
-export class Oracle {
-  readonly runs = new Map<number, OracleModule[]>();
-  private readonly sessions = new Map<number, OracleSession>();
-  private readonly drained = new Set<string>();
-  private readonly specs = new Map<number, RunSpec>();
-  private readonly pausedRuns = new Set<number>();
-  private queuePaused = false;
-  /** Modules of runs that were retired: some may still have to stop. */
-  private readonly forgotten: OracleModule[] = [];
+export class Oracle extends OracleGrants {
   /** Fences told to stop by the last command. */
   private told: number[] = [];
 
@@ -62,52 +57,6 @@ export class Oracle {
     return true;
   }
 
-  module(run: number, module: number): OracleModule | undefined {
-    return this.runs.get(run)?.[module];
-  }
-
-  parentsDone(run: number, module: OracleModule): boolean {
-    return module.spec.needs.every((need) => this.runs.get(run)![need]!.final === 'succeeded');
-  }
-
-  /** Longest way from a module without needs. */
-  private depth(run: number, module: OracleModule): number {
-    return Math.max(0, ...module.spec.needs.map((need) => 1 + this.depth(run, this.runs.get(run)![need]!)));
-  }
-
-  /** With a barrier: every module that is less deep has ended. */
-  private waveBegan(run: number, module: OracleModule): boolean {
-    if (this.specs.get(run)!.policy?.barrier !== 'wave') return true;
-    const depth = this.depth(run, module);
-    return this.runs.get(run)!.every((other) => other.final !== '' || this.depth(run, other) >= depth);
-  }
-
-  private holders(key: string): number {
-    const claims = [...this.runs.values(), this.forgotten].flat().filter(({ spec }) => spec.policy?.limits.some((limit) => limit.key === key) === true);
-    return claims.flatMap((module) => module.claims.filter((claim) => claim.session !== 0 || claim.ending !== 0)).length;
-  }
-
-  private itemsHaveRoom({ of }: OracleModule): boolean {
-    const max = of?.spec.foreach?.parallelMax ?? 0;
-    return max === 0 || of!.items!.flatMap((item) => this.lives(item)).length < max;
-  }
-
-  private limitsHaveRoom({ spec }: OracleModule): boolean {
-    return (spec.policy?.limits ?? []).every(({ key, max }) => this.holders(key) < max);
-  }
-
-  private admitted(run: number, module: OracleModule): boolean {
-    if (this.queuePaused || this.pausedRuns.has(run)) return false;
-    const parallelMax = this.specs.get(run)!.policy?.parallelMax ?? 0;
-    const running = this.runs.get(run)!.flatMap((other) => this.lives(other)).length;
-    return (parallelMax === 0 || running < parallelMax) && this.limitsHaveRoom(module) && this.itemsHaveRoom(module);
-  }
-
-  /** Effectful, or with limits: its executions must not overlap. */
-  private exclusive({ spec }: OracleModule): boolean {
-    return spec.effectful || (spec.policy?.limits ?? []).length > 0;
-  }
-
   private tellToStop(claim: PastClaim): void {
     if (claim.session === 0) return;
     claim.ending = claim.session;
@@ -119,23 +68,6 @@ export class Oracle {
   private stopped(run: number, index: number, fence: number): void {
     const modules = this.runs.get(run)?.[index] === undefined ? this.forgotten : [this.runs.get(run)![index]!];
     for (const module of modules) for (const claim of module.claims) if (claim.fence === fence) claim.ending = 0;
-  }
-
-  lives(module: OracleModule): PastClaim[] {
-    return module.claims.filter((claim) => claim.session !== 0);
-  }
-
-  live(module: OracleModule): PastClaim | undefined {
-    return module.current?.session === 0 ? undefined : module.current;
-  }
-
-  /** The other one of two copies. */
-  copy(module: OracleModule): PastClaim | undefined {
-    return this.lives(module).find((claim) => claim !== module.current);
-  }
-
-  private isCopy(module: OracleModule, claim: PastClaim): boolean {
-    return claim.session !== 0 && this.lives(module).length === 2;
   }
 
   /** One of two copies is no more; nothing else changes. */
@@ -152,44 +84,10 @@ export class Oracle {
     return told;
   }
 
-  private used(session: number): { cpu: number; memory: number } {
-    const held = [...this.runs.values()].flat().flatMap((module) => module.claims.filter((claim) => claim.session === session).map(() => module));
-    return {
-      cpu: held.reduce((sum, module) => sum + module.spec.requires.cpu, 0),
-      memory: held.reduce((sum, module) => sum + module.spec.requires.memory, 0),
-    };
-  }
-
-  /** Whether a claim is granted. `waitsUntil` is the module's retry time, which the oracle does not compute. */
-  grants(run: number, index: number, sessionId: number, waitsUntil: number, now: number): boolean {
-    const module = this.module(run, index);
-    const session = this.sessions.get(sessionId);
-    if (module === undefined || session === undefined || isTemplate(module)) return false;
-    if (module.final !== '' || this.live(module) !== undefined || !this.parentsDone(run, module) || waitsUntil > now) return false;
-    if (!this.waveBegan(run, module) || !this.admitted(run, module)) return false;
-    return this.hasRoom(module, sessionId, session);
-  }
-
-  /** Whether a second copy is granted. */
-  grantsCopy(run: number, index: number, sessionId: number): boolean {
-    const module = this.module(run, index);
-    const session = this.sessions.get(sessionId);
-    if (module === undefined || session === undefined || this.lives(module).length !== 1 || module.hedged) return false;
-    if (this.exclusive(module) || !((module.spec.policy?.hedgeFactor ?? 0) > 0)) return false;
-    return module.current!.node !== session.node && this.admitted(run, module) && this.hasRoom(module, sessionId, session);
-  }
-
-  private hasRoom(module: OracleModule, sessionId: number, session: OracleSession): boolean {
-    if (this.drained.has(session.node) || !fits(module.spec, session.capabilities)) return false;
-    const { cpu, memory } = this.used(sessionId);
-    if (cpu + module.spec.requires.cpu > session.capabilities.slots) return false;
-    return module.spec.requires.memory === 0 || memory + module.spec.requires.memory <= session.capabilities.memory;
-  }
-
   claimed(run: number, index: number, sessionId: number, fence: number): void {
     const { node } = this.sessions.get(sessionId)!;
     const module = this.module(run, index)!;
-    const claim = { fence, node, session: sessionId, ending: 0, counted: false, lost: false };
+    const claim = { fence, node, session: sessionId, ending: 0, counted: false, lost: false, old: false };
     module.claims.push(claim);
     module.hedged = this.lives(module).length === 2;
     if (module.hedged) return;
@@ -203,12 +101,13 @@ export class Oracle {
     const module = this.module(item.run, item.module);
     if (module === undefined) return 'unknown';
     if (module.final !== '') return 'duplicate';
-    if (item.generation !== 1) return 'stale';
-    const claim = module.claims.find((past) => past.fence === item.fence);
+    if (item.generation !== module.generation) return 'stale';
+    const claim = module.claims.find((past) => past.fence === item.fence && !past.old);
     if (claim === undefined) return 'stale';
     const ok = item.outcome.ok && !tooBig;
     if (claim === module.current || this.isCopy(module, claim)) {
       if (!ok && claim.counted) return 'duplicate';
+      if (ok && this.needsCopies(item.run, module, item)) return 'needCopies';
       if (!ok && this.isCopy(module, claim)) {
         this.endCopy(module, claim, false);
         return 'accepted';
@@ -222,9 +121,34 @@ export class Oracle {
       return 'accepted';
     }
     if (!ok || !module.setAside.slice(-16).includes(claim) || module.spec.effectful || item.inputsHash !== inputsHash) return 'stale';
+    if (this.needsCopies(item.run, module, item)) return 'needCopies';
     for (const past of module.claims) this.tellToStop(past);
     this.end(item.run, module, 'succeeded', item);
     return 'accepted';
+  }
+
+  private openNodes(): string[] {
+    return [...this.sessions.values()].map(({ node }) => node);
+  }
+
+  private needsCopies(run: number, module: OracleModule, item: ResultItem): boolean {
+    return needsCopies(this.runs.get(run)!, module, item, this.openNodes());
+  }
+
+  holder(run: number, index: number, generation: number, node: string, on: boolean): void {
+    const module = this.module(run, index);
+    if (module?.final !== 'succeeded' || !module.hasFiles || module.generation !== generation || module.holders.includes(node) === on) return;
+    module.holders = on ? [...module.holders, node] : module.holders.filter((other) => other !== node);
+  }
+
+  /** @param ended its run has ended. */
+  invalidated(run: number, index: number, generation: number, ended: boolean): void {
+    const module = this.module(run, index);
+    if (module?.final !== 'succeeded' || !module.hasFiles || module.generation !== generation || ended) return;
+    if (module.holders.some((node) => this.openNodes().includes(node)) || !isMissed(this.runs.get(run)!, module, (other) => this.live(other) !== undefined)) return;
+    if (module.spec.effectful || generation >= GENERATIONS_MAX) return this.cancelled(run);
+    Object.assign(module, { final: '', generation: generation + 1, current: undefined, hedged: false, setAside: [], failures: 0, losses: 0, holders: [], hasFiles: false, inputsMissed: 0 });
+    for (const claim of module.claims) claim.old = true;
   }
 
   private failed(run: number, module: OracleModule, claim: PastClaim, code: string): void {
@@ -237,6 +161,12 @@ export class Oracle {
     if (claim.lost) module.losses--;
     claim.lost = false;
     if (handedBack) return;
+    if (code === 'INPUT_MISSING' || (code === 'OUTPUT_LOST' && !module.spec.effectful)) {
+      module.inputsMissed++;
+      if (module.inputsMissed < INPUTS_MISSED_MAX) return;
+      module.failures++;
+      return this.end(run, module, 'failed');
+    }
     module.failures++;
     if (module.failures >= module.spec.retry.attempts) this.end(run, module, 'failed');
   }
@@ -250,6 +180,8 @@ export class Oracle {
 
   private end(run: number, module: OracleModule, how: OracleModule['final'], item?: ResultItem): void {
     module.values = JSON.stringify(item?.outcome.values ?? {});
+    module.hasFiles = item?.outcome.files !== undefined;
+    module.holders = module.hasFiles ? [...new Set(item?.holders)] : [];
     this.finish(run, module, how);
     const { of } = module;
     if (of === undefined || of.final !== '') return;
@@ -277,6 +209,7 @@ export class Oracle {
       for (const other of modules) {
         const broken = other.of === undefined && other.spec.needs.some((need) => ['failed', 'skipped'].includes(modules[need]!.final));
         if (!broken || other.final !== '') continue;
+        for (const past of other.claims) this.tellToStop(past);
         other.final = 'skipped';
         again = true;
       }
@@ -370,6 +303,11 @@ export class Oracle {
     if (this.live(module) !== undefined) return 'claimed';
     if (isTemplate(module)) return module.items === undefined ? 'waiting' : 'expanded';
     return this.parentsDone(run, module) && this.waveBegan(run, module) ? 'ready' : 'waiting';
+  }
+
+  /** All its modules have. */
+  hasEnded(run: number): boolean {
+    return this.runs.get(run)?.every(({ final }) => final !== '') ?? true;
   }
 
   paused(run: number, on: boolean): void {

@@ -7,7 +7,7 @@ import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import type { CellState } from '../../../src/core/cell/state.ts';
 import type { ForeachSource } from '../../../src/core/cell/foreach-spec.ts';
 import type { ClaimItem, Command, Limit, ModulePhase, ModuleSpec, Outcome, ResultItem, RunningClaim, RunSpec } from '../../../src/core/cell/types.ts';
-import { cellId, nodeId, type Cid } from '../../../src/core/lib/ids.ts';
+import { cellId, nodeId, type Cid, type NodeId } from '../../../src/core/lib/ids.ts';
 import { capabilities, cellName, failed, module, spec, start, succeeded } from './cells.ts';
 
 export type Step = readonly [number, number, number, number];
@@ -55,18 +55,38 @@ export function policySpec(seed: number): RunSpec {
   return { ...spec(modules), policy: { priority: 1 + (seed % 10), parallelMax: seed % 4, barrier } };
 }
 
+/** The same graphs with files: most modules leave some, and take those of their needs. Also a function of `seed`. */
+export function filesSpec(seed: number): RunSpec {
+  const modules = policySpec(seed).modules.map((plain, i): ModuleSpec => {
+    const leaves = (seed + i * 7) % 4 !== 0;
+    const inputs = plain.needs.filter((need) => (seed + need * 7) % 4 !== 0 && (seed + need + i) % 3 !== 0).map((need) => ({ variable: `IN${need}`, module: need, output: 'o' }));
+    const { foreach: _list, ...single } = plain;
+    return { ...single, files: { inputs, outputs: leaves ? [{ name: 'o', pattern: 'o' }] : [] } };
+  });
+  return { ...policySpec(seed), modules };
+}
+
+const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
+
+/** Some of them, by the bits of a number. */
+function nodes(names: string, bits: number): NodeId[] {
+  return names.split('').filter((_, at) => (bits >> at) % 2 === 1).map((name) => nodeId(name));
+}
+
 export class RandomLog {
   private now = start;
-  private readonly issued: (RunningClaim & { inputsHash: string })[] = [];
+  private readonly issued: (RunningClaim & { inputsHash: string; generation: number; leaves: boolean })[] = [];
   private open: RandomLog['issued'] = [];
   private count = 0;
   private runs: number[] = [];
   private sessions: number[] = [];
   private readonly policies: boolean;
+  private readonly files: boolean;
 
-  /** @param policies specs with limits and the like, and pauses. */
-  constructor(policies = false) {
+  /** @param policies specs with limits and the like, and pauses. @param files modules leave files, which are lost. */
+  constructor(policies = false, files = false) {
     this.policies = policies;
+    this.files = files;
   }
 
   /** The next command for a cell that is at `state`. */
@@ -79,13 +99,14 @@ export class RandomLog {
     else if (this.count <= 4) kind = 5;
     this.now += a % 7 === 0 ? (b % 5) * 1_000 : 0;
     const now = c % 97 === 0 ? absurd[a % absurd.length]! : c % 31 === 0 ? this.now - 5_000 : this.now;
-    if (kind < 12) return { type: 'submit', now, requestKey: `key-${a % 30}`, spec: this.policies ? policySpec(b) : spec(graph(b)) };
+    if (kind < 12) return { type: 'submit', now, requestKey: `key-${a % 30}`, spec: this.files ? filesSpec(b) : this.policies ? policySpec(b) : spec(graph(b)) };
     if (kind < 20) return this.sessionOpen(now, a, b, c);
     if (kind < 30 && this.policies) return { type: 'hedgeBatch', now, claims: this.claims(state, a, b, c, 'claimed') };
     if (kind < 50) return { type: 'claimBatch', now, claims: this.claims(state, a, b, c) };
     if (kind < 78) return { type: 'results', now, jitter: (c % 10) / 10, items: Array.from({ length: 1 + (a % 3) }, (_, i) => this.result(a + i * 7, b + i * 3, c + i)) };
     if (kind < 83) return { type: 'release', now, claims: [this.claim(a), this.claim(b)], reason: (['declined', 'released', 'lost', 'timeout'] as const)[c % 4]! };
     if (kind < 89) return { type: 'sessionExpire', now, session: this.session(a), reason: (['silent', 'socket', 'left', 'superseded'] as const)[c % 4]! };
+    if (kind < 92 && this.files && c % 4 !== 0) return this.lost(state, now, a, b, c);
     if (kind < 90) return { type: 'cancel', now, run: this.run(a), reason: 'why not' };
     if (kind < 95 && this.policies && c % 3 !== 0) return this.pause(state, now, a, b, c);
     if (kind < 95) return { type: 'nodeDrain', now, node: nodeId('abcd'[a % 4]!), on: b % 2 === 0 };
@@ -100,9 +121,9 @@ export class RandomLog {
     this.runs = [...state.runs.keys()];
     this.sessions = [...state.sessions.keys()];
     for (const session of state.sessions.values()) {
-      for (const [fence, { run, index }] of session.claims) {
+      for (const [fence, { run, index, template, generation }] of session.claims) {
         if (this.issued.some((claim) => claim.fence === fence)) continue;
-        this.issued.push({ run: run.number, module: index, fence, inputsHash: inputsHashOf(state, run.number, index) });
+        this.issued.push({ run: run.number, module: index, fence, inputsHash: inputsHashOf(state, run.number, index), generation, leaves: (run.spec.modules[template]!.files?.outputs.length ?? 0) > 0 });
       }
     }
     this.open = this.issued.filter(({ run, module }) => state.runs.get(run)?.modules[module]?.finishedAt === 0);
@@ -117,9 +138,19 @@ export class RandomLog {
   }
 
   /** Mostly a claim, live or given up, of a module that is not final. */
-  private claim(pick: number): RunningClaim & { readonly inputsHash: string } {
+  /** Holders come and go, and what has none is made again. */
+  private lost(state: CellState, now: number, a: number, b: number, c: number): Command {
+    const made = [...state.runs.values()].flatMap(({ number, modules }) => modules.filter(({ outcome }) => outcome?.files !== undefined).map(({ index, generation, holders }) => ({ run: number, module: index, generation, holders })));
+    const { holders = [], ...item } = made[a % Math.max(1, made.length)] ?? { run: this.run(a), module: b % 7, generation: 1 };
+    const off = c % 4 === 1;
+    const node = (off ? holders[b % Math.max(1, holders.length)] : undefined) ?? nodeId('abcde'[b % 5]!);
+    const generation = b % 31 === 0 ? item.generation - 1 : item.generation;
+    return c % 4 === 2 || (off && b % 2 === 0) ? { type: 'invalidate', now, items: [{ ...item, generation }, ...made.slice(0, 1).map(({ run, module, generation: other }) => ({ run, module, generation: other }))] } : { type: 'holders', now, items: [{ ...item, generation, node, on: !off }] };
+  }
+
+  private claim(pick: number): RandomLog['issued'][number] {
     const from = pick % 5 === 0 ? this.issued : this.open;
-    return from[pick % Math.max(1, from.length)] ?? { run: this.run(pick), module: pick % 7, fence: pick, inputsHash: '' };
+    return from[pick % Math.max(1, from.length)] ?? { run: this.run(pick), module: pick % 7, fence: pick, inputsHash: '', generation: 1, leaves: false };
   }
 
   /** The queue is mostly resumed again soon, or nothing would happen. */
@@ -158,8 +189,9 @@ export class RandomLog {
 
   private result(a: number, b: number, c: number): ResultItem {
     const claim = this.claim(a);
-    const codes = ['MODULE_EXIT', 'MODULE_EXIT', 'NODE_STOPPING', 'MODULE_FENCED', 'MODULE_CANCELLED'];
+    const codes = ['MODULE_EXIT', 'MODULE_EXIT', 'NODE_STOPPING', 'MODULE_FENCED', 'MODULE_CANCELLED', ...(this.files ? ['INPUT_MISSING', 'OUTPUT_LOST'] : [])];
     let outcome: Outcome = b % 4 === 0 ? failed(codes[c % codes.length]) : succeeded(c % 4 === 0 ? {} : c % 4 === 1 ? { value: c % 5 } : { value: Array.from({ length: c % 5 }, (_, item) => item) });
+    if (outcome.ok && claim.leaves) outcome = { ...outcome, files: { o: { kind: 'file', cid, name: 'f', size: 1, count: 1 } } };
     if (b % 29 === 0) outcome = succeeded({ big: 'x'.repeat(5_000) });
     if (a % 3 === 0) outcome = { ...outcome, tail: 'x'.repeat(c % 50), log: { cid: `log${a % 7}` as Cid, size: a % 11 === 0 ? -1 : a, cut: b, cutAt: c } };
     return {
@@ -167,8 +199,9 @@ export class RandomLog {
       module: claim.module,
       fence: b % 37 === 0 ? absurd[c % absurd.length]! : claim.fence,
       inputsHash: b % 31 === 0 ? 'other' : claim.inputsHash,
-      generation: b % 41 === 0 ? 2 : 1,
+      generation: b % 41 === 0 ? claim.generation + 1 : claim.generation,
       outcome,
+      ...(claim.leaves ? { holders: nodes('abcd', c), unable: nodes('abcd', c >> 3) } : {}),
     };
   }
 }

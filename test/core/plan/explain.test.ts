@@ -1,7 +1,7 @@
 /** Goal: for every reason why a module is not running there is a sentence that names what would help, and a word for each node. */
 import { strict as assert } from 'node:assert';
 import test from 'node:test';
-import { nodeId, type RunNumber, type SessionId } from '../../../src/core/lib/ids.ts';
+import { nodeId, type Cid, type RunNumber, type SessionId } from '../../../src/core/lib/ids.ts';
 import { explain, Explainer, type Explanation, type ExplainInit } from '../../../src/core/plan/explain.ts';
 import type { NodeOutlook } from '../../../src/core/plan/explain-nodes.ts';
 import { span } from '../../../src/core/plan/explain-words.ts';
@@ -243,4 +243,25 @@ test('the ready modules of a run, together where the same keeps them', () => {
 
 test('spans of time in one unit', () => {
   assert.deepEqual([-5, 0, 14_900, 119_000, 120_000, 7_200_000, 200_000_000].map(span), ['0 s', '0 s', '14 s', '119 s', '2 min', '2 h', '2 d']);
+});
+
+test('files: fetched, copied, lost, made again', () => {
+  const file = { kind: 'file', cid: 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid, name: 'f', size: 1, count: 1 } as const;
+  const outputs = [{ name: 'o', pattern: 'o' }];
+  const at = new Case([module('split', [], { files: { inputs: [], outputs } }), module('join', [0], { files: { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] } })]);
+  const { cell, run } = at;
+  const [x, y] = [cell.open('x'), cell.open('y')];
+  const fence = cell.claim(run, 0, x);
+  const told = (more: Partial<NodeOutlook>): ExplainInit => ({ outlook: at.outlook(new Map([[x, more]])) });
+  assert.equal(at.why(0, told({ fetching: new Set([fence]) })), 'its inputs are being fetched on node-x for 0 s');
+  assert.match(at.why(0, told({ committing: new Set([fence]) })), /^has ended on node-x; its result counts when another node has a copy of its files$/);
+  cell.result(run, 0, fence, { ...succeeded(), files: { o: file } }, { holders: [nodeId('x')] });
+  const taker = cell.claim(run, 1, y);
+  cell.result(run, 1, taker, failed('INPUT_MISSING'));
+  assert.match(at.why(1), /^an input was not found on any node, looked for again in 2 s/);
+  cell.apply({ type: 'sessionExpire', session: x, reason: 'silent' });
+  assert.match(at.why(1), /needs files of split, and node-x, which has them, is not there; if nobody comes back, split runs again/);
+  cell.apply({ type: 'invalidate', items: [{ run, module: 0, generation: 1 }] });
+  assert.match(at.why(0), /runs again, for the 2nd time, since all copies of its files were lost/);
+  assert.match(at.why(1), /^waits for split \(ready\)/);
 });
