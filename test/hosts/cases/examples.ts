@@ -191,7 +191,7 @@ function probe(film: string): Probe {
   return JSON.parse(text) as Probe;
 }
 
-const SECONDS = 8;
+const SECONDS = 5;
 
 const transcode: HostCase = {
   name: 'example-transcode',
