@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { accuracyOf, averageOf, firstNetwork, train, type Network } from '../../../examples/train/network.ts';
 import { normalise, spirals } from '../../../examples/train/rows.ts';
-import type { BlobListJson, RunJson } from '../../../src/io/http/views.ts';
+import type { BlobFilesJson, BlobListJson, RunJson } from '../../../src/io/http/views.ts';
 import { runCli } from '../../e2e/support/cli.ts';
 import type { TestNode } from '../../e2e/support/test-node.ts';
 import { until } from '../../e2e/support/until.ts';
@@ -18,9 +18,13 @@ const RUN_MS = 60_000;
 
 const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 
-/** Of each of these a copy must be somewhere else before its maker dies: that it is made is another test's business. */
+/** Of all that was made a copy must be somewhere else before its maker dies: else it is made again, after a while, which is another test's business. */
 async function copied({ cluster }: World, { moduleList }: RunJson): Promise<void> {
-  const wanted = moduleList.flatMap(({ files }) => Object.values(files).map(({ cid }) => cid));
+  const wanted: string[] = [];
+  for (const { cid, kind } of moduleList.flatMap(({ files }) => Object.values(files))) {
+    wanted.push(cid);
+    if (kind === 'tree') wanted.push(...(await cluster.alive[0]!.get<BlobFilesJson>(`/api/v1/blobs/${cid}/files`)).files.map((file) => file.cid));
+  }
   await until('two nodes have what was made', async () => {
     const lists = await Promise.all(cluster.alive.map(async (node) => new Set((await node.get<BlobListJson>('/api/v1/blobs')).blobs.map(({ cid }) => cid))));
     return wanted.every((cid) => lists.filter((list) => list.has(cid)).length >= 2);
