@@ -193,7 +193,8 @@ export class Copies {
 
   #look(short: Short): void {
     const { module, doubted } = short;
-    if (doubted.size === 0 && !this.#isShort(module)) return this.#drop(short);
+    // Holders that were asked to look have not answered yet: what they say decides whether it is short.
+    if (doubted.size === 0 && short.asking.size === 0 && !this.#isShort(module)) return this.#drop(short);
     const state = this.#init.state();
     const now = this.#init.context.now();
     const present = presentHolders(state, module);
