@@ -117,6 +117,8 @@ function closeSession(state: CellState, session: SessionRecord, reason: string, 
   // By fence, not in the order of the map, which differs after a restore.
   const held = [...session.claims].sort(([a], [b]) => a - b);
   for (const [fence, module] of held) {
+    // Another one's loss was the last straw, and ended this one, too.
+    if (!session.claims.has(fence)) continue;
     if (isCopy(module, fence)) {
       endCopy(state, module, fence, claims === 'lost', claims === 'lost' ? `node ${session.name} was lost` : `node ${session.name} does not execute it any more`, events);
       if (claims === 'returned') events.push({ type: 'claimEnded', run: module.run.number, module: module.index, fence, session: session.id, why: 'released' });

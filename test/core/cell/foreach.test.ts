@@ -106,6 +106,16 @@ test('POISON is the end of an item like any other', () => {
   assert.equal(cell.module(run, 2).outcome?.error?.code, 'POISON');
 });
 
+test('a node is lost with two items, and the loss of one of them ends the other', () => {
+  const { cell, run } = listed([1, 2]);
+  for (let loss = 0; loss < 3; loss++) {
+    const session = cell.open(`victim${loss}`);
+    for (const item of [2, 3]) cell.claim(run, item, session);
+    cell.apply({ type: 'sessionExpire', session, reason: 'silent' });
+  }
+  assert.deepEqual(phases(cell, run), ['a succeeded', 'b failed', 'b[0] failed', 'b[1] cancelled']);
+});
+
 test('max-parallel counts the items of one module', () => {
   const { cell, run, session } = listed([1, 2, 3], over(valueOf(0), { parallelMax: 2 }));
   const first = cell.claim(run, 2, session);
