@@ -8,7 +8,7 @@ import type { Json, Outcome } from '../src/core/cell/types.ts';
 import type { Cid, Fence, NodeId } from '../src/core/lib/ids.ts';
 import type { Timer } from '../src/ports/clock.ts';
 import type { Execution, Executor, LogPiece } from '../src/ports/executor.ts';
-import { behaviourOf, outputOf } from './behaviour.ts';
+import { behaviourOf, listOutput, outputOf } from './behaviour.ts';
 import type { BlobShelf } from './blob-store.ts';
 import { inputProblem, leaveFiles } from './files.ts';
 import type { Kernel, Process } from './kernel.ts';
@@ -156,10 +156,11 @@ export class SimExecutor implements Executor {
   }
 
   #finish(running: Running, ok: boolean): void {
-    const { spec, needs } = running.execution;
+    const { spec, needs, item } = running.execution;
     if (!this.#end(running, 'finished', ok)) return;
-    const values = { sum: outputOf(spec.name, needs) };
-    const files = ok ? leaveFiles(this.#shelf, spec, values.sum, this.#added) : {};
+    const sum = outputOf(spec.name, needs, item === undefined ? undefined : (item.file?.cid ?? item.value));
+    const values = { sum, ...listOutput(spec.env, sum) };
+    const files = ok ? leaveFiles(this.#shelf, spec, sum, this.#added) : {};
     // What a node cannot keep is handed back, and done by another one.
     if (files === undefined) return this.#tell(running, { ok: false, values: {}, error: { code: 'NODE_EXHAUSTED', message: 'no space left on device' }, exitCode: null });
     const error = ok ? null : { code: 'MODULE_EXIT', message: 'exit code 1' };

@@ -6,6 +6,7 @@ import type { Cid } from '../src/core/lib/ids.ts';
 import type { Execution } from '../src/ports/executor.ts';
 import { cidOf } from '../src/protocol/cid.ts';
 import { encodeTree } from '../src/protocol/tree-codec.ts';
+import { ownName } from './behaviour.ts';
 import type { BlobShelf } from './blob-store.ts';
 
 const FILE_BYTES_MAX = 3000;
@@ -28,6 +29,16 @@ function fileOf(module: string, output: string, part: number, sum: number): Made
   return made(new TextEncoder().encode(text.repeat(1 + Math.floor(size / text.length))));
 }
 
+function partsOf(module: string, output: string, sum: number): { readonly isTree: boolean; readonly parts: readonly Made[] } {
+  const isTree = new Hasher().text(module).text(output).digest()[0] % TREE_EVERY === 0;
+  return { isTree, parts: [0, 1].slice(0, isTree ? 2 : 1).map((part) => fileOf(module, output, part, sum)) };
+}
+
+/** The files of an output of a module that put out this sum, in their order. */
+export function cidsOf(module: string, output: string, sum: number): Cid[] {
+  return partsOf(module, output, sum).parts.map(({ cid }) => cid);
+}
+
 /**
  * Puts what the module left on the disk of its machine.
  * @param sum its output value.
@@ -42,8 +53,7 @@ export function leaveFiles(shelf: BlobShelf, { name, files }: ModuleSpec, sum: n
     return true;
   };
   for (const output of files?.outputs ?? []) {
-    const isTree = new Hasher().text(name).text(output.name).digest()[0] % TREE_EVERY === 0;
-    const parts = [0, 1].slice(0, isTree ? 2 : 1).map((part) => fileOf(name, output.name, part, sum));
+    const { isTree, parts } = partsOf(ownName(name), output.name, sum);
     if (!parts.every(keep)) return undefined;
     const size = parts.reduce((bytes, part) => bytes + part.bytes.byteLength, 0);
     if (isTree) {
@@ -56,7 +66,8 @@ export function leaveFiles(shelf: BlobShelf, { name, files }: ModuleSpec, sum: n
 }
 
 /** Why a module cannot begin: a fault took a file after it was fetched; or ''. */
-export function inputProblem(shelf: BlobShelf, { inputs }: Execution): string {
+export function inputProblem(shelf: BlobShelf, { inputs, item }: Execution): string {
+  if (item !== undefined && item.file !== null && !shelf.whole.has(item.file.cid)) return `the file of the item, ${item.file.cid}, is not on the disk any more`;
   for (const { variable, files } of inputs) for (const { cid } of files) if (!shelf.whole.has(cid)) return `input ${variable}: ${cid} is not on the disk any more`;
   return '';
 }

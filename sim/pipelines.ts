@@ -1,6 +1,7 @@
 /** Random small pipelines for the workload. */
+import type { ForeachSource } from '../src/core/cell/foreach-spec.ts';
 import type { ModuleSpec, RunSpec } from '../src/core/cell/types.ts';
-import { commandOf, type Behaviour, type BehaviourKind } from './behaviour.ts';
+import { LIST_VARIABLE, commandOf, type Behaviour, type BehaviourKind } from './behaviour.ts';
 import type { Prng } from './prng.ts';
 
 export interface PipelineMix {
@@ -20,6 +21,8 @@ export interface PipelineMix {
   readonly cpuMax: number;
   /** Probability that a module leaves files, and that it takes those of a need. */
   readonly fileRate: number;
+  /** Probability that a module is executed for each item of a list. */
+  readonly foreachRate: number;
 }
 
 export const PIPELINE_MIX: PipelineMix = {
@@ -34,6 +37,7 @@ export const PIPELINE_MIX: PipelineMix = {
   tightRate: 0.03,
   cpuMax: 1,
   fileRate: 0.3,
+  foreachRate: 0.12,
 };
 
 export function drawPipeline(random: Prng, mix: PipelineMix, name: string): RunSpec {
@@ -44,6 +48,7 @@ export function drawPipeline(random: Prng, mix: PipelineMix, name: string): RunS
     modules.push(drawModule(random, mix, `m${i}`, needs));
   }
   if (mix.fileRate > 0) addFiles(random.fork('files'), mix.fileRate, modules);
+  if (mix.foreachRate > 0) addForeach(random.fork('foreach'), mix.foreachRate, modules);
   return { name, params: {}, env: {}, modules, bundles: {} };
 }
 
@@ -74,6 +79,37 @@ function addFiles(random: Prng, rate: number, modules: ModuleSpec[]): void {
     const inputs = sources.filter(() => random.chance(0.7)).map(({ need, name }) => ({ variable: `${name.toUpperCase()}${need}`, module: need, output: name }));
     if (outputs.length + inputs.length > 0) modules[index] = { ...module, files: { inputs, outputs } };
   }
+}
+
+/** Of literal lists, of values and of files, also of what the items of another one left. */
+function addForeach(random: Prng, rate: number, modules: ModuleSpec[]): void {
+  for (const [index, module] of modules.entries()) {
+    if (!random.chance(rate)) continue;
+    const source = random.pick([literalList(random), ...module.needs.flatMap((need) => listsOf(modules[need]!, need))]);
+    if (source.type === 'value' && source.output === 'list') tellList(random, modules, source.module);
+    modules[index] = { ...module, foreach: { source, failFast: random.chance(0.7), parallelMax: random.chance(0.3) ? random.int(1, 3) : 0 } };
+  }
+}
+
+function literalList(random: Prng): ForeachSource {
+  return { type: 'list', values: Array.from({ length: drawCount(random) }, (_, at) => (at % 2 === 0 ? at : `value ${at}`)) };
+}
+
+/** What all items of a need put out is a list by itself. */
+function listsOf({ foreach, files }: ModuleSpec, module: number): ForeachSource[] {
+  const outputs = files?.outputs ?? [];
+  return [{ type: 'value', module, output: foreach === undefined ? 'list' : 'sum' }, ...outputs.map(({ name }): ForeachSource => ({ type: 'files', module, output: name }))];
+}
+
+/** Now and then the need does not put out what was promised. */
+function tellList(random: Prng, modules: ModuleSpec[], need: number): void {
+  const module = modules[need]!;
+  if (module.env[LIST_VARIABLE] !== undefined || random.chance(0.03)) return;
+  modules[need] = { ...module, env: { ...module.env, [LIST_VARIABLE]: `${drawCount(random)}${random.chance(0.3) ? ' text' : ''}` } };
+}
+
+function drawCount(random: Prng): number {
+  return random.chance(0.1) ? random.int(6, 20) : random.int(0, 5);
 }
 
 /** Mostly one slot; sometimes a part of one, so that more modules than slots run at once, or several. */

@@ -51,7 +51,7 @@ export class Repeating {
 
   /** What a simulated module puts out depends on its name, so its name is a part of its work. */
   #maybeCached(module: ModuleSpec): ModuleSpec {
-    return module.effectful || !this.#random.chance(this.#mix.cacheRate) ? module : { ...module, cache: true, env: { NAME: module.name } };
+    return module.effectful || !this.#random.chance(this.#mix.cacheRate) ? module : { ...module, cache: true, env: { ...module.env, NAME: module.name } };
   }
 
   /** @param known runs that were answered, newest last; grows. @param again has a key for one more request. */

@@ -28,6 +28,7 @@ export class Totals {
   results = 0;
   clientPauses = 0;
   reused = 0;
+  items = 0;
   reruns = 0;
   elections = 0;
   cornered = 0;
@@ -43,6 +44,7 @@ export class Totals {
     this.results += figures.results;
     this.clientPauses += figures.clientPauses;
     this.reused += figures.reused;
+    this.items += figures.items;
     this.reruns += figures.reruns;
     this.elections += figures.elections;
     this.cornered += figures.cornered;
@@ -54,11 +56,11 @@ export class Totals {
 
 /** @param elapsedMs wall time; less than the sum over the seeds when several processes were at work. */
 export function formatTotals(totals: Totals, elapsedMs = totals.wallMs): string {
-  const { seeds, virtualMs, runs, results, clientPauses, reused, reruns, elections, cornered, split, violations } = totals;
+  const { seeds, virtualMs, runs, results, clientPauses, reused, items, reruns, elections, cornered, split, violations } = totals;
   const list = violations.map(({ seed, invariant }) => `${seed} (${invariant})`).join(', ');
   return [
     `seeds ${seeds}, virtual ${(virtualMs / 3_600_000).toFixed(2)} h, wall ${(elapsedMs / 1000).toFixed(1)} s, ${Math.round(virtualMs / elapsedMs)} virtual s per wall s`,
-    `runs ${runs}, results ${results}, results taken over ${reused}, reruns ${reruns}, paused by clients ${clientPauses}, elections ${elections}, without a liveness phase: two cells ${split}, cornered ${cornered}; faults ${formatFaults(totals.faults)}`,
+    `runs ${runs}, results ${results}, of items ${items}, taken over ${reused}, reruns ${reruns}, paused by clients ${clientPauses}, elections ${elections}, without a liveness phase: two cells ${split}, cornered ${cornered}; faults ${formatFaults(totals.faults)}`,
     violations.length === 0 ? 'violations none' : `violations ${violations.length}: ${list}`,
   ].join('\n');
 }

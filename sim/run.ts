@@ -30,6 +30,8 @@ export interface SimFigures {
   readonly claimsAgain: number;
   /** Results that stood for an execution. */
   readonly reused: number;
+  /** Results of items of a `foreach`. */
+  readonly items: number;
   readonly reruns: number;
   readonly executions: number;
   readonly results: number;
@@ -228,6 +230,7 @@ export class Simulation {
         claims: checkers.claims.claims,
         claimsAgain: checkers.claims.claimsAgain,
         reused: checkers.claims.reused,
+        items: checkers.claims.items,
         reruns: this.#workload.reruns,
         executions: ledger.started,
         results: checkers.claims.results,

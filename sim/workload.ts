@@ -127,7 +127,7 @@ export class Workload {
   probe(node: SimNode): () => boolean {
     const { checkers } = this.#cluster;
     const key = this.#newKey();
-    const spec = drawPipeline(this.#random, { ...this.#mix.pipelines, modulesMax: 1, hangRate: 0, durationMeanMs: 20 }, 'probe');
+    const spec = drawPipeline(this.#random, { ...this.#mix.pipelines, modulesMax: 1, hangRate: 0, foreachRate: 0, durationMeanMs: 20 }, 'probe');
     let answered = false;
     this.#prober.submit(node, spec, key, (_error, value) => {
       if (value === undefined) return;

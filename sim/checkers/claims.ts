@@ -1,8 +1,10 @@
 /** Claims and results: S16 to S20 and S22, followed through the events of entries that are applied for the first time. */
-import { isFinal } from '../../src/core/cell/state.ts';
-import type { CellEvent, Command, ModulePhase, Reply } from '../../src/core/cell/types.ts';
-import type { CellId, Fence, NodeId, SessionId } from '../../src/core/lib/ids.ts';
+import { specOf } from '../../src/core/cell/accessors.ts';
+import { isFinal, type RunRecord } from '../../src/core/cell/state.ts';
+import type { CellEvent, Command, Json, ModulePhase, ModuleSpec, Reply, RunSpec } from '../../src/core/cell/types.ts';
+import type { CellId, Fence, NodeId, RunNumber, SessionId } from '../../src/core/lib/ids.ts';
 import { outputOf } from '../behaviour.ts';
+import { cidsOf } from '../files.ts';
 import type { ExecutionRecord, Ledger } from '../ledger.ts';
 import type { Applied, Checker, NodeView, Report } from './checker.ts';
 import type { Conditions } from './clocks.ts';
@@ -21,7 +23,7 @@ interface Followed {
   recorded: number;
   generation: number;
   /** Output values of the recorded result; of an earlier generation while this one has none. */
-  values: Readonly<Record<string, never>>;
+  values: Readonly<Record<string, Json>>;
   /** Fence of the last recorded failure. */
   failedFence: Fence;
 }
@@ -35,6 +37,10 @@ export class ClaimChecker implements Checker {
   readonly #issued = new Map<string, NodeId>();
   readonly #nodeOfSession = new Map<string, NodeId>();
   readonly #finalRuns = new Map<string, string>();
+  /** Lists of which an item failed with `fail-fast`. */
+  readonly #failedLists = new Set<string>();
+  /** Of runs that live, as they were submitted. */
+  readonly #specs = new Map<string, RunSpec>();
   claims = 0;
   results = 0;
   /** Claims of modules that had been claimed before. */
@@ -43,6 +49,8 @@ export class ClaimChecker implements Checker {
   reused = 0;
   /** Second copies. */
   hedges = 0;
+  /** Results of items of a `foreach`. */
+  items = 0;
   /** Overlaps that S20 excuses, since clocks differed or a machine slept. */
   overlapsExcused = 0;
 
@@ -83,6 +91,7 @@ export class ClaimChecker implements Checker {
     const { cell } = applied;
     this.#cells.add(cell);
     if (event.type === 'sessionOpened') this.#nodeOfSession.set(`${cell} ${event.session}`, event.node);
+    if (event.type === 'runSubmitted') this.#submitted(applied, event.run);
     if (event.type === 'module') this.#module(applied, event);
     if (event.type === 'hedge') this.#hedge(applied, event);
     if (event.type === 'runFinal') {
@@ -91,7 +100,14 @@ export class ClaimChecker implements Checker {
       const before = this.#finalRuns.get(key);
       if (before !== undefined) this.#report('S18', `run ${event.runId} ends as ${event.phase} after it had ended as ${before}`);
       this.#finalRuns.set(key, event.phase);
+      this.#specs.delete(key);
     }
+  }
+
+  /** One that needs nothing more is over at once, and its specification a summary. */
+  #submitted({ cell, node }: Applied, number: RunNumber): void {
+    const run = node.replica?.state.runs.get(number);
+    if (run !== undefined && !run.summary) this.#specs.set(`${cell} ${number}`, run.spec);
   }
 
   #module(applied: Applied, event: ModuleEvent): void {
@@ -105,6 +121,7 @@ export class ClaimChecker implements Checker {
       followed.session = 0;
       followed.hedge = undefined;
     }
+    if (event.phase === 'failed') this.#failed(applied, event);
     if (event.phase === 'succeeded') this.#succeeded(applied, event, name);
     followed.phase = event.phase;
   }
@@ -140,11 +157,14 @@ export class ClaimChecker implements Checker {
     followed.lastFence = event.fence;
     followed.session = event.session;
     const run = node.replica?.state.runs.get(event.run);
-    const spec = run?.spec.modules[event.module];
-    if (run === undefined || spec === undefined) return;
+    const module = run?.modules[event.module];
+    if (run === undefined || module === undefined) return;
+    const spec = specOf(module);
     followed.effectful = spec.effectful;
     // Something that it needs may be made again meanwhile.
     if (again) return;
+    // S22: nor an item, when another one of its list has failed for good.
+    if (module.item !== -1 && this.#failedLists.has(`${cell} ${event.run}/${module.template}`)) this.#report('S22', `${name} is claimed after another item of its list had failed, which says fail-fast`);
     // S19: claimable only when everything it needs is done.
     const open = spec.needs.filter((need) => run.modules[need]?.phase !== 'succeeded');
     if (open.length > 0) this.#report('S19', `${name} is claimed though its needs ${open.join()} are not done`);
@@ -170,7 +190,8 @@ export class ClaimChecker implements Checker {
     if (again && this.#issued.get(`${cell} ${event.fence}`) !== holder) this.#report('S16', `${name} is claimed under fence ${event.fence} by two nodes`);
     if (!again && (followed.hedge !== undefined || event.fence <= followed.lastFence)) this.#report('S16', `${name} is claimed a third time, or fence ${event.fence} is not above ${followed.lastFence}`);
     if (holder === this.#nodeOfSession.get(`${cell} ${followed.session}`)) this.#report('S16', `${name} is claimed twice by one node`);
-    const spec = node.replica?.state.runs.get(event.run)?.spec.modules[event.module];
+    const module = node.replica?.state.runs.get(event.run)?.modules[event.module];
+    const spec = module === undefined ? undefined : specOf(module);
     if (spec?.effectful === true || (spec !== undefined && !((spec.policy?.hedgeFactor ?? 0) > 0))) this.#report('S16', `${name} is claimed twice and does not ask for it`);
     if (this.#finalRuns.has(`${cell} ${event.run}`)) this.#report('S22', `${name} is claimed after its run had ended`);
     if (!again) this.hedges += 1;
@@ -178,17 +199,27 @@ export class ClaimChecker implements Checker {
     followed.hedge = { fence: event.fence, session: event.session };
   }
 
+  #failed({ cell, node }: Applied, event: ModuleEvent): void {
+    const module = node.replica?.state.runs.get(event.run)?.modules[event.module];
+    if (module === undefined || module.item === -1) return;
+    const { foreach } = this.#specs.get(`${cell} ${event.run}`)?.modules[module.template] ?? {};
+    if (foreach?.failFast === true) this.#failedLists.add(`${cell} ${event.run}/${module.template}`);
+  }
+
   /** S19: what was recorded was computed from the recorded results of what it needs. */
   #succeeded(applied: Applied, event: ModuleEvent, name: string): void {
     const run = applied.node.replica?.state.runs.get(event.run);
-    const spec = run?.spec.modules[event.module];
-    if (run === undefined || spec === undefined) return;
-    const followed = (module: number): Followed | undefined => this.#modules.get(`${applied.cell} ${event.run}/${module}`);
-    followed(event.module)!.values = (run.modules[event.module]?.outcome?.values ?? {}) as Followed['values'];
-    const needs = Object.fromEntries(spec.needs.map((need) => [run.spec.modules[need]?.name ?? '', followed(need)?.values ?? (run.modules[need]?.outcome?.values as Followed['values'] | undefined) ?? {}]));
-    const recorded = followed(event.module)?.values['sum'];
-    if (recorded !== outputOf(spec.name, needs)) this.#report('S19', `${name} recorded ${String(recorded)}, which does not come from its inputs`);
-    const module = run.modules[event.module]!;
+    const module = run?.modules[event.module];
+    // The items of a list are what is executed, and judged.
+    if (run === undefined || module === undefined || run.expansions.has(event.module)) return;
+    const spec = (this.#specs.get(`${applied.cell} ${event.run}`) ?? run.spec).modules[module.template]!;
+    this.#modules.get(`${applied.cell} ${event.run}/${event.module}`)!.values = module.outcome?.values ?? {};
+    const recorded = this.#values(applied.cell, run, event.module)['sum'];
+    const needs = Object.fromEntries(spec.needs.map((need) => [run.spec.modules[need]?.name ?? '', this.#seen(applied.cell, run, need, spec)]));
+    const item = module.item === -1 ? undefined : this.#item(applied.cell, run, spec, module.item);
+    if (module.item !== -1) this.items += 1;
+    const isKnown = module.item === -1 || spec.foreach !== undefined;
+    if (isKnown && recorded !== outputOf(spec.name, needs, item)) this.#report('S19', `${name} recorded ${String(recorded)}, which does not come from its inputs`);
     if (module.reusedFrom !== 0) {
       this.reused += 1;
       if (spec.cache !== true && run.rerunOf === 0 && !run.summary) this.#report('S18', `${name} took over a result and did not ask for it`);
@@ -198,6 +229,34 @@ export class ClaimChecker implements Checker {
     const executions = this.#ledger.under(event.runId, event.module, event.fence);
     if (!executions.some(({ end, ok }) => end === 'finished' && ok)) this.#report('S18', `${name} succeeded under fence ${event.fence}, but no execution under it did`);
     if (executions.length > 1) this.#report('S17', `${name} was executed ${executions.length} times under fence ${event.fence}`);
+  }
+
+  /** Recorded values of one module. */
+  #values(cell: CellId, run: RunRecord, module: number): Followed['values'] {
+    return this.#modules.get(`${cell} ${run.number}/${module}`)?.values ?? run.modules[module]?.outcome?.values ?? {};
+  }
+
+  /** What a module sees of a need: of one with `foreach` the list of what its items put out, and not the list that it is itself an item of. */
+  #seen(cell: CellId, run: RunRecord, need: number, { foreach }: ModuleSpec): Followed['values'] {
+    const expansion = run.expansions.get(need);
+    if (expansion === undefined) return this.#values(cell, run, need);
+    if (foreach?.source.type === 'value' && foreach.source.module === need && foreach.source.output === 'sum') return {};
+    const sums = Array.from({ length: expansion.count }, (_, item) => this.#values(cell, run, expansion.first + item)['sum'] ?? null);
+    // Of no items nobody says what they would have put out.
+    return sums.length === 0 ? {} : { sum: sums };
+  }
+
+  /** The value or the cid that an item is, from what was recorded of the need that has the list. */
+  #item(cell: CellId, run: RunRecord, { foreach }: ModuleSpec, item: number): Json {
+    const source = foreach?.source;
+    if (source === undefined || source.type === 'param') return null;
+    if (source.type === 'list') return source.values[item] ?? null;
+    const expansion = run.expansions.get(source.module);
+    const producers = expansion === undefined ? [source.module] : Array.from({ length: expansion.count }, (_, at) => expansion.first + at);
+    if (source.type === 'files') return producers.flatMap((producer) => cidsOf(run.spec.modules[source.module]!.name, source.output, Number(this.#values(cell, run, producer)['sum'])))[item] ?? null;
+    if (expansion !== undefined) return this.#values(cell, run, producers[item] ?? -1)[source.output] ?? null;
+    const list = this.#values(cell, run, source.module)[source.output];
+    return ((typeof list === 'string' ? JSON.parse(list) : list) as readonly Json[] | undefined)?.[item] ?? null;
   }
 
   #verdicts(applied: Applied, command: Command | undefined, reply: Reply | undefined): void {

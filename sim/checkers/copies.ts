@@ -3,7 +3,7 @@
  * holder had it. How many that are is computed here once more, from the specification as it was submitted.
  */
 import type { CellState } from '../../src/core/cell/state.ts';
-import type { FilesRef, ResultItem, RunSpec } from '../../src/core/cell/types.ts';
+import type { FilesRef, ModuleSpec, ResultItem, RunSpec } from '../../src/core/cell/types.ts';
 import type { Cid, NodeId } from '../../src/core/lib/ids.ts';
 import { decodeTree } from '../../src/protocol/tree-codec.ts';
 import type { BlobShelf } from '../blob-store.ts';
@@ -39,7 +39,7 @@ export class CopyChecker implements Checker {
       for (const [position, item] of command.items.entries()) {
         if (reply.verdicts[position] === 'needCopies') this.sentBack += 1;
         const spec = this.#specs.get(`${cell} ${item.run}`);
-        if (reply.verdicts[position] === 'accepted' && item.outcome.ok && spec !== undefined) this.#committed(state, spec, item);
+        if (reply.verdicts[position] === 'accepted' && item.outcome.ok && spec !== undefined) this.#committed(state, spec, item, state.runs.get(item.run)?.modules[item.module]?.template ?? item.module);
       }
     }
     if (command?.type === 'holders') {
@@ -51,8 +51,8 @@ export class CopyChecker implements Checker {
     for (const event of events) if (event.type === 'runFinal') this.#specs.delete(`${cell} ${event.run}`);
   }
 
-  #committed(state: CellState, spec: RunSpec, { run, module, outcome, holders = [], unable = [] }: ResultItem): void {
-    const wanted = copiesOf(spec, module);
+  #committed(state: CellState, spec: RunSpec, { run, module, outcome, holders = [], unable = [] }: ResultItem, template: number): void {
+    const wanted = copiesOf(spec, template);
     if (wanted === 0 || outcome.files === undefined) return;
     this.committed += 1;
     this.unable += unable.length;
@@ -84,6 +84,8 @@ function copiesOf({ modules }: RunSpec, index: number): number {
   const { files, effectful } = modules[index]!;
   const outputs = files?.outputs ?? [];
   if (outputs.length === 0) return 0;
-  const isTaken = (name: string): boolean => modules.some((other) => other.files?.inputs.some((input) => !('param' in input) && input.module === index && input.output === name) === true);
+  const isInput = (other: ModuleSpec, name: string): boolean => other.files?.inputs.some((input) => !('param' in input) && input.module === index && input.output === name) === true;
+  const isList = ({ foreach }: ModuleSpec, name: string): boolean => foreach?.source.type === 'files' && foreach.source.module === index && foreach.source.output === name;
+  const isTaken = (name: string): boolean => modules.some((other) => isInput(other, name) || isList(other, name));
   return effectful || !outputs.every(({ name }) => isTaken(name)) ? 2 : 1;
 }

@@ -1,5 +1,5 @@
 /**
- * How runs stand beside each other: S28 (limits), S29 (pauses), S30 (max-parallel) and S31 (barriers). Follows phases and
+ * How runs stand beside each other: S28 (limits), S29 (pauses), S30 (max-parallel, of a run and of the items of a module) and S31 (barriers). Follows phases and
  * pauses by the events of entries that are applied for the first time, and executions by the ledger; waves are computed
  * here once more, in the slow way. That nobody starves is L2: in the end every module of every run has ended.
  */
@@ -16,6 +16,8 @@ interface FollowedRun {
   paused: boolean;
   spec: RunSpec | undefined;
   waves: readonly number[];
+  /** By module that is an item: whose. */
+  readonly templates: Map<number, number>;
   /** By module; who is not there waits. */
   readonly phases: Map<number, ModulePhase>;
   readonly fences: Map<number, Fence>;
@@ -75,6 +77,9 @@ export class PolicyChecker implements Checker {
       case 'runPaused':
         this.#run(cell, event.run).paused = event.on;
         return;
+      case 'expanded':
+        for (let item = 0; item < event.count; item += 1) this.#run(cell, event.run).templates.set(event.first + item, event.module);
+        return;
       case 'module':
         this.#module(applied, cell, event);
         return;
@@ -92,7 +97,7 @@ export class PolicyChecker implements Checker {
     const run = this.#run(cell, event.run);
     const spec = (run.spec ??= applied.node.replica?.state.runs.get(event.run)?.spec);
     const before = run.phases.get(event.module);
-    const module = spec?.modules[event.module];
+    const module = spec?.modules[templateOf(run, event.module)];
     if (module !== undefined) this.#leave(cell, module, event);
     if (event.phase === 'claimed' && spec !== undefined && module !== undefined) {
       // A node that came back keeps its claim: pauses and parallelism stop new ones only.
@@ -121,6 +126,17 @@ export class PolicyChecker implements Checker {
     const claimed = [...run.phases.values()].filter((phase) => phase === 'claimed').length + run.copied.size - 1;
     const { parallelMax = 0 } = run.spec?.policy ?? {};
     if (parallelMax > 0 && claimed >= parallelMax) this.#report('S30', `${name} is claimed while ${claimed} others of its run are, which allows ${parallelMax}`);
+    this.#ofItems(run, module, name);
+  }
+
+  /** S30: those of one module with `foreach` that are claimed beside this one, second copies among them. */
+  #ofItems(run: FollowedRun, module: number, name: string): void {
+    const template = run.templates.get(module);
+    const max = template === undefined ? 0 : (run.spec?.modules[template]?.foreach?.parallelMax ?? 0);
+    if (max === 0) return;
+    const beside = [...run.phases].filter(([index, phase]) => phase === 'claimed' && index !== module && run.templates.get(index) === template).length;
+    const copies = [...run.copied.keys()].filter((index) => run.templates.get(index) === template).length;
+    if (beside + copies >= max) this.#report('S30', `${name} is claimed while ${beside + copies} others of its list are, which allows ${max}`);
   }
 
   #claimed(cell: FollowedCell, run: FollowedRun, spec: RunSpec, event: ModuleEvent, before: ModulePhase | undefined): void {
@@ -131,9 +147,10 @@ export class PolicyChecker implements Checker {
     const { parallelMax = 0, barrier = 'none' } = spec.policy ?? {};
     const claimed = [...run.phases.values()].filter((phase) => phase === 'claimed').length + run.copied.size - (before === 'claimed' ? 1 : 0);
     if (parallelMax > 0 && claimed >= parallelMax) this.#report('S30', `${name} is claimed while ${claimed} others of its run are, which allows ${parallelMax}`);
+    this.#ofItems(run, event.module, name);
     if (barrier === 'none') return;
     if (run.waves.length === 0) run.waves = slowWaves(spec.modules);
-    const own = run.waves[event.module] ?? 0;
+    const own = run.waves[templateOf(run, event.module)] ?? 0;
     const open = run.waves.flatMap((wave, index) => (wave < own && !isFinal(run.phases.get(index) ?? 'waiting') ? [index] : []));
     if (open.length > 0) this.#report('S31', `${name} of wave ${own} is claimed though ${open.join()} of earlier waves have not ended`);
   }
@@ -159,9 +176,13 @@ export class PolicyChecker implements Checker {
 
   #run(cell: FollowedCell, number: number): FollowedRun {
     let run = cell.runs.get(number);
-    if (run === undefined) cell.runs.set(number, (run = { paused: false, spec: undefined, waves: [], phases: new Map(), fences: new Map(), copied: new Map() }));
+    if (run === undefined) cell.runs.set(number, (run = { paused: false, spec: undefined, waves: [], templates: new Map(), phases: new Map(), fences: new Map(), copied: new Map() }));
     return run;
   }
+}
+
+function templateOf({ templates }: FollowedRun, module: number): number {
+  return templates.get(module) ?? module;
 }
 
 function nameOf({ run, module }: ModuleEvent): string {

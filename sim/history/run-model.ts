@@ -65,7 +65,10 @@ export function reaches(before: Pick<KnownRun, 'phase' | 'modules'>, after: Pick
   if (after.phase === 'paused' ? isEnded(before.phase) : rank[after.phase] < rank[before.phase]) return false;
   if (isEnded(before.phase) && before.phase !== after.phase && before.phase !== 'ended' && after.phase !== 'ended') return false;
   if (before.modules.length === 0 || after.modules.length === 0) return true;
-  return before.modules.length === after.modules.length && before.modules.every((module, i) => moduleReaches(module, after.modules[i]!));
+  // The items of a list come in addition when it is known, and not when all has ended.
+  const more = after.modules.length - before.modules.length;
+  const over = before.modules.every((module) => apart(module).result !== '');
+  return (over ? more === 0 : more >= 0) && before.modules.every((module, i) => moduleReaches(module, after.modules[i]!));
 }
 
 /** A view that no run can have: it has ended exactly when its last module has. */
@@ -75,10 +78,15 @@ export function isPossible({ phase, modules }: RunSeen): boolean {
 
 /** Both are true of the run at some time: what is known then. @returns undefined if they contradict each other. */
 function join(known: KnownRun, seen: RunSeen): KnownRun | undefined {
-  const modules = known.modules.length === 0 ? seen.modules : seen.modules.length === 0 ? known.modules : known.modules.map((result, i) => longer(result, seen.modules[i] ?? ''));
+  const modules = known.modules.length === 0 ? seen.modules : seen.modules.length === 0 ? known.modules : joined(known.modules, seen.modules);
   const phase = rank[seen.phase] > rank[known.phase] || (known.phase === 'ended' && isEnded(seen.phase)) ? seen.phase : known.phase;
-  const joined: KnownRun = { run: known.run, phase, modules };
-  return reaches(known, joined) && reaches(seen, joined) ? joined : undefined;
+  const both: KnownRun = { run: known.run, phase, modules };
+  return reaches(known, both) && reaches(seen, both) ? both : undefined;
+}
+
+function joined(known: readonly string[], seen: readonly string[]): readonly string[] {
+  const more = known.length >= seen.length ? known : seen;
+  return more.map((_, i) => longer(known[i] ?? '', seen[i] ?? ''));
 }
 
 function longer(a: string, b: string): string {

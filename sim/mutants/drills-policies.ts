@@ -68,6 +68,16 @@ const oneAtATime: Drill = {
   },
 };
 
+/** More items than slots: some are ready when the first ones fail. */
+const failingList: Drill = {
+  scenery: SCENERY,
+  play(stage) {
+    const [module] = modulesOf(1, { kind: 'fail', durationMs: 500 });
+    stage.submit([{ ...module!, foreach: { source: { type: 'list', values: Array.from({ length: 12 }, (_, at) => at) }, failFast: true, parallelMax: 0 } }]);
+    stage.run(4000);
+  },
+};
+
 /** A pipeline twice, but for the name of its first module: on that depends what the second puts out and the third is given. */
 const sameWorkOnOtherInputs: Drill = {
   scenery: SCENERY,
@@ -95,4 +105,4 @@ function firstRun(stage: Stage, node: SimNode): RunNumber {
   return Math.min(...stage.replica(node).state.runs.keys());
 }
 
-export const policyDrills = { onePrinter, printerInGrace, pausedRun, pausedQueue, oneAtATime, sameWorkOnOtherInputs, unevenWaves };
+export const policyDrills = { onePrinter, printerInGrace, pausedRun, pausedQueue, oneAtATime, failingList, sameWorkOnOtherInputs, unevenWaves };

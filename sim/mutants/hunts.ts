@@ -65,6 +65,7 @@ export const hunts: readonly Hunt[] = [
   { mutant: 'run-pause-ignored', invariants: ['S29'], drill: 'pausedRun', seed: '1' },
   { mutant: 'queue-pause-ignored', invariants: ['S29'], drill: 'pausedQueue', seed: '1' },
   { mutant: 'parallel-ignored', invariants: ['S30'], drill: 'oneAtATime', seed: '1' },
+  { mutant: 'fail-fast-ignored', invariants: ['S22'], drill: 'failingList', seed: '1' },
   { mutant: 'cache-ignores-inputs', invariants: ['S19'], drill: 'sameWorkOnOtherInputs', seed: '1' },
   { mutant: 'barrier-ignored', invariants: ['S31'], drill: 'unevenWaves', seed: '1' },
   { mutant: 'assign-before-commit', invariants: ['S17'], drill: 'ordinary', seed: '1' },

@@ -146,8 +146,9 @@ test('S18: final is not final, or a result is recorded twice', () => {
 /** A run of two modules, the second of which needs the first. */
 function withRun(story: Story, parentPhase: ModulePhase, sum: number): void {
   const module = (name: string, needs: readonly number[]): unknown => ({ name, needs, effectful: false });
-  const record = (phase: ModulePhase, value: number): unknown => ({ phase, outcome: { values: { sum: value } }, reusedFrom: 0 });
-  const run = { spec: { modules: [module('m', [1]), module('parent', [])] }, modules: [record('succeeded', sum), record(parentPhase, 7)] };
+  const run = { number: 5, spec: { modules: [module('m', [1]), module('parent', [])] }, modules: [] as unknown[], expansions: new Map() };
+  const record = (phase: ModulePhase, value: number, index: number): unknown => ({ run, phase, index, template: index, item: -1, outcome: { values: { sum: value } }, reusedFrom: 0 });
+  run.modules.push(record('succeeded', sum, 0), record(parentPhase, 7, 1));
   story.node.state.runs.set(5, run as unknown as RunRecord);
 }
 
@@ -168,6 +169,35 @@ test('S19: claimed before its needs are done, or recorded from other inputs', ()
   wrong.ledger.close(wrong.ledger.open(execution), 'finished', true, 1);
   wrong.module('succeeded', F1);
   wrong.reports.only('S19');
+});
+
+/** A run of a list with two items, 1 and 2, as modules 1 and 2. */
+function withItems(story: Story, sums: readonly number[]): void {
+  const foreach = { source: { type: 'list', values: [1, 2] }, failFast: true, parallelMax: 0 };
+  const spec = { modules: [{ name: 'm', needs: [], effectful: false, foreach }] };
+  const run = { number: 5, spec, modules: [] as unknown[], expansions: new Map([[0, { template: 0, first: 1, count: 2 }]]), summary: false };
+  const values = [{}, ...sums.map((sum) => ({ sum }))];
+  run.modules.push(...values.map((own, index) => ({ run, phase: 'succeeded', index, template: 0, item: index - 1, outcome: { values: own }, reusedFrom: 0 })));
+  story.node.state.runs.set(5, run as unknown as RunRecord);
+  story.event({ type: 'runSubmitted', run: 5, runId: RUN, at: 0 });
+  for (const [index, sum] of sums.entries()) {
+    const execution = { node: nodeId('a'), runId: RUN, module: index + 1, name: `m[${index}]`, fence: fenceOf(10, index), generation: 0, attempt: 1, effectful: false, limits: [], startedAt: sum };
+    story.ledger.close(story.ledger.open(execution), 'finished', true, 1);
+    story.event({ type: 'module', run: 5, runId: RUN, module: index + 1, phase: 'succeeded', fence: fenceOf(10, index), session: 0, attempt: 1, at: 0, note: '' });
+  }
+}
+
+test('S19: the result of an item comes from that item', () => {
+  const good = new Story();
+  withItems(good, [outputOf('m', {}, 1), outputOf('m[1]', {}, 2)]);
+  good.reports.none();
+  assert.equal(good.claims.items, 2);
+  // The module itself is executed by nobody.
+  good.module('succeeded');
+  good.reports.none();
+  const swapped = new Story();
+  withItems(swapped, [outputOf('m', {}, 1), outputOf('m', {}, 1)]);
+  swapped.reports.only('S19');
 });
 
 test('S18: a success that nobody executed', () => {

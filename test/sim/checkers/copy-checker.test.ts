@@ -16,11 +16,13 @@ const blob = (text: string): { cid: Cid; bytes: Uint8Array } => {
   return { cid: cidOf('raw', createHash('sha256').update(bytes).digest()), bytes };
 };
 const outputs = [{ name: 'o', pattern: 'o' }];
-/** What nobody takes, and what b takes. */
+/** What nobody takes, what b takes, and what is the list of c. */
 const modules: ModuleSpec[] = [
   module('given', [], { files: { inputs: [], outputs } }),
   module('taken', [], { files: { inputs: [], outputs } }),
   module('b', [1], { files: { inputs: [{ variable: 'IN', module: 1, output: 'o' }], outputs: [] } }),
+  module('listed', [], { files: { inputs: [], outputs } }),
+  module('c', [3], { foreach: { source: { type: 'files', module: 3, output: 'o' }, failFast: true, parallelMax: 0 } }),
 ];
 
 class Story {
@@ -58,7 +60,7 @@ class Story {
 }
 
 test('S24: as many copies as there could be, up to what it needs', () => {
-  for (const [open, index, holders, bad] of [['abc', 0, 'ab', false], ['abc', 0, 'a', true], ['abc', 1, 'a', false], ['a', 0, 'a', false], ['bc', 0, 'a', true], ['bc', 1, 'a', true]] as const) {
+  for (const [open, index, holders, bad] of [['abc', 0, 'ab', false], ['abc', 0, 'a', true], ['abc', 1, 'a', false], ['abc', 3, 'a', false], ['a', 0, 'a', false], ['bc', 0, 'a', true], ['bc', 1, 'a', true]] as const) {
     const story = new Story(open);
     story.has('abc');
     const reports = story.result(index, holders);

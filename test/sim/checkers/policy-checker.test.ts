@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { RunRecord } from '../../../src/core/cell/state.ts';
-import type { CellEvent, Limit, ModulePhase, RunPolicy } from '../../../src/core/cell/types.ts';
+import type { CellEvent, Limit, ModulePhase, ModuleSpec, RunPolicy } from '../../../src/core/cell/types.ts';
 import { fenceOf, nodeId, type RunId } from '../../../src/core/lib/ids.ts';
 import { PolicyChecker } from '../../../sim/checkers/policies.ts';
 import { Ledger, type ExecutionRecord } from '../../../sim/ledger.ts';
@@ -163,6 +163,25 @@ test('S29, S30: a second copy is a claim, too, until one of both ends', () => {
   paused.reports.none();
   copy(paused, true, F2);
   paused.reports.only('S29');
+});
+
+test('S30: items of one list, second copies among them', () => {
+  const story = new Story();
+  story.run(5, []);
+  const spec = story.node.state.runs.get(5)!.spec.modules as ModuleSpec[];
+  spec[2] = { ...spec[2]!, foreach: { source: { type: 'list', values: [1, 2, 3] }, failFast: true, parallelMax: 2 } };
+  story.event({ type: 'expanded', run: 5, runId: 'r5-x' as RunId, module: 2, first: 3, count: 3, at: 0 });
+  story.module(5, 0, 'claimed', F1);
+  story.module(5, 3, 'claimed', F2);
+  const copy = (on: boolean): void => story.event({ type: 'hedge', run: 5, runId: 'r5-x' as RunId, module: 3, on, fence: F3, session: 2, at: 0, note: '' });
+  copy(true);
+  copy(false);
+  story.module(5, 4, 'claimed', fenceOf(40, 0));
+  story.module(5, 3, 'succeeded', F2);
+  story.module(5, 5, 'claimed', fenceOf(50, 0));
+  story.reports.none();
+  story.module(5, 3, 'claimed', fenceOf(60, 0));
+  story.reports.only('S30');
 });
 
 test('S31: a module of a later wave, though its own needs are done', () => {
