@@ -219,7 +219,7 @@ export class ClaimChecker implements Checker {
     const item = module.item === -1 ? undefined : this.#item(applied.cell, run, spec, module.item);
     if (module.item !== -1) this.items += 1;
     const isKnown = module.item === -1 || spec.foreach !== undefined;
-    if (isKnown && recorded !== outputOf(spec.name, needs, item)) this.#report('S19', `${name} recorded ${String(recorded)}, which does not come from its inputs`);
+    if (isKnown && recorded !== outputOf(spec.name, needs, item)) this.#report('S19', `${name} recorded ${JSON.stringify(recorded)}, which does not come from its inputs`);
     if (module.reusedFrom !== 0) {
       this.reused += 1;
       if (spec.cache !== true && run.rerunOf === 0 && !run.summary) this.#report('S18', `${name} took over a result and did not ask for it`);
