@@ -218,3 +218,16 @@ test('who leaves at once and finds nobody with room goes all the same, and says 
   assert.ok(lab.cluster.kernel.now - begun >= HAND_OVER_NOW_MS);
   assert.ok(lab.cluster.trace.last(200).some((line) => line.includes('copies-not-handed-over')), 'it is noted');
 });
+
+test('what all holders have lost though they live is made again as soon as they have looked', () => {
+  const lab = new Lab('all lost', 3);
+  const [source, slow, taker] = modulesOf(3, SHORT);
+  const files: ModuleFiles = { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] };
+  lab.submit([{ ...source!, ...leaves() }, { ...slow!, action: { type: 'run', command: 'ok 2000' } }, { ...taker!, needs: [0, 1], files }]);
+  lab.until('two holders', () => lab.lastRun?.modules[0]?.holders.length === 2);
+  for (const { blobs } of lab.cluster.nodes) for (const cid of blobs.whole.keys()) blobs.lose(cid);
+  lab.until('that it is claimed', () => lab.lastRun.modules[2]!.phase === 'claimed');
+  // Who takes it looks for it, then those that had it; nobody is waited for.
+  lab.until('the end', () => lab.lastRun.phase === 'succeeded', 3 * FIND_TIMEOUT_MS);
+  assert.deepEqual(lab.lastRun.modules.map(({ generation }) => generation), [2, 1, 1]);
+});
