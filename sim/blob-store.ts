@@ -129,6 +129,9 @@ export class SimBlobStore implements BlobStore {
 
   write(cid: Cid, bytes: Uint8Array, done: BlobDone): void {
     this.#later(bytes.byteLength, () => {
+      // What is durable stays so, whoever brings the same once more.
+      const present = this.#shelf.whole.get(cid);
+      if (present !== undefined && present.loose !== true && present.written !== true) return done();
       if (this.#shelf.bytes + bytes.byteLength > this.#shelf.bytesMax) return done(full());
       this.#shelf.whole.set(cid, { bytes: bytes.slice(), manifest: undefined, usedAt: this.#clock.wall(), loose: true });
       this.#loose.set(cid, []);

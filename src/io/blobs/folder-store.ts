@@ -116,6 +116,9 @@ export class FolderBlobStore implements BlobStore {
   /** @returns undefined when it is durable already. */
   async #write(cid: Cid, bytes: Uint8Array): Promise<Loose | undefined> {
     await this.#removals.get(cid)?.catch(() => undefined);
+    // A module may have left the same meanwhile: what is durable is not replaced by what is not.
+    const present = await stat(this.fileOf(wholeFile(cid))).catch(() => undefined);
+    if (present !== undefined && present.size === bytes.byteLength && isSealed(present)) return undefined;
     const temporary = this.temporary();
     let handle: FileHandle | undefined;
     try {

@@ -129,6 +129,7 @@ const four = /^(image|audio|translation|format)$/;
 
 const story: HostCase = {
   name: 'example-story',
+  long: true,
   what: 'generator, analyser, hub, four at the same time, aggregator; a node dies with one of the four: one document with all of it',
   hosts: 3,
   slots: 2,
@@ -168,6 +169,7 @@ function trainedHere(): { readonly network: Network; readonly accuracy: number }
 
 const learning: HostCase = {
   name: 'example-train',
+  long: true,
   what: 'a network is trained by shards on three hosts, one of which dies while it trains: every weight is that of one machine alone',
   hosts: 3,
   slots: 2,
@@ -199,6 +201,7 @@ const SECONDS = 5;
 
 const transcode: HostCase = {
   name: 'example-transcode',
+  long: true,
   what: 'a film of whoever submits, cut, encoded in parts on three hosts, joined; a node dies while it encodes, and one without ffmpeg is never asked',
   hosts: 4,
   size: 3,
