@@ -27,8 +27,9 @@ export class LogLines {
   /** The beginning of a line whose end has not come. */
   #open: Buffer[] = [];
   #openBytes = 0;
-  /** The last lines of what was there already, until all of it has come. */
+  /** The last lines of what was there already, until all of it has come: a ring, whose next line goes to `#heldAt`. */
   #held: Buffer[] | undefined;
+  #heldAt = 0;
   #executions = 0;
 
   constructor(init: LogLinesInit) {
@@ -84,8 +85,9 @@ export class LogLines {
       io.stdout.write(this.#prefix === '' ? body : Buffer.concat([Buffer.from(this.#prefix), body]));
       return;
     }
-    this.#held.push(bytes);
-    if (this.#held.length > (tail ?? 0)) this.#held.shift();
+    if (tail === undefined || tail === 0) return;
+    this.#held[this.#heldAt] = bytes;
+    this.#heldAt = (this.#heldAt + 1) % tail;
   }
 
   /** What was there is complete: from now on lines are shown as they come. */
@@ -93,7 +95,7 @@ export class LogLines {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    for (const bytes of held) this.#line(bytes);
+    for (const bytes of [...held.slice(this.#heldAt), ...held.slice(0, this.#heldAt)]) this.#line(bytes);
     if (this.#prefix === '' && (this.#init.tail ?? 0) > 0) for (const bytes of this.#takeOpen()) this.#init.io.stdout.write(bytes);
   }
 

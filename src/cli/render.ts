@@ -83,8 +83,9 @@ export function liveBlock(view: Pick<RunJson, 'shortId' | 'name'>, tracker: RunT
 /** The line that shows every 30 s, where nothing is repainted, that the run still goes on. */
 export function progressLine(tracker: RunTracker, now: number): string {
   const { total, done, ready, waiting } = tracker.counts;
-  const running = tracker.running.map((module) => `${oneLine(module.name)} on ${oneLine(module.node)}${progressWords(tracker.progressOf(module.name))}`);
-  const shown = running.length > 3 ? `${running.slice(0, 3).join(', ')} …` : running.join(', ');
+  const { running } = tracker;
+  const names = running.slice(0, 3).map((module) => `${oneLine(module.name)} on ${oneLine(module.node)}${progressWords(tracker.progressOf(module.name))}`);
+  const shown = `${names.join(', ')}${running.length > names.length ? ' …' : ''}`;
   return `${clock(now - tracker.submittedAt)} ${done}/${total} done, ${running.length} running${shown === '' ? '' : ` (${shown})`}, ${ready} ready, ${waiting} waiting`;
 }
 

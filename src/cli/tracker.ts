@@ -50,7 +50,8 @@ export class RunTracker {
   readonly #expanded = new Set<string>();
   readonly #hidden = new Set<string>();
   #counts = { done: 0, ready: 0, waiting: 0 };
-  #told: RunProgressJson | undefined;
+  #etaMs: number | undefined;
+  #told: ReadonlyMap<string, RunProgressJson['modules'][number]> = new Map();
 
   /** Starts before the first event: every module waits or is ready, whatever `view` says of it, so that nothing is left unsaid. */
   constructor(view: RunJson) {
@@ -79,24 +80,27 @@ export class RunTracker {
   }
 
   /** What was heard last of how far it is. */
-  heard(progress: RunProgressJson): void {
-    this.#told = progress;
+  heard({ etaMs, modules }: RunProgressJson): void {
+    this.#etaMs = etaMs ?? undefined;
+    this.#told = new Map(modules.map((told) => [told.module, told]));
   }
 
   /** Until the run ends, ms; undefined = nobody knows. */
   get etaMs(): number | undefined {
-    return this.#told?.etaMs ?? undefined;
+    return this.#etaMs;
   }
 
   /** Done modules, and the shares of running ones that say how far they are, of all. */
   get share(): number {
-    const parts = this.#told?.modules.reduce((sum, { module, fraction }) => sum + (this.#running.has(module) ? (fraction ?? 0) : 0), 0) ?? 0;
-    return this.#modules.size === 0 ? 1 : (this.#counts.done + parts) / this.#modules.size;
+    const { total, done } = this.counts;
+    let parts = 0;
+    for (const { module, fraction } of this.#told.values()) if (this.#running.has(module)) parts += fraction ?? 0;
+    return total === 0 ? 1 : (done + parts) / total;
   }
 
   /** Of one that runs. */
   progressOf(module: string): RunProgressJson['modules'][number] | undefined {
-    return this.#told?.modules.find((told) => told.module === module);
+    return this.#told.get(module);
   }
 
   get running(): readonly TrackedModule[] {

@@ -51,6 +51,8 @@ test('--tail gives the last lines, also of one that does not end in a line', asy
   assert.equal((await cli.run(['logs', runId, 'split', '--tail', '2'])).stdout, 'c\nd\nhalf');
   assert.equal((await cli.run(['logs', runId, 'split', '--tail', '0'])).stdout, '');
   assert.equal((await cli.run(['logs', runId, 'split', '--tail', '9'])).stdout, 'a\nb\nc\nd\nhalf');
+  assert.equal((await cli.run(['logs', runId, 'split', '--tail', '4'])).stdout, 'a\nb\nc\nd\nhalf');
+  assert.equal((await cli.run(['logs', runId, 'split', '--tail', '3'])).stdout, 'b\nc\nd\nhalf');
 });
 
 test('all modules of a run: those that printed, whole lines, names in front, colours only where somebody sees them', async (t) => {

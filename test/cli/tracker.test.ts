@@ -78,4 +78,6 @@ test('items are counted in place of their module, from the event that brings the
   const all = [{ name: 'a', phase: 'succeeded' as const }, { name: 'b', phase: 'failed' as const, items: 2 }, { name: 'b[0]', item: { of: 'b', index: 0 }, phase: 'failed' as const }, { name: 'b[1]', item: { of: 'b', index: 1 }, phase: 'cancelled' as const }];
   assert.deepEqual(late.reconcile(view(all)).map(({ module }) => `${module.name} ${module.phase}`), ['a succeeded', 'b failed', 'b[0] failed', 'b[1] cancelled']);
   assert.deepEqual(late.counts, { total: 3, running: 0, done: 3, ready: 0, waiting: 0 });
+  tracker.heard({ runId, etaMs: null, modules: [{ module: 'b[1]', fraction: 0.5, message: '', etaMs: null }, { module: 'b[0]', fraction: 1, message: 'does not run yet', etaMs: null }] });
+  assert.deepEqual([tracker.share, late.share], [0.5, 1]);
 });
