@@ -1,6 +1,6 @@
 /** `skein blob put|get|ls|verify|pin|unpin|gc|rm`: files by what they hold. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -16,6 +16,7 @@ import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { age, size, timeOf } from './format.ts';
 import { line, type CliIo } from './io.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
+import { writeWhole } from './save-file.ts';
 import type { Column } from './table.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
 
@@ -104,18 +105,6 @@ export function doorOf(client: Client): BlobDoor {
     },
     files: async (cid) => (await client.get<{ readonly files: readonly BlobFile[] }>(`${pathOf(cid)}/files`)).files,
   };
-}
-
-/** A file that is half written never has the name that was asked for. */
-export async function writeWhole(content: Readable, file: string): Promise<void> {
-  const temporary = `${file}.part-${process.pid}`;
-  try {
-    await pipeline(content, createWriteStream(temporary, { flags: 'wx' }));
-    await rename(temporary, file);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new SkeinError('OPTION_INVALID', `${file} could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause });
-  }
 }
 
 const columns = (now: number): Column<BlobListJson['blobs'][number]>[] => [

@@ -4,7 +4,7 @@
  */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -68,11 +68,11 @@ export class Client {
     return (await readJson(response)) as T;
   }
 
-  /** The bytes of an answer, which end in an error when the connection breaks. */
+  /** The bytes of an answer, which end in an error (API_UNREACHABLE) when the connection breaks. */
   async download(path: string): Promise<Readable> {
     const response = await this.#anyEndpoint('GET', path, {});
     if (response.statusCode !== 200) throw await failure(response);
-    return response;
+    return Readable.from(untilItBreaks(response), { objectMode: false });
   }
 
   async remove(path: string): Promise<void> {
@@ -96,6 +96,8 @@ export class Client {
           yield event;
           if (event.event === 'final') return;
         }
+        // It was connected until now, however long there was nothing to say.
+        lostSince = Date.now();
       } catch (error) {
         if (signal.aborted) return;
         // A node that has just joined may not have heard of the run yet.
@@ -185,6 +187,14 @@ export class Client {
 /** Another node, or the same one in a moment, may do better. */
 function isTransient(error: unknown): boolean {
   return isSkeinError(error) && ['API_UNREACHABLE', 'NO_LEADER', 'NO_QUORUM', 'CELL_CLOSED', 'NODE_STOPPING'].includes(error.code);
+}
+
+async function* untilItBreaks(response: IncomingMessage): AsyncGenerator<Buffer, void, void> {
+  try {
+    yield* response as AsyncIterable<Buffer>;
+  } catch (cause) {
+    throw new SkeinError('API_UNREACHABLE', `The connection broke in the middle of a file (${reasonOf(cause)})`, { answered: true }, { cause });
+  }
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

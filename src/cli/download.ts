@@ -1,14 +1,16 @@
 /** `skein runs download`: the files that a run left, and what is known of it. */
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { SkeinError } from '../errors.ts';
+import { inParallel } from '../io/in-parallel.ts';
 import type { BlobFilesJson, ModuleJson, RunJson } from '../io/http/views.ts';
-import { untilHere, writeWhole } from './blob.ts';
+import { untilHere } from './blob.ts';
 import type { Client } from './client.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { size } from './format.ts';
 import { line, type CliIo } from './io.ts';
+import { makeFolder, writeWhole } from './save-file.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
 
 interface DownloadFlags extends EndpointFlags {
@@ -38,19 +40,44 @@ async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<E
   if (modules.length === 0) throw new SkeinError('MODULE_NOT_FOUND', `Run ${found.shortId} has no module ${JSON.stringify(flags.module)}; it has ${found.moduleList.slice(0, 10).map(({ name }) => name).join(', ')}`);
   const folder = path.resolve(io.cwd, flags.out ?? found.shortId);
   const wanted: Wanted[] = [];
-  const items = new Map(found.moduleList.map((module) => [module.name, module.items ?? 0]));
-  for (const module of modules) wanted.push(...(await filesOf(client, module, items)));
-  await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, 'run.json'), `${JSON.stringify(found, null, 2)}\n`);
-  for (const file of wanted) await save(io, client, folder, file);
+  const folders = foldersOf(found.moduleList);
+  for (const module of modules) wanted.push(...(await filesOf(client, module, folders.get(module.name)!)));
+  await makeFolder(folder);
+  await writeWhole(Readable.from([`${JSON.stringify(found, null, 2)}\n`]), path.join(folder, RUN_FILE));
+  await inParallel(wanted, (file) => save(io, client, folder, file));
   if (wanted.length === 0) line(io.stdout, `No files: ${flags.module === undefined ? 'no module of this run has left any' : `${flags.module} has left none`}${found.finishedAt === null ? ' so far' : ''}; run.json is in ${folder}`);
   else line(io.stdout, `${wanted.length} ${wanted.length === 1 ? 'file' : 'files'}, ${size(wanted.reduce((sum, file) => sum + file.size, 0))}, and run.json in ${folder}`);
   return exitCodes.ok;
 }
 
-async function filesOf(client: Client, { name: module, item, files }: ModuleJson, items: ReadonlyMap<string, number>): Promise<Wanted[]> {
-  // Items in the folder of their module, in their order.
-  const own = item === null ? folderName(module) : `${folderName(item.of)}/${String(item.index).padStart(String(Math.max(0, (items.get(item.of) ?? 0) - 1)).length, '0')}`;
+/** What is known of the run. */
+const RUN_FILE = 'run.json';
+
+/**
+ * Where the files of each module go, items in the folder of their module, in their order. Names that would be the same folder (`a/b` and
+ * `a_b`) get different ones, whichever modules are asked for.
+ */
+function foldersOf(modules: readonly ModuleJson[]): Map<string, string> {
+  const folders = new Map<string, string>();
+  const taken = new Set([RUN_FILE]);
+  for (const { name, item } of modules) {
+    if (item !== null) continue;
+    const wanted = folderName(name);
+    let folder = wanted;
+    for (let again = 2; taken.has(folder); again++) folder = `${wanted}~${again}`;
+    taken.add(folder);
+    folders.set(name, folder);
+  }
+  const items = new Map(modules.map(({ name, items: count }) => [name, count ?? 0]));
+  for (const { name, item } of modules) {
+    if (item === null) continue;
+    const digits = String(Math.max(0, (items.get(item.of) ?? 0) - 1)).length;
+    folders.set(name, `${folders.get(item.of) ?? folderName(item.of)}/${String(item.index).padStart(digits, '0')}`);
+  }
+  return folders;
+}
+
+async function filesOf(client: Client, { files }: ModuleJson, own: string): Promise<Wanted[]> {
   const wanted: Wanted[] = [];
   for (const [output, { kind, cid, name, size: bytes }] of Object.entries(files)) {
     const root = `${own}/${folderName(output)}`;
@@ -75,9 +102,8 @@ function folderName(name: string): string {
 
 async function save(io: CliIo, client: Client, folder: string, file: Wanted): Promise<void> {
   const target = path.join(folder, ...file.path.split('/'));
-  await mkdir(path.dirname(target), { recursive: true });
+  await makeFolder(path.dirname(target));
   const api = `/api/v1/blobs/${file.cid}`;
   await untilHere((text) => line(io.stderr, `${file.path}: ${text}`), client, api);
-  await writeWhole(await client.download(`${api}/content`), target);
-  if (file.executable) await chmod(target, 0o755);
+  await writeWhole(await client.download(`${api}/content`), target, file.executable ? 0o777 : 0o666);
 }

@@ -101,6 +101,29 @@ test('a token goes to TCP endpoints', async (t) => {
   assert.deepEqual(seen, ['Bearer abc', undefined]);
 });
 
+test('a file whose connection breaks is the fault of the network, and said so', async (t) => {
+  const breaking = await serve(t, (_request, response) => {
+    response.writeHead(200, { 'content-length': '1000000' }).write('half');
+    setImmediate(() => response.destroy());
+  });
+  const content = await new Client({ endpoints: () => [breaking] }).download('/x');
+  await assert.rejects(content.toArray(), (error) => isSkeinError(error, 'API_UNREACHABLE') && error.message.startsWith('The connection broke in the middle of a file'));
+});
+
+test('a stream that had nothing to say for long is looked for as long as any other', async (t) => {
+  let left = 0;
+  const quiet = await serve(t, (request, response) => {
+    if (left++ === 1) return void request.socket.destroy();
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    if (left === 1) setTimeout(() => response.end(), 1200);
+    else response.end('event: final\ndata: c\n\n');
+  });
+  const client = new Client({ endpoints: () => [quiet], reconnectMs: 1000 });
+  const data: string[] = [];
+  for await (const event of client.events('/events', 0, new AbortController().signal)) data.push(event.data);
+  assert.deepEqual([data, left], [['c'], 3]);
+});
+
 test('an event stream that breaks goes on elsewhere after the last id', async (t) => {
   const asked: unknown[] = [];
   const answer = (text: string, breaks: boolean): RequestListener => (request, response) => {

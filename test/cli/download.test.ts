@@ -1,0 +1,52 @@
+/** `skein runs download`: each file where it belongs, and errors that say whose they are. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import test, { type TestContext } from 'node:test';
+import type { FilesRef } from '../../src/core/cell/types.ts';
+import { FakeNode, fakeSpec } from '../support/fake-node.ts';
+import { sharedBlobs } from '../support/node-blobs.ts';
+import { TestBed } from './harness.ts';
+
+async function left(text: string, kind: 'file' | 'program' = 'file'): Promise<FilesRef> {
+  const { cid, size } = await sharedBlobs().put(Readable.from([Buffer.from(text)]));
+  return { kind, cid, name: 'file.txt', size, count: 1 };
+}
+
+/** Each module has left its own name. */
+async function finished(t: TestContext, ...modules: string[]): Promise<TestBed> {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve(new FakeNode());
+  const { runId } = await api.submit(fakeSpec(Object.fromEntries(modules.map((name) => [name, []]))));
+  for (const name of modules) api.module(runId, name, 'succeeded', { files: { out: await left(name, name === 'tool' ? 'program' : 'file') } });
+  api.finish(runId, 'succeeded');
+  return bed;
+}
+
+test('modules whose names would be one folder have a folder each, and none is where run.json is', async (t) => {
+  const bed = await finished(t, 'a/b', 'a_b', 'run.json', 'tool', '@x:y');
+  const { code, stdout, stderr } = await bed.run(['runs', 'download', '7f01', '--out', 'got']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^5 files, 22 B, and run\.json in /);
+  const got = join(bed.home, 'got');
+  assert.deepEqual(readdirSync(got).toSorted(), ['@x:y', 'a_b', 'a_b~2', 'run.json', 'run.json~2', 'tool']);
+  for (const [folder, name] of [['a_b', 'a/b'], ['a_b~2', 'a_b'], ['run.json~2', 'run.json'], ['tool', 'tool']] as const) assert.equal(readFileSync(join(got, folder, 'out', 'file.txt'), 'utf8'), name);
+  assert.deepEqual([statSync(join(got, 'tool/out/file.txt')).mode & 0o111, statSync(join(got, 'a_b/out/file.txt')).mode & 0o111], [0o111 & ~process.umask(), 0]);
+  assert.equal((JSON.parse(readFileSync(join(got, 'run.json'), 'utf8')) as { phase: string }).phase, 'succeeded');
+  // The same folder as before, though the other module is not asked for.
+  assert.equal((await bed.run(['runs', 'download', '7f01', '--out', 'one', '--module', 'a_b'])).code, 0);
+  assert.deepEqual(readdirSync(join(bed.home, 'one')).toSorted(), ['a_b~2', 'run.json']);
+});
+
+test('what cannot be written is exit 2 with its name, and leaves nothing half written', async (t) => {
+  const bed = await finished(t, 'a');
+  writeFileSync(join(bed.home, 'file'), '');
+  mkdirSync(join(bed.home, 'got', 'run.json'), { recursive: true });
+  for (const [out, says] of [['file', /^error OPTION_INVALID: .*file could not be written: EEXIST/], ['file/below', /below could not be written: ENOTDIR/], ['got', /got.run\.json could not be written: EISDIR/]] as const) {
+    const { code, stdout, stderr } = await bed.run(['runs', 'download', '7f01', '--out', out]);
+    assert.deepEqual([code, stdout], [2, ''], stderr);
+    assert.match(stderr, says);
+  }
+  assert.deepEqual(readdirSync(join(bed.home, 'got')), ['run.json']);
+});
