@@ -10,7 +10,7 @@ import { FILES_COUNT_MAX } from '../../core/cell/limits.ts';
 import { isSafePath } from '../../protocol/tree-codec.ts';
 import { inParallel } from '../in-parallel.ts';
 import { CHECKPOINT_AGAIN_MS, FILE_LIST_LENGTH_MAX } from './limits.ts';
-import type { CheckpointHead, TakenFile } from './messages.ts';
+import type { CheckpointHead, CheckpointTaken, TakenFile } from './messages.ts';
 
 /** The files are the module's own: it may write to them. Throws file-system errors, and what `over` was aborted with. */
 async function fill(folder: string, files: CheckpointHead['files'], over: AbortSignal): Promise<void> {
@@ -26,7 +26,7 @@ async function fill(folder: string, files: CheckpointHead['files'], over: AbortS
 /** What the supervisor has for all of its jobs. */
 export interface CheckpointTools {
   readonly folder: string;
-  readonly onCheckpoint: (id: number, files: readonly TakenFile[]) => void;
+  readonly onCheckpoint: (id: number, taken: CheckpointTaken) => void;
 }
 
 interface CheckpointsInit {
@@ -34,8 +34,8 @@ interface CheckpointsInit {
   readonly work: string;
   /** Folder of the n-th copy; it belongs to whoever is told of it. */
   readonly copyFolder: (n: number) => string;
-  /** A copy that differs from the one before. */
-  readonly kept: (files: readonly TakenFile[]) => void;
+  /** A copy that differs from the one before, or why there is none: the same reason is given once. */
+  readonly taken: (taken: CheckpointTaken) => void;
 }
 
 interface Found {
@@ -47,7 +47,7 @@ interface Found {
 
 /** @param work the module's folder. @returns undefined for a module without. */
 export function checkpointsOf(head: CheckpointHead | undefined, id: number, work: string, { folder, onCheckpoint }: CheckpointTools): Checkpoints | undefined {
-  return head && new Checkpoints({ head, work, copyFolder: (n) => path.join(folder, `k${id}-${n}`), kept: (files) => onCheckpoint(id, files) });
+  return head && new Checkpoints({ head, work, copyFolder: (n) => path.join(folder, `k${id}-${n}`), taken: (taken) => onCheckpoint(id, taken) });
 }
 
 export class Checkpoints {
@@ -59,6 +59,7 @@ export class Checkpoints {
   /** Of the copy that was kept last. */
   #seen = '';
   #last = '';
+  #problem = '';
 
   constructor(init: CheckpointsInit) {
     this.#init = init;
@@ -83,37 +84,50 @@ export class Checkpoints {
   }
 
   async #take(): Promise<void> {
-    const again = (await this.#copied().catch(() => 'failed')) === 'changed';
+    const again = (await this.#copied().catch((error: unknown) => this.#failed(error))) === 'changed';
     const { everyMs } = this.#init.head;
     this.#plan(again ? Math.min(CHECKPOINT_AGAIN_MS, everyMs) : everyMs);
   }
 
   /** Nothing of what goes wrong here is the module's fault, nor worth its end: the next copy may go well. */
-  async #copied(): Promise<'kept' | 'same' | 'changed' | 'busy'> {
+  #failed(error: unknown): 'changed' | 'failed' {
+    // Renamed or removed while it was looked at.
+    if (error instanceof Changed || (error as NodeJS.ErrnoException).code === 'ENOENT') return 'changed';
+    const problem = error instanceof Error ? error.message : String(error);
+    if (problem !== this.#problem && !this.#stopped) this.#init.taken({ files: [], problem });
+    this.#problem = problem;
+    return 'failed';
+  }
+
+  async #copied(): Promise<'kept' | 'same' | 'busy'> {
     const { folder } = this;
-    const { copyFolder, kept } = this.#init;
+    const { copyFolder, taken } = this.#init;
     // Whoever is told of a copy moves it away first: one at a time.
     if (this.#last !== '' && (await exists(this.#last))) return 'busy';
     const found = await list(folder);
     const marks = marksOf(found);
     if (marks === this.#seen || found.length === 0) return 'same';
     const target = copyFolder((this.#count += 1));
-    await mkdir(target, { recursive: true, mode: 0o700 });
     const files = found.map((file, at): TakenFile => ({ output: '', path: file.path, taken: path.join(target, String(at)), executable: file.executable }));
+    if (JSON.stringify(files).length > FILE_LIST_LENGTH_MAX) throw new Error(`the list of its files is longer than ${FILE_LIST_LENGTH_MAX} characters: keep fewer files, or shorter paths`);
+    await mkdir(target, { recursive: true, mode: 0o700 });
     try {
-      if (JSON.stringify(files).length > FILE_LIST_LENGTH_MAX) throw new Error('too many files for one message');
       await inParallel(files, (file) => copyFile(path.join(folder, ...file.path.split('/')), file.taken, constants.COPYFILE_FICLONE));
-      if (marksOf(await list(folder)) !== marks || this.#stopped) throw new Error('changed meanwhile');
-    } catch {
+      if (marksOf(await list(folder)) !== marks || this.#stopped) throw new Changed();
+    } catch (error) {
       await rm(target, { recursive: true, force: true });
-      return 'changed';
+      throw error;
     }
     this.#seen = marks;
     this.#last = target;
-    kept(files);
+    this.#problem = '';
+    taken({ files });
     return 'kept';
   }
 }
+
+/** While it was copied. */
+class Changed extends Error {}
 
 /** Regular files below the folder, by path; links and all else are left out. */
 async function list(folder: string): Promise<Found[]> {
@@ -125,7 +139,7 @@ async function list(folder: string): Promise<Found[]> {
     if (!isSafePath(where)) continue;
     const { size, mtimeMs, ino, mode } = await stat(file);
     found.push({ path: where, mark: `${size} ${mtimeMs} ${ino}`, executable: (mode & 0o111) !== 0 });
-    if (found.length > FILES_COUNT_MAX) throw new Error(`more than ${FILES_COUNT_MAX} files`);
+    if (found.length > FILES_COUNT_MAX) throw new Error(`it has more than ${FILES_COUNT_MAX} files: keep fewer, or one archive of them`);
   }
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

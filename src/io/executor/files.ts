@@ -56,7 +56,8 @@ async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: Fi
  * @throws SkeinError BLOB_…
  */
 export async function recordCheckpoint(line: Line, shelf: FileShelf | undefined): Promise<FilesRef | undefined> {
-  const { files } = JSON.parse(line.head) as CheckpointTaken;
+  const { files, problem } = JSON.parse(line.head) as CheckpointTaken;
+  if (problem !== undefined) throw new Error(problem);
   const refs = await moved(files, async (here) => shelf && namedFiles(here, [{ name: '', pattern: '**' }], shelf));
   return refs?.[''];
 }

@@ -16,6 +16,7 @@ import { LineReader, lineText } from './lines.ts';
 import type { Line } from './lines.ts';
 import { ITEM_PATH_VARIABLE } from './messages.ts';
 import type { CallHead, EndHead } from './messages.ts';
+import { progressOf } from './progress-file.ts';
 import { thrownMessage } from './thrown.ts';
 import { valuesOfReturn } from './values.ts';
 
@@ -49,7 +50,8 @@ class Context {
 
   /** Whatever is said in between is overtaken by what is said then. */
   readonly progress = (fraction: number, message = ''): void => {
-    progressText = lineText('progress', current?.id ?? 0, JSON.stringify({ fraction, message }), '{}');
+    // Bounded here: a line that is too long would be the end of this process.
+    progressText = lineText('progress', current?.id ?? 0, JSON.stringify(progressOf(fraction, message)), '{}');
     progressTimer ??= setTimeout(sendProgress, Math.max(0, PROGRESS_READ_MS - (performance.now() - progressAt))).unref();
   };
 

@@ -47,9 +47,10 @@ export interface CheckpointHead {
   readonly files: PlacedInput['files'];
 }
 
-/** `checkpoint`: copies that belong to whoever reads this. */
+/** `checkpoint`: copies that belong to whoever reads this; none when they could not be made, and why. */
 export interface CheckpointTaken {
   readonly files: readonly TakenFile[];
+  readonly problem?: string;
 }
 
 /** Where the files of an input come from. */

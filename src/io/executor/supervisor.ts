@@ -23,7 +23,7 @@ import { LINE_LENGTH_MAX, PROGRESS_READ_MS, TIMER_MS_MAX } from './limits.ts';
 import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
-import type { BundleHead, CancelHead, CheckpointTaken, DeadlineHead, InitHead, NoteHead, RunHead } from './messages.ts';
+import type { BundleHead, CancelHead, DeadlineHead, InitHead, NoteHead, RunHead } from './messages.ts';
 import type { KeptLog, LiveLog } from './output-log.ts';
 import { PipeStock } from './output-pipe.ts';
 import { ProcessKiller } from './process-killer.ts';
@@ -57,7 +57,7 @@ class Supervisor {
     const onEnd: JobEnd = (id, head, values, log, problem) => this.#onEnd(id, head, values, log, problem);
     const onProgress = (id: number, progress: Progress): void => writer.send('progress', id, JSON.stringify(progress));
     const onLive = (id: number, live: LiveLog): void => writer.send('log', id, JSON.stringify(live));
-    const onCheckpoint: JobTools['onCheckpoint'] = (id, files) => writer.send('checkpoint', id, JSON.stringify({ files } satisfies CheckpointTaken));
+    const onCheckpoint: JobTools['onCheckpoint'] = (id, taken) => writer.send('checkpoint', id, JSON.stringify(taken));
     this.#tools = { init, folder, shell, pipes: new PipeStock(folder), killer: this.#killer, onEnd, onLive, onProgress, onCheckpoint };
     setInterval(() => this.#readProgress(), PROGRESS_READ_MS).unref();
     this.#pool = new HostPool(this.#tools);

@@ -108,6 +108,17 @@ test('a checkpoint that cannot be stored does not end the module', async (t) => 
   assert.ok(one.notes.some(({ event }) => event === 'checkpoint-not-kept'));
 });
 
+test('a checkpoint that cannot be copied is told, once for each reason; the module goes on', async (t) => {
+  const one = lab(t);
+  // Where the copies would go.
+  const script = 'echo x > "$SKEIN_CHECKPOINT_DIR/x"; for n in 1 2 3 4 5 6 7 8 9; do : > "$SKEIN_WORK_DIR/../../k1-$n"; done; sleep 0.5; echo done';
+  const outcome = await one.start(script).ended;
+  assert.deepEqual([outcome.ok, outcome.tail], [true, 'done\n']);
+  const told = one.notes.filter(({ event }) => event === 'checkpoint-not-kept').map(({ message }) => message);
+  assert.match(told[0] ?? 'nothing', /^a checkpoint of \w+ could not be kept: EEXIST/);
+  assert.equal(new Set(told).size, told.length);
+});
+
 test('a module without a checkpoint has no such folder', async (t) => {
   const one = lab(t);
   const action: ModuleAction = { type: 'run', command: 'echo "[${SKEIN_CHECKPOINT_DIR-}]"' };

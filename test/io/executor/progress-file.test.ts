@@ -64,3 +64,15 @@ test('commands, functions in processes and functions of the program say how far 
   await Promise.all(ends);
   assert.equal(executor.progress(all[0][0].fence), undefined);
 });
+
+test('whatever a function says of its progress, it goes on', async (t) => {
+  const { run } = bench(t);
+  const source = `export async function build({ progress }) {
+    progress(0.5, 'x'.repeat(3_000_000));
+    progress(10n, Symbol.iterator);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return { done: true };
+  }`;
+  const outcome = await run(bundled(source, 'build'));
+  assert.deepEqual([outcome.error, outcome.values], [null, { done: true }]);
+});
