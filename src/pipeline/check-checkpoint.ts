@@ -23,7 +23,8 @@ export function checkCheckpoint(fields: Fields, action: PipelineAction, problems
   return { folder, everyMs };
 }
 
-function folderFault(folder: string): string {
+/** @returns what is wrong with it, or ''. */
+export function folderFault(folder: string): string {
   if (folder.length > PATTERN_LENGTH_MAX) return `has more than ${PATTERN_LENGTH_MAX} characters`;
   if (/[\p{Cc}\\]/u.test(folder) || !folder.isWellFormed()) return 'holds a backslash, a control character or half of a surrogate pair';
   if (/\$\{\{/.test(folder)) return 'holds an expression, which only `run` and `env` may';

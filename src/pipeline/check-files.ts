@@ -17,8 +17,9 @@ export interface FilesDraft {
   readonly outputs: readonly OutputSpec[];
 }
 
-const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const outputPattern = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+/** Of an input: a variable, and a folder. */
+export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
+export const outputPattern = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 const FORM = '${{ needs.MODULE.outputs.NAME }} or ${{ params.NAME }}';
 
 export function checkFiles(fields: Fields, problems: Problems): FilesDraft {

@@ -64,7 +64,7 @@ async function match(pattern: string, directory: string, add: (file: FoundFile) 
   for await (const entry of glob(parts.slice(first).join('/'), { cwd: root, withFileTypes: true })) {
     const file = path.join(entry.parentPath, entry.name);
     const there = await statOf(file);
-    if (there === undefined) throw new FilesProblem(`names ${quote(file)}, which is a link to nothing`);
+    if (there === undefined) throw nothingThere(file);
     if (there.isDirectory()) continue;
     before.any = true;
     add(foundFile(file, path.relative(root, file).split(path.sep).join('/'), there));
@@ -81,7 +81,7 @@ async function walk(folder: string, inTree: string, above: readonly string[], ad
     const file = path.join(folder, name);
     const where = inTree === '' ? name : `${inTree}/${name}`;
     const there = await statOf(file);
-    if (there === undefined) throw new FilesProblem(`names ${quote(file)}, which is a link to nothing`);
+    if (there === undefined) throw nothingThere(file);
     if (there.isDirectory()) await walk(file, where, [...above, real], add);
     else add(foundFile(file, where, there));
   }
@@ -97,6 +97,11 @@ async function statOf(file: string): Promise<Stats | undefined> {
     const { code } = error as NodeJS.ErrnoException;
     return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : refuse(file, error);
   }
+}
+
+/** Of a file that a folder lists. Bytes that are no UTF-8 are read as U+FFFD, and then there is no such file. */
+function nothingThere(file: string): FilesProblem {
+  return new FilesProblem(`names ${quote(file)}, ${path.basename(file).includes('\ufffd') ? 'whose name is not UTF-8: rename it' : 'which is a link to nothing'}`);
 }
 
 function foundFile(file: string, where: string, there: Stats): FoundFile {

@@ -109,6 +109,8 @@ const bad: readonly (readonly [string, Json, RegExp, ((folder: string) => void)?
   ['all', ['src', 'other'], /^parameter `all` names two files that would both be `a\.c`/, (folder) => (mkdirSync(path.join(folder, 'other')), writeFileSync(path.join(folder, 'other/a.c'), 'x'))],
   ['all', 'src', /^parameter `all` names `.*back.*`, a link to a folder that it lies in/, (folder) => symlinkSync('..', path.join(folder, 'src/in/back'))],
   ['all', 'src', /^parameter `all` names `.*dead`, which is a link to nothing/, (folder) => symlinkSync('nothing', path.join(folder, 'src/dead'))],
+  ['all', 'src', /^parameter `all` names `.*a\ufffd`, whose name is not UTF-8: rename it/, (folder) => writeFileSync(Buffer.concat([Buffer.from(path.join(folder, 'src/a')), Buffer.of(0xff)]), '')],
+  ['all', 'src/*', /^parameter `all` names `.*a\ufffd`, whose name is not UTF-8: rename it/, (folder) => writeFileSync(Buffer.concat([Buffer.from(path.join(folder, 'src/a')), Buffer.of(0xff)]), '')],
   ['all', 'src', /^parameter `all` names `.*back\\slash`, whose name is not one that a file can have on every node/, (folder) => writeFileSync(path.join(folder, 'src/back\\slash'), '')],
 ];
 for (const [param, given, says, arrange] of bad) {

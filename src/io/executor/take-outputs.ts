@@ -34,7 +34,7 @@ export async function takeOutputs(work: string, outputs: readonly OutputSpec[], 
     const found = await finder.find(name, pattern);
     await inParallel([...found.values()], async (real) => {
       if (sources.has(real)) return;
-      const { mode, nlink } = await lstat(real);
+      const { mode, nlink } = await lstat(real).catch((error: unknown) => refuseGone(name, work, real, error));
       sources.set(real, { target: path.join(taken, String(sources.size)), executable: (mode & 0o111) !== 0, shared: nlink > 1 });
     });
     for (const [where, real] of found) {
@@ -48,6 +48,13 @@ export async function takeOutputs(work: string, outputs: readonly OutputSpec[], 
   }
   await inParallel([...sources], ([real, source]) => move(real, source));
   return files;
+}
+
+/** Between when it was found and now. Bytes that are no UTF-8 are read as U+FFFD, and then there is no such file. */
+function refuseGone(output: string, work: string, file: string, error: unknown): never {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  const where = JSON.stringify(path.relative(work, file).slice(0, 200));
+  throw new OutputProblem(`output "${output}": ${where} ${where.includes('\ufffd') ? 'has a name that is not UTF-8: rename it' : 'went away while it was taken'}`);
 }
 
 class Finder {

@@ -7,6 +7,8 @@ import { CHECKPOINT_EVERY_MS_MAX, CHECKPOINT_EVERY_MS_MIN, FILES_PER_MODULE_MAX,
 import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
 import { topologicalOrder } from '../../core/cell/needs.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
+import { folderFault } from '../../pipeline/check-checkpoint.ts';
+import { outputPattern, variablePattern } from '../../pipeline/check-files.ts';
 import * as pipeline from '../../pipeline/limits.ts';
 import { JSON_DEPTH_MAX } from '../../protocol/limits.ts';
 import { FETCH_WAIT_MS, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
@@ -65,9 +67,17 @@ const foreach = z.strictObject({
   parallelMax: z.int().min(0).max(PARALLEL_MAX).meta({ description: '0 = as many as there is room for' }),
 });
 
+/** Also a folder in the work folder of the module. */
+const variable = key.regex(variablePattern, 'letters, digits and _, not a digit first');
+
+const checkpoint = z.strictObject({
+  folder: z.string().min(1).refine((folder) => folderFault(folder) === '', 'a folder below the work folder'),
+  everyMs: z.int().min(CHECKPOINT_EVERY_MS_MIN).max(CHECKPOINT_EVERY_MS_MAX),
+});
+
 const moduleFiles = z.strictObject({
-  inputs: z.array(z.union([z.strictObject({ variable: key, module: z.int().min(0), output: key }), z.strictObject({ variable: key, param: key })])).max(FILES_PER_MODULE_MAX),
-  outputs: z.array(z.strictObject({ name: key, pattern: z.string().min(1).max(PATTERN_LENGTH_MAX).refine(wellFormed, 'whole characters') })).max(FILES_PER_MODULE_MAX),
+  inputs: z.array(z.union([z.strictObject({ variable, module: z.int().min(0), output: key }), z.strictObject({ variable, param: key })])).max(FILES_PER_MODULE_MAX),
+  outputs: z.array(z.strictObject({ name: key.regex(outputPattern, 'letters, digits, _ and -, not a digit first'), pattern: z.string().min(1).max(PATTERN_LENGTH_MAX).refine(wellFormed, 'whole characters') })).max(FILES_PER_MODULE_MAX),
 });
 
 const moduleSpec = z.strictObject({
@@ -83,7 +93,7 @@ const moduleSpec = z.strictObject({
   policy: modulePolicy.exactOptional(),
   files: moduleFiles.exactOptional(),
   cache: z.literal(true).exactOptional(),
-  checkpoint: z.strictObject({ folder: z.string().min(1).max(PATTERN_LENGTH_MAX), everyMs: z.int().min(CHECKPOINT_EVERY_MS_MIN).max(CHECKPOINT_EVERY_MS_MAX) }).exactOptional(),
+  checkpoint: checkpoint.exactOptional(),
   foreach: foreach.exactOptional(),
 });
 

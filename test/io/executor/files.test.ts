@@ -165,6 +165,7 @@ const wrong: readonly (readonly [what: string, script: string, pattern: string, 
   ['a pipe', 'mkfifo out', 'out', /neither a file nor a link/],
   ['a path out of the folder', 'true', '../output', /cannot be the path of an output/],
   ['an absolute path', 'true', '/etc/passwd', /cannot be the path of an output/],
+  ['a name that is not UTF-8', `printf x > "$(printf 'a\\377')"`, '*', /output "o": "a\ufffd" has a name that is not UTF-8: rename it/],
   ['a name with a backslash', `printf x > 'a\\b'`, '*', /cannot be the path of an output/],
 ];
 

@@ -293,6 +293,24 @@ test('what the schema takes is a RunSpec as the core knows it', () => {
   assert.deepEqual(checked, fakeSpec());
 });
 
+test('a compiled run cannot name folders outside of the work folder either', async () => {
+  const { request } = testServer();
+  const files = (inputs: object[], outputs: object[] = []): object => ({ files: { inputs, outputs } });
+  const cases: [object, RegExp][] = [
+    [{ checkpoint: { folder: '../../state', everyMs: 30_000 } }, /checkpoint\.folder: a folder below the work folder/],
+    [{ checkpoint: { folder: '/etc', everyMs: 30_000 } }, /checkpoint\.folder: a folder below the work folder/],
+    [files([{ variable: '../../x', param: 'p' }]), /inputs\[0\].*letters, digits and _/],
+    [files([{ variable: '..', module: 0, output: 'o' }]), /inputs\[0\].*letters, digits and _/],
+    [files([], [{ name: '../o', pattern: 'x' }]), /outputs\[0\]\.name: letters, digits, _ and -/],
+  ];
+  for (const [more, says] of cases) {
+    const spec = fakeSpec({ a: [] });
+    const answer = await request({ method: 'POST', url: runs, payload: { spec: { ...spec, modules: [{ ...spec.modules[0]!, ...more }] } } });
+    assert.equal(answer.statusCode, 400);
+    assert.match(JSON.stringify(answer.json<{ problems: unknown }>().problems).replaceAll(/","message":"/g, ': '), says);
+  }
+});
+
 test('the API document names every route, and its references resolve', async () => {
   const { request } = testServer();
   const document = (await request({ url: '/api/v1/openapi.json' })).json<{ paths: Record<string, Record<string, unknown>>; components: { schemas: Record<string, unknown> } }>();
