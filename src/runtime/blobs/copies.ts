@@ -15,7 +15,7 @@ import type { NodeId, RunNumber } from '../../core/lib/ids.ts';
 import type { NodeContext } from '../context.ts';
 import type { Routine } from '../routine.ts';
 import type { CopyEnd, CopyRequests } from './copy-requests.ts';
-import { COPIES_ASKED_MAX, COPIES_TICK_MS, COPY_REST_MS, FULL_REST_MS, HOLDERS_PER_ENTRY_MAX, LOSS_GRACE_MAX_MS, LOSS_GRACE_MIN_MS } from './limits.ts';
+import { COPIES_ASKED_MAX, COPIES_LOOKED_MAX, COPIES_TICK_MS, COPY_REST_MS, FULL_REST_MS, HOLDERS_PER_ENTRY_MAX, LEAVING_KNOWN_MS, LOSS_GRACE_MAX_MS, LOSS_GRACE_MIN_MS } from './limits.ts';
 import { LooseCopies } from './loose-copies.ts';
 import { rankedNodes } from './ranked-nodes.ts';
 
@@ -33,6 +33,8 @@ export interface CopiesInit {
 /** A module whose files fewer nodes have than should. */
 interface Short {
   readonly module: ModuleRecord;
+  /** Of the files that are meant: what is asked about them says nothing of those that are made anew. */
+  readonly generation: number;
   /** Since when no node that has them is there (monotonic ms). */
   lostAt: number | undefined;
   /** When somebody looked for them last and found nobody. */
@@ -47,18 +49,30 @@ interface Short {
   readonly restUntil: Map<NodeId, number>;
 }
 
+/** Goes soon: what it has counts for others only as long as it is there. */
+interface Leaving {
+  /** Modules of which only it has the files. */
+  readonly last: Set<ModuleRecord>;
+  /** Monotonic ms; it asks again and again until it is let go. */
+  askedAt: number;
+}
+
 export class Copies {
   readonly #init: CopiesInit;
   readonly #short = new Map<ModuleRecord, Short>();
   /** Have no room: asked last for a while, monotonic ms. */
   readonly #fullUntil = new Map<NodeId, number>();
-  /** Go soon: what they have counts for others only as long as they are there. */
-  readonly #leaving = new Map<NodeId, Set<ModuleRecord>>();
+  readonly #leaving = new Map<NodeId, Leaving>();
   readonly #loose: LooseCopies;
   #changes: HolderItem[] = [];
   #lost: LostItem[] = [];
   #asked = 0;
   readonly #ticks: Routine;
+  /** Those that have a session and do not leave; undefined when that has changed. */
+  #stay: ReadonlySet<NodeId> | undefined;
+  /** Where the next tick goes on. */
+  #cursor: Iterator<Short> = this.#short.values();
+  #stopped = false;
 
   constructor(init: CopiesInit) {
     this.#init = init;
@@ -73,6 +87,8 @@ export class Copies {
   }
 
   stop(): void {
+    this.#stopped = true;
+    this.#ticks.cancel();
     for (const short of this.#short.values()) this.#drop(short);
   }
 
@@ -94,10 +110,13 @@ export class Copies {
 
   nodeCame(node: NodeId): void {
     this.#leaving.delete(node);
+    this.#stay = undefined;
   }
 
   nodeWent(node: NodeId): void {
     this.#leaving.delete(node);
+    this.#fullUntil.delete(node);
+    this.#stay = undefined;
     this.#loose.nodeWent(this.#init.state(), node);
     this.#each((module) => {
       if (module.holders.includes(node)) this.#consider(module);
@@ -107,7 +126,7 @@ export class Copies {
   /** Somebody could not fetch what this module takes: whoever says to have it is asked to look. */
   missed(run: RunNumber, module: number): void {
     const taker = moduleAt(this.#init.state(), run, module);
-    if (taker === undefined || isRunFinal(taker.run.phase)) return;
+    if (this.#stopped || taker === undefined || isRunFinal(taker.run.phase)) return;
     const sources = new Set(takenFiles(specOf(taker)).flatMap((input) => producersOf(taker.run, input.module)));
     for (const source of sources) {
       if (!areFilesWanted(source)) continue;
@@ -121,24 +140,31 @@ export class Copies {
    * @returns modules of which that is not so yet.
    */
   handOver(node: NodeId): number {
-    let last = this.#leaving.get(node);
-    if (last === undefined) {
-      last = new Set();
-      this.#leaving.set(node, last);
-      for (const run of this.#init.state().runs.values()) for (const module of run.modules) if (module.holders.includes(node)) last.add(module);
-    }
+    const state = this.#init.state();
+    const leaving = this.#leaving.get(node) ?? this.#begins(node);
+    leaving.askedAt = this.#init.context.now();
+    const { last } = leaving;
     const stay = this.#staying();
     for (const module of last) {
-      if (stay.length === 0 || !isRecorded(this.#init.state(), module) || module.holders.some((holder) => stay.includes(holder))) last.delete(module);
+      if (stay.size === 0 || !isRecorded(state, module) || module.holders.some((holder) => stay.has(holder))) last.delete(module);
       else this.#shortOf(module);
     }
     return last.size;
   }
 
+  #begins(node: NodeId): Leaving {
+    const leaving: Leaving = { last: new Set(), askedAt: 0 };
+    for (const run of this.#init.state().runs.values()) for (const module of run.modules) if (module.holders.includes(node)) leaving.last.add(module);
+    this.#leaving.set(node, leaving);
+    this.#stay = undefined;
+    this.#ticks.wake();
+    return leaving;
+  }
+
   /** Nodes that may be asked for a copy of what this one has, those with room first. */
   couldKeep(node: NodeId): NodeId[] {
     const now = this.#init.context.now();
-    const others = this.#staying().filter((other) => other !== node);
+    const others = [...this.#staying()].filter((other) => other !== node);
     const isFull = (other: NodeId): number => ((this.#fullUntil.get(other) ?? 0) > now ? 1 : 0);
     return others.toSorted((a, b) => isFull(a) - isFull(b)).slice(0, UNABLE_MAX);
   }
@@ -156,26 +182,31 @@ export class Copies {
 
   #shortOf(module: ModuleRecord): Short {
     const present = this.#short.get(module);
-    if (present !== undefined) return present;
-    const short: Short = { module, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), asking: new Map(), restUntil: new Map() };
+    if (present?.generation === module.generation) return present;
+    if (present !== undefined) this.#drop(present);
+    const short: Short = { module, generation: module.generation, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), asking: new Map(), restUntil: new Map() };
     this.#short.set(module, short);
     this.#ticks.wake();
     return short;
   }
 
-  /** Nodes that have a session and do not leave. */
-  #staying(): NodeId[] {
-    return [...this.#init.state().sessionOfNode.keys()].filter((node) => !this.#leaving.has(node));
+  #staying(): ReadonlySet<NodeId> {
+    this.#stay ??= new Set([...this.#init.state().sessionOfNode.keys()].filter((node) => !this.#leaving.has(node)));
+    return this.#stay;
+  }
+
+  #isHandedOver(module: ModuleRecord): boolean {
+    for (const { last } of this.#leaving.values()) if (last.has(module)) return true;
+    return false;
   }
 
   #isShort(module: ModuleRecord): boolean {
-    const state = this.#init.state();
-    if (!isRecorded(state, module)) return false;
-    const handedOver = [...this.#leaving.values()].some((last) => last.has(module));
-    if (!handedOver && !areFilesWanted(module)) return false;
+    if (!isRecorded(this.#init.state(), module)) return false;
+    const isWanted = areFilesWanted(module);
+    if (!isWanted && !this.#isHandedOver(module)) return false;
     const stay = this.#staying();
-    const wanted = Math.min(areFilesWanted(module) ? COPIES : 1, stay.length);
-    return module.holders.filter((node) => stay.includes(node)).length < wanted;
+    const wanted = Math.min(isWanted ? COPIES : 1, stay.size);
+    return module.holders.filter((node) => stay.has(node)).length < wanted;
   }
 
   #drop(short: Short): void {
@@ -186,13 +217,28 @@ export class Copies {
 
   /** @returns whether anything is left to do. */
   #tick(): boolean {
-    for (const short of this.#short.values()) this.#look(short);
+    const now = this.#init.context.now();
+    // It was let go, or thought better of it.
+    for (const [node, { askedAt }] of this.#leaving) {
+      if (now - askedAt < LEAVING_KNOWN_MS) continue;
+      this.#leaving.delete(node);
+      this.#stay = undefined;
+    }
+    for (let looked = 0; looked < COPIES_LOOKED_MAX; looked++) {
+      const { value, done } = this.#cursor.next();
+      if (done === true) {
+        this.#cursor = this.#short.values();
+        break;
+      }
+      this.#look(value);
+    }
     this.#propose();
-    return this.#short.size > 0;
+    return this.#short.size > 0 || this.#leaving.size > 0;
   }
 
   #look(short: Short): void {
     const { module, doubted } = short;
+    if (module.generation !== short.generation || !isRecorded(this.#init.state(), module)) return this.#drop(short);
     // Holders that were asked to look have not answered yet: what they say decides whether it is short.
     if (doubted.size === 0 && short.asking.size === 0 && !this.#isShort(module)) return this.#drop(short);
     const state = this.#init.state();
@@ -208,7 +254,7 @@ export class Copies {
       doubted.delete(doubt);
       if (present.includes(doubt)) this.#ask(short, doubt, true);
     }
-    if (short.asking.size > 0 || this.#asked >= COPIES_ASKED_MAX) return;
+    if (short.asking.size > 0 || this.#asked >= COPIES_ASKED_MAX || !this.#isShort(module)) return;
     const node = this.#candidate(short, now);
     if (node !== undefined) this.#ask(short, node, false);
   }
@@ -224,11 +270,12 @@ export class Copies {
 
   /** Those that have room before those that said that they have none. */
   #candidate({ module, restUntil }: Short, now: number): NodeId | undefined {
-    const nodes = this.#staying().filter((node) => !module.holders.includes(node) && (restUntil.get(node) ?? 0) <= now);
+    const stay = [...this.#staying()];
+    const nodes = stay.filter((node) => !module.holders.includes(node) && (restUntil.get(node) ?? 0) <= now);
     const ranked = rankedNodes(nodes, module.run.number, module.index);
     const any = ranked.find((node) => (this.#fullUntil.get(node) ?? 0) <= now);
     // When nobody who has it is there, a full node may still look for it.
-    return any ?? (presentHolders(this.#init.state(), module).length === 0 ? (ranked[0] ?? this.#staying()[0]) : undefined);
+    return any ?? (presentHolders(this.#init.state(), module).length === 0 ? (ranked[0] ?? stay[0]) : undefined);
   }
 
   #ask(short: Short, node: NodeId, check: boolean): void {
@@ -239,11 +286,11 @@ export class Copies {
       refs: Object.values(module.outcome?.files ?? {}),
       holders: presentHolders(this.#init.state(), module),
       check,
-      urgent: this.#leaving.size > 0,
+      urgent: this.#isHandedOver(module),
       done: (end) => {
         this.#asked--;
         short.asking.delete(node);
-        if (this.#short.get(module) === short) this.#answered(short, node, end);
+        if (this.#short.get(module) === short && module.generation === short.generation) this.#answered(short, node, end);
       },
     });
     short.asking.set(node, giveUp);

@@ -69,6 +69,10 @@ export const COPY_WAIT_MS = 60_000;
 export const COMMIT_AGAIN_MS = 2000;
 /** The leader looks after copies this often while any are wanting. */
 export const COPIES_TICK_MS = 200;
+/** Modules that it looks at each time; the others come next. */
+export const COPIES_LOOKED_MAX = 5000;
+/** A node that wants to leave says so again and again; when it has not for so long, it is gone or stays. */
+export const LEAVING_KNOWN_MS = 5000;
 /** Modules whose files the leader has others copy at a time. */
 export const COPIES_ASKED_MAX = 64;
 /** The leader does not ask the same node for the same copy again before this. */
