@@ -3,6 +3,7 @@
  * (PROTOCOL §6). Which node that is follows from the run and the module. One that has no room or does not answer is
  * followed by the next; when none of them is left that could, the result says so, and what there is counts.
  */
+import { HOLDERS_MAX, UNABLE_MAX } from '../../core/cell/limits.ts';
 import type { ResultItem, RunningClaim } from '../../core/cell/types.ts';
 import type { Fence, NodeId } from '../../core/lib/ids.ts';
 import type { NodeContext } from '../context.ts';
@@ -99,14 +100,15 @@ export class Committing {
   }
 
   #step(waiting: Waiting): void {
-    if (waiting.holders.size >= waiting.wanted) return this.#send(waiting);
+    // So many that could not are proof enough, and a result names no more.
+    if (waiting.holders.size >= waiting.wanted || waiting.unable.size >= UNABLE_MAX) return this.#send(waiting);
     const node = this.#next(waiting);
     if (node === undefined) return this.#nobody(waiting);
     const refs = Object.values(waiting.item.outcome.files ?? {});
     waiting.giveUp = this.#hooks.requests.ask({
       node,
       refs,
-      holders: [...waiting.holders],
+      holders: namedOf(waiting),
       check: false,
       urgent: true,
       done: (end) => {
@@ -158,7 +160,13 @@ export class Committing {
 
   #send(waiting: Waiting): void {
     waiting.sent = true;
-    const { item, holders, unable } = waiting;
-    this.#hooks.send({ ...item, holders: [...holders], ...(unable.size > 0 ? { unable: [...unable] } : {}) });
+    const { item, unable } = waiting;
+    this.#hooks.send({ ...item, holders: namedOf(waiting), ...(unable.size > 0 ? { unable: [...unable].slice(0, UNABLE_MAX) } : {}) });
   }
+}
+
+/** Its own node, and those that came last: of the others some have gone since. */
+function namedOf({ holders }: Waiting): NodeId[] {
+  const [own, ...others] = holders;
+  return [own!, ...others.slice(-(HOLDERS_MAX - 1))];
 }
