@@ -40,6 +40,8 @@ export interface ClusterInit {
   /** Cpu slots of each node. */
   readonly slots: number;
   readonly storage?: StorageTuning;
+  /** @default that of production */
+  readonly blobRetentionMs?: number;
   readonly mutants?: ReadonlySet<string>;
   /** Each line of the timeline as it happens. */
   readonly print?: (line: string) => void;
@@ -163,6 +165,7 @@ export class Cluster {
       timing: this.init.timing,
       probe: this.checkers.probe,
       ...(this.init.storage === undefined ? {} : { storage: this.init.storage }),
+      ...(this.init.blobRetentionMs === undefined ? {} : { blobRetentionMs: this.init.blobRetentionMs }),
       ...(mutants === undefined ? {} : { mutants }),
     });
     node.incarnation = { process, modules, runtime, transport, executor };

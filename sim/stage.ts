@@ -30,6 +30,7 @@ export interface Scenery {
   readonly nodes: number;
   readonly network?: Partial<NetworkOptions>;
   readonly storage?: StorageTuning;
+  readonly blobRetentionMs?: number;
   readonly diskMeanMs?: number;
   /** Cpu slots of each node. @default 4 */
   readonly slots?: number;
@@ -53,7 +54,7 @@ export class Stage {
   readonly #present: readonly SimNode[];
   #keys = 0;
 
-  constructor({ seed, mutants, print }: StageInit, { nodes, network = {}, storage, diskMeanMs = 0.2, slots = 4, absent = 0 }: Scenery) {
+  constructor({ seed, mutants, print }: StageInit, { nodes, network = {}, storage, blobRetentionMs, diskMeanMs = 0.2, slots = 4, absent = 0 }: Scenery) {
     this.cluster = new Cluster({
       seed,
       nodes,
@@ -63,6 +64,7 @@ export class Stage {
       slots,
       mutants,
       ...(storage === undefined ? {} : { storage }),
+      ...(blobRetentionMs === undefined ? {} : { blobRetentionMs }),
       ...(print === undefined ? {} : { print }),
     });
     this.#present = this.cluster.nodes.slice(0, nodes - absent);

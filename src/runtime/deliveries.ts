@@ -1,4 +1,5 @@
 /** Results from the end of their execution to the leader's word: those whose files need copies first, then all on their way. */
+import type { BlobRef } from '../core/cell/files.ts';
 import type { ResultItem, RunningClaim } from '../core/cell/types.ts';
 import type { Fence } from '../core/lib/ids.ts';
 import type { WorkMessage } from '../protocol/messages.ts';
@@ -29,6 +30,14 @@ export class Deliveries {
 
   claims(): RunningClaim[] {
     return [...this.#outbox.claims(), ...this.#committing.claims()];
+  }
+
+  /** Blobs that the log does not know yet: files and logs of what was executed here. */
+  *unrecorded(): Generator<BlobRef> {
+    for (const { outcome } of [...this.#outbox.items(), ...this.#committing.items()]) {
+      for (const { cid, kind } of Object.values(outcome.files ?? {})) yield { cid, tree: kind === 'tree' };
+      if (outcome.log !== undefined) yield { cid: outcome.log.cid, tree: false };
+    }
   }
 
   /** Those that succeeded and whose files need copies. */

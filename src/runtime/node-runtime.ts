@@ -88,6 +88,7 @@ export class NodeRuntime {
       store: init.ports.blobs,
       blobs: this.blobs,
       read: (query, argument, done) => this.read(query, argument, true, done),
+      unrecorded: () => this.worker.results.unrecorded(),
       retentionMs: init.blobRetentionMs ?? BLOB_RETENTION_MS,
       quota: init.blobQuota ?? BLOB_QUOTA,
     });
@@ -329,8 +330,7 @@ export class NodeRuntime {
       case 'leaveReply':
         this.#leaver.receive(from, message);
         return;
-      case 'progress':
-        return this.#progress.receive(this.host.leader && this.replica?.state, from, message);
+      case 'progress': return this.#progress.receive(this.host.leader && this.replica?.state, from, message);
       case 'watch':
         this.#watchServer.receive(from, message);
         return;

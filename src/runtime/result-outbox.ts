@@ -39,6 +39,10 @@ export class ResultOutbox {
     return this.#fences.has(fence);
   }
 
+  items(): IterableIterator<ResultItem> {
+    return this.#fences.values();
+  }
+
   claims(): RunningClaim[] {
     return [...this.#fences.values()].map(({ run, module, fence }) => ({ run, module, fence }));
   }

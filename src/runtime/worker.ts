@@ -56,7 +56,7 @@ export class Worker {
   readonly #context: NodeContext;
   readonly #hooks: WorkerHooks;
   readonly #specs: SpecCache;
-  readonly #results: Deliveries;
+  readonly results: Deliveries;
   readonly #running = new Map<Fence, Running>();
   readonly #done = new FenceMemory();
   /** Handed back; the leader may not have heard it and assign again. */
@@ -87,7 +87,7 @@ export class Worker {
     this.#specs = new SpecCache(context, (run) => this.#startWaiting(run));
     this.#requestId = context.firstId();
     const send: DeliveriesHooks['send'] = (items, id) => void (this.#cell !== '' && this.#leader !== '' && context.sendWork(this.#leader, { type: 'results', cell: this.#cell, id, items }));
-    this.#results = new Deliveries(context, { requests: hooks.requests, others: () => hooks.others(), send });
+    this.results = new Deliveries(context, { requests: hooks.requests, others: () => hooks.others(), send });
     context.every(() => context.timing.keepaliveMs, () => this.#keepalive());
   }
 
@@ -100,7 +100,7 @@ export class Worker {
   }
 
   get idle(): boolean {
-    return this.#running.size === 0 && this.#results.empty && this.#waitingForSpec.size === 0;
+    return this.#running.size === 0 && this.results.empty && this.#waitingForSpec.size === 0;
   }
 
   setLoad(load: number): void {
@@ -127,7 +127,7 @@ export class Worker {
     if (this.#session.state === 'opening') this.#session = { state: 'none' };
     this.#leaderAnswered = false;
     this.#greet(leader, GREET_AGAIN_MS);
-    this.#results.resend();
+    this.results.resend();
   }
 
   /** A leader that was just elected hears nobody before its Noop is committed: say it again soon, until it answers. */
@@ -146,7 +146,7 @@ export class Worker {
   peerUp(peer: NodeId): void {
     if (peer !== this.#leader) return;
     this.#keepalive();
-    this.#results.resend();
+    this.results.resend();
   }
 
   /** Take no more work; `now`: hand back what runs as well. */
@@ -193,7 +193,7 @@ export class Worker {
         return;
       case 'resultsReply':
         this.#hooks.hinted(message.hint);
-        this.#results.answered(message, (fence) => this.#done.add(fence));
+        this.results.answered(message, (fence) => this.#done.add(fence));
         return;
       default:
         this.#context.note('warn', 'message-dropped', `a ${message.type} message from ${from} is not for a worker`, { from });
@@ -217,11 +217,11 @@ export class Worker {
     const cell = this.#cell;
     const unknown = [...this.#waitingForSpec.values()].filter((item) => !this.#specs.expects(item.run));
     if (unknown.length > 0) this.#decline(unknown.map(claimOf), true);
-    this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, running, committing: this.#results.committing(), fetching: this.#hooks.inputs.fetching() });
+    this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, running, committing: this.results.committing(), fetching: this.#hooks.inputs.fetching() });
   }
 
   #claims(): RunningClaim[] {
-    return [...[...this.#running.values()].map(({ item }) => claimOf(item)), ...[...this.#waitingForSpec.values()].map(claimOf), ...this.#results.claims()];
+    return [...[...this.#running.values()].map(({ item }) => claimOf(item)), ...[...this.#waitingForSpec.values()].map(claimOf), ...this.results.claims()];
   }
 
   #open(): void {
@@ -263,7 +263,7 @@ export class Worker {
     this.#session = { state: 'open', id: message.session };
     this.#acked(since);
     this.#keepalive();
-    this.#results.resend();
+    this.results.resend();
   }
 
   #keepaliveReply(from: NodeId, message: Extract<WorkMessage, { type: 'keepaliveReply' }>): void {
@@ -271,7 +271,7 @@ export class Worker {
     const sent = this.#sent.get(message.sequence);
     if (sent === undefined || sent.to !== from) return;
     // What was said to it before may have come too early. Work waits for these results: they hold their slots.
-    if (!this.#leaderAnswered) this.#results.resend();
+    if (!this.#leaderAnswered) this.results.resend();
     this.#leaderAnswered = true;
     this.#hooks.contacts(message.contacts);
     if (!message.known) {
@@ -297,7 +297,7 @@ export class Worker {
     this.#done.clear();
     this.#declined.clear();
     this.#cpuUsed = 0;
-    this.#results.clear();
+    this.results.clear();
     this.#specs.clear();
     this.#session = { state: 'none' };
     this.#leader = '';
@@ -307,7 +307,7 @@ export class Worker {
 
   #assigned(item: AssignItem): void {
     const { fence } = item;
-    if (this.#running.has(fence) || this.#done.has(fence) || this.#waitingForSpec.has(fence) || this.#results.has(fence)) return;
+    if (this.#running.has(fence) || this.#done.has(fence) || this.#waitingForSpec.has(fence) || this.results.has(fence)) return;
     if (this.#stopping || this.#declined.has(fence)) {
       this.#decline([claimOf(item)], false);
       return;
@@ -365,7 +365,7 @@ export class Worker {
       return;
     }
     const { run, module, generation, inputsHash } = item;
-    this.#results.add({ run, module, generation, fence, inputsHash, outcome }, running.copies);
+    this.results.add({ run, module, generation, fence, inputsHash, outcome }, running.copies);
   }
 
   /** Nothing could be started here: failing at once it would draw the modules of the whole cluster, and fail them all. */
@@ -380,7 +380,7 @@ export class Worker {
     const idle: RunningClaim[] = [];
     for (const fence of fences) {
       if (this.#running.has(fence)) this.#hooks.inputs.cancel(fence, 'grace', timeout ? 'MODULE_TIMEOUT' : 'MODULE_CANCELLED');
-      else if (!this.#results.stop(fence)) {
+      else if (!this.results.stop(fence)) {
         const item = this.#waitingForSpec.get(fence);
         this.#waitingForSpec.delete(fence);
         // Of one that never arrived only the fence is known, which is enough.

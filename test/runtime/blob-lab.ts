@@ -7,7 +7,7 @@ import type { BlobMessage } from '../../src/protocol/blob-codec.ts';
 import { cidOf } from '../../src/protocol/cid.ts';
 import { BLOB_CHUNK_BYTES } from '../../src/protocol/limits.ts';
 import type { SimNode } from '../../sim/sim-node.ts';
-import { Stage } from '../../sim/stage.ts';
+import { Stage, type Scenery } from '../../sim/stage.ts';
 
 export const MIB = 1024 * 1024;
 
@@ -30,8 +30,8 @@ export function file(size: number): File {
 }
 
 export class Lab extends Stage {
-  constructor(seed: string, nodes: number) {
-    super({ seed, mutants: new Set() }, { nodes });
+  constructor(seed: string, nodes: number, more: Partial<Scenery> = {}) {
+    super({ seed, mutants: new Set() }, { nodes, ...more });
     this.form();
   }
 

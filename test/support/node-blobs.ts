@@ -18,6 +18,7 @@ export interface TestBlobs {
   readonly store: FolderBlobStore;
   readonly blobs: Blobs;
   readonly node: NodeBlobs;
+  readonly housekeeper: Housekeeper;
 }
 
 /** @param more what the cell says of the blobs, and the room that they have. @default nothing is needed, for ever, on all of the disk */
@@ -46,8 +47,8 @@ export function testBlobs(folder: string, more: Partial<HousekeeperInit> = {}): 
   });
   const blobs = new Blobs(context, store, 0);
   blobs.start();
-  const housekeeper = new Housekeeper({ context, store, blobs, read: (_query, _argument, done) => done(undefined, []), retentionMs: Number.MAX_SAFE_INTEGER, quota: { share: 1 }, ...more });
-  return { store, blobs, node: new NodeBlobs(blobs, store, housekeeper) };
+  const housekeeper = new Housekeeper({ context, store, blobs, read: (_query, _argument, done) => done(undefined, { cell: 'cell', founded: 1, needs: [] }), unrecorded: () => [], retentionMs: Number.MAX_SAFE_INTEGER, quota: { share: 1 }, ...more });
+  return { store, blobs, housekeeper, node: new NodeBlobs(blobs, store, housekeeper) };
 }
 
 /** Does not keep the test alive: some fetch what nobody has. */

@@ -52,6 +52,10 @@ export class Committing {
     return this.#waiting.get(fence)?.sent === false;
   }
 
+  items(): ResultItem[] {
+    return Array.from(this.#waiting.values(), ({ item }) => item);
+  }
+
   /** Those that are not on their way. */
   claims(): RunningClaim[] {
     return [...this.#waiting.values()].flatMap(({ item: { run, module, fence }, sent }) => (sent ? [] : [{ run, module, fence }]));

@@ -2,6 +2,7 @@
  * Keeps the blobs of a node within their room: removes what no run needs any more, and makes room for what comes. Which
  * blobs are needed only the cell knows: when it cannot be asked, nothing is removed.
  */
+import type { BlobRef } from '../../core/cell/files.ts';
 import type { Json } from '../../core/cell/types.ts';
 import type { Cid } from '../../core/lib/ids.ts';
 import { sizeText } from '../../core/lib/size-text.ts';
@@ -11,8 +12,8 @@ import { TREE_BYTES_MAX } from '../../protocol/limits.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import type { Blobs } from './blobs.ts';
-import { DISK_RESERVE_BYTES_MAX, DISK_RESERVE_SHARE, NEEDS_ASKED_MAX, NO_ROOM_MS, PART_KEPT_MS, ROOM_KNOWN_MS, SLACK_BYTES_MAX, SWEEP_EVERY_MS } from './limits.ts';
-import { joined, readNeeds, type Need } from './needs.ts';
+import { DISK_RESERVE_BYTES_MAX, DISK_RESERVE_SHARE, JUDGED_AGAIN_MS, NEEDS_ASKED_MAX, NO_ROOM_MS, PART_KEPT_MS, ROOM_KNOWN_MS, SLACK_BYTES_MAX, SWEEP_EVERY_MS } from './limits.ts';
+import { joined, readNeeds, type Need, type NeedsAnswer } from './needs.ts';
 import type { BlobQuota } from './quota.ts';
 import { isPinned, keptSince, victims, type Standing, type Victim } from './victims.ts';
 
@@ -22,6 +23,8 @@ export interface HousekeeperInit {
   readonly blobs: Blobs;
   /** Asks the leader. */
   readonly read: (query: string, argument: Json, done: (error: Error | undefined, answer?: Json) => void) => void;
+  /** What modules left here that the log does not know yet: nobody else can say that it is needed. */
+  readonly unrecorded: () => Iterable<BlobRef>;
   readonly retentionMs: number;
   readonly quota: BlobQuota;
 }
@@ -61,6 +64,8 @@ export class Housekeeper {
   /** One after the other: each sees what the one before it left. */
   readonly #queue: (() => void)[] = [];
   #sweeping = false;
+  /** Nothing has expired before, wall ms. */
+  #expiryAt = 0;
   /** There was no room for so many bytes. */
   #refused: { readonly bytes: number; readonly until: number; readonly error: SkeinError } | undefined;
 
@@ -79,7 +84,8 @@ export class Housekeeper {
       const { context, blobs, retentionMs } = this.#init;
       const bytes = Math.max(0, this.#missing(0, 0));
       const [oldest] = blobs.list();
-      const old = oldest !== undefined && oldest.usedAt + retentionMs <= context.ports.clock.wall();
+      const now = context.ports.clock.wall();
+      const old = oldest !== undefined && oldest.usedAt + retentionMs <= now && this.#expiryAt <= now;
       if (bytes > 0 || old) this.sweep({ dryRun: false, bytes }, () => undefined);
       else this.#dropParts(false, () => undefined);
     });
@@ -166,11 +172,14 @@ export class Housekeeper {
   standings(done: (error: Error | undefined, standings?: readonly Standing[]) => void): void {
     const list = this.#init.blobs.list();
     const needs = new Map<Cid, Need>();
-    this.#ask(list, 0, needs, (error) => {
+    const unrecorded = [...this.#init.unrecorded()];
+    this.#ask(list, 0, needs, undefined, (error, founded = 0) => {
       if (error !== undefined) return done(error);
+      // What was recorded while the cell was asked is in its answer, or still counts as it was before.
+      for (const { cid, tree } of unrecorded) needs.set(cid, joined(needs.get(cid), { live: true, finishedAt: 0, tree }));
       const trees = list.filter(({ cid, size, pinned }) => needs.get(cid)?.tree === true || (pinned && size <= TREE_BYTES_MAX));
       this.#readTrees(trees, 0, new Map(list.map((blob) => [blob.cid, blob])), needs, (unread, pinned) => {
-        if (unread === undefined) done(undefined, list.map((blob) => ({ blob: pinned.has(blob.cid) ? { ...blob, pinned: true } : blob, need: needs.get(blob.cid) })));
+        if (unread === undefined) done(undefined, list.map((blob) => ({ blob: pinned.has(blob.cid) ? { ...blob, pinned: true } : blob, need: needs.get(blob.cid), founded })));
         else done(unread);
       });
     });
@@ -187,12 +196,12 @@ export class Housekeeper {
     const begin = (): void => {
       this.#sweeping = true;
       work(() => {
-        this.#sweeping = false;
         const following = this.#queue.shift();
+        this.#sweeping = following !== undefined;
         if (following !== undefined) this.#init.context.defer(following);
       });
     };
-    if (this.#sweeping || this.#queue.length > 0) this.#queue.push(begin);
+    if (this.#sweeping) this.#queue.push(begin);
     else begin();
   }
 
@@ -208,6 +217,7 @@ export class Housekeeper {
           return { removed, bytes: freed, parts, enough: freed >= bytes };
         };
         if (dryRun) return done(undefined, report(chosen));
+        this.#expiryAt = this.#nextExpiry(standings);
         this.#remove(chosen, 0, [], (removed) => {
           if (removed.length > 0 || parts > 0) context.note('info', 'blobs-removed', `${removed.length} blobs and ${parts} parts that nobody needs were removed: ${sizeText(report(removed).bytes)}`);
           done(undefined, report(removed));
@@ -234,17 +244,33 @@ export class Housekeeper {
     next(at);
   }
 
-  #ask(list: readonly StoredBlob[], from: number, needs: Map<Cid, Need>, done: (error?: Error) => void): void {
-    if (from >= list.length) return done();
+  /** What is not here yet expires later than that. */
+  #nextExpiry(standings: readonly Standing[]): number {
+    const { context, retentionMs } = this.#init;
+    const now = context.ports.clock.wall();
+    let next = now + Math.min(retentionMs, JUDGED_AGAIN_MS);
+    for (const standing of standings) {
+      const at = keptSince(standing) + retentionMs;
+      if (at > now && !isPinned(standing)) next = Math.min(next, at);
+    }
+    return next;
+  }
+
+  /** @param before what it said so far. */
+  #ask(list: readonly StoredBlob[], from: number, needs: Map<Cid, Need>, before: NeedsAnswer | undefined, done: (error: Error | undefined, founded?: number) => void): void {
+    if (from >= list.length) return done(undefined, before?.founded);
     const cids = list.slice(from, from + NEEDS_ASKED_MAX).map(({ cid }) => cid);
     this.#init.read('blobNeeds', cids, (error, answer) => {
       if (error !== undefined) return done(new SkeinError('NO_LEADER', `which blobs are needed could not be asked (${error.message}), so none is removed`, {}, { cause: error }));
+      let read: NeedsAnswer;
       try {
-        for (const [cid, need] of readNeeds(cids, answer ?? null)) needs.set(cid, need);
+        read = readNeeds(cids, answer ?? null);
       } catch (cause) {
         return done(cause as Error);
       }
-      this.#ask(list, from + NEEDS_ASKED_MAX, needs, done);
+      if (before !== undefined && read.cell !== before.cell) return done(new SkeinError('NO_LEADER', 'this node went to another cell while it asked which blobs are needed, so none is removed'));
+      for (const [cid, need] of read.needs) needs.set(cid, need);
+      this.#ask(list, from + NEEDS_ASKED_MAX, needs, read, done);
     });
   }
 

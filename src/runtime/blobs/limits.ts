@@ -43,6 +43,10 @@ export const NEEDS_ASKED_MAX = 1024;
 export const SWEEP_EVERY_MS = 10 * 60_000;
 /** A blob that was used within this time is not removed by itself: what it is for may not be known to the cell yet. */
 export const RECENT_MS = 10 * 60_000;
+/** What was here before the cell was founded may be of another cell: for so long it is not given up for room. */
+export const LEFTOVERS_KEPT_MS = 24 * 60 * 60_000;
+/** How often at most all blobs are judged for their age: until then those that could have expired are known. */
+export const JUDGED_AGAIN_MS = 60 * 60_000;
 /** A part of a blob that nobody fetches is kept for so long. */
 export const PART_KEPT_MS = 24 * 60 * 60_000;
 /** Share of the disk that is left to others, whatever the quota says; and the most that is. */

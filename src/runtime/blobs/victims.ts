@@ -1,11 +1,13 @@
 /** Which blobs go: plain decisions. */
 import type { StoredBlob } from '../../ports/blobs.ts';
-import { RECENT_MS } from './limits.ts';
+import { LEFTOVERS_KEPT_MS, RECENT_MS } from './limits.ts';
 import type { Need } from './needs.ts';
 
 export interface Standing {
   readonly blob: StoredBlob;
   readonly need: Need | undefined;
+  /** When the cell was founded that said so, wall ms. */
+  readonly founded: number;
 }
 
 export interface Wanted {
@@ -28,9 +30,17 @@ export function isPinned({ blob, need }: Standing): boolean {
   return blob.pinned || need?.live === true;
 }
 
-/** When it was last used, or the last run that refers to it ended. */
-export function keptSince({ blob, need }: Standing): number {
-  return Math.max(blob.usedAt, need?.finishedAt ?? 0);
+/**
+ * When it was last used, or the last run that refers to it ended. What is older than the cell may be of another one, which
+ * this node has lost sight of and will find again: its time begins with the cell.
+ */
+export function keptSince({ blob, need, founded }: Standing): number {
+  return Math.max(blob.usedAt, need?.finishedAt ?? 0, founded);
+}
+
+/** Is it of another cell, perhaps, that is only just out of sight? Then it is not given up for room either. */
+function isLeftover({ blob, need, founded }: Standing, now: number): boolean {
+  return need === undefined && blob.usedAt < founded && now < founded + LEFTOVERS_KEPT_MS;
 }
 
 /**
@@ -47,7 +57,7 @@ export function victims(standings: readonly Standing[], { now, retentionMs, byte
   const others: Victim[] = [];
   for (const standing of loose.toSorted((a, b) => a.blob.usedAt - b.blob.usedAt)) {
     if (freed >= bytes + slack) break;
-    if (gone.has(standing) || standing.blob.size === 0 || standing.blob.usedAt + RECENT_MS > now) continue;
+    if (gone.has(standing) || standing.blob.size === 0 || standing.blob.usedAt + RECENT_MS > now || isLeftover(standing, now)) continue;
     freed += standing.blob.size;
     others.push({ blob: standing.blob, why: 'quota' });
   }

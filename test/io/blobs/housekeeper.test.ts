@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
+import type { BlobRef } from '../../../src/core/cell/files.ts';
 import type { Json } from '../../../src/core/cell/types.ts';
 import type { Cid } from '../../../src/core/lib/ids.ts';
 import { isSkeinError, SkeinError } from '../../../src/errors.ts';
@@ -40,7 +41,7 @@ function lab(t: TestContext, more: Partial<HousekeeperInit> = {}, known?: { read
       const need = needs.get(cid);
       return need === undefined ? [] : [[position, need.live ?? false, need.finishedAt ?? 0, need.tree ?? false]];
     });
-    setImmediate(() => done(undefined, answer));
+    setImmediate(() => done(undefined, { cell: 'cell', founded: 1, needs: answer }));
   };
   const blobs = testBlobs(folder, { read, retentionMs: RETENTION_MS, ...more });
   const put = async (content: string | Uint8Array, agoMs = 0): Promise<Cid> => {
@@ -129,12 +130,70 @@ test('when the cell does not answer nothing goes', async (t) => {
 });
 
 test('an answer that is none removes nothing', async (t) => {
-  for (const answer of [null, 7, [[0]], [[99, true, 0, false]], [['0', true, 0, false]]] as Json[]) {
+  const needs = [null, 7, [[0]], [[99, true, 0, false]], [['0', true, 0, false]]].map((wrong) => ({ cell: 'cell', founded: 1, needs: wrong }));
+  for (const answer of [null, 7, [], { cell: '', founded: 1, needs: [] }, { cell: 'cell', needs: [] }, ...needs] as Json[]) {
     const first = lab(t, { read: (_query, _argument, done) => done(undefined, answer) });
     await first.put('old', 3 * RETENTION_MS);
     await assert.rejects(first.again().node.gc(false), (error) => isSkeinError(error, 'FRAME_INVALID'));
     assert.equal(first.here().length, 1);
   }
+});
+
+test('what was here before the cell was founded may be of another one, out of sight: it stays, for its time and for room', async (t) => {
+  const founded = { at: Date.now() };
+  const read: HousekeeperInit['read'] = (_query, _argument, done) => setImmediate(() => done(undefined, { cell: 'cell', founded: founded.at, needs: [] }));
+  const first = lab(t, { read, quota: { bytes: 1000 } });
+  const old = await first.put(new Uint8Array(800), 3 * RETENTION_MS);
+  const second = first.again();
+  assert.deepEqual(Object.fromEntries(await second.node.standings()), { [old]: 'kept' });
+  assert.deepEqual((await second.node.gc(false)).removed, []);
+  await assert.rejects(second.put(new Uint8Array(500).fill(1)), (error) => isSkeinError(error, 'BLOB_DISK_FULL'));
+  founded.at = Date.now() - 4 * RETENTION_MS;
+  assert.deepEqual((await first.again().node.gc(false)).removed.map(({ blob }) => blob.cid), [old]);
+});
+
+test('a node that goes to another cell while it asks removes nothing', async (t) => {
+  let cell = 0;
+  const first = lab(t, { read: (_query, _argument, done) => setImmediate(() => done(undefined, { cell: String(++cell), founded: 1, needs: [] })) });
+  for (let i = 0; i < NEEDS_ASKED_MAX + 1; i += 1) {
+    const file = first.store.fileOf(wholeFile(cidOf('raw', createHash('sha256').update(String(i)).digest())));
+    writeFileSync(file, String(i));
+    utimesSync(file, (Date.now() - 2 * RETENTION_MS) / 1000, SEAL);
+  }
+  await assert.rejects(first.again().node.gc(false), /went to another cell/);
+  assert.equal(first.again().here().length, NEEDS_ASKED_MAX + 1);
+});
+
+test('what a module left here and the log does not know yet stays, however old, with the files of its lists', async (t) => {
+  const unrecorded: BlobRef[] = [];
+  const first = lab(t, { unrecorded: () => unrecorded });
+  const member = await first.put('member', 2 * RETENTION_MS);
+  const tree = await first.put(encodeTree([{ path: 'a', cid: member, size: 6, executable: false }]), 2 * RETENTION_MS);
+  unrecorded.push({ cid: tree, tree: true });
+  assert.deepEqual((await first.again().node.gc(false)).removed, []);
+  unrecorded.pop();
+  assert.equal((await first.again().node.gc(false)).removed.length, 2);
+});
+
+test('sweeps follow each other, also one that is asked for when another has just ended', async (t) => {
+  let asking = 0;
+  let most = 0;
+  const read: HousekeeperInit['read'] = (_query, _argument, done) => {
+    most = Math.max(most, ++asking);
+    setImmediate(() => {
+      asking--;
+      done(undefined, { cell: 'cell', founded: 1, needs: [] });
+    });
+  };
+  const first = lab(t, { read });
+  await first.put('one');
+  const sweep = (then: () => void): void => first.housekeeper.sweep({ dryRun: true, bytes: 0 }, then);
+  await new Promise<void>((resolve) => {
+    // The third is asked for in the breath in which the first ends and the second has not begun.
+    sweep(() => sweep(() => sweep(resolve)));
+    sweep(() => undefined);
+  });
+  assert.equal(most, 1);
 });
 
 test('more blobs than one question holds', async (t) => {
