@@ -2,6 +2,7 @@
 import { Hasher } from '../lib/hash.ts';
 import { damaged, PlainReader, type Plain } from '../lib/plain.ts';
 import type { Cid } from '../lib/ids.ts';
+import { own } from '../lib/own.ts';
 import { CID_LENGTH_MAX, FILES_BYTES_MAX, FILES_COUNT_MAX, NAME_LENGTH_MAX, DIGEST_BYTES, FOREACH_ITEMS_MAX } from './limits.ts';
 import type { ModuleRecord, RunRecord } from './state.ts';
 import type { FilesRef, InputSpec, Json, LogRef, ModuleFiles, ModuleSpec, Outcome, RunSpec, BlobFile } from './types.ts';
@@ -46,7 +47,7 @@ export function* logRefs({ outcome, executions }: ModuleRecord): Generator<BlobR
 
 /** @returns the files that are the value of a parameter; undefined for any other value. */
 export function filesOfParam(params: RunSpec['params'], name: string): FilesRef | undefined {
-  const value = Object.hasOwn(params, name) ? params[name] : undefined;
+  const value = own(params, name);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const { kind, cid, name: fileName, size, count } = value as Readonly<Record<string, Json>>;
   if (typeof kind !== 'string' || typeof cid !== 'string' || typeof fileName !== 'string' || typeof size !== 'number' || typeof count !== 'number') return undefined;
@@ -91,7 +92,7 @@ export function filesProblem(spec: ModuleSpec, files: Outcome['files']): string 
   const given = files === undefined ? 0 : Object.keys(files).length;
   if (given !== outputs.length) return `${given} outputs with files were reported, ${outputs.length} are declared`;
   for (const { name } of outputs) {
-    const ref = files![name];
+    const ref = own(files, name);
     if (ref === undefined) return `output ${name} was not reported`;
     if (!isSound(ref)) return `what was reported of output ${name} cannot be kept`;
   }
@@ -110,8 +111,8 @@ export function isSoundLog(log: LogRef | undefined): log is LogRef {
  * @returns why what was reported cannot be kept, or ''.
  */
 export function digestsProblem(listed: readonly string[], { files, digests }: Pick<Outcome, 'files' | 'digests'>): string {
-  const due = listed.filter((output) => (files?.[output]?.count ?? Infinity) <= FOREACH_ITEMS_MAX);
-  const wrong = due.find((output) => digests?.[output]?.length !== files![output]!.count * DIGEST_BYTES);
+  const due = listed.filter((output) => (own(files, output)?.count ?? Infinity) <= FOREACH_ITEMS_MAX);
+  const wrong = due.find((output) => own(digests, output)?.length !== own(files, output)!.count * DIGEST_BYTES);
   return wrong === undefined ? '' : `the digests of output ${wrong} are not those of its files`;
 }
 

@@ -7,6 +7,7 @@ import { assert } from '../lib/assert.ts';
 import { Hasher } from '../lib/hash.ts';
 import { jsonProblem, jsonText } from '../lib/json-text.ts';
 import type { NodeId, RunNumber } from '../lib/ids.ts';
+import { own } from '../lib/own.ts';
 import { specOf } from './accessors.ts';
 import { filesOfParam } from './files.ts';
 import { DIGEST_BYTES, FOREACH_ITEMS_MAX } from './limits.ts';
@@ -41,7 +42,7 @@ export function itemsOf({ modules }: RunRecord, { first, count }: Expansion): re
 
 /** The files of an output: one of each of those that left it. */
 export function filesOfNeed(run: RunRecord, position: number, output: string): FilesRef[] {
-  return producersOf(run, position).flatMap(({ outcome }) => outcome?.files?.[output] ?? []);
+  return producersOf(run, position).flatMap(({ outcome }) => own(outcome?.files, output) ?? []);
 }
 
 /** By the outcome of the module with `foreach`: when it has one, its items have ended. */
@@ -55,7 +56,7 @@ export function valuesOfNeed(run: RunRecord, position: number): Outcome['values'
   if (known !== undefined) return known;
   const items = producersOf(run, position);
   const names = new Set(items.flatMap((item) => Object.keys(item.outcome?.values ?? {})));
-  const values = Object.fromEntries(Array.from(names).sort().map((name) => [name, items.map((item) => item.outcome?.values[name] ?? null)]));
+  const values = Object.fromEntries(Array.from(names).sort().map((name) => [name, items.map((item) => own(item.outcome?.values, name) ?? null)]));
   gathered.set(outcome, values);
   return values;
 }
@@ -98,8 +99,8 @@ function listedFiles(run: RunRecord, source: FilesSource): ListedFiles[] {
     return files === undefined ? [] : [{ files, digests: undefined, holders: [] }];
   }
   return producersOf(run, source.module).flatMap(({ outcome, holders }) => {
-    const files = outcome?.files?.[source.output];
-    return files === undefined ? [] : [{ files, digests: outcome?.digests?.[source.output], holders }];
+    const files = own(outcome?.files, source.output);
+    return files === undefined ? [] : [{ files, digests: own(outcome?.digests, source.output), holders }];
   });
 }
 
@@ -125,7 +126,7 @@ const parsedLists = new WeakMap<Outcome, Map<string, readonly Json[] | ListProbl
 
 function listOf(run: RunRecord, position: number, output: string): readonly Json[] | ListProblem {
   const { outcome } = run.modules[position]!;
-  const value = outcome !== null && Object.hasOwn(outcome.values, output) ? outcome.values[output]! : undefined;
+  const value = own(outcome?.values, output);
   if (Array.isArray(value)) return value as readonly Json[];
   const what = `output ${output} of ${run.spec.modules[position]!.name}`;
   if (value === undefined || outcome === null) return { problem: `there is no ${what}${named(outcome)}` };
@@ -166,7 +167,7 @@ export function itemSource(item: ModuleRecord): ItemSource {
   }
   if (source.type === 'list') return { type: 'value', value: source.values[item.item] ?? null };
   const expansion = run.expansions.get(source.module);
-  if (expansion !== undefined) return { type: 'value', value: run.modules[expansion.first + item.item]?.outcome?.values[source.output] ?? null };
+  if (expansion !== undefined) return { type: 'value', value: own(run.modules[expansion.first + item.item]?.outcome?.values, source.output) ?? null };
   const list = listOf(run, source.module, source.output);
   return { type: 'value', value: isProblem(list) ? null : (list[item.item] ?? null) };
 }
@@ -187,8 +188,8 @@ function foreachOf(item: ModuleRecord): ForeachSpec {
 export function hashItem(hasher: Hasher, item: ModuleRecord): void {
   const { source } = foreachOf(item);
   if (!isFiles(source)) {
-    const own = itemSource(item);
-    hasher.word(1).text(own.type === 'value' ? jsonText(own.value) : '');
+    const itself = itemSource(item);
+    hasher.word(1).text(itself.type === 'value' ? jsonText(itself.value) : '');
     return;
   }
   const found = fileAt(item.run, source, item.item);

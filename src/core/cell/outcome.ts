@@ -1,5 +1,6 @@
 /** Brings a reported outcome within the limits, so that whatever a worker sends can be kept, hashed and sent on. */
 import { jsonProblem, jsonText, utf8Length } from '../lib/json-text.ts';
+import { own } from '../lib/own.ts';
 import { filesProblem, isSoundLog, digestsProblem } from './files.ts';
 import { listedOutputs } from './foreach.ts';
 import { specOf } from './accessors.ts';
@@ -52,7 +53,10 @@ function keptError(error: ModuleError | null): ModuleError | null {
 
 /** Those that this run needs. */
 function keptDigests(listed: readonly string[], { digests }: Outcome): Outcome['digests'] {
-  const kept = listed.flatMap((output): [string, Uint8Array][] => (digests?.[output] === undefined ? [] : [[output, digests[output]]]));
+  const kept = listed.flatMap((output): [string, Uint8Array][] => {
+    const given = own(digests, output);
+    return given === undefined ? [] : [[output, given]];
+  });
   return kept.length === 0 ? undefined : Object.fromEntries(kept);
 }
 

@@ -5,6 +5,7 @@ import { listedFile, producersOf } from '../cell/foreach.ts';
 import type { ModuleRecord } from '../cell/state.ts';
 import type { ResultItem } from '../cell/types.ts';
 import type { NodeId } from '../lib/ids.ts';
+import { own } from '../lib/own.ts';
 
 /** Less than this is moved in the time that a module takes to start. */
 export const LOCALITY_BYTES_MIN = 4 * 1024 * 1024;
@@ -36,7 +37,7 @@ export function inputPlaces(module: ModuleRecord, arriving?: Arriving): InputPla
     if ('param' in input) continue;
     for (const source of producersOf(run, input.module)) {
       const result = arriving?.get(source) ?? source;
-      add(result.outcome?.files?.[input.output]?.size ?? 0, result.holders);
+      add(own(result.outcome?.files, input.output)?.size ?? 0, result.holders);
     }
   }
   // How large one file of a list is, the log does not know.

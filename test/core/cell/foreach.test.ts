@@ -7,7 +7,7 @@ import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import { specProblem } from '../../../src/core/cell/run-spec.ts';
 import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
 import type { BlobFile, FilesRef, Json, ModuleSpec, Outcome } from '../../../src/core/cell/types.ts';
-import type { RunNumber } from '../../../src/core/lib/ids.ts';
+import { nodeId, type RunNumber } from '../../../src/core/lib/ids.ts';
 import { failed, hooks, module, spec, succeeded, TestCell, type ModuleSketch } from './cells.ts';
 import { cids, end, file, list, over, phases, valueOf } from './foreach-cells.ts';
 import { Invariants } from './invariants.ts';
@@ -336,4 +336,32 @@ test('specifications that cannot be', () => {
   ];
   for (const [modules, says] of bad) assert.match(specProblem(spec(modules))?.message ?? 'fine', says);
   assert.equal(specProblem(spec([module('b', [], over(list(1))), module('b[x]'), module('c[0]')])), undefined);
+});
+
+test('an output may be named like something that every record answers to', () => {
+  const cell = new TestCell();
+  const session = cell.open('a', { capabilities: { slots: 64 } });
+  const run = cell.submit([module('a', [], over(list(1, 2))), module('b', [0], over(valueOf(0, 'constructor')))]);
+  end(cell, run, 2, session);
+  end(cell, run, 3, session, succeeded({ constructor: 'x' }));
+  assert.deepEqual(valuesOfNeed(cell.state.runs.get(run)!, 0), { constructor: [null, 'x'] });
+  assert.deepEqual([4, 5].map((at) => itemSource(cell.module(run, at))), [{ type: 'value', value: null }, { type: 'value', value: 'x' }]);
+  assert.notEqual(inputsHashOf(cell.state, run, 4), inputsHashOf(cell.state, run, 5));
+});
+
+test('what a worker reports of outputs with such names is judged, whatever it is', () => {
+  for (const name of ['__proto__', 'constructor', 'toString']) {
+    const cell = new TestCell();
+    const session = cell.open('a', { capabilities: { slots: 64 } });
+    const outputs = ['other', name].map((each) => ({ name: each, pattern: each }));
+    const files = { kind: 'tree', cid: cids[0]!, name: '', size: 1, count: 10_001 } as const;
+    const many = Object.fromEntries([[name, files], ['other', { ...files, count: 1 }]]);
+    const run = cell.submit([module('a', [], { files: { inputs: [], outputs } }), module('b', [0], over({ type: 'files', module: 0, output: name })), module('c', [0], over({ type: 'files', module: 0, output: 'other' }))]);
+    assert.equal(cell.result(run, 0, cell.claim(run, 0, session), { ...succeeded(), files: many, digests: { other: new Uint8Array(16) } }, { holders: [nodeId('a')] }), 'accepted');
+    assert.deepEqual([cell.module(run, 0).outcome?.ok, Object.keys(cell.module(run, 0).outcome?.digests ?? {})], [true, ['other']]);
+    assert.equal(stateHash(cell.state).length, 32);
+    const wrong = cell.submit([module('a', [], { files: { inputs: [], outputs } })]);
+    cell.result(wrong, 0, cell.claim(wrong, 0, session), { ...succeeded(), files: { other: files, more: files } });
+    assert.equal(cell.module(wrong, 0).outcome?.error?.message, `output ${name} was not reported`);
+  }
 });
