@@ -3,14 +3,14 @@ import { assert } from '../lib/assert.ts';
 import type { LogIndex } from '../lib/ids.ts';
 import type { Slice } from '../lib/slice.ts';
 import { valuesBytes } from './finish.ts';
-import { appendItems } from './foreach.ts';
+import { appendItems, countItems } from './foreach.ts';
 import { orderInSlices } from './needs.ts';
 import { cachedNote, reused } from './reuse.ts';
 import { newRunInSlices } from './run-record.ts';
 import { checkInSlices, type SpecProblem } from './run-spec.ts';
 import { countOf, isRunFinal, phaseOrdinal, timeAfter, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
 import type { Command, ModulePhase } from './types.ts';
-import { nextWave } from './waves.ts';
+import { nextWave, restPhase } from './waves.ts';
 
 type Rerun = Extract<Command, { type: 'rerun' }>;
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -58,15 +58,11 @@ function* takeOver(state: CellState, run: Writable<RunRecord>, before: RunRecord
   for (const module of run.modules) {
     if (module.phase === 'succeeded') continue;
     (module as Writable<ModuleRecord>).checkpoint = oldOf(before, module)?.checkpoint ?? null;
-    if (module.item !== -1) continue;
-    if (run.expansions.has(module.index)) {
+    const isTemplate = module.item === -1 && run.spec.modules[module.index]!.foreach !== undefined;
+    if (isTemplate && run.expansions.has(module.index)) {
       setPhase(run, module, 'expanded');
       (module as Writable<ModuleRecord>).startedAt = run.submittedAt;
-      continue;
-    }
-    const later = run.waves !== null && run.waves.of[module.index]! > run.waves.current;
-    const isTemplate = run.spec.modules[module.index]!.foreach !== undefined;
-    setPhase(run, module, module.waitingOn > 0 || later || isTemplate ? 'waiting' : 'ready');
+    } else setPhase(run, module, isTemplate ? 'waiting' : restPhase(module));
     if (slice.spent(1)) yield undefined;
   }
 }
@@ -81,12 +77,14 @@ function isWhole({ phase, outcome }: ModuleRecord): boolean {
 }
 
 /**
- * A module with `foreach` stands on the same as before, so its list is the same: of its items those that succeeded are
- * taken over, too. @returns whether that are all of them, as of a module that has none.
+ * A module with `foreach` stands on the same as before, so its list is the same, unless it was made anew after the items
+ * had begun: of its items those that succeeded are taken over, too. @returns whether that are all of them, as of a module
+ * that has none.
  */
 function takeItems(state: CellState, run: Writable<RunRecord>, before: RunRecord, template: number): 'all' | 'some' {
   const old = before.expansions.get(template);
   if (old === undefined) return 'all';
+  if (countItems(run, run.spec.modules[template]!.foreach!) !== old.count) return 'some';
   const expansion = appendItems(run, run.modules[template]!, old.count);
   run.counts[phaseOrdinal.ready]! += old.count;
   for (let item = 0; item < old.count; item++) {

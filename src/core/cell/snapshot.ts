@@ -119,10 +119,10 @@ function* runPlain(run: RunRecord, slice: Slice): Generator<undefined, Plain> {
   ];
 }
 
-/** A module that nothing has happened to yet is its phase alone. */
+/** A module that nothing has happened to yet, in this run or in the one that it runs again, is its phase alone. */
 function modulePlain(module: ModuleRecord, numberOf: (node: NodeId) => number): Plain {
   const phase = phaseOrdinal[module.phase];
-  if (module.fence === 0 && module.outcome === null && module.note === '' && module.startedAt === 0 && module.finishedAt === 0) return phase;
+  if (module.fence === 0 && module.outcome === null && module.note === '' && module.startedAt === 0 && module.finishedAt === 0 && module.checkpoint === null) return phase;
   return [
     phase,
     module.generation,

@@ -63,6 +63,8 @@ test('a snapshot carries it; a rerun of what failed begins with it', () => {
   const reply = cell.apply({ type: 'rerun', requestKey: 'again', run, failedOnly: true });
   assert.ok(reply.type === 'run');
   assert.deepEqual(cell.module(reply.run, 0).checkpoint, at(4));
+  const again = toSections(cell.state);
+  assert.deepEqual(fromSections(again.header, again.runs.map(({ plain }) => plain()), hooks).runs.get(reply.run)?.modules[0]?.checkpoint, at(4));
   const anew = cell.apply({ type: 'rerun', requestKey: 'anew', run, failedOnly: false });
   assert.ok(anew.type === 'run');
   assert.equal(cell.module(anew.run, 0).checkpoint, null);

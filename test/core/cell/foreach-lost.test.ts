@@ -68,6 +68,10 @@ test('a list that is another one when it is made again fails its module', () => 
   assert.ok(cell.events.some((event) => event.type === 'claimEnded' && event.fence === fence));
   assert.match(cell.module(run, 1).outcome?.error?.message ?? '', /had 2 items, and has 3/);
   check();
+  const again = cell.apply({ type: 'rerun', requestKey: 'again', run, failedOnly: true });
+  assert.ok(again.type === 'run');
+  assert.deepEqual(phases(cell, again.run), ['a succeeded', 'b expanded', 'c waiting', 'b[0] ready', 'b[1] ready', 'b[2] ready'], 'the list that there is now');
+  check();
 });
 
 test('what makes the list fails for good when it is made again: nothing of its items is left open', () => {

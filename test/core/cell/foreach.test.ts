@@ -365,3 +365,18 @@ test('what a worker reports of outputs with such names is judged, whatever it is
     assert.equal(cell.module(wrong, 0).outcome?.error?.message, `output ${name} was not reported`);
   }
 });
+
+test('items of a run that is run again wait for their wave, and begin with it', () => {
+  const cell = new TestCell();
+  const session = cell.open('a', { capabilities: { slots: 64 } });
+  const run = cell.submit([module('a'), module('b'), module('c', [0], over(list(1, 2, 3), { failFast: false }))], undefined, 'p', { barrier: 'wave' });
+  for (const [at, outcome] of [[0, succeeded()], [1, failed()], [3, succeeded()], [4, succeeded()], [5, failed()]] as const) end(cell, run, at, session, outcome);
+  const again = rerun(cell, run);
+  assert.deepEqual(phases(cell, again), ['a succeeded', 'b ready', 'c expanded', 'c[0] succeeded', 'c[1] succeeded', 'c[2] waiting']);
+  const { header, runs } = toSections(cell.state);
+  assert.equal(stateHash(fromSections(header, runs.map(({ plain }) => plain()), hooks)), stateHash(cell.state));
+  end(cell, again, 1, session);
+  assert.equal(cell.module(again, 5).phase, 'ready');
+  end(cell, again, 5, session);
+  assert.equal(cell.phase(again), 'succeeded');
+});

@@ -66,6 +66,17 @@ export function filesSpec(seed: number): RunSpec {
   return { ...policySpec(seed), modules };
 }
 
+/** All of it at once, and what the slow model does not know of: lists of files, cached results, checkpoints. Also a function of `seed`. */
+export function wildSpec(seed: number): RunSpec {
+  const modules = filesSpec(seed).modules.map((plain, i): ModuleSpec => {
+    const [first] = plain.needs;
+    const hasList = first !== undefined && (seed + first * 7) % 4 !== 0 && (seed + i) % 2 === 0;
+    const list: Pick<ModuleSpec, 'foreach'> = hasList ? { foreach: { source: { type: 'files', module: first, output: 'o' }, failFast: seed % 2 === 0, parallelMax: 0 } } : foreachOf(seed, i, plain.needs.filter((need) => (seed + need * 7) % 4 === 0));
+    return { ...plain, ...list, ...(plain.effectful || (seed + i) % 3 === 0 ? {} : { cache: true }), ...((seed + i) % 2 === 0 ? { checkpoint: { folder: 'state', everyMs: 1_000 } } : {}) };
+  });
+  return { ...filesSpec(seed), modules, params: { crf: seed % 2 } };
+}
+
 const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
 
 /** Some of them, by the bits of a number. */
@@ -82,11 +93,13 @@ export class RandomLog {
   private sessions: number[] = [];
   private readonly policies: boolean;
   private readonly files: boolean;
+  private readonly wild: boolean;
 
-  /** @param policies specs with limits and the like, and pauses. @param files modules leave files, which are lost. */
-  constructor(policies = false, files = false) {
+  /** @param policies specs with limits and the like, and pauses. @param files modules leave files, which are lost. @param wild `wildSpec`, and runs that are run again. */
+  constructor(policies = false, files = false, wild = false) {
     this.policies = policies;
-    this.files = files;
+    this.files = files || wild;
+    this.wild = wild;
   }
 
   /** The next command for a cell that is at `state`. */
@@ -97,9 +110,12 @@ export class RandomLog {
     // Something to play with first.
     if (this.count <= 2) kind = 15;
     else if (this.count <= 4) kind = 5;
+    // Runs that come to an end are what can be run again.
+    if (this.wild && kind < 12 && this.runs.length - state.finished.size > 3) kind = 30 + kind * 4;
     this.now += a % 7 === 0 ? (b % 5) * 1_000 : 0;
     const now = c % 97 === 0 ? absurd[a % absurd.length]! : c % 31 === 0 ? this.now - 5_000 : this.now;
-    if (kind < 12) return { type: 'submit', now, requestKey: `key-${a % 30}`, spec: this.files ? filesSpec(b) : this.policies ? policySpec(b) : spec(graph(b)) };
+    if (this.wild && kind % 5 === 4) return this.again(state, now, a, b, c);
+    if (kind < 12) return { type: 'submit', now, requestKey: `key-${a % 30}`, spec: this.wild ? wildSpec(b % 40) : this.files ? filesSpec(b) : this.policies ? policySpec(b) : spec(graph(b)) };
     if (kind < 20) return this.sessionOpen(now, a, b, c);
     if (kind < 30 && this.policies) return { type: 'hedgeBatch', now, claims: this.claims(state, a, b, c, 'claimed') };
     if (kind < 50) return { type: 'claimBatch', now, claims: this.claims(state, a, b, c) };
@@ -148,6 +164,15 @@ export class RandomLog {
     return c % 4 === 2 || (off && b % 2 === 0) ? { type: 'invalidate', now, items: [{ ...item, generation }, ...made.slice(0, 1).map(({ run, module, generation: other }) => ({ run, module, generation: other }))] } : { type: 'holders', now, items: [{ ...item, generation, node, on: !off }] };
   }
 
+  /** Runs are run again, results stand for others, executions leave checkpoints. */
+  private again(state: CellState, now: number, a: number, b: number, c: number): Command {
+    const ended = [...state.finished.values()].filter(({ phase }) => phase !== 'succeeded' || a % 5 === 0).map(({ number }) => number);
+    if (c % 3 === 0) return { type: 'rerun', now, requestKey: `again-${a % 40}`, run: ended[b % Math.max(1, ended.length)] ?? this.run(b), failedOnly: a % 4 !== 0 };
+    if (c % 3 === 1) return { type: 'reuse', now, claims: this.claims(state, a, b, c) };
+    const { run, module, fence } = this.open.findLast((claim) => state.runs.get(claim.run)?.modules[claim.module]?.session !== 0) ?? this.claim(a);
+    return { type: 'checkpoint', now, claim: { run, module, fence }, files: { kind: 'tree', cid, name: '', size: b, count: c } };
+  }
+
   private claim(pick: number): RandomLog['issued'][number] {
     const from = pick % 5 === 0 ? this.issued : this.open;
     return from[pick % Math.max(1, from.length)] ?? { run: this.run(pick), module: pick % 7, fence: pick, inputsHash: '', generation: 1, leaves: false };
@@ -187,11 +212,17 @@ export class RandomLog {
     });
   }
 
+  /** Files that a `foreach` may go over. Made again they are mostly as many. */
+  private listed(outcome: Outcome, count: number): Outcome {
+    return { ...outcome, files: { o: { kind: 'tree', cid, name: '', size: count, count } }, digests: { o: new Uint8Array(16 * count).fill(count) } };
+  }
+
   private result(a: number, b: number, c: number): ResultItem {
     const claim = this.claim(a);
     const codes = ['MODULE_EXIT', 'MODULE_EXIT', 'NODE_STOPPING', 'MODULE_FENCED', 'MODULE_CANCELLED', ...(this.files ? ['INPUT_MISSING', 'OUTPUT_LOST'] : [])];
     let outcome: Outcome = b % 4 === 0 ? failed(codes[c % codes.length]) : succeeded(c % 4 === 0 ? {} : c % 4 === 1 ? { value: c % 5 } : { value: Array.from({ length: c % 5 }, (_, item) => item) });
     if (outcome.ok && claim.leaves) outcome = { ...outcome, files: { o: { kind: 'file', cid, name: 'f', size: 1, count: 1 } } };
+    if (outcome.ok && claim.leaves && this.wild) outcome = this.listed(outcome, b % 3 === 0 ? 1 : 2 + (c % 2));
     if (b % 29 === 0) outcome = succeeded({ big: 'x'.repeat(5_000) });
     if (a % 3 === 0) outcome = { ...outcome, tail: 'x'.repeat(c % 50), log: { cid: `log${a % 7}` as Cid, size: a % 11 === 0 ? -1 : a, cut: b, cutAt: c } };
     return {
