@@ -7,7 +7,7 @@ import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { clock, estimate, nodeLabel, oneLine } from './format.ts';
 import type { CliIo } from './io.ts';
 import { addTo } from './logs.ts';
-import { isForPeople, outputOption, printList, printOne, type Format } from './output.ts';
+import { outputOption, printList, printOne, type Format } from './output.ts';
 import { explainedBlocks, explainedLines, progressWords } from './render.ts';
 import type { Column } from './table.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
@@ -25,23 +25,39 @@ export const addModule: AddVerb = (program, context) => {
   );
 };
 
-/** @param progress of the modules that run, by name. */
-export function moduleColumns(progress: ReadonlyMap<string, RunProgressJson['modules'][number]>): Column<ModuleJson>[] {
-  if (progress.size === 0) return columns;
-  const column: Column<ModuleJson> = { head: 'PROGRESS', cell: ({ name }) => shownProgress(progress.get(name)) };
+/** What a running module says of how far it is, and what is known of how long it may still take. */
+type ModuleProgress = Omit<RunProgressJson['modules'][number], 'module'>;
+
+/** How far a run is; of modules that run and of which something is known, by name. */
+export interface ShownProgress {
+  readonly etaMs: number | null;
+  readonly modules: ReadonlyMap<string, ModuleProgress>;
+}
+
+const noProgress: ShownProgress = { etaMs: null, modules: new Map() };
+
+export function moduleColumns({ modules }: ShownProgress): Column<ModuleJson>[] {
+  if (modules.size === 0) return columns;
+  const column: Column<ModuleJson> = { head: 'PROGRESS', cell: ({ name }) => shownProgress(modules.get(name)) };
   return columns.flatMap((each) => (each.head === 'NOTE' ? [column, each] : [each]));
 }
 
-function shownProgress(progress: RunProgressJson['modules'][number] | undefined): string {
+/** The same for programs. */
+export function withProgress(list: readonly ModuleJson[], { modules }: ShownProgress): (ModuleJson & { readonly progress: ModuleProgress | null })[] {
+  return list.map((module) => ({ ...module, progress: modules.get(module.name) ?? null }));
+}
+
+function shownProgress(progress: ModuleProgress | undefined): string {
   const eta = progress?.etaMs ?? null;
   return `${progressWords(progress)}${eta === null ? '' : ` (${estimate(eta)} left)`}`.trim();
 }
 
-/** Modules that run and of which something is known. Nothing is worth an error here. */
-export async function progressOfRun(client: Client, { runId, modules }: { readonly runId: string; readonly modules: { readonly claimed: number } }): Promise<Map<string, RunProgressJson['modules'][number]>> {
-  if (modules.claimed === 0) return new Map();
-  const told = await client.get<RunProgressJson>(`/api/v1/runs/${encodeURIComponent(runId)}/progress`).catch(() => undefined);
-  return new Map(told?.modules.filter(({ fraction, message, etaMs }) => fraction !== null || message !== '' || etaMs !== null).map((one) => [one.module, one]));
+/** Nothing is worth an error here. */
+export async function progressOfRun(client: Client, runId: string, running: boolean): Promise<ShownProgress> {
+  const told = running ? await client.get<RunProgressJson>(`/api/v1/runs/${encodeURIComponent(runId)}/progress`).catch(() => undefined) : undefined;
+  if (told === undefined) return noProgress;
+  const known = told.modules.filter(({ fraction, message, etaMs }) => fraction !== null || message !== '' || etaMs !== null);
+  return { etaMs: told.etaMs, modules: new Map(known.map(({ module, ...progress }) => [module, progress])) };
 }
 
 const columns: Column<ModuleJson>[] = [
@@ -71,10 +87,14 @@ function holders({ files, holders: nodes }: ModuleJson): string {
 async function list(io: CliIo, run: string, flags: ModuleFlags): Promise<ExitCode> {
   const client = clientFor(io, flags);
   const whole = await client.get<ModuleListJson>(`/api/v1/runs/${encodeURIComponent(run)}/modules`);
-  const claimed = whole.modules.filter(({ phase }) => phase === 'running' || phase === 'claimed').length;
-  const progress = isForPeople(flags.output) ? await progressOfRun(client, { runId: run, modules: { claimed } }) : new Map<string, RunProgressJson['modules'][number]>();
-  printList(io, flags.output, { whole, rows: whole.modules, columns: moduleColumns(progress), name: (module) => module.name, empty: 'No modules.' });
+  const progress = flags.output === 'name' ? noProgress : await progressOfRun(client, run, whole.modules.some(isExecuted));
+  const rows = withProgress(whole.modules, progress);
+  printList(io, flags.output, { whole: { ...whole, modules: rows }, rows, columns: moduleColumns(progress), name: (module) => module.name, empty: 'No modules.' });
   return exitCodes.ok;
+}
+
+function isExecuted({ phase }: Pick<ModuleJson, 'phase'>): boolean {
+  return phase === 'running' || phase === 'claimed';
 }
 
 async function explainRun(io: CliIo, run: string, flags: ModuleFlags): Promise<ExitCode> {
@@ -84,7 +104,12 @@ async function explainRun(io: CliIo, run: string, flags: ModuleFlags): Promise<E
 }
 
 async function explain(io: CliIo, run: string, name: string, flags: ModuleFlags): Promise<ExitCode> {
-  const found = await clientFor(io, flags).get<ModuleExplanationJson>(`/api/v1/runs/${encodeURIComponent(run)}/modules/${encodeURIComponent(name)}/explain`);
-  printOne(io, flags.output, found, found.module, () => [`${oneLine(found.module)} (${found.phase}): ${oneLine(found.summary)}`, ...explainedLines(found.nodes)].join('\n'));
+  const client = clientFor(io, flags);
+  const found = await client.get<ModuleExplanationJson>(`/api/v1/runs/${encodeURIComponent(run)}/modules/${encodeURIComponent(name)}/explain`);
+  const progress = flags.output === 'name' ? undefined : (await progressOfRun(client, found.runId, isExecuted(found))).modules.get(found.module);
+  printOne(io, flags.output, { ...found, progress: progress ?? null }, found.module, () => {
+    const far = progress === undefined ? [] : [`  progress: ${shownProgress(progress)}`];
+    return [`${oneLine(found.module)} (${found.phase}): ${oneLine(found.summary)}`, ...far, ...explainedLines(found.nodes)].join('\n');
+  });
   return exitCodes.ok;
 }

@@ -9,7 +9,7 @@ import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { followRun } from './follow.ts';
 import { age, clock, oneLine, painter, pausedText, timeOf } from './format.ts';
 import { hasColour, line, type CliIo } from './io.ts';
-import { moduleColumns, progressOfRun } from './module.ts';
+import { moduleColumns, progressOfRun, withProgress } from './module.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
 import { durationOf, explainedBlocks, failureBlocks, policyLine, summaryBlock } from './render.ts';
 import { table, type Column } from './table.ts';
@@ -108,8 +108,9 @@ async function view(io: CliIo, run: string, flags: ShowFlags): Promise<ExitCode>
   const found = await client.get<RunJson>(`/api/v1/runs/${encodeURIComponent(run)}${flags.strong === true ? '?consistency=strong' : ''}`);
   const people = flags.output === 'table' || flags.output === 'wide';
   const explained = people && found.modules.ready > 0 ? await client.get<RunExplanationJson>(`/api/v1/runs/${encodeURIComponent(found.runId)}/explain`) : undefined;
-  const columns = people ? moduleColumns(await progressOfRun(client, found)) : [];
-  printOne(io, flags.output, found, found.runId, () => describeRun(io, found, explained, columns, flags.output === 'wide'));
+  const progress = await progressOfRun(client, found.runId, flags.output !== 'name' && found.modules.claimed > 0);
+  const whole = { ...found, etaMs: progress.etaMs, moduleList: withProgress(found.moduleList, progress) };
+  printOne(io, flags.output, whole, found.runId, () => describeRun(io, found, explained, moduleColumns(progress), flags.output === 'wide'));
   return exitCodes.ok;
 }
 

@@ -102,6 +102,14 @@ test('what modules say of their progress shows where runs are shown, with an est
   api.progressNow = { etaMs: 250_000, modules: [{ module: 'split', fraction: 0.42, message: 'packing', etaMs: 90_000 }] };
   assert.match((await cli.run(['module', 'list', runId])).stdout, /PROGRESS +NOTE\nsplit .* 42% packing \(1m30s left\)/);
   assert.match((await cli.run(['runs', 'view', runId])).stdout, /42% packing/);
+  assert.match((await cli.run(['module', 'explain', runId, 'split'])).stdout, /^split \(claimed\): about to be claimed\n {2}progress: 42% packing \(1m30s left\)\n/);
+  const said = { fraction: 0.42, message: 'packing', etaMs: 90_000 };
+  const read = async (...argv: string[]): Promise<unknown> => JSON.parse((await cli.run([...argv, '-o', 'json'])).stdout) as unknown;
+  assert.deepEqual(((await read('module', 'explain', runId, 'split')) as { progress: unknown }).progress, said);
+  assert.equal(((await read('module', 'explain', runId, 'encode')) as { progress: unknown }).progress, null);
+  assert.deepEqual(((await read('module', 'list', runId)) as { modules: { progress: unknown }[] }).modules.map(({ progress }) => progress), [said, null]);
+  const whole = (await read('runs', 'view', runId)) as { etaMs: number; moduleList: { progress: unknown }[] };
+  assert.deepEqual([whole.etaMs, whole.moduleList.map(({ progress }) => progress)], [250_000, [said, null]]);
   const watch = cli.start(['runs', 'watch', runId], { tty: true });
   await watch.saw(/0\/2 .*21%.* ETA 4m10s[^]*split .*42% packing/);
   api.module(runId, 'split', 'succeeded', {});
