@@ -41,7 +41,7 @@ async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<E
   const folder = path.resolve(io.cwd, flags.out ?? found.shortId);
   const wanted: Wanted[] = [];
   const folders = foldersOf(found.moduleList);
-  for (const module of modules) wanted.push(...(await filesOf(client, module, folders.get(module.name)!)));
+  for (const module of modules) for (const file of await filesOf(client, module, folders.get(module.name)!)) wanted.push(file);
   await makeFolder(folder);
   await writeWhole(Readable.from([`${JSON.stringify(found, null, 2)}\n`]), path.join(folder, RUN_FILE));
   await inParallel(wanted, (file) => save(io, client, folder, file));

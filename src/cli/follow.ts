@@ -6,10 +6,12 @@ import type { RunEventJson, RunJson, RunProgressJson, StatusJson } from '../io/h
 import type { Client } from './client.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { oneLine, painter } from './format.ts';
-import { hasColour, line, type CliIo } from './io.ts';
+import { printError } from './errors.ts';
+import { hasColour, isLive, line, type CliIo } from './io.ts';
 import { isForPeople, printData, type Format } from './output.ts';
 import { followPrinter, type FollowPrinter } from './printers.ts';
 import { failureBlocks, groupNames, summaryBlock } from './render.ts';
+import { Crowd, jsonLines, LogReader, namedLines } from './run-logs.ts';
 import { RunTracker } from './tracker.ts';
 
 export interface FollowOptions {
@@ -18,6 +20,14 @@ export interface FollowOptions {
   readonly timeoutMs?: number | undefined;
   /** Stop when nothing could be placed for this long (exit 5); undefined = wait. */
   readonly placeTimeoutMs?: number | undefined;
+  /** What its modules print is shown too. */
+  readonly logs?: boolean | undefined;
+}
+
+/** @throws SkeinError OPTION_INVALID: `--logs` where there is no place for them. */
+export function checkLogs({ logs = false, detach = false, output }: { readonly logs?: boolean; readonly detach?: boolean; readonly output: Format }): void {
+  if (logs && detach) throw new SkeinError('OPTION_INVALID', '--logs and --detach exclude each other: who does not follow the run sees nothing of it', { hint: 'Follow it later: skein logs -f RUN' });
+  if (logs && !isForPeople(output) && output !== 'jsonl') throw new SkeinError('OPTION_INVALID', `--logs does not go with -o ${output}, which is one answer at the end; allowed: table, wide, jsonl`);
 }
 
 /** A second Ctrl-C within this time cancels the run. */
@@ -58,6 +68,8 @@ class Follower {
   readonly #options: FollowOptions;
   readonly #tracker: RunTracker;
   readonly #printer: FollowPrinter;
+  /** Undefined: what modules print is not shown. */
+  readonly #logs: Crowd | undefined;
   readonly #over = new AbortController();
   /** Whether Ctrl-C was pressed again in time. */
   readonly #again = Promise.withResolvers<boolean>();
@@ -76,8 +88,9 @@ class Follower {
     this.#view = view;
     this.#options = options;
     this.#tracker = new RunTracker(view);
-    const { format } = options;
-    this.#printer = followPrinter(io, format === 'jsonl' ? 'jsonl' : isForPeople(format) ? 'lines' : 'silent');
+    const { format, logs = false } = options;
+    this.#printer = followPrinter(io, format === 'jsonl' ? 'jsonl' : !isForPeople(format) ? 'silent' : logs || !isLive(io) ? 'lines' : 'live');
+    if (logs) this.#logs = new Crowd(new LogReader(client, view.runId, { follow: true, signal: this.#over.signal }), format === 'jsonl' ? jsonLines(io) : namedLines(io, view));
     this.#idleSince = Date.now();
   }
 
@@ -95,6 +108,7 @@ class Follower {
     try {
       this.#printer.begin(this.#view, this.#tracker);
       await this.#consume();
+      await this.#readLogs();
       this.#printer.end();
       clearInterval(check);
       clearInterval(ask);
@@ -118,7 +132,14 @@ class Follower {
     for (const transition of this.#tracker.reconcile(this.#final)) this.#printer.changed(transition, undefined);
   }
 
+  /** To their ends. What cannot be read of them changes nothing of how the run ended. */
+  async #readLogs(): Promise<void> {
+    if (this.#over.signal.aborted) return;
+    await this.#logs?.ended(this.#final).catch((error: unknown) => printError(this.#io, error));
+  }
+
   #take(event: RunEventJson): void {
+    if (event.type === 'module') this.#logs?.heard(event);
     if (event.type === 'run') return this.#takeRunEvent(event);
     if (event.type === 'copy') return this.#printer.copy(event);
     const transition = this.#tracker.apply(event);
@@ -186,6 +207,8 @@ class Follower {
   async #finish(): Promise<ExitCode> {
     const { shortId } = this.#view;
     const watchCommand = `skein runs watch ${shortId}`;
+    // While the rest of its logs was read it had ended already.
+    if (this.#final !== undefined) return this.#ending === 'interrupt' ? exitCodes.interrupted : this.#summary();
     switch (this.#ending) {
       case 'final':
         return this.#summary();
@@ -227,7 +250,7 @@ class Follower {
   async #tellPeople(final: RunJson): Promise<void> {
     const io = this.#io;
     const paint = painter(hasColour(io, io.stdout));
-    for (const block of failureBlocks(final, paint, io.env['GITHUB_ACTIONS'] === 'true')) line(io.stdout, block);
+    for (const block of failureBlocks(final, paint, { groups: io.env['GITHUB_ACTIONS'] === 'true', tails: this.#logs === undefined })) line(io.stdout, block);
     line(io.stdout, `\n${summaryBlock(final, io.now(), paint)}`);
     const { httpUrl } = await this.#client.get<StatusJson>('/api/v1/status').catch(() => ({ httpUrl: '' }));
     line(io.stdout, httpUrl === '' ? `view: skein runs view ${final.shortId}` : `view: ${httpUrl}/api/v1/runs/${final.runId}`);

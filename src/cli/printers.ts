@@ -2,7 +2,7 @@
 import { createLogUpdate } from 'log-update';
 import type { RunEventJson, RunJson } from '../io/http/views.ts';
 import { oneLine, painter } from './format.ts';
-import { hasColour, isLive, line, type CliIo } from './io.ts';
+import { hasColour, line, type CliIo } from './io.ts';
 import { copyLine, liveBlock, progressLine, transitionLine } from './render.ts';
 import type { RunTracker, Transition } from './tracker.ts';
 
@@ -27,10 +27,17 @@ const REPAINT_MS = 100;
 const TICK_MS = 1000;
 const PROGRESS_MS = 30_000;
 
-export function followPrinter(io: CliIo, format: 'lines' | 'jsonl' | 'silent'): FollowPrinter {
-  if (format === 'jsonl') return eventPrinter(io);
-  if (format === 'silent') return silentPrinter;
-  return isLive(io) ? livePrinter(io) : linePrinter(io);
+export function followPrinter(io: CliIo, format: 'live' | 'lines' | 'jsonl' | 'silent'): FollowPrinter {
+  switch (format) {
+    case 'live':
+      return livePrinter(io);
+    case 'lines':
+      return linePrinter(io);
+    case 'jsonl':
+      return eventPrinter(io);
+    case 'silent':
+      return silentPrinter;
+  }
 }
 
 const silentPrinter: FollowPrinter = { begin() {}, changed() {}, runEvent() {}, copy() {}, waits() {}, paused() {}, end() {} };
@@ -50,7 +57,7 @@ function linePrinter(io: CliIo): FollowPrinter {
     ...silentPrinter,
     begin(view, tracker) {
       known = tracker;
-      line(io.stdout, `run ${view.shortId} ${view.name}: ${view.modules.total === 1 ? '1 module' : `${view.modules.total} modules`}`);
+      line(io.stdout, `run ${view.shortId} ${oneLine(view.name)}: ${view.modules.total === 1 ? '1 module' : `${view.modules.total} modules`}`);
       heartbeat = setInterval(() => line(io.stdout, progressLine(tracker, io.now())), PROGRESS_MS);
       heartbeat.unref();
     },

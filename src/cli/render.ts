@@ -132,15 +132,15 @@ export function explainedBlocks({ groups }: RunExplanationJson): string[] {
 }
 
 /**
- * Each failed module with the end of its output.
+ * Each failed module with the end of its output, unless that was shown.
  * @param groups fold the output as GitHub Actions understands it.
  */
-export function failureBlocks(run: RunJson, paint: Paint, groups: boolean): string[] {
+export function failureBlocks(run: RunJson, paint: Paint, { groups = false, tails = true } = {}): string[] {
   const failed = run.moduleList.filter((module) => module.phase === 'failed');
   const blocks = failed.slice(0, FAILURES_SHOWN_MAX).map((module) => {
     const error = module.error === null ? '' : `: ${module.error.code} ${oneLine(module.error.message)}`;
     const title = `${paint('red', 'FAILED')} ${oneLine(module.name)}${module.node === '' ? '' : ` on ${oneLine(module.node)}`}${error}`;
-    const tail = harmless(module.tail).trimEnd().split('\n').filter((text) => text !== '').slice(-TAIL_LINES_MAX);
+    const tail = tails ? harmless(module.tail).trimEnd().split('\n').filter((text) => text !== '').slice(-TAIL_LINES_MAX) : [];
     if (tail.length === 0) return title;
     return groups ? [title, `::group::output of ${oneLine(module.name)}`, ...tail, '::endgroup::'].join('\n') : [title, ...tail.map((text) => `   | ${text}`)].join('\n');
   });

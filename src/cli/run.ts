@@ -12,7 +12,7 @@ import type { BlobPlace } from '../pipeline/param-files.ts';
 import { doorOf } from './blob.ts';
 import type { Client } from './client.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { followRun } from './follow.ts';
+import { checkLogs, followRun } from './follow.ts';
 import { line, type CliIo } from './io.ts';
 import { outputOption, printData, type Format } from './output.ts';
 import { givenParams, readAll, type ParamFlags } from './params.ts';
@@ -23,6 +23,7 @@ import type { EndpointFlags } from './endpoints.ts';
 
 interface RunFlags extends ParamFlags, EndpointFlags, PolicyOverrides {
   readonly detach?: boolean;
+  readonly logs?: boolean;
   readonly output: Format;
   readonly timeout?: number;
   readonly placeTimeout?: number;
@@ -36,6 +37,7 @@ export const addRun: AddVerb = (program, context) => {
     .addOption(new Option('-p, --param <name=value>', 'a parameter; repeatable').argParser(collect))
     .option('--params-file <file>', 'parameters from a YAML or JSON file')
     .option('-d, --detach', 'submit, print the run id, do not follow')
+    .option('--logs', 'show what its modules print, too')
     .addOption(outputOption())
     .addOption(new Option('--timeout <duration>', 'stop following after this long (exit 124); the run goes on').argParser(duration))
     .addOption(new Option('--place-timeout <duration>', 'exit 5 when no node takes a module for this long; the run goes on').argParser(duration))
@@ -49,10 +51,11 @@ export const addRun: AddVerb = (program, context) => {
 const SUBMITS_MAX = 3;
 
 async function run(io: CliIo, file: string, flags: RunFlags): Promise<ExitCode> {
+  checkLogs(flags);
   const client = clientFor(io, flags);
   const accepted = await submit(client, io, file, flags);
   if (flags.detach === true) return tellDetached(io, accepted, flags.output);
-  return followRun(client, io, accepted.runId, { format: flags.output, timeoutMs: flags.timeout, placeTimeoutMs: flags.placeTimeout });
+  return followRun(client, io, accepted.runId, { format: flags.output, timeoutMs: flags.timeout, placeTimeoutMs: flags.placeTimeout, logs: flags.logs });
 }
 
 async function submit(client: Client, io: CliIo, file: string, flags: RunFlags): Promise<AcceptedJson> {

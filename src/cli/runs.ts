@@ -6,7 +6,7 @@ import { addDownload } from './download.ts';
 import { addRerun } from './rerun.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { followRun } from './follow.ts';
+import { checkLogs, followRun } from './follow.ts';
 import { age, clock, oneLine, painter, pausedText, timeOf } from './format.ts';
 import { hasColour, line, type CliIo } from './io.ts';
 import { moduleColumns, progressOfRun, withProgress } from './module.ts';
@@ -32,6 +32,7 @@ interface ShowFlags extends EndpointFlags {
   readonly placeTimeout?: number;
   readonly wait?: boolean;
   readonly strong?: boolean;
+  readonly logs?: boolean;
 }
 
 export const addRuns: AddVerb = (program, context) => {
@@ -45,9 +46,10 @@ export const addRuns: AddVerb = (program, context) => {
   addPause(runs.command('resume <run>').description('go on with a paused run'), context, 'resume');
   addRerun(runs, context);
   withNode(runs.command('watch <run>').description('follow a run to its end').addOption(outputOption()))
+    .option('--logs', 'show what its modules print, too')
     .addOption(new Option('--timeout <duration>', 'stop following after this long (exit 124)').argParser(duration))
     .addOption(new Option('--place-timeout <duration>', 'exit 5 when no node takes a module for this long').argParser(duration))
-    .action(action(context, (run: string, flags: ShowFlags) => followRun(clientFor(context.io, flags), context.io, run, { format: flags.output, timeoutMs: flags.timeout, placeTimeoutMs: flags.placeTimeout })));
+    .action(action(context, (run: string, flags: ShowFlags) => watch(context.io, run, flags)));
   withNode(runs.command('wait <run>').description('wait until a run has ended; the exit code tells how').addOption(outputOption('name')))
     .addOption(new Option('--timeout <duration>', 'wait this long at most (exit 124)').argParser(duration))
     .option('--no-wait', 'only look: exit 8 if it has not ended')
@@ -119,8 +121,13 @@ function describeRun(io: CliIo, run: RunJson, explained: RunExplanationJson | un
   const now = io.now();
   const policy = policyLine(run, now, paint);
   const head = [`run ${run.shortId} ${oneLine(run.name)} (${run.runId})`, ...(policy === '' ? [] : [policy])].join('\n');
-  const blocks = [head, table(run.moduleList, columns, wide), ...failureBlocks(run, paint, false), ...(explained === undefined ? [] : explainedBlocks(explained)), summaryBlock(run, now, paint)];
+  const blocks = [head, table(run.moduleList, columns, wide), ...failureBlocks(run, paint), ...(explained === undefined ? [] : explainedBlocks(explained)), summaryBlock(run, now, paint)];
   return blocks.join('\n\n');
+}
+
+function watch(io: CliIo, run: string, flags: ShowFlags): Promise<ExitCode> {
+  checkLogs(flags);
+  return followRun(clientFor(io, flags), io, run, { format: flags.output, timeoutMs: flags.timeout, placeTimeoutMs: flags.placeTimeout, logs: flags.logs });
 }
 
 async function pause(io: CliIo, run: string, verb: 'pause' | 'resume', flags: ShowFlags): Promise<ExitCode> {

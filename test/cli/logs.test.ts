@@ -1,6 +1,9 @@
 /** `skein logs`: one module as it printed, several with their names in front, what is lost and what runs again. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { SkeinError } from '../../src/errors.ts';
 import type { LogEvent } from '../../src/runtime/api.ts';
 import { FakeNode, fakeSpec } from '../support/fake-node.ts';
 import { parseLines, TestBed } from './harness.ts';
@@ -81,6 +84,63 @@ test('following ends with the run, and the exit code tells how it ended', async 
   api.finish(runId, 'failed', 'split failed');
   assert.equal((await follow.done).code, 1);
   assert.equal((await cli.run(['logs', '-f', runId, 'split'])).code, 1);
+});
+
+test('run --logs shows what modules print between what becomes of them, then the summary without it', async (t) => {
+  const { bed: cli, api } = await bed(t);
+  writeFileSync(join(cli.home, 'p.yaml'), 'name: talk\nmodules: { split: { run: a }, encode: { run: b, needs: [split] } }\n');
+  for (const argv of [['run', 'p.yaml', '--logs'], ['runs', 'watch', '7f02', '--logs'], ['runs', 'rerun', '7f02', '--logs']]) {
+    const follow = cli.start(argv, { tty: true, env: { NO_COLOR: '1' } });
+    await follow.saw(/2 modules/);
+    if (argv[1] !== 'watch') {
+      const runId = argv[0] === 'run' ? '7f02' : '7f03';
+      api.printed.set('split', printed(8, 1, 'node1', 'hello\nhalf'));
+      api.printed.set('encode', []);
+      api.module(runId, 'split', 'claimed', { node: 'node1', attempt: 1, fence: 8 });
+      await follow.saw(/split {2}\| half\n/);
+      api.module(runId, 'split', 'failed', { tail: 'hello\nhalf', error: { code: 'MODULE_EXIT', message: 'exit code 3' }, note: 'exit code 3' });
+      api.finish(runId, 'failed', 'split failed');
+    }
+    const { code, stdout, stderr } = await follow.done;
+    assert.equal(code, 1, stderr);
+    assert.match(stdout, /00:00:00 split started on node1\n[^]*split {2}\| hello\nsplit {2}\| half\n/);
+    assert.match(stdout, /\nFAILED split on node1: MODULE_EXIT exit code 3\n\nPipeline Summary\n/);
+    assert.equal(stdout.split('hello').length, 2);
+  }
+});
+
+test('run --logs for programs: the events of run and logs; where there is no place for logs it is refused', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  api.printed.set('split', printed(8, 1, 'node1', 'hello\n'));
+  api.module(runId, 'split', 'succeeded', { tail: 'hello\n' });
+  api.finish(runId, 'succeeded');
+  const events = parseLines((await cli.run(['runs', 'watch', runId, '--logs', '-o', 'jsonl'])).stdout) as { type: string; module?: string; text?: string }[];
+  assert.deepEqual(events.map(({ type }) => type).toSorted(), ['end', 'execution', 'module', 'output', 'run', 'run']);
+  assert.deepEqual(events.find(({ type }) => type === 'output')?.text, 'hello\n');
+  for (const [argv, says] of [[['-d'], /--logs and --detach exclude each other/], [['-o', 'json'], /--logs does not go with -o json.*allowed: table, wide, jsonl/]] as const) {
+    const refused = await cli.run(['run', 'none.yaml', '--logs', ...argv]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, says);
+  }
+});
+
+test('a log that cannot be read ends no run, and hides no other log', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  for (const name of ['split', 'encode']) api.module(runId, name, 'succeeded', { tail: 'x' });
+  api.finish(runId, 'succeeded');
+  api.printed.set('encode', printed(9, 1, 'node1', 'fine\n'));
+  const log = api.log.bind(api);
+  api.log = async function* (run, module, options) {
+    if (module === 'split') throw new SkeinError('BLOB_NOT_FOUND', 'no node has it');
+    yield* log(run, module, options);
+  };
+  const all = await cli.run(['logs', runId]);
+  assert.deepEqual([all.code, all.stdout], [2, 'encode | fine\n']);
+  assert.match(all.stderr, /^error BLOB_NOT_FOUND: the log of split: no node has it\n/);
+  const run = await cli.run(['runs', 'watch', runId, '--logs']);
+  assert.equal(run.code, 0);
+  assert.match(run.stdout, /encode \| fine\n[^]*Status: Success/);
+  assert.match(run.stderr, /BLOB_NOT_FOUND: the log of split: no node has it/);
 });
 
 test('Ctrl-C ends it; a module that is not there is an error', async (t) => {

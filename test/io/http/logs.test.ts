@@ -55,7 +55,7 @@ async function withRun(): Promise<ReturnType<typeof testServer>> {
 
 async function listen(t: TestContext, log: (options: LogOptions) => AsyncIterable<LogEvent>): Promise<{ url: string; saw: (url: string, headers?: Record<string, string>) => Promise<IncomingMessage> }> {
   const api = new FakeNode();
-  api.log = (_run, _module, options = {}) => log(options) as AsyncGenerator<LogEvent, void, void>;
+  api.log = (_run, _module, options) => log(options ?? {}) as AsyncGenerator<LogEvent, void, void>;
   const listener = await listenHttp({ api, blobs: sharedBlobs(), observer: { notify: () => undefined }, compile: () => fakeSpec(), version: '0', host: '127.0.0.1', port: { port: 0, fixed: false } });
   t.after(() => listener.close());
   const saw = async (path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> => {
