@@ -9,8 +9,9 @@ import type { Cid, Fence, NodeId } from '../src/core/lib/ids.ts';
 import type { Timer } from '../src/ports/clock.ts';
 import type { Execution, Executor, LogPiece } from '../src/ports/executor.ts';
 import { behaviourOf, listOutput, outputOf } from './behaviour.ts';
+import { behaviourText } from './bundles.ts';
 import type { BlobShelf } from './blob-store.ts';
-import { inputProblem, leaveFiles } from './files.ts';
+import { lackingOf, leaveFiles } from './files.ts';
 import type { Kernel, Process } from './kernel.ts';
 import type { ExecutionEnd, ExecutionRecord, Ledger } from './ledger.ts';
 import type { Prng } from './prng.ts';
@@ -65,16 +66,18 @@ export class SimExecutor implements Executor {
     const record = this.#ledger.open({ node: this.#node, runId, module, name: spec.name, fence, generation, attempt, effectful: spec.effectful, limits: modulePolicy(spec).limits, startedAt });
     const running: Running = { execution, record, done, timer: undefined, timeout: undefined, stopping: '' };
     this.#running.set(fence, running);
-    if (spec.action.type !== 'run') throw new Error(`the simulator cannot execute ${spec.action.type}`);
+    if (spec.action.type === 'registered') throw new Error(`the simulator cannot execute ${spec.action.type}`);
     if (spec.timeoutMs > 0) running.timeout = this.#modules.setTimer(spec.timeoutMs, () => this.cancel(fence, 'grace', 'MODULE_TIMEOUT'));
-    const missing = inputProblem(this.#shelf, execution);
-    if (missing !== '') {
+    const lacking = lackingOf(this.#shelf, execution);
+    if (lacking !== undefined) {
+      // Unless a fault took it since it was fetched.
+      if (!this.#shelf.taken.has(lacking.cid)) this.#ledger.onLacking?.(record, lacking);
       running.timer = this.#modules.setTimer(0, () => {
-        if (this.#end(running, 'stopped', false)) this.#tell(running, { ok: false, values: {}, error: { code: 'INPUT_MISSING', message: missing }, exitCode: null });
+        if (this.#end(running, 'stopped', false)) this.#tell(running, { ok: false, values: {}, error: { code: 'INPUT_MISSING', message: `${lacking.what}: ${lacking.cid} is not on the disk any more` }, exitCode: null });
       });
       return;
     }
-    const { kind, durationMs } = behaviourOf(spec.action.command);
+    const { kind, durationMs } = behaviourOf(behaviourText(spec));
     if (kind === 'hang') return;
     const ok = kind === 'ok' || kind === 'late' || (kind === 'flaky' && attempt > 1);
     running.timer = this.#modules.setTimer(durationMs * this.#random.between(0.8, 1.2), () => this.#finish(running, ok));
@@ -190,5 +193,5 @@ export class SimExecutor implements Executor {
 }
 
 function commandKind(execution: Execution): string {
-  return execution.spec.action.type === 'run' ? behaviourOf(execution.spec.action.command).kind : '';
+  return execution.spec.action.type === 'registered' ? '' : behaviourOf(behaviourText(execution.spec)).kind;
 }

@@ -14,12 +14,12 @@ const FILE_BYTES_MAX = 3000;
 /** One of several is a list of files. */
 const TREE_EVERY = 3;
 
-interface Made {
+export interface Made {
   readonly cid: Cid;
   readonly bytes: Uint8Array;
 }
 
-function made(bytes: Uint8Array): Made {
+export function made(bytes: Uint8Array): Made {
   return { cid: cidOf('raw', createHash('sha256').update(bytes).digest()), bytes };
 }
 
@@ -65,9 +65,17 @@ export function leaveFiles(shelf: BlobShelf, { name, files }: ModuleSpec, sum: n
   return refs;
 }
 
-/** Why a module cannot begin: a fault took a file after it was fetched; or ''. */
-export function inputProblem(shelf: BlobShelf, { inputs, item }: Execution): string {
-  if (item !== undefined && item.file !== null && !shelf.whole.has(item.file.cid)) return `the file of the item, ${item.file.cid}, is not on the disk any more`;
-  for (const { variable, files } of inputs) for (const { cid } of files) if (!shelf.whole.has(cid)) return `input ${variable}: ${cid} is not on the disk any more`;
-  return '';
+/** What a module lacks when it begins. */
+export interface Lacking {
+  readonly cid: Cid;
+  readonly what: string;
+}
+
+/** @returns the first of its files, or its code, that is not on the disk; undefined when all of it is. */
+export function lackingOf(shelf: BlobShelf, { inputs, item, spec: { action }, bundle }: Execution): Lacking | undefined {
+  const code = action.type === 'bundle' ? bundle(action.bundle) : undefined;
+  const needed: Lacking[] = inputs.flatMap(({ variable, files }) => files.map(({ cid }) => ({ cid, what: `input ${variable}` })));
+  if (item !== undefined && item.file !== null) needed.push({ cid: item.file.cid, what: 'the file of the item' });
+  if (typeof code === 'object') needed.push({ cid: code.cid, what: 'its bundle' });
+  return needed.find(({ cid }) => !shelf.whole.has(cid));
 }

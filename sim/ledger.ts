@@ -4,6 +4,7 @@
  */
 import type { Limit } from '../src/core/cell/types.ts';
 import type { Fence, NodeId, RunId } from '../src/core/lib/ids.ts';
+import type { Lacking } from './files.ts';
 
 /** `finished`: ended by itself. `stopped`: cancelled, timed out or fenced. `killed`: its node died. */
 export type ExecutionEnd = 'finished' | 'stopped' | 'killed';
@@ -35,6 +36,8 @@ export class Ledger {
   onCrowd: ((limit: Limit, before: readonly ExecutionRecord[], execution: ExecutionRecord) => void) | undefined;
   /** Called when two executions of one effectful module overlap. */
   onOverlap: ((first: ExecutionRecord, second: ExecutionRecord) => void) | undefined;
+  /** Called when a module begins without a file, or without its code, that no fault took. */
+  onLacking: ((execution: ExecutionRecord, lacking: Lacking) => void) | undefined;
   started = 0;
   readonly ended: Record<ExecutionEnd, number> = { finished: 0, stopped: 0, killed: 0 };
   /** Executions of a module that was executed before, for whatever reason. */

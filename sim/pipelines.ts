@@ -2,6 +2,7 @@
 import type { ForeachSource } from '../src/core/cell/foreach-spec.ts';
 import type { ModuleSpec, RunSpec } from '../src/core/cell/types.ts';
 import { LIST_VARIABLE, commandOf, type Behaviour, type BehaviourKind } from './behaviour.ts';
+import { withBundle } from './bundles.ts';
 import type { Prng } from './prng.ts';
 
 export interface PipelineMix {
@@ -23,6 +24,8 @@ export interface PipelineMix {
   readonly fileRate: number;
   /** Probability that a module is executed for each item of a list. */
   readonly foreachRate: number;
+  /** Probability that a run has functions, whose code comes as a blob. */
+  readonly bundleRate: number;
 }
 
 export const PIPELINE_MIX: PipelineMix = {
@@ -38,6 +41,7 @@ export const PIPELINE_MIX: PipelineMix = {
   cpuMax: 1,
   fileRate: 0.3,
   foreachRate: 0.12,
+  bundleRate: 0.25,
 };
 
 export function drawPipeline(random: Prng, mix: PipelineMix, name: string): RunSpec {
@@ -49,7 +53,9 @@ export function drawPipeline(random: Prng, mix: PipelineMix, name: string): RunS
   }
   if (mix.fileRate > 0) addFiles(random.fork('files'), mix.fileRate, modules);
   if (mix.foreachRate > 0) addForeach(random.fork('foreach'), mix.foreachRate, modules);
-  return { name, params: {}, env: {}, modules, bundles: {} };
+  const spec: RunSpec = { name, params: {}, env: {}, modules, bundles: {} };
+  const bundled = random.fork('bundles');
+  return bundled.chance(mix.bundleRate) ? withBundle(bundled, spec) : spec;
 }
 
 /** The shortest timeout of a module that may well make it. */

@@ -210,7 +210,10 @@ export class Stage {
 
   /** Submits at the leader, under a new request key, if not said otherwise. @returns the key. */
   submit(modules: readonly ModuleSpec[], { key = this.#newKey(), node = this.leader, policy }: Submission = {}): string {
-    const spec: RunSpec = { name: 'drill', params: {}, env: {}, modules, bundles: {}, ...(policy === undefined ? {} : { policy }) };
+    return this.submitRun({ name: 'drill', params: {}, env: {}, modules, bundles: {}, ...(policy === undefined ? {} : { policy }) }, { key, node });
+  }
+
+  submitRun(spec: RunSpec, { key = this.#newKey(), node = this.leader }: Omit<Submission, 'policy'> = {}): string {
     node.incarnation?.process.run(() =>
       node.runtime?.submit(spec, key, (_error, value) => {
         if (value !== undefined) this.cluster.checkers.requests.answered(key, value.runId);

@@ -7,6 +7,7 @@ import type { CellState } from '../src/core/cell/state.ts';
 import type { RunSpec } from '../src/core/cell/types.ts';
 import { isSkeinError, type SkeinError } from '../src/errors.ts';
 import { answerQuery } from '../src/runtime/queries.ts';
+import { bring, bringAgain } from './bundles.ts';
 import type { Cluster } from './cluster.ts';
 import { checkHistory, type HistoryVerdict } from './history/check-history.ts';
 import { Recorder } from './history/recorder.ts';
@@ -127,7 +128,7 @@ export class Workload {
   probe(node: SimNode): () => boolean {
     const { checkers } = this.#cluster;
     const key = this.#newKey();
-    const spec = drawPipeline(this.#random, { ...this.#mix.pipelines, modulesMax: 1, hangRate: 0, foreachRate: 0, durationMeanMs: 20 }, 'probe');
+    const spec = drawPipeline(this.#random, { ...this.#mix.pipelines, modulesMax: 1, hangRate: 0, foreachRate: 0, bundleRate: 0, durationMeanMs: 20 }, 'probe');
     let answered = false;
     this.#prober.submit(node, spec, key, (_error, value) => {
       if (value === undefined) return;
@@ -159,9 +160,10 @@ export class Workload {
     return this.#repeating?.reruns ?? 0;
   }
 
-  /** Whoever waits for the end of all work resumes what stands still. */
+  /** Whoever waits for the end of all work resumes what stands still, and puts again what may be lost. */
   resumeAll(state: CellState, nodes: readonly SimNode[]): void {
     this.#pausing?.resumeAll(state, nodes);
+    for (const node of nodes) bringAgain(node);
   }
 
   // ── Submits ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -207,8 +209,9 @@ export class Workload {
     return node;
   }
 
-  /** @returns false if the node is down. */
+  /** @returns false if the node is down, or has no room for what comes with the run. */
   #ask(request: Request, node: SimNode, failed: () => void = () => {}): boolean {
+    if (!bring(node, request.spec)) return false;
     return request.client.submit(node, request.spec, request.key, (error, value) => {
       if (value !== undefined) this.#cluster.checkers.requests.answered(request.key, value.runId);
       if (request.answered) return;
@@ -303,7 +306,7 @@ export class Workload {
 
 /** Trying again would give the same answer. */
 function isFinalRefusal(error: SkeinError): boolean {
-  return error.code !== 'NO_LEADER' && error.code !== 'NO_QUORUM' && error.code !== 'API_UNREACHABLE';
+  return error.code !== 'NO_LEADER' && error.code !== 'NO_QUORUM' && error.code !== 'API_UNREACHABLE' && !error.code.startsWith('BLOB_');
 }
 
 /** UUIDv7: the cell reads from it how old a request is. */

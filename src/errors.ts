@@ -7,7 +7,7 @@ export const errorCodes = {
   PIPELINE_INVALID: 'The pipeline file does not fit the format; `problems` lists every place.',
   PARAM_INVALID: 'A parameter is unknown, missing or has the wrong type.',
   OPTION_INVALID: 'An option or an environment variable has a value that is not allowed.',
-  BUNDLE_FAILED: 'A TypeScript module could not be bundled, or its bundle is over the size limit.',
+  BUNDLE_FAILED: 'A TypeScript module could not be bundled, or there is nowhere to put its bundle.',
   // Requests
   RUN_NOT_FOUND: 'No run has this id, or the prefix fits more than one.',
   NODE_NOT_FOUND: 'No node has this name or peer id.',

@@ -1,12 +1,14 @@
 /**
  * S24: what a recorded result left was on as many synced disks at commit as it had to be, and whoever the log names as a
- * holder had it. How many that are is computed here once more, from the specification as it was submitted.
+ * holder had it. How many that are is computed here once more, from the specification as it was submitted. And no module
+ * begins without its files and its code.
  */
 import type { CellState } from '../../src/core/cell/state.ts';
 import type { FilesRef, ModuleSpec, ResultItem, RunSpec } from '../../src/core/cell/types.ts';
 import type { Cid, NodeId } from '../../src/core/lib/ids.ts';
 import { decodeTree } from '../../src/protocol/tree-codec.ts';
 import type { BlobShelf } from '../blob-store.ts';
+import type { Ledger } from '../ledger.ts';
 import type { Applied, Checker, NodeView, Report } from './checker.ts';
 
 export class CopyChecker implements Checker {
@@ -22,9 +24,10 @@ export class CopyChecker implements Checker {
   /** Modules that ran again. */
   invalidated = 0;
 
-  constructor(report: Report, nodeOf: (id: NodeId) => NodeView | undefined) {
+  constructor(report: Report, nodeOf: (id: NodeId) => NodeView | undefined, ledger?: Ledger) {
     this.#report = report;
     this.#nodeOf = nodeOf;
+    if (ledger !== undefined) ledger.onLacking = ({ name, runId, node }, { cid, what }) => report('S24', `${name} of run ${runId} began on ${node} without ${what}, ${cid}`);
   }
 
   applied({ node, cell, command, reply, events, first }: Applied): void {

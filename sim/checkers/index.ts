@@ -51,7 +51,7 @@ export class Checkers {
     this.elections = new ElectionChecker(report);
     this.membership = new MembershipChecker(report, this.logs, this.elections, nodeOf, conditions);
     this.claims = new ClaimChecker(report, ledger, conditions);
-    this.copies = new CopyChecker(report, nodeOf);
+    this.copies = new CopyChecker(report, nodeOf, ledger);
     this.policies = new PolicyChecker(report, ledger, conditions);
     this.leases = new LeaseChecker(report, conditions);
     this.quorums = new QuorumChecker(report, this.logs, nodeOf);

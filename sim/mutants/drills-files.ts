@@ -1,5 +1,6 @@
 /** Drills for files: copies before a result counts, and what is made again when all of them are lost. */
 import type { ModuleFiles } from '../../src/core/cell/types.ts';
+import { bring, bundledRun } from '../bundles.ts';
 import { modulesOf } from '../stage.ts';
 import type { Drill } from './drill.ts';
 
@@ -36,4 +37,17 @@ const lostFile: Drill = {
   },
 };
 
-export const fileDrills = { outOfReach, lostFile };
+/** A node that never saw who submitted executes functions whose code is a blob. */
+const codeElsewhere: Drill = {
+  scenery: { nodes: 4 },
+  play(stage) {
+    const { leader } = stage;
+    const spec = bundledRun('functions', modulesOf(12, SHORT));
+    bring(leader, spec);
+    stage.submitRun(spec);
+    stage.until('that all has ended', () => [...(stage.leader.replica?.state.runs.values() ?? [])].some(({ phase }) => phase === 'succeeded'), 30_000);
+    stage.run(2000);
+  },
+};
+
+export const fileDrills = { outOfReach, lostFile, codeElsewhere };

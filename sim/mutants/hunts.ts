@@ -58,6 +58,7 @@ export const hunts: readonly Hunt[] = [
   { mutant: 'dedupe-not-restored', invariants: ['S15'], drill: 'restored', seed: '1' },
   { mutant: 'claim-before-needs', invariants: ['S19'], drill: 'twoNeeds', seed: '1' },
   { mutant: 'copies-not-demanded', invariants: ['S24'], drill: 'outOfReach', seed: '1' },
+  { mutant: 'code-not-awaited', invariants: ['S24'], drill: 'codeElsewhere', seed: '1' },
   { mutant: 'invalidate-keeps-generation', invariants: ['S18'], drill: 'lostFile', seed: '1' },
   { mutant: 'foresight-kept', invariants: ['T1'], drill: 'slotFreedOnce', seed: '1' },
   { mutant: 'limit-ignored', invariants: ['S28'], drill: 'onePrinter', seed: '1' },

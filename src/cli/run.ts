@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { PARALLEL_MAX } from '../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../core/cell/policy.ts';
-import { submittedFiles } from '../core/cell/files.ts';
+import { broughtFiles } from '../core/cell/files.ts';
 import type { Json, RunSpec } from '../core/cell/types.ts';
 import { isSkeinError } from '../errors.ts';
 import { NoUploads, Uploads } from '../io/blobs/uploads.ts';
@@ -68,7 +68,7 @@ async function submit(client: Client, io: CliIo, file: string, flags: RunFlags):
     try {
       return await client.post<AcceptedJson>('/api/v1/runs', { body: { spec }, headers });
     } catch (error) {
-      if (left === 0 || submittedFiles(spec.params).size === 0 || !isSkeinError(error, 'BLOB_NOT_FOUND')) throw error;
+      if (left === 0 || [...broughtFiles(spec)].length === 0 || !isSkeinError(error, 'BLOB_NOT_FOUND')) throw error;
     }
   }
 }

@@ -5,15 +5,16 @@ import type { ForeachSource } from '../core/cell/foreach-spec.ts';
 import type { Json, ModuleAction, ModuleSpec, RunSpec } from '../core/cell/types.ts';
 import { unreachable } from '../core/lib/assert.ts';
 import { SkeinError } from '../errors.ts';
-import { bundleModuleFile, type Bundle } from './bundle.ts';
+import { bundleWithin, type Bundle } from './bundle.ts';
 import { FOREACH_ITEMS_MAX } from '../core/cell/limits.ts';
 import { fileParam } from './check-foreach.ts';
 import { evaluateOverParams } from './expressions.ts';
 import { isFileType } from './param-files.ts';
-import { BUNDLE_BYTES_MAX, BUNDLES_BYTES_MAX, BUNDLES_MAX } from './limits.ts';
+import { BUNDLES_MAX } from './limits.ts';
 import { expandPipeline } from './load.ts';
 import type { Params, Pipeline, PipelineInput, PipelineModule } from './model.ts';
 import { resolveParams } from './params.ts';
+import { putBundles, type PutBundle } from './submit-bundles.ts';
 import { putFiles, wantedFiles, type FileOptions } from './submit-files.ts';
 import { modulePolicyField, runPolicyField } from './policy.ts';
 import { didYouMean, NOWHERE, Problems, quote, type ProblemDetail } from './problems.ts';
@@ -25,9 +26,9 @@ import { suggest } from './suggest.ts';
  * expressions in commands into variables. The result is plain data.
  *
  * @param given as for `resolveParams`; what that returned may be given again.
- * @param files where the files of parameters are put; a run without such parameters needs none.
- * @throws SkeinError PARAM_INVALID; BLOB_… of those files; PIPELINE_INVALID when a file or an export is missing; BUNDLE_FAILED;
- * REQUEST_TOO_LARGE, naming the module, when its bundle is over 256 KiB.
+ * @param files where the files of parameters, and bundles over 32 KiB, are put; a run without them needs none.
+ * @throws SkeinError PARAM_INVALID; BLOB_… of what is put; PIPELINE_INVALID when a file or an export is missing; BUNDLE_FAILED, also
+ * for a large bundle when there is nowhere to put it; REQUEST_TOO_LARGE, naming the module, when its bundle is over 64 MiB.
  */
 export async function compileRun(pipeline: Pipeline, given: Readonly<Record<string, Json>> = {}, files: FileOptions = {}): Promise<RunSpec> {
   const resolved = resolveParams(pipeline, given);
@@ -36,19 +37,19 @@ export async function compileRun(pipeline: Pipeline, given: Readonly<Record<stri
   const early = pipeline.generate === undefined ? await bundleFiles(pipeline) : undefined;
   const params = { ...resolved, ...(await putFiles(wanted, files.place)) };
   const expanded = await expandPipeline(pipeline, params);
-  const bundles = early ?? (await bundleFiles(expanded));
+  const bundles = await putBundles(early ?? (await bundleFiles(expanded)), files.place);
   const positions = new Map(expanded.modules.map(({ name }, position) => [name, position]));
   return {
     name: expanded.name,
     params,
     env: expanded.env,
     modules: expanded.modules.map((module) => ({ ...compileModule(module, params, positions, bundles), ...foreachField(module, expanded, positions, params) })),
-    bundles: Object.fromEntries(Array.from(bundles.values(), ({ hash, source }) => [hash, source])),
+    bundles: Object.fromEntries(Array.from(bundles.values(), ({ name, carried }) => [name, carried])),
     ...runPolicyField(expanded.policy),
   };
 }
 
-function compileModule(module: PipelineModule, params: RunSpec['params'], positions: ReadonlyMap<string, number>, bundles: ReadonlyMap<string, Bundle>): ModuleSpec {
+function compileModule(module: PipelineModule, params: RunSpec['params'], positions: ReadonlyMap<string, number>, bundles: ReadonlyMap<string, PutBundle>): ModuleSpec {
   const { action, env } = compileAction(module, bundles);
   const { name, requires, timeoutMs, retry, effectful, durationMs, policy, files, cache, checkpoint } = module;
   const needs = module.needs.map((need) => positions.get(need)).filter((position) => position !== undefined);
@@ -98,7 +99,7 @@ function listOfParams(module: string, text: string, params: Params): readonly Js
   return value as readonly Json[];
 }
 
-function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, Bundle>): { action: ModuleAction; env: Readonly<Record<string, string>> } {
+function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, PutBundle>): { action: ModuleAction; env: Readonly<Record<string, string>> } {
   switch (action.type) {
     case 'run': {
       const { command, env } = compileCommand(action.command);
@@ -107,8 +108,8 @@ function compileAction({ action }: PipelineModule, bundles: ReadonlyMap<string, 
     case 'call':
       return { action: { type: 'registered', function: action.function }, env: {} };
     case 'uses': {
-      const hash = bundles.get(action.file)?.hash ?? '';
-      return { action: { type: 'bundle', bundle: hash, export: action.export, sourceName: action.file }, env: {} };
+      const bundle = bundles.get(action.file)?.name ?? '';
+      return { action: { type: 'bundle', bundle, export: action.export, sourceName: action.file }, env: {} };
     }
     default:
       return unreachable(action);
@@ -121,7 +122,6 @@ async function bundleFiles({ modules, origin }: Pipeline): Promise<Map<string, B
   const byFile = new Map<string, Bundle>();
   const missing = new Set<string>();
   const problems = new Problems(origin.file, origin.text);
-  let total = 0;
   for (const { name, action } of modules) {
     if (action.type !== 'uses') continue;
     const report = (message: string, detail: ProblemDetail): void => problems.add(origin.actionSpans.get(name) ?? NOWHERE, `module ${quote(name)}: ${message}`, detail);
@@ -134,9 +134,8 @@ async function bundleFiles({ modules, origin }: Pipeline): Promise<Map<string, B
         report(`there is no file ${quote(action.file)}`, { hint: await nearFile(file, action.file) });
         continue;
       }
-      bundle = await bundleFor(file, name, action.file);
+      bundle = await bundleWithin(file, name, action.file);
       byFile.set(file, bundle);
-      total += bundle.bytes;
     }
     bundles.set(action.file, bundle);
     if (bundle.exports.includes(action.export)) continue;
@@ -147,15 +146,7 @@ async function bundleFiles({ modules, origin }: Pipeline): Promise<Map<string, B
   }
   problems.throwIfAny();
   if (byFile.size > BUNDLES_MAX) throw new SkeinError('REQUEST_TOO_LARGE', `this run uses ${byFile.size} source files; at most ${BUNDLES_MAX} travel with a run`, { files: byFile.size, filesMax: BUNDLES_MAX });
-  if (total > BUNDLES_BYTES_MAX) throw new SkeinError('REQUEST_TOO_LARGE', `the bundles of this run are ${total} bytes together; at most ${BUNDLES_BYTES_MAX} travel with a run`, { bytes: total, bytesMax: BUNDLES_BYTES_MAX });
   return bundles;
-}
-
-async function bundleFor(file: string, module: string, sourceName: string): Promise<Bundle> {
-  const bundle = await bundleModuleFile(file, BUNDLE_BYTES_MAX);
-  if (bundle.bytes <= BUNDLE_BYTES_MAX) return bundle;
-  const message = `module ${quote(module)}: the bundle of ${quote(sourceName)} is ${bundle.bytes} bytes; at most ${BUNDLE_BYTES_MAX} travel with a run. Import less, or call a program with \`run\``;
-  throw new SkeinError('REQUEST_TOO_LARGE', message, { module, file: sourceName, bytes: bundle.bytes, bytesMax: BUNDLE_BYTES_MAX });
 }
 
 function isFile(file: string): Promise<boolean> {

@@ -28,12 +28,15 @@ export const ENV_WRITTEN_MAX = ENV_MAX - EXPRESSIONS_MAX;
 export const VALUE_BYTES_MAX = 32 * 1024;
 /** Bytes of one `run` command. */
 export const COMMAND_BYTES_MAX = 64 * 1024;
-/** Bytes of one bundled source file. */
-export const BUNDLE_BYTES_MAX = 256 * 1024;
+/** Bytes of one bundled source file, its source map included. */
+export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * A bundle of so many bytes lies in the log, a larger one is a blob. A thousand lines of one's own fit, libraries do not: to send
+ * so little along takes less time than to ask for it, and 256 of them are a fourth of the longest submission.
+ */
+export const BUNDLE_IN_LOG_BYTES_MAX = 32 * 1024;
 /** Bundled source files of one run. */
 export const BUNDLES_MAX = 256;
-/** Bytes of all bundles of one run. */
-export const BUNDLES_BYTES_MAX = 4 * 1024 * 1024;
 /** Problems that are listed; a file with more of them says so. */
 export const PROBLEMS_MAX = 100;
 /** Names compared when a "did you mean" is looked for. */

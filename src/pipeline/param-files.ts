@@ -18,6 +18,8 @@ export interface BlobPlace {
   putFiles(files: readonly string[]): Promise<readonly NamedBlob[]>;
   /** A list of files that are there already. @throws SkeinError BLOB_… */
   putTree(files: readonly BlobFile[]): Promise<NamedBlob>;
+  /** What is in memory. @throws SkeinError BLOB_… */
+  putBytes(bytes: Uint8Array): Promise<NamedBlob>;
   /** Waits until a blob that was put before is there. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND */
   fetch(cid: string): Promise<NamedBlob>;
   /** What a blob lists. @throws SkeinError as `fetch`; BLOB_INVALID when it is no list of files */

@@ -24,8 +24,8 @@ export interface Execution {
   readonly checkpoint: readonly BlobFile[];
   /** Same for every execution of this module with these inputs: for effects outside. */
   readonly idempotencyKey: string;
-  /** Source of a bundle by hash; undefined when the run carries none of that name. */
-  readonly bundle: (hash: string) => string | undefined;
+  /** Source of a bundle, or the blob that it is, here already; undefined when the run carries none of that name. */
+  readonly bundle: (name: string) => string | FilesRef | undefined;
 }
 
 export interface ExecutionItem {

@@ -5,7 +5,7 @@
 import type { ForeachSource, ForeachSpec } from '../core/cell/foreach-spec.ts';
 import type { Capabilities, CheckpointSpec, FilesRef, InputSpec, Json, Limit, LogRef, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import { DIGEST_BYTES, FOREACH_ITEMS_MAX } from '../core/cell/limits.ts';
-import { submittedFiles } from '../core/cell/files.ts';
+import { bundleBlobs, submittedFiles } from '../core/cell/files.ts';
 import { drained, type Slice } from '../core/lib/slice.ts';
 import type { Cid } from '../core/lib/ids.ts';
 import { readCid } from './cid.ts';
@@ -48,14 +48,19 @@ export function* encodeSpecInSlices(spec: RunSpec, slice: Slice): Generator<unde
     if (slice.spent(MODULE_STEPS)) yield undefined;
   }
   const writer = new SlicedWriter();
-  writer.list(7);
-  for (const field of [spec.name, flat(spec.params), flat(spec.env), flat(spec.bundles)]) writer.value(field);
+  writer.list(8);
+  for (const field of [spec.name, flat(spec.params), flat(spec.env), flat(textsOf(spec.bundles)), flat(Object.fromEntries(bundleBlobs(spec.bundles)), filesRefFields)]) writer.value(field);
   yield* writer.items(table.length, (i) => table[i], 1, slice);
   yield* writer.items(spec.modules.length, (i) => [spec.modules[i]!.name, spec.modules[i]!.needs, numbers[i]], 1, slice);
   writer.value(runPolicyFields(spec.policy));
   const bytes = yield* writer.bytes(slice);
   encodedSpecs.set(spec, bytes);
   return bytes;
+}
+
+/** Bundles that lie in the log. */
+function textsOf(bundles: RunSpec['bundles']): Record<string, string> {
+  return Object.fromEntries(Object.entries(bundles).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }
 
 function templateFields(module: Template): unknown[] {
@@ -114,16 +119,17 @@ export function decodeSpec(bytes: Uint8Array): RunSpec {
 /** @throws SkeinError FRAME_INVALID, in any slice. */
 export function* decodeSpecInSlices(bytes: Uint8Array, slice: Slice): Generator<undefined, RunSpec> {
   const reader = new SlicedReader(bytes);
-  const head = reader.fields(4);
+  const head = reader.fields(5);
   const name = head.string();
   const params = head.record((field) => field.json());
   const env = head.record((field) => field.string(VALUE_BYTES_MAX));
-  const bundles = head.record((field) => field.string(4 * VALUE_BYTES_MAX), 1024);
+  const texts = head.record((field) => field.string(4 * VALUE_BYTES_MAX), 1024);
+  const blobs = head.record((field) => readFilesRef(field.sub()), 1024);
   const templates = yield* reader.list(readTemplate, MODULES_MAX, slice);
   const modules = yield* reader.list((fields) => readModule(fields, templates), MODULES_MAX, slice);
   const policy = reader.fields(1).maybe(readRunPolicy);
   reader.end();
-  const spec: RunSpec = { name, params, env, bundles, modules, ...(policy === null ? {} : { policy }) };
+  const spec: RunSpec = { name, params, env, bundles: { ...texts, ...blobs }, modules, ...(policy === null ? {} : { policy }) };
   // The reducer sees to the rest of a FilesRef; what a name is, it does not know.
   for (const { cid } of submittedFiles(params).values()) if (readCid(cid) === undefined) throw invalid(`${JSON.stringify(cid)} is not the name of a blob`);
   encodedSpecs.set(spec, bytes);

@@ -1,5 +1,6 @@
 /** A claim as the leader names it, and what the executor is told of it. */
 import { jsonText } from '../core/lib/json-text.ts';
+import { own as entryOf } from '../core/lib/own.ts';
 import type { Json, RunningClaim, RunSpec } from '../core/cell/types.ts';
 import type { RunId } from '../core/lib/ids.ts';
 import type { Execution } from '../ports/executor.ts';
@@ -28,7 +29,7 @@ export function executionOf(item: AssignItem, runId: RunId, spec: RunSpec): Exec
     inputs: [],
     checkpoint: [],
     idempotencyKey: `${runId}/${module.name}/${item.inputsHash}`,
-    bundle: (hash) => spec.bundles[hash],
+    bundle: (name) => entryOf(spec.bundles, name),
   };
 }
 

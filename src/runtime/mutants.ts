@@ -10,6 +10,7 @@ export const runtimeMutants = [
   { name: 'session-never-expires', rule: '§4 sessions', breaks: 'The leader never gives up a session: what a dead node held waits for ever.' },
   { name: 'session-expires-early', rule: '§4 sessions', breaks: 'The leader gives up a session before its worker has fenced itself.' },
   { name: 'disk-watchdog-off', rule: '§4 disk watchdog', breaks: 'Nobody looks how long the oldest write has been under way: a leader whose disk hangs stays leader.' },
+  { name: 'code-not-awaited', rule: '§6 files', breaks: 'A function is begun although the blob that its code is has not arrived.' },
   { name: 'reads-go-back', rule: 'S23', breaks: 'A read that may be behind is answered from whatever copy is at hand, also one from before what this node has shown already.' },
 ] as const;
 

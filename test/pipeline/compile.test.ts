@@ -3,9 +3,17 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import test from 'node:test';
+import { bundleBlobs } from '../../src/core/cell/files.ts';
 import { specProblem } from '../../src/core/cell/run-spec.ts';
+import type { RunSpec } from '../../src/core/cell/types.ts';
+import { SkeinError } from '../../src/errors.ts';
+import { NoUploads } from '../../src/io/blobs/uploads.ts';
+import { bundleModuleFile, bundleWithin } from '../../src/pipeline/bundle.ts';
 import { compileRun } from '../../src/pipeline/compile.ts';
 import { loadPipeline } from '../../src/pipeline/load.ts';
+import type { BlobPlace } from '../../src/pipeline/param-files.ts';
+import { decodeSpec, encodeSpec } from '../../src/protocol/spec-codec.ts';
+import { testBlobs } from '../support/node-blobs.ts';
 import { failure, folderWith } from './helpers.ts';
 
 const steps = `
@@ -22,10 +30,18 @@ const files = {
   'pipeline.yaml': 'name: p\nmodules:\n  a: { uses: "./steps.ts#fetchAll" }\n  b: { uses: "./steps.ts#report", needs: [a] }\n  c: { uses: "./lib/../steps.ts", needs: [a] }\n  d: { call: own.fn }\n  e: { run: "true" }\n',
 };
 
+/** The one bundle of a run that carries it. */
+function onlyText({ bundles }: RunSpec): string {
+  const [source, ...more] = Object.values(bundles);
+  assert.ok(typeof source === 'string' && more.length === 0);
+  return source;
+}
+
 test('one bundle a file, named by its hash', async (t) => {
   const folder = await folderWith(t, files);
   const spec = await compileRun(await loadPipeline(folder));
-  const [[hash, source] = ['', '']] = Object.entries(spec.bundles);
+  const [hash = ''] = Object.keys(spec.bundles);
+  const source = onlyText(spec);
   assert.equal(Object.keys(spec.bundles).length, 1);
   assert.equal(hash, createHash('sha256').update(source).digest('hex'));
   assert.deepEqual(
@@ -52,7 +68,7 @@ test('a pipeline and its functions in one file', async (t) => {
   const text = `import { definePipeline } from 'skein';\nexport const work = () => ({ ok: true });\nexport default definePipeline({ modules: { a: { uses: './all.ts#work' } } });\n`;
   const folder = await folderWith(t, { 'all.ts': text });
   const spec = await compileRun(await loadPipeline(path.join(folder, 'all.ts')));
-  const [source = ''] = Object.values(spec.bundles);
+  const source = onlyText(spec);
   assert.ok(source.length < 1000, 'the library is not part of the bundle');
   const code = (await import(`data:text/javascript,${encodeURIComponent(source)}`)) as { work: () => unknown };
   assert.deepEqual(code.work(), { ok: true });
@@ -88,24 +104,54 @@ test('code that cannot be bundled: the place and the line', async (t) => {
   assert.match(error.message, /^broken\.ts could not be bundled\nbroken\.ts:3:1 /);
 });
 
+/** A table of so many bytes, and a function that knows its length. */
+function tableOf(bytes: number): string {
+  return `export const data = ${JSON.stringify('x'.repeat(bytes))};\nexport const length = () => ({ length: data.length });\n`;
+}
+
+test('a bundle that is too large for the log is put as a blob, once, and goes by its name', async (t) => {
+  const yaml = 'modules:\n  a: { uses: "./large.ts#length" }\n  b: { uses: "./in/../large.ts#length" }\n  c: { uses: "./small.ts#length" }\n';
+  const folder = await folderWith(t, { 'large.ts': tableOf(300_000), 'small.ts': tableOf(20), 'pipeline.yaml': yaml });
+  const { node, store } = testBlobs(path.join(folder, 'blobs'));
+  const spec = await compileRun(await loadPipeline(folder), {}, { place: node });
+  const [blob, ...more] = bundleBlobs(spec.bundles).values();
+  assert.ok(blob !== undefined && more.length === 0);
+  assert.deepEqual([blob.name, blob.kind, blob.count], ['large.ts', 'file', 1]);
+  assert.deepEqual(spec.modules.map(({ action }) => action.type === 'bundle' && action.bundle === blob.cid), [true, true, false]);
+  assert.equal(typeof spec.bundles[spec.modules[2]?.action.type === 'bundle' ? spec.modules[2].action.bundle : ''], 'string');
+  assert.deepEqual(store.list().map(({ cid, size }) => ({ cid, size })), [{ cid: blob.cid, size: blob.size }]);
+  assert.equal(specProblem(spec), undefined);
+  const { runSpecSchema } = await import('../../src/io/http/schemas.ts');
+  assert.deepEqual(runSpecSchema.safeParse(spec).error, undefined);
+  assert.deepEqual(decodeSpec(encodeSpec(spec)), spec);
+  assert.deepEqual((await compileRun(await loadPipeline(folder), {}, { place: new NoUploads() })).bundles, spec.bundles, 'planned, nothing is sent, and its name is the same');
+});
+
+test('a large bundle without a place to put it, and one that the place refuses: the file is named', async (t) => {
+  const folder = await folderWith(t, { 'large.ts': tableOf(300_000), 'pipeline.yaml': 'modules: { render: { uses: "./large.ts#length" } }' });
+  const nowhere = await failure(compileRun(await loadPipeline(folder)), 'BUNDLE_FAILED');
+  assert.match(nowhere.message, /^the bundle of `\.\/large\.ts` is 29\d(\.\d)? KiB: over 32 KiB it travels as a blob, and nothing here puts it on a node$/);
+  const full: BlobPlace = Object.assign(new NoUploads(), { putBytes: () => Promise.reject(new SkeinError('BLOB_DISK_FULL', 'no room')) });
+  const refused = await failure(compileRun(await loadPipeline(folder), {}, { place: full }), 'BLOB_DISK_FULL');
+  assert.equal(refused.message, 'the bundle of `./large.ts`: no room');
+});
+
 test('a bundle over the limit names the module', async (t) => {
-  const data = `export const data = ${JSON.stringify('x'.repeat(300_000))};\nexport const a = () => data;\n`;
-  const folder = await folderWith(t, { 'large.ts': data, 'pipeline.yaml': 'modules: { render: { uses: "./large.ts#a" } }' });
-  const error = await failure(compileRun(await loadPipeline(folder)), 'REQUEST_TOO_LARGE');
-  assert.match(error.message, /^module `render`: the bundle of `\.\/large\.ts` is 30\d{4} bytes; at most 262144/);
+  const folder = await folderWith(t, { 'huge.ts': tableOf(3 * 1024 * 1024) });
+  const error = await failure(bundleWithin(path.join(folder, 'huge.ts'), 'render', './huge.ts', 1024 * 1024), 'REQUEST_TOO_LARGE');
+  assert.match(error.message, /^module `render`: the bundle of `\.\/huge\.ts` is 3 MiB; at most 1 MiB travel with a run\. Give data as a file/);
   assert.equal(error.data['module'], 'render');
 });
 
-test('a bundle that fits without its whitespace is made smaller', async (t) => {
-  const lines = Array.from({ length: 6000 }, (_, index) => `export   function   work${index}(   ) {\n        // keep ${'.'.repeat(20)}\n        return    ${index};\n}\n`);
-  const folder = await folderWith(t, { 'wide.ts': lines.join(''), 'pipeline.yaml': 'modules: { a: { uses: "./wide.ts#work5999" } }' });
-  const pipeline = await loadPipeline(folder);
-  const error = await failure(compileRun(pipeline), 'REQUEST_TOO_LARGE');
-  assert.ok((error.data['bytes'] as number) < lines.join('').length / 1.2);
-  const fewer = await folderWith(t, { 'wide.ts': lines.slice(0, 3300).join(''), 'pipeline.yaml': 'modules: { a: { uses: "./wide.ts#work3299" } }' });
-  const spec = await compileRun(await loadPipeline(fewer));
-  const [source = ''] = Object.values(spec.bundles);
-  assert.ok(source.length <= 256 * 1024);
+test('a bundle that fits without its map, or without its whitespace, is made smaller', async (t) => {
+  const lines = Array.from({ length: 600 }, (_, index) => `export   function   work${index}(   ) {\n        const   theNumberOfThisFunction   =   ${index};\n        return    theNumberOfThisFunction   +   theNumberOfThisFunction;\n}\n`);
+  const folder = await folderWith(t, { 'wide.ts': lines.join('') });
+  const bytesOf = async (wished: number): Promise<number> => (await bundleModuleFile(path.join(folder, 'wide.ts'), wished)).bytes;
+  const mapped = await bytesOf(1e9);
+  const plain = await bytesOf(mapped - 1);
+  const minified = await bytesOf(plain - 1);
+  assert.ok(minified < plain && plain < mapped, `${minified} < ${plain} < ${mapped}`);
+  assert.equal(await bytesOf(minified - 1), minified, 'there is no smaller one');
 });
 
 test('CommonJS packages may ask for what Node.js brings', async (t) => {
@@ -118,7 +164,7 @@ test('CommonJS packages may ask for what Node.js brings', async (t) => {
   const spec = await compileRun(await loadPipeline(folder));
   const { writeFile } = await import('node:fs/promises');
   const file = path.join(folder, 'bundle.mjs');
-  await writeFile(file, Object.values(spec.bundles)[0] ?? '');
+  await writeFile(file, onlyText(spec));
   const code = (await import(file)) as { base: () => string };
   assert.equal(code.base(), 'b');
 });

@@ -69,9 +69,15 @@ test('four-modules: the commands pass data on', async (t) => {
   assert.match(typeof published === 'string' ? published : '', /^Data fetched at \d\d:\d\d:\d\d, processed$/);
 });
 
+/** Of a bundle that lies in the log. */
+function textOf(source: RunSpec['bundles'][string] | undefined): string {
+  assert.ok(typeof source === 'string');
+  return source;
+}
+
 /** Calls the functions of the bundles that travel with a run. */
 async function callBundles(t: TestContext, spec: RunSpec): Promise<Map<string, Outputs>> {
-  const folder = await folderWith(t, Object.fromEntries(Object.entries(spec.bundles).map(([hash, source]) => [`${hash}.mjs`, source])));
+  const folder = await folderWith(t, Object.fromEntries(Object.entries(spec.bundles).map(([hash, source]) => [`${hash}.mjs`, textOf(source)])));
   let fence = 0;
   return execute(spec, async (module, env, needs) => {
     assert.ok(module.action.type === 'bundle');

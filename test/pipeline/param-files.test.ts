@@ -146,7 +146,7 @@ test('names with spaces, wildcards, line breaks and unicode', async (t) => {
 test('all parameters are looked at before anything is sent', async (t) => {
   const { compile, place } = await bed(t);
   let sent = 0;
-  const counting: BlobPlace = { putFiles: (files) => ((sent += files.length), place.putFiles(files)), putTree: (files) => place.putTree(files), fetch: (cid) => place.fetch(cid), files: (cid) => place.files(cid) };
+  const counting: BlobPlace = { putFiles: (files) => ((sent += files.length), place.putFiles(files)), putTree: (files) => place.putTree(files), putBytes: (bytes) => place.putBytes(bytes), fetch: (cid) => place.fetch(cid), files: (cid) => place.files(cid) };
   const error = await failure(compile({ src: 'film.mkv', all: 'nowhere' }, counting), 'PARAM_INVALID');
   assert.match(error.message, /`nowhere`/);
   assert.equal(sent, 0);
@@ -161,6 +161,7 @@ test('a file that is written to meanwhile is refused', async (t) => {
       return named;
     },
     putTree: (files) => place.putTree(files),
+    putBytes: (bytes) => place.putBytes(bytes),
     fetch: (cid) => place.fetch(cid),
     files: (cid) => place.files(cid),
   };

@@ -19,7 +19,7 @@ export const spec: RunSpec = {
   name: 'encode',
   params: { src: 'a "quoted" $(name)\n', count: 3, list: [1, null, { deep: true }], film: { kind: 'file', cid, name: 'a b.mkv', size: 7, count: 1 } },
   env: { LC_ALL: 'C' },
-  bundles: { abc: 'export function go() {}' },
+  bundles: { abc: 'export function go() {}', [cid]: { kind: 'file', cid, name: 'steps.ts', size: 70_000, count: 1 } },
   policy: { priority: 7, parallelMax: 3, barrier: 'wave' },
   modules: [
     { name: 'split', needs: [], action: { type: 'run', command: 'true' }, env: {}, requires: { cpu: 0.5, memory: 1, labels: ['gpu'], tools: { ffmpeg: '>=6' }, os: ['linux'], arch: [] }, timeoutMs: 1000, retry: { attempts: 2, backoffMs: 5000, factor: 2, jitter: true, capMs: 300_000 }, effectful: false, durationMs: 0, files: { inputs: [{ variable: 'SRC', module: 0, output: 'parts' }, { variable: 'FILM', param: 'film' }], outputs: [{ name: 'parts', pattern: 'out/*.mkv' }] } },

@@ -33,8 +33,11 @@ class Lab extends Stage {
 
   /** What comes of a submit. */
   ask(node: SimNode, src: Json, modules: readonly ModuleSpec[] = this.modules()): { ended: boolean; error: Error | undefined } {
+    return this.submitAt(node, { name: 'files', params: { src }, env: {}, modules, bundles: {} });
+  }
+
+  submitAt(node: SimNode, spec: RunSpec): { ended: boolean; error: Error | undefined } {
     const asked = { ended: false, error: undefined as Error | undefined };
-    const spec: RunSpec = { name: 'files', params: { src }, env: {}, modules, bundles: {} };
     node.incarnation?.process.run(() =>
       node.runtime?.submit(spec, `key-${node.name}`, (error) => {
         asked.ended = true;
@@ -107,4 +110,58 @@ test('the inputs hash is that of the content', () => {
   const [run] = state.runs.keys();
   assert.match(inputsHashOf(state, run!, 0), /^[0-9a-f]{32}$/);
   lab.until('the run to end', () => lab.succeeded(), 20_000);
+});
+
+const code = (cid: Cid, size = bytes.byteLength): RunSpec['bundles'] => ({ [cid]: { kind: 'file', cid, name: 'steps.ts', size, count: 1 } });
+const functions = (cid: Cid): ModuleSpec[] => modulesOf(6, { kind: 'ok', durationMs: 20 }, { action: { type: 'bundle', bundle: cid, export: 'ok 20', sourceName: './steps.ts' } });
+const calling = (cid: Cid, size?: number): RunSpec => ({ name: 'files', params: {}, env: {}, modules: functions(cid), bundles: code(cid, size) });
+
+test('a bundle that is a blob: whoever accepts the run has it first, every node that executes a function fetches it once, two keep it', () => {
+  const lab = new Lab('bundle', 4);
+  const [origin, other] = lab.others(lab.leader) as [SimNode, SimNode];
+  const cid = lab.put(origin, bytes);
+  const asked = lab.submitAt(other, calling(cid));
+  lab.until('an answer', () => asked.ended, 10_000, 1);
+  assert.equal(asked.error, undefined);
+  assert.ok(other.blobs.whole.has(cid));
+  lab.until('the run to end', () => lab.succeeded(), 20_000);
+  assert.ok(lab.holders(cid) >= 2);
+  assert.equal(lab.cluster.ledger.ended.finished, 6, 'none had to be handed back');
+});
+
+test('the machine on which it was put goes before anybody has claimed: a node that never saw it executes the functions', () => {
+  const lab = new Lab('bundle-gone', 4);
+  const [origin] = lab.others(lab.leader) as [SimNode];
+  const cid = lab.put(origin, bytes);
+  const asked = lab.submitAt(lab.leader, calling(cid));
+  lab.until('an answer', () => asked.ended, 10_000, 1);
+  lab.crash(origin, 'power');
+  lab.until('the run to end', () => lab.succeeded(), 30_000);
+});
+
+test('a bundle that nobody has, or that is not as long as it is said to be, is refused by the name of its file', () => {
+  const lab = new Lab('bundle-nobody');
+  const gone = lab.submitAt(lab.leader, calling(cidOf('raw', createHash('sha256').update('gone').digest())));
+  lab.until('an answer', () => gone.ended, 60_000, 5);
+  assert.ok(isSkeinError(gone.error, 'BLOB_NOT_FOUND'), String(gone.error));
+  assert.match(gone.error.message, /^the bundle of steps\.ts: /);
+  assert.deepEqual(gone.error.data, { file: 'steps.ts' });
+  const wrong = lab.submitAt(lab.leader, calling(lab.put(lab.leader, bytes), 5));
+  lab.until('an answer', () => wrong.ended, 10_000, 1);
+  assert.ok(isSkeinError(wrong.error, 'PIPELINE_INVALID'), String(wrong.error));
+  assert.match(wrong.error.message, /^the bundle of steps\.ts: it is said to have 5 bytes/);
+});
+
+test('all copies are lost while it runs: the module waits for it, and goes on when it is put again', () => {
+  const lab = new Lab('bundle-lost');
+  const cid = lab.put(lab.leader, bytes);
+  const spec = calling(cid);
+  const asked = lab.submitAt(lab.leader, { ...spec, modules: spec.modules.map((module, at) => (at === 0 ? { ...module, action: { type: 'run', command: 'ok 1500' } } : { ...module, needs: [0] })) });
+  lab.until('an answer', () => asked.ended, 10_000, 1);
+  for (const { blobs } of lab.cluster.nodes) blobs.lose(cid);
+  for (const node of lab.cluster.nodes) node.incarnation?.process.run(() => node.runtime?.blobs.remove(cid, () => undefined));
+  const missed = (): boolean => [...lab.leader.replica!.state.runs.values()].some((run) => run.modules.some(({ inputsMissed }) => inputsMissed > 0));
+  lab.until('somebody to miss it', missed, 60_000, 50);
+  lab.put(lab.others(lab.leader)[0]!, bytes);
+  lab.until('the run to end', () => lab.succeeded(), 60_000, 50);
 });

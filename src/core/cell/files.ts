@@ -5,7 +5,7 @@ import type { Cid } from '../lib/ids.ts';
 import { own } from '../lib/own.ts';
 import { CID_LENGTH_MAX, FILES_BYTES_MAX, FILES_COUNT_MAX, NAME_LENGTH_MAX, DIGEST_BYTES, FOREACH_ITEMS_MAX } from './limits.ts';
 import type { ModuleRecord, RunRecord } from './state.ts';
-import type { FilesRef, InputSpec, Json, LogRef, ModuleFiles, ModuleSpec, Outcome, RunSpec, BlobFile } from './types.ts';
+import type { FilesRef, InputSpec, LogRef, ModuleFiles, ModuleSpec, Outcome, RunSpec, BlobFile } from './types.ts';
 
 const kinds = ['file', 'program', 'tree'] as const;
 
@@ -27,7 +27,7 @@ export interface BlobRef {
  * whoever asks, is these blobs and the files that the trees among them list.
  */
 export function* blobRefs(run: RunRecord): Generator<BlobRef> {
-  for (const { cid, kind } of submittedFiles(run.spec.params).values()) yield { cid, tree: kind === 'tree' };
+  for (const { cid, kind } of broughtFiles(run.spec)) yield { cid, tree: kind === 'tree' };
   for (const module of run.modules) yield* moduleBlobRefs(module);
 }
 
@@ -46,23 +46,39 @@ export function* logRefs({ outcome, executions }: ModuleRecord): Generator<BlobR
 }
 
 /** @returns the files that are the value of a parameter; undefined for any other value. */
-export function filesOfParam(params: RunSpec['params'], name: string): FilesRef | undefined {
+export function filesOfParam(params: Readonly<Record<string, unknown>>, name: string): FilesRef | undefined {
   const value = own(params, name);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const { kind, cid, name: fileName, size, count } = value as Readonly<Record<string, Json>>;
+  const { kind, cid, name: fileName, size, count } = value as Readonly<Record<string, unknown>>;
   if (typeof kind !== 'string' || typeof cid !== 'string' || typeof fileName !== 'string' || typeof size !== 'number' || typeof count !== 'number') return undefined;
   const ref: FilesRef = { kind: kind as FilesRef['kind'], cid: cid as Cid, name: fileName, size, count };
   return isSound(ref) ? ref : undefined;
 }
 
 /** What came with a run, by parameter: also when it has finished, and whether or not a module takes it. */
-export function submittedFiles(params: RunSpec['params']): ReadonlyMap<string, FilesRef> {
+export function submittedFiles(params: Readonly<Record<string, unknown>>): ReadonlyMap<string, FilesRef> {
   const found = new Map<string, FilesRef>();
   for (const name in params) {
     const ref = filesOfParam(params, name);
     if (ref !== undefined) found.set(name, ref);
   }
   return found;
+}
+
+/** @returns the blob that a bundle is; undefined for one that lies in the log. */
+export function bundleBlob(bundles: RunSpec['bundles'], name: string): FilesRef | undefined {
+  return filesOfParam(bundles, name);
+}
+
+/** Of the bundles of a run those that are blobs. */
+export function bundleBlobs(bundles: RunSpec['bundles']): ReadonlyMap<string, FilesRef> {
+  return submittedFiles(bundles);
+}
+
+/** All that came with a run and does not lie in the log: files of its parameters, and large bundles. */
+export function* broughtFiles({ params, bundles }: Pick<RunSpec, 'params' | 'bundles'>): Generator<FilesRef> {
+  yield* submittedFiles(params).values();
+  yield* bundleBlobs(bundles).values();
 }
 
 /**

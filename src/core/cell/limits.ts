@@ -114,4 +114,4 @@ export const NOW_MAX_MS = 2 ** 48;
 
 // ── Snapshot ─────────────────────────────────────────────────────────────────────────────────────────────────────
 /** Rises with every change of the plain form. */
-export const SNAPSHOT_FORMAT = 6;
+export const SNAPSHOT_FORMAT = 7;

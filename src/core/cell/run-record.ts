@@ -1,6 +1,7 @@
 /** Making a run record from a spec: at Submit and when a snapshot is restored. */
 import type { CellId, LogIndex, NodeId, RunNumber } from '../lib/ids.ts';
 import { drained, type Slice } from '../lib/slice.ts';
+import { bundleBlobs } from './files.ts';
 import { requirementOf, anyRequires, type Requirement } from './matching.ts';
 import { childrenOf, type Children } from './needs.ts';
 import { runIdOf, shortIdOf } from './run-id.ts';
@@ -131,9 +132,9 @@ export function summaryModule(name: string, needs: readonly number[]): ModuleSpe
   return { name, needs, action: noAction, env: noEnv, requires: anyRequires, timeoutMs: 0, retry: noRetry, effectful: false, durationMs: 0 };
 }
 
-/** What a finished run keeps of its spec: names, needs, parameters, its own policy. */
+/** What a finished run keeps of its spec: names, needs, parameters, its own policy, and which blobs it came with. */
 export function summarySpec(spec: RunSpec): RunSpec {
   const modules = spec.modules.map(({ name, needs }) => summaryModule(name, needs));
-  const { name, params, policy } = spec;
-  return { name, params, env: noEnv, bundles: noEnv, modules, ...(policy === undefined ? {} : { policy }) };
+  const { name, params, bundles, policy } = spec;
+  return { name, params, env: noEnv, bundles: Object.fromEntries(bundleBlobs(bundles)), modules, ...(policy === undefined ? {} : { policy }) };
 }

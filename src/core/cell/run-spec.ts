@@ -3,7 +3,7 @@
  * sound whatever a peer proposes: in range, bounded, acyclic, and nothing in it that would change on the wire.
  */
 import type { ErrorCode } from '../../errors.ts';
-import { inputsProblem } from './files.ts';
+import { bundleBlob, inputsProblem } from './files.ts';
 import { foreachProblem, itemNameProblem } from './foreach-spec.ts';
 import { isOwnKey } from './foreach.ts';
 import { jsonProblem, jsonText } from '../lib/json-text.ts';
@@ -98,6 +98,22 @@ class SpecCheck {
     for (const key of keys) {
       this.name(key, `a name in ${what}`);
       this.text(values[key]!, lengthMax, `${what} ${key}`);
+    }
+  }
+
+  /** A blob goes by its own name: whoever has a bundle of that name in memory has these bytes. */
+  bundles(bundles: RunSpec['bundles']): void {
+    const names = Object.keys(bundles);
+    if (names.length > ENTRIES_PER_RECORD_MAX) throw new Problem('LIMIT_EXCEEDED', `the run has more than ${ENTRIES_PER_RECORD_MAX} bundles`);
+    for (const name of names) {
+      this.name(name, 'the name of a bundle');
+      const bundle = bundles[name]!;
+      if (typeof bundle === 'string') {
+        this.text(bundle, SPEC_TEXT_LENGTH_MAX, `bundle ${name}`);
+        continue;
+      }
+      const blob = bundleBlob(bundles, name);
+      if (blob === undefined || blob.kind !== 'file' || blob.count !== 1 || blob.cid !== name) throw new Problem('PIPELINE_INVALID', `bundle ${name} is neither a text nor the blob of that name`);
     }
   }
 
@@ -239,7 +255,7 @@ function* checkAll(spec: RunSpec, slice: Slice): Generator<undefined, Children> 
   if (problem !== undefined) throw new Problem('PARAM_INVALID', `params: ${problem}`);
   check.text(jsonText(spec.params), SPEC_TEXT_LENGTH_MAX, 'params');
   check.record(spec.env, ENV_VALUE_LENGTH_MAX, 'env');
-  check.record(spec.bundles, SPEC_TEXT_LENGTH_MAX, 'bundles');
+  check.bundles(spec.bundles);
   if (spec.policy !== undefined) check.runPolicy(spec.policy);
   const names = new Set<string>();
   for (const [index, module] of spec.modules.entries()) {

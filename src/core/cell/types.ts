@@ -18,8 +18,8 @@ export interface RunSpec {
   readonly env: Readonly<Record<string, string>>;
   /** In file order; `needs` are positions in this list. Acyclic (checked again by the reducer). */
   readonly modules: readonly ModuleSpec[];
-  /** Bundled TypeScript by content hash (hex sha256); what `uses` refers to. */
-  readonly bundles: Readonly<Record<string, string>>;
+  /** Bundled TypeScript; what `uses` refers to. A small one as it is, by content hash (hex sha256), a larger one as a blob, by its name. */
+  readonly bundles: Readonly<Record<string, string | FilesRef>>;
   /** Absent: `ordinaryRun`. */
   readonly policy?: RunPolicy;
 }

@@ -72,6 +72,14 @@ export async function nameOfFile(file: string): Promise<Imported> {
   return { cid, size };
 }
 
+/** The same of what is in memory. */
+export async function nameOfBytes(bytes: Uint8Array): Promise<Imported> {
+  const digests: Uint8Array[] = [];
+  for (let at = 0; at === 0 || at < bytes.byteLength; at += BLOB_CHUNK_BYTES) digests.push(await sha256(bytes.subarray(at, at + BLOB_CHUNK_BYTES)));
+  const { cid } = await nameOf({ size: bytes.byteLength, digests: joined(digests) });
+  return { cid, size: bytes.byteLength };
+}
+
 async function readFile(file: string): Promise<Imported & NamedFile> {
   const handle = await stored(open(file, 'r'));
   try {

@@ -101,7 +101,12 @@ export class NodeBlobs implements BlobPlace {
 
   /** A list of files. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
   putTree(files: readonly BlobFile[]): Promise<Imported> {
-    return this.put(Readable.from([encodeTree(files)]));
+    return this.putBytes(encodeTree(files));
+  }
+
+  /** @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
+  putBytes(bytes: Uint8Array): Promise<Imported> {
+    return this.put(Readable.from([bytes]));
   }
 
   /** Of a blob that is here or on its way. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND */

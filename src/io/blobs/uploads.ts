@@ -9,7 +9,7 @@ import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
 import { encodeTree } from '../../protocol/tree-codec.ts';
 import { inParallel } from '../in-parallel.ts';
 import { sha256 } from './folder-store.ts';
-import { nameOfFile } from './import-file.ts';
+import { nameOfBytes, nameOfFile } from './import-file.ts';
 import { encodePack, PACK_BYTES_MAX, PACK_FILES_MAX, packedBytes, PACKED_BYTES_MAX } from './pack.ts';
 
 /** What the API of a node offers. */
@@ -65,6 +65,12 @@ export class Uploads implements BlobPlace {
 
   putTree(files: readonly BlobFile[]): Promise<NamedBlob> {
     return this.#door.upload(Readable.from([encodeTree(files)]));
+  }
+
+  /** Mostly the node has it already, from an earlier run. */
+  async putBytes(bytes: Uint8Array): Promise<NamedBlob> {
+    const named = await nameOfBytes(bytes);
+    return (await this.#door.has(named.cid)) ? named : await this.#door.upload(Readable.from([bytes]));
   }
 
   fetch(cid: string): Promise<NamedBlob> {
@@ -123,6 +129,10 @@ export class NoUploads implements BlobPlace {
   async putTree(files: readonly BlobFile[]): Promise<NamedBlob> {
     const bytes = encodeTree(files);
     return { cid: cidOf('raw', await sha256(bytes)), size: bytes.byteLength };
+  }
+
+  putBytes(bytes: Uint8Array): Promise<NamedBlob> {
+    return nameOfBytes(bytes);
   }
 
   fetch(cid: string): Promise<NamedBlob> {

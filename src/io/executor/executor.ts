@@ -24,13 +24,14 @@ import { commandEnvironment, evaluatedItem, type EvaluateEnv } from './environme
 import { inputsWithItem, placedInput, recordAll, type FileShelf } from './files.ts';
 import { keepCheckpoint } from './keep-checkpoint.ts';
 import { stopMessage } from './job.ts';
-import { BUNDLES_MAX, ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
+import { ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
 import type { CallHead, CancelHead, CancelMode, DeadlineHead, KeptHead, LogHead, ProgressHead, RunHead } from './messages.ts';
 import { outcomeOfLine } from './outcome.ts';
 import { readLog, type KeptLog } from './output-log.ts';
 import { needsOf, RegisteredCall, RegisteredRunner } from './registered.ts';
+import { SentBundles } from './sent-bundles.ts';
 import { SupervisorLink } from './supervisor-link.ts';
 import { clipText } from './tail.ts';
 import { thrownMessage } from './thrown.ts';
@@ -85,8 +86,7 @@ class NodeExecutor implements ProcessExecutor {
   readonly #active = new Map<Fence, Active>();
   /** Executions in the supervisor, by message id. */
   readonly #remote = new Map<number, Active>();
-  /** Bundles that the supervisor has, oldest first. */
-  readonly #bundles = new Set<string>();
+  readonly #bundles: SentBundles;
   /** Came while a supervisor that ended was being cleared away. */
   readonly #parked = new Set<Active>();
   #nextId = 1;
@@ -107,6 +107,13 @@ class NodeExecutor implements ProcessExecutor {
       onLost: (why) => this.#onSupervisorLost(why),
       notify: (note) => init.observer.notify(note),
     });
+    this.#bundles = new SentBundles({ send: (kind, head, body) => this.#link.send(kind, 0, JSON.stringify(head), body), shelf: () => this.#shelf, inUse: () => this.#bundlesInUse() });
+  }
+
+  #bundlesInUse(): Set<string> {
+    const used = new Set<string>();
+    for (const { execution } of this.#remote.values()) if (execution.spec.action.type === 'bundle') used.add(execution.spec.action.bundle);
+    return used;
   }
 
   get supervisorPid(): number | undefined {
@@ -265,25 +272,12 @@ class NodeExecutor implements ProcessExecutor {
   #startCall(active: Active, action: { readonly bundle: string; readonly export: string; readonly sourceName: string }, env: Readonly<Record<string, string>>): void {
     this.#requireSupervisor();
     const { execution } = active;
-    this.#sendBundle(execution, action.bundle, action.sourceName);
+    this.#bundles.ensure(action.bundle, execution.bundle(action.bundle), action.sourceName);
     const { params, needs, attempt, fence, runId, runName, idempotencyKey, spec, item } = execution;
     const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, exclusive: isExclusive(spec), ...this.#filesFor(execution) };
     const text = headText(head);
     this.#remember(active);
     this.#link.send('call', active.id, text, JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey, ...(item === undefined ? {} : { item: item.value, itemIndex: item.index }) }));
-  }
-
-  #sendBundle(execution: Execution, hash: string, sourceName: string): void {
-    if (this.#bundles.has(hash)) return;
-    const source = execution.bundle(hash);
-    if (source === undefined) throw new Error(`the run carries no bundle ${hash.slice(0, 12)} for ${sourceName}`);
-    const oldest = this.#bundles.size >= BUNDLES_MAX ? this.#bundles.values().next().value : undefined;
-    if (oldest !== undefined) {
-      this.#bundles.delete(oldest);
-      this.#link.send('drop', 0, JSON.stringify({ hash: oldest }));
-    }
-    this.#bundles.add(hash);
-    this.#link.send('bundle', 0, JSON.stringify({ hash }), JSON.stringify(source));
   }
 
   #remember(active: Active): void {
@@ -372,7 +366,7 @@ class NodeExecutor implements ProcessExecutor {
     if (this.#remote.delete(active.id) && this.#remote.size === 0) this.#link.hold(false);
     const { action } = active.execution.spec;
     // It may have been the bundle that there was no room for: it is sent again with the next call.
-    if (outcome.error?.code === 'NODE_EXHAUSTED' && action.type === 'bundle') this.#bundles.delete(action.bundle);
+    if (outcome.error?.code === 'NODE_EXHAUSTED' && action.type === 'bundle') this.#bundles.forget(action.bundle);
     active.done(outcome);
   }
 

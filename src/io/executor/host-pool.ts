@@ -6,9 +6,8 @@
  * that waits takes over the place of an idle one, or of one that has had its turn.
  */
 import { availableParallelism } from 'node:os';
-import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { join } from 'node:path';
+import { BundleFolder } from './bundle-folder.ts';
 import type { CallJob } from './call-job.ts';
 import type { JobTools } from './command-job.ts';
 import { spawnCode, spawnMessage } from './job.ts';
@@ -21,6 +20,7 @@ const TURN_MS = 500;
 const GROW_MS = 50;
 
 export class HostPool {
+  readonly bundles: BundleFolder;
   readonly #tools: JobTools;
   readonly #hosts = new Set<PooledHost>();
   /** First come first served; bounded by the executions of the node. */
@@ -33,24 +33,16 @@ export class HostPool {
 
   constructor(tools: JobTools) {
     this.#tools = tools;
+    this.bundles = new BundleFolder(tools.folder);
     this.#base = Math.min(tools.init.pooledMax, availableParallelism());
-  }
-
-  /** Throws file-system errors: then the bundle is not here, rather than a part of it. */
-  addBundle(hash: string, source: string): void {
-    const file = this.#bundleFile(hash);
-    writeFileSync(`${file}.tmp`, source);
-    renameSync(`${file}.tmp`, file);
-  }
-
-  dropBundle(hash: string): void {
-    rmSync(this.#bundleFile(hash), { force: true });
   }
 
   call(job: CallJob): void {
     const host = this.#idleHost(job.head.bundle);
-    if (host !== undefined) host.run(job);
-    else if (!this.#hasBundle(job.head.bundle)) job.lost('NODE_EXHAUSTED', `the bundle of ${job.head.sourceName} could not be written`, null);
+    if (host !== undefined) return host.run(job);
+    const arriving = this.bundles.arriving(job.head.bundle);
+    if (arriving !== undefined) void arriving.then(() => !job.ended && this.call(job));
+    else if (!this.bundles.has(job.head.bundle)) job.lost('NODE_EXHAUSTED', `the bundle of ${job.head.sourceName} could not be written`, null);
     else {
       this.#waiting.add(job);
       this.#serve();
@@ -68,14 +60,6 @@ export class HostPool {
   /** Drops what has ended while it waited. */
   forget(job: CallJob): void {
     this.#waiting.delete(job);
-  }
-
-  #hasBundle(hash: string): boolean {
-    return statSync(this.#bundleFile(hash), { throwIfNoEntry: false })?.isFile() === true;
-  }
-
-  #bundleFile(hash: string): string {
-    return join(this.#tools.folder, `${hash.replaceAll(/[^A-Za-z0-9_-]/g, '_')}.mjs`);
   }
 
   #idleHost(bundle: string): PooledHost | undefined {
@@ -123,7 +107,7 @@ export class HostPool {
     const host = new PooledHost(`h${++this.#started}`, job.head.bundle, this.#tools, { free: (freed) => this.#freed(freed), gone: (gone) => this.#gone(gone) });
     this.#hosts.add(host);
     try {
-      host.start(this.#bundleFile(job.head.bundle));
+      host.start(this.bundles.fileOf(job.head.bundle));
     } catch (error) {
       this.#hosts.delete(host);
       host.kill();

@@ -44,6 +44,8 @@ export const PROGRESS_READ_MS = 1_000;
 export const EXECUTIONS_MAX = 20_000;
 /** Bundle files kept in the cache folder of one supervisor. */
 export const BUNDLES_MAX = 256;
+/** All of them together: beyond that those that no module asked for lately are dropped. */
+export const BUNDLES_BYTES_MAX = 1024 * 1024 * 1024;
 /** @default of `maxPooled`, for each core. */
 export const POOLED_PER_CORE = 4;
 /** Executions after which a pooled process is replaced, so that what user code leaks stays bounded. */

@@ -71,9 +71,11 @@ export interface TakenFile {
   readonly executable: boolean;
 }
 
-/** `bundle`: body = source as a JSON string. `drop` has the same head. */
+/** `bundle`. `drop` has the same head. */
 export interface BundleHead {
   readonly hash: string;
+  /** The file of it on this disk, absolute; absent: body = source as a JSON string. */
+  readonly file?: string;
 }
 
 /** `call`: body = CallContext. */

@@ -80,10 +80,10 @@ class Supervisor {
         this.#call(line);
         return;
       case 'bundle':
-        this.#bundle((JSON.parse(line.head) as BundleHead).hash, JSON.parse(line.body) as string);
+        this.#bundle(JSON.parse(line.head) as BundleHead, line.body);
         return;
       case 'drop':
-        this.#pool.dropBundle((JSON.parse(line.head) as BundleHead).hash);
+        this.#pool.bundles.drop((JSON.parse(line.head) as BundleHead).hash);
         return;
       case 'cancel': {
         const { mode, code } = JSON.parse(line.head) as CancelHead;
@@ -131,11 +131,13 @@ class Supervisor {
     job.prepare(() => this.#pool.call(job));
   }
 
-  #bundle(hash: string, source: string): void {
+  #bundle({ hash, file }: BundleHead, body: string): void {
+    const failed = (error: unknown): void => this.#note({ level: 'error', event: 'bundle-not-written', message: `a bundle could not be written: ${String(error)}` });
+    if (file !== undefined) return void this.#pool.bundles.copy(hash, file).catch(failed);
     try {
-      this.#pool.addBundle(hash, source);
+      this.#pool.bundles.write(hash, JSON.parse(body) as string);
     } catch (error) {
-      this.#note({ level: 'error', event: 'bundle-not-written', message: `a bundle could not be written: ${String(error)}` });
+      failed(error);
     }
   }
 

@@ -5,11 +5,14 @@
 import { z } from 'zod';
 import { CHECKPOINT_EVERY_MS_MAX, CHECKPOINT_EVERY_MS_MIN, FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX, FOREACH_ITEMS_MAX } from '../../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
+import { bundleBlobs, filesOfParam } from '../../core/cell/files.ts';
 import { topologicalOrder } from '../../core/cell/needs.ts';
 import type { Json, RunSpec } from '../../core/cell/types.ts';
+import type { Cid } from '../../core/lib/ids.ts';
 import { folderFault } from '../../pipeline/check-checkpoint.ts';
 import { outputPattern, variablePattern } from '../../pipeline/check-files.ts';
 import * as pipeline from '../../pipeline/limits.ts';
+import { readCid } from '../../protocol/cid.ts';
 import { JSON_DEPTH_MAX } from '../../protocol/limits.ts';
 import { FETCH_WAIT_MS, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
 
@@ -25,7 +28,7 @@ const env = record(text(pipeline.VALUE_BYTES_MAX), pipeline.ENV_MAX);
 
 const action = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('run'), command: text(pipeline.COMMAND_BYTES_MAX).refine((command) => command.trim() !== '', 'must not be empty') }),
-  z.strictObject({ type: z.literal('bundle'), bundle: z.string().regex(/^[0-9a-f]{64}$/, 'the sha256 of a bundle in hex'), export: key, sourceName: text(1024) }),
+  z.strictObject({ type: z.literal('bundle'), bundle: z.string().regex(/^([0-9a-f]{64}|b[a-z2-7]{10,99})$/, 'the sha256 of a bundle in hex, or the name of its blob'), export: key, sourceName: text(1024) }),
   z.strictObject({ type: z.literal('registered'), function: key }),
 ]);
 
@@ -97,13 +100,18 @@ const moduleSpec = z.strictObject({
   foreach: foreach.exactOptional(),
 });
 
+const bundleBlob = z
+  .strictObject({ kind: z.literal('file'), cid: z.custom<Cid>((value) => typeof value === 'string' && readCid(value) !== undefined, 'the name of a blob'), name: key, size: z.int().min(0).max(pipeline.BUNDLE_BYTES_MAX), count: z.literal(1) })
+  .refine((blob) => filesOfParam({ blob }, 'blob') !== undefined, 'a file with the name of one')
+  .meta({ description: 'A bundle that was put as a blob before (POST /api/v1/blobs); it goes by the name of the blob' });
+
 export const runSpecSchema = z
   .strictObject({
     name,
     params: record(json, pipeline.PARAMS_MAX),
     env,
     modules: z.array(moduleSpec).min(1).max(pipeline.PIPELINE_MODULES_MAX),
-    bundles: record(text(pipeline.BUNDLE_BYTES_MAX), pipeline.BUNDLES_MAX),
+    bundles: record(z.union([text(pipeline.BUNDLE_IN_LOG_BYTES_MAX), bundleBlob]), pipeline.BUNDLES_MAX),
     policy: runPolicy.exactOptional(),
   })
   .superRefine((spec, context) => {
@@ -179,6 +187,7 @@ function* graphProblems(spec: Pick<RunSpec, 'modules' | 'bundles'>): Generator<G
   const names = new Map<string, number>();
   let edges = 0;
   let sound = true;
+  for (const [name, { cid }] of bundleBlobs(spec.bundles)) if (name !== cid) yield { path: ['bundles', name], message: `goes by another name than its blob, ${cid}` };
   for (const [position, module] of spec.modules.entries()) {
     const earlier = names.get(module.name);
     if (earlier !== undefined) yield { path: ['modules', position, 'name'], message: `module ${earlier} has this name too` };

@@ -1,6 +1,6 @@
 /**
- * Modules with input files start when all of them are here. From the claim on their slots are theirs, since fetching is a
- * part of the execution: its time counts against the timeout, and a cancel ends it.
+ * Modules with input files, and functions whose code is a blob, start when all of that is here. From the claim on their
+ * slots are theirs, since fetching is a part of the execution: its time counts against the timeout, and a cancel ends it.
  */
 import { filesOf } from '../../core/cell/files.ts';
 import { isExclusive } from '../../core/cell/policy.ts';
@@ -44,6 +44,8 @@ interface Here {
 
 interface Gathering {
   readonly execution: Execution;
+  /** Of its function; undefined = it comes with the run, or there is none. */
+  readonly code: FilesRef | undefined;
   readonly given: Given;
   /** All that is named: the inputs one after the other, then the list that its item is of. */
   readonly refs: readonly FilesRef[];
@@ -72,12 +74,13 @@ export class InputGate {
     const { item, listed, checkpoint } = given;
     const told: Told = { kept, done: listed.length === 0 ? done : (outcome) => reportList(this.#blobs, outcome, listed, done) };
     const refs = [...given.inputs.flat(), ...(item?.source.type === 'file' ? [item.source.files] : [])];
-    if (inputs.length === 0 && refs.length === 0 && checkpoint === null) return this.#context.ports.executor.start(execution, told.done, told.kept);
-    const gathering: Gathering = { execution, given, refs, holders: [...new Set(given.inputHolders.flat())], told, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
+    const code = this.#context.mutant('code-not-awaited') ? undefined : codeBlobOf(execution);
+    if (inputs.length === 0 && refs.length === 0 && checkpoint === null && code === undefined) return this.#context.ports.executor.start(execution, told.done, told.kept);
+    const gathering: Gathering = { execution, code, given, refs, holders: [...new Set(given.inputHolders.flat())], told, startedWall: this.#context.ports.clock.wall(), startedAt: this.#context.now(), wishes: new Set(), timeout: undefined };
     this.#gathering.set(execution.fence, gathering);
     const { timeoutMs } = execution.spec;
     if (timeoutMs > 0) gathering.timeout = this.#context.after(timeoutMs, () => this.#fail(gathering, new SkeinError('MODULE_TIMEOUT', `its inputs did not come within its timeout of ${timeoutMs / 1000} s`)));
-    if (given.inputs.length === inputs.length) this.#fetch(gathering, refs.map(({ cid }) => cid), () => this.#list(gathering, []));
+    if (given.inputs.length === inputs.length) this.#fetch(gathering, [...(code === undefined ? [] : [code]), ...refs].map(({ cid }) => cid), () => this.#list(gathering, []));
     else this.#context.defer(() => this.#fail(gathering, new SkeinError('MODULE_INPUT', `${given.inputs.length} of its ${inputs.length} inputs are recorded`)));
   }
 
@@ -128,11 +131,11 @@ export class InputGate {
   }
 
   #fetch(gathering: Gathering, cids: readonly Cid[], then: () => void): void {
-    this.#quietly(gathering, cids, (error) => this.#fail(gathering, error), then);
+    this.#quietly(gathering, cids, (error, cid) => this.#fail(gathering, error, cid), then);
   }
 
   /** @param failed called once: what is still under way is then nobody's any more. */
-  #quietly(gathering: Gathering, cids: readonly Cid[], failed: (error: Error) => void, then: () => void): void {
+  #quietly(gathering: Gathering, cids: readonly Cid[], failed: (error: Error, cid: Cid) => void, then: () => void): void {
     let over = false;
     const wanted = new Set(cids);
     let left = wanted.size;
@@ -143,7 +146,7 @@ export class InputGate {
         if (over || !this.#lives(gathering)) return;
         if (error !== undefined) {
           over = true;
-          return failed(error);
+          return failed(error, cid);
         }
         left--;
         if (left === 0) then();
@@ -206,14 +209,21 @@ export class InputGate {
     for (const giveUp of [...gathering.wishes].toReversed()) giveUp();
   }
 
-  #fail(gathering: Gathering, cause: Error): void {
+  /** @param cid what could not be fetched. */
+  #fail(gathering: Gathering, cause: Error, cid?: Cid): void {
     if (!this.#lives(gathering)) return;
     this.#end(gathering);
     const code = codeOf(cause);
-    const message = code === 'MODULE_INPUT' || code === 'INPUT_MISSING' ? `an input could not be fetched: ${cause.message}` : cause.message;
+    const what = cid !== undefined && cid === gathering.code?.cid ? `the bundle of ${gathering.code.name}` : 'an input';
+    const message = code === 'MODULE_INPUT' || code === 'INPUT_MISSING' ? `${what} could not be fetched: ${cause.message}` : cause.message;
     const durationMs = Math.round(this.#context.now() - gathering.startedAt);
     gathering.told.done({ ok: false, values: {}, error: { code, message }, exitCode: null, tail: '', startedAt: gathering.startedWall, durationMs });
   }
+}
+
+function codeBlobOf({ spec: { action }, bundle }: Execution): FilesRef | undefined {
+  const code = action.type === 'bundle' ? bundle(action.bundle) : undefined;
+  return typeof code === 'string' ? undefined : code;
 }
 
 /** What the items of a `foreach` left, in folders whose names keep their order: `07/out.mkv`. */

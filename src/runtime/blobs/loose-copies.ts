@@ -1,11 +1,11 @@
 /**
- * Copies that the log does not count: what came with a run shall outlive the node that accepted it, and what a module printed
+ * Copies that the log does not count: what came with a run, its large bundles too, shall outlive the node that accepted it, and what a module printed
  * the node that executed it. The leader has a second node keep them. Which one follows from the run or the module and the
  * nodes that are there, so a new leader chooses the same. Nothing waits for it, and a word that is lost is said again when
  * a node goes, and by a new leader: also of logs of runs that ended a short while ago, since the last word of a run is
  * as easily lost as any.
  */
-import { logRefs, submittedFiles, type BlobRef } from '../../core/cell/files.ts';
+import { broughtFiles, logRefs, type BlobRef } from '../../core/cell/files.ts';
 import type { CellState, ModuleRecord, RunRecord } from '../../core/cell/state.ts';
 import type { NodeId, RunNumber } from '../../core/lib/ids.ts';
 import type { NodeContext } from '../context.ts';
@@ -53,7 +53,7 @@ export class LooseCopies {
   }
 
   #ensureSubmitted(state: CellState, { number, spec }: RunRecord, without?: NodeId): void {
-    const refs = Array.from(submittedFiles(spec.params).values(), ({ cid, kind }) => ({ cid, tree: kind === 'tree' }));
+    const refs = Array.from(broughtFiles(spec), ({ cid, kind }) => ({ cid, tree: kind === 'tree' }));
     if (refs.length > 0) this.#ensure(state, refs, (nodes) => rankedNodes(nodes, number, -1), without);
   }
 

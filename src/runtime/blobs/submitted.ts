@@ -1,29 +1,41 @@
 /**
- * Files that come with a run. The node that accepts it has them first, so that there is one holder at least when the
+ * Files that come with a run, and bundles that are blobs. The node that accepts it has them first, so that there is one holder at least when the
  * first module starts, whatever becomes of the node on which they were put.
  */
-import { submittedFiles } from '../../core/cell/files.ts';
+import { bundleBlobs, submittedFiles } from '../../core/cell/files.ts';
 import type { FilesRef, RunSpec } from '../../core/cell/types.ts';
 import type { Cid } from '../../core/lib/ids.ts';
-import { isSkeinError, SkeinError } from '../../errors.ts';
+import { isSkeinError, SkeinError, type ErrorCode } from '../../errors.ts';
 import { checkedCid } from '../../protocol/cid.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { Blobs } from './blobs.ts';
 
 type Done = (error?: Error) => void;
 
-/** Calls `done` when all files of the run are here, or with what keeps one of them away; at once when it has none. */
-export function gatherSubmitted(blobs: Blobs, { params }: Pick<RunSpec, 'params'>, done: (error?: SkeinError) => void): void {
-  const refs = [...submittedFiles(params)];
+interface Brought {
+  readonly ref: FilesRef;
+  /** For messages. */
+  readonly what: string;
+  readonly data: Readonly<Record<string, string>>;
+  /** When it is not what it is said to be. */
+  readonly code: ErrorCode;
+}
+
+/** Calls `done` when all that the run brings is here, or with what keeps a part of it away; at once when it brings nothing. */
+export function gatherSubmitted(blobs: Blobs, { params, bundles }: Pick<RunSpec, 'params' | 'bundles'>, done: (error?: SkeinError) => void): void {
+  const brought: Brought[] = [
+    ...Array.from(submittedFiles(params), ([param, ref]): Brought => ({ ref, what: `parameter ${JSON.stringify(param)}`, data: { param }, code: 'PARAM_INVALID' })),
+    ...Array.from(bundleBlobs(bundles).values(), (ref): Brought => ({ ref, what: `the bundle of ${ref.name}`, data: { file: ref.name }, code: 'PIPELINE_INVALID' })),
+  ];
   const next = (position: number): void => {
-    const [name, ref] = refs[position] ?? [];
-    if (name === undefined || ref === undefined) return done();
-    gather(blobs, ref, (error) => (error === undefined ? next(position + 1) : done(blamed(name, error))));
+    const one = brought[position];
+    if (one === undefined) return done();
+    gather(blobs, one, (error) => (error === undefined ? next(position + 1) : done(blamed(one, error))));
   };
   next(0);
 }
 
-function gather(blobs: Blobs, ref: FilesRef, done: Done): void {
+function gather(blobs: Blobs, { ref, code }: Brought, done: Done): void {
   try {
     checkedCid(ref.cid);
   } catch (error) {
@@ -32,7 +44,7 @@ function gather(blobs: Blobs, ref: FilesRef, done: Done): void {
   blobs.fetch(ref.cid, (error, size) => {
     if (error !== undefined) return done(error);
     if (ref.kind === 'tree') return gatherTree(blobs, ref, done);
-    done(size === ref.size ? undefined : new SkeinError('PARAM_INVALID', `it is said to have ${ref.size} bytes, and ${ref.cid} has ${size}`));
+    done(size === ref.size ? undefined : new SkeinError(code, `it is said to have ${ref.size} bytes, and ${ref.cid} has ${size}`));
   });
 }
 
@@ -57,7 +69,6 @@ function fetchAll(blobs: Blobs, cids: readonly Cid[], done: Done): void {
   next(0);
 }
 
-function blamed(param: string, error: Error): SkeinError {
-  const code = isSkeinError(error) ? error.code : 'PARAM_INVALID';
-  return new SkeinError(code, `parameter ${JSON.stringify(param)}: ${error.message}`, { param }, { cause: error });
+function blamed({ what, data, code }: Brought, error: Error): SkeinError {
+  return new SkeinError(isSkeinError(error) ? error.code : code, `${what}: ${error.message}`, data, { cause: error });
 }

@@ -154,3 +154,35 @@ test('declarations that cannot work are refused', () => {
   for (const [modules, says] of bad) assert.match(specProblem(spec(modules))?.message ?? '', says);
   assert.equal(specProblem(spec(input('IN'))), undefined);
 });
+
+const bundle: FilesRef = { kind: 'file', cid: other, name: 'steps.ts', size: 5_000_000, count: 1 };
+const calls = module('f', [], { action: { type: 'bundle', bundle: other, export: 'f', sourceName: './steps.ts' } });
+const withBundle = (bundles: RunSpec['bundles']): RunSpec => ({ ...spec([calls]), bundles });
+
+test('a bundle that is a blob is needed as what came with the run is, also when it has ended, and is there again in a rerun', () => {
+  const cell = new TestCell();
+  const submitted = cell.apply({ type: 'submit', requestKey: 'key', spec: withBundle({ [other]: bundle, abc: 'small' }) });
+  assert.ok(submitted.type === 'run');
+  const { run } = submitted;
+  const refs = (of: RunNumber): unknown => [...blobRefs(cell.state.runs.get(of)!)];
+  assert.deepEqual(refs(run), [{ cid: other, tree: false }]);
+  cell.result(run, 0, cell.claim(run, 0, cell.open('a')), succeeded());
+  assert.deepEqual(cell.state.runs.get(run)!.spec.bundles, { [other]: bundle }, 'what lay in the log is forgotten, which blob it was is not');
+  assert.deepEqual(refs(run), [{ cid: other, tree: false }]);
+  const sections = toSections(cell.state);
+  const back = fromSections(sections.header, sections.runs.map(({ plain }) => plain()), hooks);
+  assert.equal(stateHash(back), stateHash(cell.state));
+  assert.deepEqual([...blobRefs(back.runs.get(run)!)], refs(run));
+  const again = cell.apply({ type: 'rerun', requestKey: 'again', run, failedOnly: false });
+  assert.ok(again.type === 'run', JSON.stringify(again));
+  assert.deepEqual(cell.state.runs.get(again.run)!.spec.bundles, { [other]: bundle, abc: 'small' });
+});
+
+test('a bundle that is neither a text nor the blob of its name is refused', () => {
+  assert.equal(specProblem(withBundle({ [other]: bundle })), undefined);
+  for (const wrong of [7, null, [bundle], { ...bundle, cid }, { ...bundle, kind: 'tree', name: '' }, { ...bundle, kind: 'program' }, { ...bundle, count: 2 }, { ...bundle, size: -1 }, { ...bundle, name: 'a/b' }]) {
+    const problem = specProblem(withBundle({ [other]: wrong as unknown as FilesRef }));
+    assert.deepEqual([problem?.code, problem?.message], ['PIPELINE_INVALID', `bundle ${other} is neither a text nor the blob of that name`], JSON.stringify(wrong));
+  }
+  assert.equal(specProblem(withBundle(Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [`b${at}`, 'x']))))?.code, 'LIMIT_EXCEEDED');
+});

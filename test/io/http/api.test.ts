@@ -69,6 +69,8 @@ test('submit takes a pipeline as text, and says where it is wrong', async () => 
   assert.deepEqual(bad.json<{ problems: unknown }>().problems, [{ file: 'x.yaml', line: 3, column: 5, message: 'unknown key' }]);
 });
 
+const blobName = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
+
 test('a wrong body names every place by its path', async () => {
   const { request } = testServer();
   const good = fakeSpec();
@@ -87,6 +89,10 @@ test('a wrong body names every place by its path', async () => {
     [{ spec: change(1, { name: 'a\nb' }) }, '$.spec.modules[1].name', /control characters/],
     [{ spec: change(0, { action: { type: 'exec', command: 'x' } }) }, '$.spec.modules[0].action.type', /Invalid/],
     [{ spec: change(0, { action: { type: 'bundle', bundle: 'a'.repeat(64), export: 'x', sourceName: 'x.ts' } }) }, '$.spec.modules[0].action.bundle', /not among the bundles/],
+    [{ spec: { ...good, bundles: { ab: 'x'.repeat(40_000) } } }, '$.spec.bundles.ab', /at most 32768 bytes/],
+    [{ spec: { ...good, bundles: { [blobName]: { kind: 'file', cid: 'bafyx', name: 'a.ts', size: 1, count: 1 } } } }, `$.spec.bundles.${blobName}.cid`, /the name of a blob/],
+    [{ spec: { ...good, bundles: { [blobName]: { kind: 'file', cid: blobName, name: 'a.ts', size: 1e9, count: 1 } } } }, `$.spec.bundles.${blobName}.size`, /<=67108864/],
+    [{ spec: { ...good, bundles: { other: { kind: 'file', cid: blobName, name: 'a.ts', size: 1, count: 1 } } } }, '$.spec.bundles.other', /goes by another name than its blob/],
     [{ spec: change(0, { timeoutMs: -1 }) }, '$.spec.modules[0].timeoutMs', />=0/],
     [{ spec: change(0, { retry: { ...good.modules[0]?.retry, attempts: 0 } }) }, '$.spec.modules[0].retry.attempts', />=1/],
     [{ spec: change(0, { action: { type: 'run', command: 'x'.repeat(70_000) } }) }, '$.spec.modules[0].action.command', /at most 65536 bytes/],
