@@ -1,7 +1,7 @@
 /** The blobs of one machine in virtual time: what was finished survives every crash, parts survive a kill but not a power cut. */
 import { createHash } from 'node:crypto';
 import type { Cid } from '../src/core/lib/ids.ts';
-import type { BlobDone, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../src/ports/blobs.ts';
+import type { BlobDone, BlobHasher, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../src/ports/blobs.ts';
 import type { Clock } from '../src/ports/clock.ts';
 
 const OPERATION_MS = 0.3;
@@ -219,6 +219,11 @@ export class SimBlobStore implements BlobStore {
   digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void {
     const digest = createHash('sha256').update(bytes).digest();
     this.#later(bytes.byteLength, () => done(digest));
+  }
+
+  hasher(): BlobHasher {
+    const hasher = createHash('sha256');
+    return { update: (bytes) => void hasher.update(bytes), digest: () => hasher.digest() };
   }
 
   #later(bytes: number, then: () => void): void {

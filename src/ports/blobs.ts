@@ -55,6 +55,14 @@ export interface BlobStore {
   remove(cid: Cid, done: BlobDone): void;
   /** sha2-256, off the event loop where that is possible. */
   digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void;
+  /** The same of bytes that come in pieces. */
+  hasher(): BlobHasher;
+}
+
+export interface BlobHasher {
+  update(bytes: Uint8Array): void;
+  /** Of all so far; nothing can be added then. */
+  digest(): Uint8Array;
 }
 
 export type BlobDone<T = void> = (error?: Error, value?: T) => void;

@@ -9,6 +9,7 @@ import type { NodeId } from '../core/lib/ids.ts';
 export type Channel = 'raft' | 'work' | 'bulk' | 'blob';
 
 export interface TransportEvents {
+  /** `bytes` of `blob` are valid during the call only: their memory is used again. */
   message(from: NodeId, channel: Channel, bytes: Uint8Array): void;
   /** First connection to this peer. `bootId` is from its handshake. */
   peerUp(peer: NodeId, bootId: string): void;

@@ -2,7 +2,8 @@
 import { HOLDERS_MAX } from '../core/cell/limits.ts';
 import type { Cid, Fence, NodeId } from '../core/lib/ids.ts';
 import { readCid } from './cid.ts';
-import { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES, BLOB_PIECE_BYTES, MESSAGE_BYTES_MAX } from './limits.ts';
+import { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES, BLOB_PIECE_BYTES } from './limits.ts';
+import { decodePiece, encodePiece, isPiece, type Piece } from './piece-codec.ts';
 import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
 
 export type BlobMessage =
@@ -17,8 +18,7 @@ export type BlobMessage =
   | { readonly type: 'taking'; readonly cid: Cid; readonly chunk: number }
   /** `chunk` -1 = the manifest. Answered by pieces in order, or by `refuse`. */
   | { readonly type: 'want'; readonly id: number; readonly cid: Cid; readonly chunk: number }
-  /** `total`: bytes of all pieces of this answer. */
-  | { readonly type: 'piece'; readonly id: number; readonly offset: number; readonly total: number; readonly bytes: Uint8Array }
+  | Piece
   /** `gone`: not here (any more). `busy`: later. */
   | { readonly type: 'refuse'; readonly id: number; readonly reason: RefuseReason }
   | { readonly type: 'stop'; readonly id: number }
@@ -33,21 +33,25 @@ export type BlobMessage =
   /** `bytesHere`: how far it has come. */
   | { readonly type: 'kept'; readonly cid: Cid; readonly state: KeptState; readonly bytesHere: number };
 
+/** All that travel as CBOR. */
+type Listed = Exclude<BlobMessage, Piece>;
+
 export type RefuseReason = 'gone' | 'busy';
 
 /** `whole`: here and synced, with all that it lists. `coming`: being fetched. `full`: no room. `missing`: nobody was found who has it. */
 export type KeptState = 'whole' | 'coming' | 'full' | 'missing';
 
-const types = ['find', 'have', 'haveNot', 'gained', 'want', 'piece', 'refuse', 'stop', 'doubt', 'keep', 'taking', 'readLog', 'logPiece', 'kept'] as const;
-const codes = Object.fromEntries(types.map((type, index) => [type, index])) as Record<BlobMessage['type'], number>;
+const types = ['find', 'have', 'haveNot', 'gained', 'want', 'refuse', 'stop', 'doubt', 'keep', 'taking', 'readLog', 'logPiece', 'kept'] as const;
+const codes = Object.fromEntries(types.map((type, index) => [type, index])) as Record<Listed['type'], number>;
 const keptStates: readonly KeptState[] = ['whole', 'coming', 'full', 'missing'];
 const reasons: readonly RefuseReason[] = ['gone', 'busy'];
 
 export function encodeBlob(message: BlobMessage): Uint8Array {
+  if (message.type === 'piece') return encodePiece(message);
   return encodeWire([codes[message.type], ...fieldsOf(message)]);
 }
 
-function fieldsOf(message: BlobMessage): unknown[] {
+function fieldsOf(message: Listed): unknown[] {
   switch (message.type) {
     case 'find':
     case 'haveNot':
@@ -60,8 +64,6 @@ function fieldsOf(message: BlobMessage): unknown[] {
       return [message.cid, message.chunk];
     case 'want':
       return [message.id, message.cid, message.chunk + 1];
-    case 'piece':
-      return [message.id, message.offset, message.total, message.bytes];
     case 'refuse':
       return [message.id, reasons.indexOf(message.reason)];
     case 'stop':
@@ -79,13 +81,14 @@ function fieldsOf(message: BlobMessage): unknown[] {
 
 /** @throws SkeinError FRAME_INVALID */
 export function decodeBlob(bytes: Uint8Array): BlobMessage {
+  if (isPiece(bytes)) return decodePiece(bytes);
   const reader = decodeWire(bytes);
   const message = read(reader);
   reader.end();
   return message;
 }
 
-function read(reader: Reader): BlobMessage {
+function read(reader: Reader): Listed {
   const type = reader.oneOf(types);
   switch (type) {
     case 'find':
@@ -99,8 +102,6 @@ function read(reader: Reader): BlobMessage {
       return { type, cid: cid(reader), chunk: reader.int() };
     case 'want':
       return { type, id: reader.int(), cid: cid(reader), chunk: reader.int() - 1 };
-    case 'piece':
-      return { type, id: reader.int(), offset: reader.int(), total: atMost(reader, MESSAGE_BYTES_MAX), bytes: reader.bytes(BLOB_PIECE_BYTES) };
     case 'refuse':
       return { type, id: reader.int(), reason: reader.oneOf(reasons) };
     case 'stop':

@@ -13,13 +13,13 @@ class Fixture {
   readonly fake = new FakeContext();
   readonly ids: number[] = [];
   readonly ends: string[] = [];
-  readonly asks = new Asks(this.fake.context, (_to, message) => {
+  readonly asks = new Asks(this.fake.context, { hasher: () => ({ update: () => undefined, digest: () => new Uint8Array(32) }) }, (_to, message) => {
     if (message.type === 'want') this.ids.push(message.id);
     return true;
   });
 
   ask(name: string, bytesMax = 100): void {
-    this.asks.ask({ cid, node: holder, chunk: 0, bytesMax, done: (failure) => this.ends.push(`${name} ${failure ?? 'came'}`) });
+    this.asks.ask({ cid, node: holder, chunk: 0, bytesMax, done: (answer) => this.ends.push(`${name} ${typeof answer === 'string' ? answer : 'came'}`) });
   }
 
   piece(index: number, offset: number, length: number, total = 100): void {

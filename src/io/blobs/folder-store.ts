@@ -1,15 +1,16 @@
 /** The `BlobStore` port on a folder: `whole/<cid>`, `manifests/<cid>`, `parts/<cid>`, `new/` for files on their way in. */
-import { hash, webcrypto } from 'node:crypto';
+import { createHash, hash, webcrypto } from 'node:crypto';
 import fs from 'node:fs';
 import { chmod, open, readdir, rename, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cid } from '../../core/lib/ids.ts';
-import type { BlobDone, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../../ports/blobs.ts';
+import type { BlobDone, BlobHasher, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../../ports/blobs.ts';
 import { needsManifest } from '../../protocol/blob-manifest.ts';
 import { readCid } from '../../protocol/cid.ts';
 import { inParallel } from '../in-parallel.ts';
 import { writeAll } from '../disk/disk.ts';
 import { FileHandles } from '../disk/file-handles.ts';
+import { SyncAhead } from './sync-ahead.ts';
 import { isSealed, MANIFESTS, manifestFile, NEW, PARTS, pinFile, PINS, SEAL, WHOLE, wholeFile } from './layout.ts';
 
 /** So much is digested in the time in which another thread would take it over. */
@@ -33,6 +34,7 @@ export class FolderBlobStore implements BlobStore {
   readonly path: string;
   readonly #parts: FileHandles;
   readonly #whole: FileHandles;
+  readonly #ahead = new SyncAhead((name, done) => this.#parts.use(name, false, done, (fd, end) => fs.fdatasync(fd, end)));
   /** Under way: what comes again must not be what they remove. */
   readonly #removals = new Map<Cid, Promise<void>>();
   /** Written since the last sync began. */
@@ -89,12 +91,19 @@ export class FolderBlobStore implements BlobStore {
   }
 
   writePart(cid: Cid, offset: number, bytes: Uint8Array, done: BlobDone): void {
-    this.#parts.use(cid, true, done, (fd, end) => writeAll(fd, bytes, 0, offset, end));
+    const written: BlobDone = (error) => {
+      if (error === undefined) this.#ahead.written(cid, bytes.byteLength);
+      done(error);
+    };
+    this.#parts.use(cid, true, written, (fd, end) => writeAll(fd, bytes, 0, offset, end));
   }
 
   finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void {
-    this.#parts.use(cid, false, (error) => {
-      if (error !== undefined) return done(error);
+    this.#parts.use(cid, false, (lastError) => {
+      const failure = this.#ahead.end(cid);
+      // What the disk has not taken may still look well in memory.
+      if (failure !== undefined) return this.dropPart(cid, () => done(failure));
+      if (lastError !== undefined) return done(lastError);
       this.#parts.forget(cid);
       this.takeIn({ file: path.join(this.path, PARTS, cid), cid, manifest }).then(() => {
         // Somebody may have read the part while it was moved: the next part of this name is another file.
@@ -174,6 +183,7 @@ export class FolderBlobStore implements BlobStore {
   }
 
   dropPart(cid: Cid, done: BlobDone): void {
+    this.#ahead.end(cid);
     this.#parts.forget(cid);
     rm(path.join(this.path, PARTS, cid), { force: true }).then(() => done(), done);
   }
@@ -239,6 +249,11 @@ export class FolderBlobStore implements BlobStore {
     // On another thread only where that takes less than the way there and back; never before this returns.
     if (bytes.byteLength > HASHED_HERE_BYTES_MAX) void sha256(bytes).then(done);
     else queueMicrotask(() => done(hash('sha256', bytes, 'buffer')));
+  }
+
+  hasher(): BlobHasher {
+    const hasher = createHash('sha256');
+    return { update: (bytes) => void hasher.update(bytes), digest: () => hasher.digest() };
   }
 
   /** Moves a synced file of this disk to its place; durable when resolved. Those that come meanwhile go together, since syncing folders takes longest. */

@@ -38,6 +38,9 @@ export function splitPayload(payload: Uint8Array): Uint8Array[] {
   return messages;
 }
 
+/** A frame with one piece of a blob fits. */
+const REUSED_BYTES_MAX = 320 * 1024;
+
 /** Cuts a byte stream into payloads, whatever pieces it comes in. Holds at most one incomplete frame. */
 export class FrameParser {
   readonly #frameBytesMax: number;
@@ -45,9 +48,13 @@ export class FrameParser {
   #pieces: Uint8Array[] = [];
   #held = 0;
   #failed = false;
+  /** Where frames that came in several pieces are put together. */
+  #room: Uint8Array | undefined;
 
-  constructor(frameBytesMax: number = FRAME_BYTES_MAX) {
+  /** @param reuse payloads are gone with the next `push`: the memory of a large one is used again. */
+  constructor(frameBytesMax: number = FRAME_BYTES_MAX, reuse = false) {
     this.#frameBytesMax = frameBytesMax;
+    if (reuse) this.#room = new Uint8Array(0);
   }
 
   /** Bytes held of the incomplete frame. */
@@ -89,10 +96,17 @@ export class FrameParser {
   }
 
   #take(): Uint8Array {
-    const frame = joined(this.#pieces, this.#held);
+    const frame = joined(this.#pieces, this.#held, this.#roomFor(this.#held));
     this.#pieces = [];
     this.#held = 0;
     return frame.subarray(LENGTH_BYTES);
+  }
+
+  /** At most one frame is put together in a `push`: all others lie in what was pushed. */
+  #roomFor(length: number): Uint8Array {
+    if (this.#room === undefined || length > REUSED_BYTES_MAX) return new Uint8Array(length);
+    if (this.#room.byteLength < length) this.#room = new Uint8Array(REUSED_BYTES_MAX);
+    return this.#room.subarray(0, length);
   }
 
   #checked(length: number): number {
@@ -105,8 +119,7 @@ export class FrameParser {
   }
 }
 
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
+function joined(pieces: readonly Uint8Array[], length: number, whole: Uint8Array = new Uint8Array(length)): Uint8Array {
   let offset = 0;
   for (const piece of pieces) {
     whole.set(piece, offset);

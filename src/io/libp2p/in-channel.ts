@@ -21,12 +21,11 @@ export interface InChannelSink {
 
 export function readChannel(channel: Channel, stream: Stream, sink: InChannelSink): void {
   const reader = new PayloadReader(stream, sink);
-  if (channel === 'bulk' || channel === 'blob') readBulk(stream, reader);
-  else readHot(stream, reader);
+  if (channel === 'bulk') readBulk(stream, reader);
+  else readHot(stream, reader, new FrameParser(FRAME_BYTES_MAX, channel === 'blob'));
 }
 
-function readHot(stream: Stream, reader: PayloadReader): void {
-  const parser = new FrameParser();
+function readHot(stream: Stream, reader: PayloadReader, parser: FrameParser): void {
   stream.addEventListener('message', (event) => {
     const pieces = event.data instanceof Uint8Array ? [event.data] : event.data;
     for (const piece of pieces) {

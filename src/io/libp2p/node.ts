@@ -17,6 +17,7 @@ import { hostPort } from './addresses.ts';
 import { gossipService } from './gossip.ts';
 import { CONNECTIONS_MAX, DIALS_PARALLEL_MAX, DIAL_TIMEOUT_MS, INBOUND_CONNECTIONS_PER_SECOND_MAX, INBOUND_PENDING_MAX, PING_INTERVAL_MS, PING_TIMEOUT_MS, PING_TIMEOUT_MS_MAX, PORT_TRIES_MAX, STREAM_WINDOW_BYTES } from './limits.ts';
 import { libp2pLogger } from './logger.ts';
+import { noiseCipher } from './noise-cipher.ts';
 import { privateNetwork } from './protector.ts';
 import { cheapShortBuffers } from './tuning.ts';
 
@@ -80,7 +81,7 @@ async function createNode(init: NodeInit, hosts: readonly string[], port: number
     addresses: { listen: hosts.map((host) => `/${host.includes(':') ? 'ip6' : 'ip4'}/${host}/tcp/${port}`), announce: [...init.announce] },
     transports: [tcp({ outboundSocketInactivityTimeout: 4 * PING_INTERVAL_MS, inboundSocketInactivityTimeout: 4 * PING_INTERVAL_MS })],
     connectionProtector: privateNetwork(init.psk),
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: noiseCipher })],
     streamMuxers: [() => cheapShortBuffers(muxer())],
     connectionGater: { denyDialMultiaddr: () => false },
     connectionManager: {

@@ -1,8 +1,10 @@
 /** Answers that are under way: pieces are put together until a chunk or a manifest is whole. */
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
+import type { BlobHasher, BlobStore } from '../../ports/blobs.ts';
 import type { BlobMessage } from '../../protocol/blob-codec.ts';
+import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
 import type { NodeContext } from '../context.ts';
-import { ANSWER_STALL_MS, ANSWER_TURN_MS } from './limits.ts';
+import { ANSWER_STALL_MS, ANSWER_TURN_MS, SPARE_CHUNKS_MAX } from './limits.ts';
 
 export interface Ask {
   readonly cid: Cid;
@@ -11,8 +13,15 @@ export interface Ask {
   readonly chunk: number;
   /** A longer answer is none: memory is counted before it comes. */
   readonly bytesMax: number;
-  /** Called once: with the bytes, or with why there are none. */
-  readonly done: (failure: AskFailure | undefined, bytes: Uint8Array, tookMs: number) => void;
+  /** Called once. */
+  readonly done: (answer: Answered | AskFailure) => void;
+}
+
+/** `digest`: of the bytes, taken while they came: what is still in the processor's cache is read fastest. */
+export interface Answered {
+  readonly bytes: Uint8Array;
+  readonly digest: Uint8Array;
+  readonly tookMs: number;
 }
 
 export type AskFailure = 'gone' | 'busy' | 'stalled' | 'invalid' | 'down';
@@ -23,18 +32,23 @@ interface UnderWay {
   movedAt: number;
   bytes: Uint8Array;
   received: number;
+  hasher: BlobHasher | undefined;
 }
 
 export class Asks {
   readonly #context: NodeContext;
+  readonly #store: Pick<BlobStore, 'hasher'>;
   readonly #send: (to: NodeId, message: BlobMessage) => boolean;
   readonly #underWay = new Map<number, UnderWay>();
   /** When the last piece came from each node: over a slow line answers wait for each other's pieces. */
   readonly #heardAt = new Map<NodeId, number>();
   #nextId: number;
+  /** Memory of whole chunks, to be used again: asking the system for it costs more than the bytes themselves. */
+  readonly #spare: Uint8Array[] = [];
 
-  constructor(context: NodeContext, send: (to: NodeId, message: BlobMessage) => boolean) {
+  constructor(context: NodeContext, store: Pick<BlobStore, 'hasher'>, send: (to: NodeId, message: BlobMessage) => boolean) {
     this.#context = context;
+    this.#store = store;
     this.#send = send;
     this.#nextId = context.firstId();
   }
@@ -42,7 +56,7 @@ export class Asks {
   ask(ask: Ask): void {
     const id = this.#nextId++;
     const now = this.#context.now();
-    this.#underWay.set(id, { ask, askedAt: now, movedAt: now, bytes: nothing, received: 0 });
+    this.#underWay.set(id, { ask, askedAt: now, movedAt: now, bytes: nothing, received: 0, hasher: undefined });
     if (!this.#send(ask.node, { type: 'want', id, cid: ask.cid, chunk: ask.chunk })) this.#context.defer(() => this.#end(id, 'down'));
   }
 
@@ -54,13 +68,29 @@ export class Asks {
     if (offset !== under.received || total > under.ask.bytesMax || offset + bytes.byteLength > total) return this.#end(message.id, 'invalid');
     // Pieces of nothing would keep an answer alive that never ends.
     if (bytes.byteLength === 0 && total > 0) return this.#end(message.id, 'invalid');
-    if (offset === 0) under.bytes = bytes.byteLength === total ? bytes : new Uint8Array(total);
+    if (offset === 0) under.bytes = this.#memory(total);
     else if (total !== under.bytes.byteLength) return this.#end(message.id, 'invalid');
-    if (under.bytes !== bytes) under.bytes.set(bytes, offset);
+    under.bytes.set(bytes, offset);
+    under.hasher ??= this.#store.hasher();
+    under.hasher.update(bytes);
     under.received += bytes.byteLength;
     under.movedAt = this.#context.now();
     this.#heardAt.set(from, under.movedAt);
     if (under.received === total) this.#end(message.id, undefined);
+  }
+
+  #memory(bytes: number): Uint8Array {
+    return (bytes === BLOB_CHUNK_BYTES ? this.#spare.pop() : undefined) ?? new Uint8Array(bytes);
+  }
+
+  /** What an answer gave is needed no more, by anybody. */
+  reuse(bytes: Uint8Array): void {
+    if (bytes.byteLength === BLOB_CHUNK_BYTES && this.#spare.length < SPARE_CHUNKS_MAX) this.#spare.push(bytes);
+  }
+
+  /** Nothing more will be asked for some time. */
+  rest(): void {
+    this.#spare.length = 0;
   }
 
   refused(from: NodeId, { id, reason }: Extract<BlobMessage, { type: 'refuse' }>): void {
@@ -95,7 +125,8 @@ export class Asks {
     const under = this.#underWay.get(id);
     if (under === undefined) return;
     this.#underWay.delete(id);
-    under.ask.done(failure, under.bytes, this.#context.now() - under.askedAt);
+    if (failure !== undefined) under.ask.done(failure);
+    else under.ask.done({ bytes: under.bytes, digest: under.hasher!.digest(), tookMs: this.#context.now() - under.askedAt });
   }
 }
 

@@ -49,7 +49,7 @@ export class Blobs {
   constructor(context: NodeContext, store: BlobStore, bytesPerSecond: number) {
     this.#context = context;
     this.#store = store;
-    this.#asks = new Asks(context, this.#send);
+    this.#asks = new Asks(context, store, this.#send);
     this.#verifier = new Verifier(store);
     this.#wishes = new Wishes(context, (cid, holders, memory) => {
       const done = (error: SkeinError | undefined, size: number): void => (error === undefined ? this.added(cid, size) : this.#wishes.end(cid, error));
@@ -292,6 +292,7 @@ export class Blobs {
 
   /** Nothing ticks while nothing is wanted. */
   #tickLater(): void {
+    if (this.#wishes.size === 0) this.#asks.rest();
     if (this.#ticking || this.#wishes.size === 0) return;
     this.#ticking = true;
     this.#context.after(TICK_MS, () => {

@@ -11,7 +11,7 @@ import { chunkDigest, chunkLength, layoutOfManifest, layoutOfRaw, type BlobLayou
 import { DIGEST_BYTES, readCid } from '../../protocol/cid.ts';
 import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
 import type { NodeContext } from '../context.ts';
-import type { AskFailure, Asks } from './asks.ts';
+import type { Answered, AskFailure, Asks } from './asks.ts';
 import { ChunkSet } from './chunk-set.ts';
 import { FetchPlan, type Pick } from './fetch-plan.ts';
 import { FIND_AGAIN_MS, FIND_TIMEOUT_MS, HINT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
@@ -203,34 +203,33 @@ export class Fetch {
     }
     this.#manifestAsked = true;
     const bytesMax = Math.ceil(size / BLOB_CHUNK_BYTES) * DIGEST_BYTES + MANIFEST_HEAD_BYTES;
-    this.#init.asks.ask({ cid: this.cid, node, chunk: -1, bytesMax, done: (failure, bytes) => this.#manifestCame(node, failure, bytes) });
+    this.#init.asks.ask({ cid: this.cid, node, chunk: -1, bytesMax, done: (answer) => this.#manifestCame(node, answer) });
   }
 
-  #manifestCame(node: NodeId, failure: AskFailure | undefined, bytes: Uint8Array): void {
+  #manifestCame(node: NodeId, answer: Answered | AskFailure): void {
     if (this.#over) return;
     const again = (): void => {
       this.#manifestAsked = false;
       this.hadNot(node);
-      if (failure !== 'down') this.#fault(node);
+      if (answer !== 'down') this.#fault(node);
       this.#go();
     };
-    if (failure !== undefined) return again();
-    this.#check(bytes, readCid(this.cid)!.digest, (fits) => {
-      if (!fits) {
-        this.#init.context.note('warn', 'blob-damaged', `the manifest of ${this.cid} that came from ${node} is not what it should be`, { cid: this.cid, from: node });
-        this.#init.send(node, { type: 'doubt', cid: this.cid, chunk: 0 });
-        return again();
-      }
-      try {
-        const layout = layoutOfManifest(this.cid, bytes);
-        this.#manifestAsked = false;
-        this.#manifest = bytes;
-        this.#begin(layout);
-      } catch (error) {
-        // It is what the name says, and still no manifest: nobody has a better one.
-        this.#fail(error as SkeinError);
-      }
-    });
+    if (typeof answer === 'string') return again();
+    const { bytes, digest } = answer;
+    if (!equalBytes(digest, readCid(this.cid)!.digest)) {
+      this.#init.context.note('warn', 'blob-damaged', `the manifest of ${this.cid} that came from ${node} is not what it should be`, { cid: this.cid, from: node });
+      this.#init.send(node, { type: 'doubt', cid: this.cid, chunk: 0 });
+      return again();
+    }
+    try {
+      const layout = layoutOfManifest(this.cid, bytes);
+      this.#manifestAsked = false;
+      this.#manifest = bytes;
+      this.#begin(layout);
+    } catch (error) {
+      // It is what the name says, and still no manifest: nobody has a better one.
+      this.#fail(error as SkeinError);
+    }
   }
 
   #begin(layout: BlobLayout): void {
@@ -264,11 +263,12 @@ export class Fetch {
     this.#init.store.readPart(this.cid, chunk * BLOB_CHUNK_BYTES, chunkLength(layout, chunk), (error, bytes) => {
       if (error !== undefined || bytes === undefined) return this.#resume(layout, plan, layout.chunkCount);
       const next = (fits: boolean): void => {
+        if (this.#over) return;
         if (fits) plan.here(chunk);
         this.#resume(layout, plan, bytes.byteLength === 0 ? layout.chunkCount : chunk + 1);
       };
       if (bytes.byteLength < chunkLength(layout, chunk)) next(false);
-      else this.#check(bytes, chunkDigest(layout, chunk), next);
+      else this.#init.store.digest(bytes, (digest) => next(equalBytes(digest, chunkDigest(layout, chunk))));
     });
   }
 
@@ -290,29 +290,34 @@ export class Fetch {
       if (plan.holders.get(pick.node)?.chunks === null) for (const peer of this.#interested) this.#init.send(peer, { type: 'taking', cid: this.cid, chunk: pick.chunk });
       this.#busy++;
       this.#bytesTaken += bytes;
-      asks.ask({ cid: this.cid, ...pick, bytesMax: bytes, done: (failure, came, tookMs) => this.#chunkCame(plan, pick, failure, came, tookMs) });
+      asks.ask({ cid: this.cid, ...pick, bytesMax: bytes, done: (answer) => this.#chunkCame(plan, pick, answer) });
     }
   }
 
-  #chunkCame(plan: FetchPlan, pick: Pick, failure: AskFailure | undefined, bytes: Uint8Array, tookMs: number): void {
+  #chunkCame(plan: FetchPlan, pick: Pick, answer: Answered | AskFailure): void {
     if (this.#over) return;
     plan.answered(pick.node);
     const layout = this.#layout!;
-    const lost = failure ?? (bytes.byteLength === chunkLength(layout, pick.chunk) ? undefined : 'gone');
-    if (lost !== undefined) {
+    if (typeof answer === 'string' || answer.bytes.byteLength !== chunkLength(layout, pick.chunk)) {
+      const lost = typeof answer === 'string' ? answer : 'gone';
       if (lost === 'gone' || lost === 'down') this.hadNot(pick.node);
       else this.#rest(plan, pick.node);
       if (lost !== 'down') this.#fault(pick.node);
       return this.#notHere(plan, pick);
     }
+    const { bytes, digest, tookMs } = answer;
     plan.measured(pick.node, bytes.byteLength / Math.max(tookMs, 0.1));
-    this.#check(bytes, chunkDigest(layout, pick.chunk), (fits) => (fits ? this.#write(plan, pick, bytes) : this.#damaged(plan, pick)));
+    if (!equalBytes(digest, chunkDigest(layout, pick.chunk))) return this.#damaged(plan, pick);
+    this.#write(plan, pick, bytes);
+    // While it is written the next one is on its way.
+    this.#go();
   }
 
   #write(plan: FetchPlan, pick: Pick, bytes: Uint8Array): void {
     const { node, chunk } = pick;
     const { store } = this.#init;
     const written = (error?: Error): void => {
+      if (error === undefined) this.#init.asks.reuse(bytes);
       if (this.#over) return;
       if (error !== undefined && isDiskFull(error)) {
         // Each time something goes, so this comes to an end.
@@ -362,12 +367,6 @@ export class Fetch {
   #giveBack(bytes: number): void {
     this.#bytesTaken -= bytes;
     this.#init.giveBack(bytes);
-  }
-
-  #check(bytes: Uint8Array, expected: Uint8Array, then: (fits: boolean) => void): void {
-    this.#init.store.digest(bytes, (digest) => {
-      if (!this.#over) then(equalBytes(digest, expected));
-    });
   }
 
   #finish(): void {

@@ -17,6 +17,8 @@ export const FETCHES_RESERVED = 16;
 export const FETCHES_WAITING_MAX = 200_000;
 /** Bytes of chunks in memory, of all blobs being fetched. */
 export const FETCH_BYTES_MAX = 16 * BLOB_CHUNK_BYTES;
+/** Memory of so many chunks is kept for the next ones while anything is fetched. */
+export const SPARE_CHUNKS_MAX = 8;
 /** A holder from which nothing comes for so long: its answers are given up, and their chunks asked of somebody else. */
 export const ANSWER_STALL_MS = 5000;
 /** An answer that waits for so long while others of its holder move is given up as well: the question may be lost. */
@@ -35,6 +37,8 @@ export const SERVED_PER_PEER_MAX = 256;
 export const INTERESTED_MAX = 64;
 /** No piece is read for a peer while so much waits to be sent to it. */
 export const SEND_AHEAD_BYTES = 4 * 1024 * 1024;
+/** Pieces of small blobs that are read at the same time for one peer, at most one piece together. */
+export const READ_TOGETHER_MAX = 64;
 /** When the queue to a peer is full, it is looked at again after this. */
 export const SEND_AGAIN_MS = 5;
 /** Names in one question which blobs are needed. */

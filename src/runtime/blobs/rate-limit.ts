@@ -20,4 +20,9 @@ export class RateLimit {
     this.#freeAt = from + bytes / this.#bytesPerMs;
     return 0;
   }
+
+  /** Counts bytes that go with what was taken a moment ago. */
+  add(bytes: number): void {
+    if (this.#bytesPerMs > 0) this.#freeAt += bytes / this.#bytesPerMs;
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * Answers what others ask of the blobs here. Pieces are read when the network has taken what was read before, a piece for
- * each answer in turn, so that a small file does not wait for a large one and a slow peer costs no memory.
+ * Answers what others ask of the blobs here. Pieces are read when the network has taken what was read before, blobs in
+ * turn, so that a small file does not wait for a large one and a slow peer costs no memory.
  */
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import type { BlobStore } from '../../ports/blobs.ts';
@@ -8,8 +8,9 @@ import type { BlobMessage } from '../../protocol/blob-codec.ts';
 import { needsManifest } from '../../protocol/blob-manifest.ts';
 import { BLOB_CHUNK_BYTES, BLOB_PIECE_BYTES } from '../../protocol/limits.ts';
 import type { NodeContext } from '../context.ts';
-import { SEND_AGAIN_MS, SEND_AHEAD_BYTES, SERVED_PER_PEER_MAX } from './limits.ts';
+import { READ_TOGETHER_MAX, SEND_AGAIN_MS, SEND_AHEAD_BYTES, SERVED_PER_PEER_MAX } from './limits.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { Turns } from './turns.ts';
 
 export interface ServerInit {
   readonly context: NodeContext;
@@ -38,10 +39,9 @@ interface Answer {
 
 export class BlobServer {
   readonly #init: ServerInit;
-  /** By peer; served in turn, each answer one piece at a time. */
-  readonly #answers = new Map<NodeId, Answer[]>();
-  /** Peers that wait for the disk or for the network, and the answer that is being read. */
-  readonly #reading = new Map<NodeId, Answer | undefined>();
+  readonly #answers = new Map<NodeId, Turns<Answer>>();
+  /** Peers that wait for the disk or for the network, and the answers of which a piece is being read. */
+  readonly #reading = new Map<NodeId, Set<Answer>>();
   #sentBytes = 0;
 
   constructor(init: ServerInit) {
@@ -55,7 +55,7 @@ export class BlobServer {
 
   wanted(from: NodeId, { id, cid, chunk }: Extract<BlobMessage, { type: 'want' }>): void {
     const { send, size } = this.#init;
-    if ((this.#answers.get(from)?.length ?? 0) >= SERVED_PER_PEER_MAX) return void send(from, { type: 'refuse', id, reason: 'busy' });
+    if ((this.#answers.get(from)?.count ?? 0) >= SERVED_PER_PEER_MAX) return void send(from, { type: 'refuse', id, reason: 'busy' });
     if (chunk < 0) {
       const known = this.#init.manifest(cid);
       if (known !== undefined) return this.#add({ to: from, id, cid, start: -1, total: known.byteLength, whole: known, sent: 0 });
@@ -70,87 +70,120 @@ export class BlobServer {
   }
 
   stopped(from: NodeId, id: number): void {
-    const list = this.#answers.get(from);
-    const at = list?.findIndex((answer) => answer.id === id) ?? -1;
-    if (at >= 0) list!.splice(at, 1);
-    // Its bytes are being read at this moment, as those of a single answer nearly always are.
-    else if (this.#reading.get(from)?.id === id) this.#reading.set(from, undefined);
+    this.#answers.get(from)?.remove(id);
+    // Its bytes may be being read at this moment, as those of a single answer nearly always are.
+    const reading = this.#reading.get(from) ?? [];
+    for (const answer of reading) if (answer.id === id) this.#reading.get(from)!.delete(answer);
   }
 
   peerDown(peer: NodeId): void {
     this.#answers.delete(peer);
+    this.#reading.get(peer)?.clear();
   }
 
   #add(answer: Answer): void {
-    const list = this.#answers.get(answer.to);
-    if (list === undefined) this.#answers.set(answer.to, [answer]);
-    else list.push(answer);
-    this.#serve(answer.to);
+    const turns = this.#answers.get(answer.to);
+    if (turns === undefined) {
+      const first = new Turns<Answer>();
+      first.add(answer);
+      this.#answers.set(answer.to, first);
+    } else turns.add(answer);
+    // Those that were asked for in one turn are read together.
+    if (!this.#reading.has(answer.to)) {
+      this.#reading.set(answer.to, new Set());
+      this.#init.context.settle(() => this.#goOn(answer.to));
+    }
+  }
+
+  #goOn(peer: NodeId): void {
+    this.#reading.delete(peer);
+    this.#serve(peer);
   }
 
   #serve(peer: NodeId): void {
-    const list = this.#answers.get(peer);
-    if (list === undefined || this.#reading.has(peer)) return;
-    const answer = list.shift();
-    if (answer === undefined) return void this.#answers.delete(peer);
-    const { context, rate, store } = this.#init;
-    if (answer.start < 0 && answer.whole === undefined) return this.#loadManifest(answer);
-    const length = Math.min(BLOB_PIECE_BYTES, answer.total - answer.sent);
+    const turns = this.#answers.get(peer);
+    if (turns === undefined || this.#reading.has(peer)) return;
+    const first = turns.first();
+    if (first === undefined) return void this.#answers.delete(peer);
+    if (first.start < 0 && first.whole === undefined) return this.#loadManifest(turns.take()!);
+    const { context, rate } = this.#init;
     const ahead = context.ports.transport.queued(peer, 'blob') >= SEND_AHEAD_BYTES;
-    const waitMs = ahead ? SEND_AGAIN_MS : rate.take(context.now(), length);
+    const waitMs = ahead ? SEND_AGAIN_MS : rate.take(context.now(), pieceBytes(first));
     if (waitMs > 0) {
-      list.unshift(answer);
-      this.#reading.set(peer, undefined);
-      context.after(waitMs, () => {
-        this.#reading.delete(peer);
-        this.#serve(peer);
-      });
-      return;
+      this.#reading.set(peer, new Set());
+      return void context.after(waitMs, () => this.#goOn(peer));
     }
-    if (answer.whole !== undefined) return this.#piece(answer, answer.whole.subarray(answer.sent, answer.sent + length), length);
-    this.#reading.set(peer, answer);
-    store.read(answer.cid, answer.start + answer.sent, length, (error, bytes) => {
-      if (!this.#wasRead(answer)) return this.#serve(peer);
-      if (error !== undefined || bytes === undefined || bytes.byteLength < length) {
-        this.#init.unread(answer.cid);
-        this.#init.send(peer, { type: 'refuse', id: answer.id, reason: 'gone' });
-        return this.#serve(peer);
-      }
-      this.#piece(answer, bytes, length);
-    });
+    this.#read(peer, turns);
+  }
+
+  /** Pieces of small blobs are read together: alone each would wait for the disk. */
+  #read(peer: NodeId, turns: Turns<Answer>): void {
+    const { rate, store } = this.#init;
+    const reading = new Set<Answer>();
+    const batch: { readonly answer: Answer; bytes: Uint8Array | undefined }[] = [];
+    this.#reading.set(peer, reading);
+    let left = BLOB_PIECE_BYTES;
+    for (let next = turns.first(); next !== undefined && batch.length < READ_TOGETHER_MAX; next = turns.first()) {
+      if (batch.length > 0 && (pieceBytes(next) > left || (next.start < 0 && next.whole === undefined))) break;
+      // The first one had to wait for that; the others count before what comes next.
+      if (batch.length > 0) rate.add(pieceBytes(next));
+      left -= pieceBytes(next);
+      reading.add(next);
+      batch.push({ answer: turns.take()!, bytes: undefined });
+    }
+    let unread = batch.length;
+    const end = (): void => {
+      if (--unread > 0) return;
+      this.#reading.delete(peer);
+      for (const { answer, bytes } of batch) if (reading.has(answer)) this.#send(answer, bytes);
+      this.#serve(peer);
+    };
+    for (const each of batch) {
+      const { answer } = each;
+      const length = pieceBytes(answer);
+      const read = (bytes: Uint8Array | undefined): void => {
+        each.bytes = bytes;
+        end();
+      };
+      if (answer.whole !== undefined) read(answer.whole.subarray(answer.sent, answer.sent + length));
+      else store.read(answer.cid, answer.start + answer.sent, length, (error, bytes) => read(error === undefined && bytes?.byteLength === length ? bytes : undefined));
+    }
   }
 
   /** In its turn, as pieces: whoever asks for many has one of them in memory. */
   #loadManifest(answer: Answer): void {
     const { to, id, cid } = answer;
-    this.#reading.set(to, answer);
+    const reading = new Set([answer]);
+    this.#reading.set(to, reading);
     this.#init.store.manifest(cid, (error, manifest) => {
-      if (!this.#wasRead(answer)) return this.#serve(to);
+      const wanted = reading.has(answer);
+      this.#reading.delete(to);
+      if (!wanted) return this.#serve(to);
       if (error !== undefined || manifest === undefined) this.#init.send(to, { type: 'refuse', id, reason: 'gone' });
       else {
         answer.whole = manifest;
         answer.total = manifest.byteLength;
-        this.#answers.get(to)?.unshift(answer);
+        this.#answers.get(to)?.putBack(answer);
       }
       this.#serve(to);
     });
   }
 
-  /** @returns false when it was stopped in the meantime. */
-  #wasRead(answer: Answer): boolean {
-    const wanted = this.#reading.get(answer.to) === answer;
-    this.#reading.delete(answer.to);
-    return wanted;
-  }
-
-  #piece(answer: Answer, bytes: Uint8Array, length: number): void {
-    const { to, id, total } = answer;
+  /** @param bytes undefined when they could not be read. */
+  #send(answer: Answer, bytes: Uint8Array | undefined): void {
+    const { to, id, cid, total } = answer;
+    if (bytes === undefined) {
+      this.#init.unread(cid);
+      return void this.#init.send(to, { type: 'refuse', id, reason: 'gone' });
+    }
     const sent = this.#init.send(to, { type: 'piece', id, offset: answer.sent, total, bytes });
-    answer.sent += length;
-    this.#sentBytes += length;
-    const list = this.#answers.get(to);
+    answer.sent += bytes.byteLength;
+    this.#sentBytes += bytes.byteLength;
     // What was dropped will be missed and asked again: going on would only send what cannot be used.
-    if (sent && answer.sent < total) list?.push(answer);
-    this.#serve(to);
+    if (sent && answer.sent < total) this.#answers.get(to)?.putBack(answer);
   }
+}
+
+function pieceBytes({ total, sent }: Answer): number {
+  return Math.min(BLOB_PIECE_BYTES, total - sent);
 }

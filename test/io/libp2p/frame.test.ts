@@ -34,6 +34,17 @@ test('what was framed comes out again, however the stream is cut', () => {
   );
 });
 
+test('the same where memory is used again: a payload is whole until the next piece of the stream', () => {
+  fc.assert(
+    fc.property(frames, fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 5 }), (sent, sizes) => {
+      const parser = new FrameParser(FRAME_BYTES_MAX, true);
+      const received: number[][][] = [];
+      for (const piece of pieces(Buffer.concat(sent.map(encodeFrame)), sizes)) for (const payload of parser.push(piece)) received.push(splitPayload(payload).map((bytes) => [...bytes]));
+      assert.deepEqual(received, sent.map((list) => list.map((bytes) => [...bytes])));
+    }),
+  );
+});
+
 test('garbage is told by a code, holds no more than it brought, and never comes back as a message over the limit', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 20 }), fc.integer({ min: 1, max: 500 }), (chunks, frameBytesMax) => {
