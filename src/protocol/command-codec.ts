@@ -54,7 +54,7 @@ function commandFields(command: Command): unknown[] {
     case 'invalidate':
       return [command.now, command.items.flatMap(({ run, module, generation }) => [run, module, generation])];
     case 'checkpoint':
-      return [command.now, runningFields([command.claim]), filesRefFields(command.files)];
+      return [command.now, runningFields([command.claim]), command.inputsHash, filesRefFields(command.files)];
   }
 }
 
@@ -118,7 +118,7 @@ function readCommand(reader: Reader): Command {
     case 'invalidate':
       return { type, now: reader.number(), items: triples(reader, (run, module, generation) => ({ run, module, generation })) };
     case 'checkpoint':
-      return { type, now: reader.number(), claim: readOne(reader), files: readFilesRef(reader.sub()) };
+      return { type, now: reader.number(), claim: readOne(reader), inputsHash: reader.string(), files: readFilesRef(reader.sub()) };
   }
 }
 

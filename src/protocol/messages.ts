@@ -97,7 +97,7 @@ export type WorkMessage =
   | { readonly type: 'stop'; readonly cell: CellId; readonly session: SessionId; readonly fences: readonly Fence[]; readonly reason: StopReason }
   | { readonly type: 'results'; readonly cell: CellId; readonly id: number; readonly items: readonly ResultItem[] }
   /** What an execution has got so far. Not answered: a lost one is followed by the next. */
-  | { readonly type: 'checkpoint'; readonly cell: CellId; readonly claim: RunningClaim; readonly files: FilesRef }
+  | { readonly type: 'checkpoint'; readonly cell: CellId; readonly claim: RunningClaim; readonly inputsHash: string; readonly files: FilesRef }
   /** How far executions of this session say they are. Lossy: nothing depends on it. */
   | { readonly type: 'progress'; readonly cell: CellId; readonly session: SessionId; readonly items: readonly ProgressItem[] }
   /** `verdicts` empty = not recorded here, send again (to `hint`). `nodes`: where copies can be had, when some of them need more. */

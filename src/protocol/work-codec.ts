@@ -65,7 +65,7 @@ function fields(m: WorkMessage): unknown[] {
     case 'beacon':
       return [m.beacon];
     case 'checkpoint':
-      return [m.cell, runningFields([m.claim]), filesRefFields(m.files)];
+      return [m.cell, runningFields([m.claim]), m.inputsHash, filesRefFields(m.files)];
   }
 }
 
@@ -103,7 +103,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Fields<T> }
   readReply: (r) => ({ id: r.int(), index: r.int(), code: r.string(), message: r.text(), part: r.int(), parts: r.int(), bytes: r.bytes(MESSAGE_BYTES_MAX), hint: readHint(r.sub()) }),
   watch: (r) => ({ id: r.int(), cell: r.string() as CellId, run: r.int(), after: r.int() - 1 }),
   beacon: (r) => ({ beacon: r.bytes(BEACON_BYTES_MAX) }),
-  checkpoint: (r) => ({ cell: r.string() as CellId, claim: readOne(r), files: readFilesRef(r.sub()) }),
+  checkpoint: (r) => ({ cell: r.string() as CellId, claim: readOne(r), inputsHash: r.string(), files: readFilesRef(r.sub()) }),
   progress: (r) => ({ cell: r.string() as CellId, session: r.int(), items: r.list(readProgress) }),
   watchEvents: (r) => ({ id: r.int(), events: readJsonList(r), gone: r.boolean() }),
 };

@@ -1,5 +1,6 @@
 /** Sends committed claims to their nodes: first what the node must know of the run, then the claims of this turn in one message. */
 import type { CellId, Fence, NodeId, RunNumber } from '../core/lib/ids.ts';
+import { checkpointFor } from '../core/cell/checkpoints.ts';
 import { presentHolders } from '../core/cell/copies.ts';
 import { specOf } from '../core/cell/accessors.ts';
 import { filesOf, filesOfParam } from '../core/cell/files.ts';
@@ -66,7 +67,7 @@ export class Assigner {
       needs,
       inputs,
       inputHolders: holdersOf(state, module),
-      checkpoint: module.checkpoint,
+      checkpoint: checkpointFor(state, module),
       item: module.item === -1 ? null : { template: module.template, number: module.item, source: itemSource(module) },
     };
     const inputBytes = needs.reduce((sum, values) => sum + bytesOf(values), 0) + inputs.flat().length * REF_BYTES;

@@ -166,7 +166,7 @@ export class Leader {
         this.#declined(from, message);
         return;
       case 'checkpoint':
-        if (!isOfAnother(this.#state, from, message.claim)) this.#replica.propose({ type: 'checkpoint', now: this.#replica.stamp(), claim: message.claim, files: message.files });
+        if (!isOfAnother(this.#state, from, message.claim)) this.#replica.propose({ type: 'checkpoint', now: this.#replica.stamp(), claim: message.claim, inputsHash: message.inputsHash, files: message.files });
         return;
       case 'results':
         if (message.items.some((item) => isOfAnother(this.#state, from, item))) {
@@ -240,7 +240,8 @@ export class Leader {
       for (const claim of claims) {
         session.specs.delete(claim.run);
         const module = record?.claims.get(claim.fence);
-        if (module !== undefined) this.#assigner.assign(this.#state, session, module, claim.fence);
+        // What it needs may be made again since: then there is nothing to begin with, and the next keepalive hands it back.
+        if (module !== undefined && openNeeds(module) === 0) this.#assigner.assign(this.#state, session, module, claim.fence);
       }
       return;
     }

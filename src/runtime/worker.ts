@@ -348,7 +348,7 @@ export class Worker {
     this.#cpuUsed += cpu;
     this.#running.set(item.fence, { item, cpu, exclusive, copies: copiesWanted(spec, templateOf(item)) });
     this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
-    this.#hooks.inputs.start(executionOf(item, runId, spec), filesOfClaim(item, spec), { done: (outcome) => this.#finished(item.fence, outcome), kept: (files) => void (this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), files })) });
+    this.#hooks.inputs.start(executionOf(item, runId, spec), filesOfClaim(item, spec), { done: (outcome) => this.#finished(item.fence, outcome), kept: (files) => void (this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), inputsHash: item.inputsHash, files })) });
   }
 
   #finished(fence: Fence, outcome: Outcome): void {

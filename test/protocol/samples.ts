@@ -75,7 +75,7 @@ export const workMessages: WorkMessage[] = [
   { type: 'keepaliveReply', cell, session: 3, sequence: 4, known: true, stop: [1, 2], contacts: [{ node, addresses: [] }] },
   { type: 'runSpec', cell, run: 5, runId, offset: 0, total: 3, bytes: new Uint8Array([1, 2, 3]) },
   { type: 'assign', cell, session: 3, items: [{ run: 5, module: 1, fence: 7, generation: 1, attempt: 1, inputsHash: 'x', needs: [{ a: 1, b: [true] }, {}], inputs: [[{ kind: 'tree', cid, name: '', size: 12, count: 3 }], []], inputHolders: [[node], []], checkpoint: { kind: 'tree', cid, name: '', size: 12, count: 3 }, item: null }, { run: 5, module: 9, fence: 8, generation: 1, attempt: 1, inputsHash: 'y', needs: [], inputs: [], inputHolders: [], checkpoint: null, item: { template: 2, number: 6, source: { type: 'value', value: { a: [1, 'ü'] } } } }, { run: 5, module: 10, fence: 9, generation: 1, attempt: 1, inputsHash: 'z', needs: [], inputs: [], inputHolders: [], checkpoint: null, item: { template: 2, number: 7, source: { type: 'file', files: { kind: 'tree', cid, name: '', size: 12, count: 30 }, position: 7 } } }] },
-  { type: 'checkpoint', cell, claim: { run: 5, module: 1, fence: 7 }, files: { kind: 'tree', cid, name: '', size: 12, count: 3 } },
+  { type: 'checkpoint', cell, claim: { run: 5, module: 1, fence: 7 }, inputsHash: 'ab12', files: { kind: 'tree', cid, name: '', size: 12, count: 3 } },
   { type: 'decline', cell, session: 3, claims: running, needSpec: true },
   { type: 'stop', cell, session: 3, fences: [7], reason: 'superseded' },
   { type: 'results', cell, id: 8, items: results },

@@ -1,7 +1,7 @@
 /** Goal: the leader's duties toward workers: what was lost is said again, what must not run is stopped, silence is told from its own sleep. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { nodeId, type SessionId } from '../../src/core/lib/ids.ts';
+import { nodeId, type Cid, type SessionId } from '../../src/core/lib/ids.ts';
 import { inputsHashOf } from '../../src/core/cell/inputs.ts';
 import type { Command, ResultItem, RunningClaim } from '../../src/core/cell/types.ts';
 import type { WorkMessage } from '../../src/protocol/messages.ts';
@@ -251,4 +251,21 @@ test('a module that takes too long gets a second copy on an idle node; the first
   fixture.fake.process.run(() => fixture.leader.receive(two, { type: 'results', cell: cellName, id: 2, items: [result] }));
   assert.deepEqual(fixture.take('stop').map(({ to, message }) => [to, message.fences]), [[one, [claim.fence]]]);
   assert.equal(fixture.cell.module(claim.run, 0).phase, 'succeeded');
+});
+
+test('a claim is not assigned once more while what it needs is made again: it is handed back', () => {
+  const fixture = new Fixture();
+  const { cell, leader, sessions } = fixture;
+  const takes: ModuleSketch = { files: { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] } };
+  const run = cell.submit([module('a', [], { files: { inputs: [], outputs: [{ name: 'o', pattern: 'o' }] } }), module('b', [0], takes), module('c', [0, 1], takes)]);
+  const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as Cid;
+  cell.result(run, 0, cell.claim(run, 0, sessions[1]), { ...succeeded(), files: { o: { kind: 'file', cid, name: 'o', size: 1, count: 1 } } }, { holders: [two] });
+  const fence = cell.claim(run, 1, sessions[0]);
+  cell.apply({ type: 'sessionExpire', session: sessions[1], reason: 'silent' });
+  cell.apply({ type: 'invalidate', items: [{ run, module: 0, generation: 1 }] });
+  assert.deepEqual([cell.module(run, 0).phase, cell.module(run, 1).phase], ['ready', 'claimed']);
+  fixture.fake.process.run(() => leader.receive(one, { type: 'decline', cell: cellName, session: sessions[0], claims: [{ run, module: 1, fence }], needSpec: true }));
+  assert.deepEqual(fixture.take('assign'), []);
+  fixture.keepalive(sessions[0]);
+  assert.deepEqual(fixture.commands('release').map(({ claims, reason }) => [claims, reason]), [[[{ run, module: 1, fence }], 'released']]);
 });

@@ -77,12 +77,16 @@ export function cachedFor(state: CellState, module: ModuleRecord, { capabilities
   return state.cache.get(keyOn(state, module, platformText(capabilities, specOf(module))));
 }
 
-/** After it succeeded: its result may stand for others. Not when its node is gone: nobody knows any more what it was. */
+/**
+ * After it succeeded: its result may stand for others. Not when its node is gone: nobody knows any more what it was. Nor
+ * while what it took is made again: that may come to something else, on which it was not executed.
+ */
 export function rememberResult(state: CellState, module: ModuleRecord): void {
   const own = specOf(module);
   const session = module.nodeId === '' ? undefined : sessionOf(state, module.nodeId);
   if (!isCached(own) || session === undefined) return;
-  giveKey(state, module, keyOn(state, module, platformText(session.capabilities, own)));
+  const key = keyOn(state, module, platformText(session.capabilities, own));
+  if (key !== '') giveKey(state, module, key);
 }
 
 /** From whoever has it now. */

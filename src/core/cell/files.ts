@@ -34,7 +34,7 @@ export function* blobRefs(run: RunRecord): Generator<BlobRef> {
 /** Of what one module left: files, logs of its executions, and what its next one begins with. */
 function* moduleBlobRefs(module: ModuleRecord): Generator<BlobRef> {
   const { outcome, checkpoint } = module;
-  if (checkpoint !== null) yield { cid: checkpoint.cid, tree: checkpoint.kind === 'tree' };
+  if (checkpoint !== null) yield { cid: checkpoint.files.cid, tree: true };
   if (outcome?.files !== undefined) for (const { cid, kind } of Object.values(outcome.files)) yield { cid, tree: kind === 'tree' };
   yield* logRefs(module);
 }
@@ -202,13 +202,13 @@ export function readOutcomeFiles(plain: readonly Plain[] | null): Outcome['files
   return Object.fromEntries(plain.map((item) => read(item, 'files of an output', (reader): [string, FilesRef] => [reader.text(), readRef(reader)])));
 }
 
-export function filesRefPlain(ref: FilesRef | null): Plain {
-  return ref === null ? null : [ref.kind, ref.cid, ref.name, ref.size, ref.count];
+export function filesRefPlain(ref: FilesRef): Plain {
+  return [ref.kind, ref.cid, ref.name, ref.size, ref.count];
 }
 
 /** @throws SkeinError LOG_DAMAGED */
-export function readFilesRefPlain(plain: readonly Plain[] | null): FilesRef | null {
-  return plain === null ? null : read(plain, 'files', readRef);
+export function readFilesRefPlain(plain: readonly Plain[]): FilesRef {
+  return read(plain, 'files', readRef);
 }
 
 function readRef(reader: PlainReader): FilesRef {

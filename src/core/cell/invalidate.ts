@@ -1,7 +1,8 @@
 /**
  * Invalidate: what a module left is lost with all its copies and still needed, so it runs again with the next generation.
- * Its children that have not begun wait again; those that have go on, and hand back what they cannot fetch. What touches
- * the world outside is not done a second time: then the run fails.
+ * Its children that have not begun wait again; those that have go on, and hand back what they cannot fetch. Their results
+ * count, unless by then it was made again and is something else. What touches the world outside is not done a second time:
+ * then the run fails.
  */
 import { moduleName, specOf } from './accessors.ts';
 import { forgetResult } from './cache.ts';
@@ -55,6 +56,7 @@ function reopen(state: CellState, module: ModuleRecord, note: string, events: Ce
   const totals = editRun(state, run);
   totals.valuesBytes -= valuesBytes(module.outcome);
   totals.tailsLength -= module.outcome?.tail.length ?? 0;
+  totals.remade++;
   const { outcome, acceptedFence, attempt, nodeId } = module;
   if (outcome !== null && nodeId !== '' && acceptedFence !== 0) keepExecution(state, module, { fence: acceptedFence, attempt, nodeId, code: 'OUTPUT_LOST', tail: outcome.tail, log: outcome.log ?? null });
   const writable = editModule(state, module);
@@ -84,6 +86,7 @@ function reopenItem(state: CellState, item: ModuleRecord, note: string, events: 
   expansionOf(item).open++;
   writable.valuesDigest = null;
   if (wasOver) {
+    editRun(state, run).remade++;
     Object.assign(writable, { outcome: null, finishedAt: 0, reusedFrom: 0, generation: template.generation + 1 });
     if (run.waves !== null) reopenWave(run.waves, template.index);
     setPhase(state, template, 'expanded', `${moduleName(item)} ${note}`);

@@ -1,5 +1,6 @@
 /** Rebuilds a cell from its sections. Trusts nothing: a snapshot that contradicts itself is LOG_DAMAGED. */
-import { readFilesRefPlain, readLogRef, readOutcomeFiles, readDigests } from './files.ts';
+import { readCheckpointPlain } from './checkpoints.ts';
+import { readLogRef, readOutcomeFiles, readDigests } from './files.ts';
 import { appendItems, expansionOf } from './foreach.ts';
 import { SkeinError } from '../../errors.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type CellId, type Fence, type MemberId, type NodeId, type SessionId } from '../lib/ids.ts';
@@ -209,7 +210,7 @@ function readModule(state: CellState, module: ModuleRecord, plain: Plain, nodes:
   const outcome = reader.listOrNull();
   writable.outcome = outcome === null ? null : readOutcome(new PlainReader(outcome, 'outcome'));
   writable.note = reader.text();
-  writable.checkpoint = readFilesRefPlain(reader.listOrNull());
+  writable.checkpoint = readCheckpointPlain(reader.listOrNull());
   writable.cacheKey = reader.text();
   writable.reusedFrom = reader.count();
   writable.executions = Array.from(each(reader.list(), 'execution'), readExecution);
@@ -320,6 +321,7 @@ function deriveModule(state: CellState, run: RunRecord, module: ModuleRecord): v
   else if (module.phase === 'expanded' && !run.expansions.has(module.index)) throw damaged(`${where} has no items`);
   if ((module.phase === 'claimed') !== (module.session !== 0)) throw damaged(`${where} is ${module.phase} in session ${module.session}`);
   const totals = run as Writable<RunRecord>;
+  totals.remade += module.generation - 1;
   totals.valuesBytes += valuesBytes(module.outcome);
   totals.tailsLength += (module.outcome?.tail.length ?? 0) + tailsOf(module.executions);
   if (module.session === 0) {

@@ -13,7 +13,7 @@ import { learnDuration } from './learned.ts';
 import { ITEMS_PER_ENTRY_MAX } from './limits.ts';
 import { cellMutant } from './mutants.ts';
 import { dropClaim, editModule, setOutcome } from './mutate.ts';
-import { keptOutcome, type KeptOutcome } from './outcome.ts';
+import { keptOutcome, ownFailure, type KeptOutcome } from './outcome.ts';
 import { refuse, type Applied } from './reply.ts';
 import { endingIsOver } from './seats.ts';
 import { isFinal, moduleAt, type CellState, type ModuleRecord } from './state.ts';
@@ -51,7 +51,7 @@ function recordAgain(state: CellState, module: ModuleRecord, item: ResultItem): 
 function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
   const counted = item.fence === module.countedFence && !cellMutant(state, 'failure-counted-twice');
   if (!item.outcome.ok && counted) return 'duplicate';
-  const kept = keptOutcome(module, item.outcome);
+  const kept = currentOutcome(state, module, item);
   if (kept.outcome.ok && lacksCopies(state, module, item)) return 'needCopies';
   // An execution already counted as failed (the leader's own timeout) may turn out well, but does not fail twice.
   if (!kept.outcome.ok && counted) return 'duplicate';
@@ -69,6 +69,19 @@ function underLastFence(state: CellState, module: ModuleRecord, item: ResultItem
     succeed(state, module, item, kept, events);
   } else failed(state, module, item, kept, jitter, events);
   return 'accepted';
+}
+
+/**
+ * While what it took is made again its result counts, as if it had come a moment before. Not when that is recorded once more
+ * and is something else: those behind it would see two different histories. What touches the world outside has happened
+ * all the same.
+ */
+function currentOutcome(state: CellState, module: ModuleRecord, item: ResultItem): KeptOutcome {
+  const kept = keptOutcome(module, item.outcome);
+  if (!kept.outcome.ok || module.run.remade === 0 || specOf(module).effectful) return kept;
+  const current = inputsHashOfModule(state, module);
+  if (current === '' || item.inputsHash === current) return kept;
+  return { outcome: ownFailure('INPUT_MISSING', 'what it takes was made again while it was executed, and is not the same'), valuesBytes: 0 };
 }
 
 function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: KeptOutcome, jitter: number, events: CellEvent[]): void {

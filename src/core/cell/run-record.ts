@@ -51,6 +51,7 @@ export function* newRunInSlices({ cell, number, spec, requestKey, at, revision }
     ...children,
     counts,
     waves: spec.policy?.barrier === 'wave' ? yield* newWavesInSlices(spec.modules, children, slice) : null,
+    remade: 0,
     hedges: 0,
     milliCpuUsed: 0,
     valuesBytes: 0,

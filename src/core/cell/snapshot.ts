@@ -8,7 +8,8 @@ import type { LogIndex, NodeId, RunNumber } from '../lib/ids.ts';
 import { jsonText } from '../lib/json-text.ts';
 import { hashPlain, type Plain } from '../lib/plain.ts';
 import { drained, type Slice } from '../lib/slice.ts';
-import { filesRefPlain, logPlain, outcomeFilesPlain, digestsPlain } from './files.ts';
+import { checkpointPlain } from './checkpoints.ts';
+import { logPlain, outcomeFilesPlain, digestsPlain } from './files.ts';
 import { SNAPSHOT_FORMAT } from './limits.ts';
 import { specPlain } from './spec-plain.ts';
 import { phaseOrdinal, runPhases, type CellState, type ModuleRecord, type Pause, type RunRecord } from './state.ts';
@@ -143,7 +144,7 @@ function modulePlain(module: ModuleRecord, numberOf: (node: NodeId) => number): 
     module.finishedAt,
     module.outcome === null ? null : outcomePlain(module.outcome),
     module.note,
-    filesRefPlain(module.checkpoint),
+    checkpointPlain(module.checkpoint),
     module.cacheKey,
     module.reusedFrom,
     module.executions.map(({ fence, attempt, nodeId, code, tail, log }) => [fence, attempt, nodeId, code, tail, logPlain(log)]),

@@ -36,6 +36,13 @@ export interface EarlierClaim {
   readonly nodeId: NodeId;
 }
 
+/** What an execution has got so far. */
+export interface Checkpoint {
+  readonly files: FilesRef;
+  /** Of what it was worked out from: on anything else it is worth nothing. */
+  readonly inputsHash: string;
+}
+
 /** The second live claim of a module, by another node than the first. */
 export interface HedgeClaim {
   readonly fence: Fence;
@@ -117,7 +124,7 @@ export interface ModuleRecord {
   /** Why it is in this phase, when the phase alone does not say. */
   readonly note: string;
   /** What its next execution begins with; null = nothing. Of a module that failed: what a rerun begins with. */
-  readonly checkpoint: FilesRef | null;
+  readonly checkpoint: Checkpoint | null;
   /** What its result may stand for (`cache.ts`): at most one module has a key. '' = nothing. */
   readonly cacheKey: string;
   /** The run in which its result was worked out, 0 = in its own. */
@@ -176,6 +183,8 @@ export interface RunRecord {
   readonly counts: Int32Array;
   /** Derived: of a run with `barrier: wave` that is not final. */
   readonly waves: Waves | null;
+  /** Derived: how often one of its modules was made again (Invalidate): only then can inputs change under an execution. */
+  readonly remade: number;
   /** Derived: modules of which two copies are executed. */
   readonly hedges: number;
   /** Derived: reserved by its live claims, on all nodes. */

@@ -311,7 +311,7 @@ export type Command =
   /** These modules are ready, and what they would come to on the node of that session is recorded already. */
   | { readonly type: 'reuse'; readonly now: number; readonly claims: readonly ClaimItem[] }
   /** What the execution under this fence has in its checkpoint folder. Only the newest is kept. */
-  | { readonly type: 'checkpoint'; readonly now: number; readonly claim: RunningClaim; readonly files: FilesRef }
+  | { readonly type: 'checkpoint'; readonly now: number; readonly claim: RunningClaim; readonly inputsHash: string; readonly files: FilesRef }
   /** A finished run once more, as a new run. `failedOnly`: what succeeded is taken over. Answered as a Submit. */
   | { readonly type: 'rerun'; readonly now: number; readonly requestKey: string; readonly run: RunNumber; readonly failedOnly: boolean }
   /** Copies that were made after a result was recorded, or turned out not to be there. */

@@ -12,5 +12,5 @@ export function copyCheckpoint(context: NodeContext, state: CellState, { run, mo
   if (record === undefined || record.checkpoint === null) return;
   const { nodeId, checkpoint } = record;
   const [first] = rankedNodes([...state.sessionOfNode.keys()].filter((node) => node !== nodeId), run, module);
-  if (first !== undefined) context.sendBlob(first, { type: 'keep', cid: checkpoint.cid, tree: true, check: false, urgent: false, holders: nodeId === '' ? [] : [nodeId] });
+  if (first !== undefined) context.sendBlob(first, { type: 'keep', cid: checkpoint.files.cid, tree: true, check: false, urgent: false, holders: nodeId === '' ? [] : [nodeId] });
 }

@@ -1,7 +1,9 @@
 /** What an execution had got goes to the next one, and to nobody else. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { checkpointFor } from '../../../src/core/cell/checkpoints.ts';
 import { blobRefs } from '../../../src/core/cell/files.ts';
+import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import { specProblem } from '../../../src/core/cell/run-spec.ts';
 import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
 import type { FilesRef, ModuleSpec } from '../../../src/core/cell/types.ts';
@@ -13,7 +15,7 @@ const at = (count: number): FilesRef => ({ kind: 'tree', cid, name: '', size: 10
 const kept = (attempts = 1): ModuleSpec => module('train', [], { checkpoint: { folder: 'state', everyMs: 30_000 }, retry: { attempts } });
 
 function tell(cell: TestCell, run: number, fence: number, files: FilesRef, index = 0): boolean {
-  cell.apply({ type: 'checkpoint', claim: { run, module: index, fence }, files });
+  cell.apply({ type: 'checkpoint', claim: { run, module: index, fence }, inputsHash: inputsHashOf(cell.state, run, index), files });
   return cell.events.some(({ type }) => type === 'checkpointed');
 }
 
@@ -26,15 +28,15 @@ test('the newest checkpoint of the live claim counts, until the module has succe
   assert.equal(tell(cell, run, first, at(2)), true);
   assert.deepEqual([...blobRefs(cell.state.runs.get(run)!)], [{ cid, tree: true }]);
   cell.apply({ type: 'sessionExpire', session: a, reason: 'silent' });
-  assert.deepEqual(cell.module(run, 0).checkpoint, at(2));
+  assert.deepEqual(checkpointFor(cell.state, cell.module(run, 0)), at(2));
   const second = cell.claim(run, 0, b);
   assert.equal(tell(cell, run, first, at(9)), false, 'that execution is not the module\'s any more');
   assert.equal(tell(cell, run, second, at(3)), true);
   cell.result(run, 0, second, failed());
-  assert.deepEqual(cell.module(run, 0).checkpoint, at(3), 'the next attempt begins with it');
+  assert.deepEqual(checkpointFor(cell.state, cell.module(run, 0)), at(3), 'the next attempt begins with it');
   cell.now += 60_000;
   cell.result(run, 0, cell.claim(run, 0, b), succeeded());
-  assert.equal(cell.module(run, 0).checkpoint, null);
+  assert.equal(checkpointFor(cell.state, cell.module(run, 0)), null);
 });
 
 test('not taken: of a module without, of one that is gone, what is no list of files', () => {
@@ -46,7 +48,7 @@ test('not taken: of a module without, of one that is gone, what is no list of fi
   assert.equal(tell(cell, 999, fence, at(1)), false);
   assert.equal(tell(cell, run, fence, { ...at(1), kind: 'file', name: 'x' }), false);
   assert.equal(tell(cell, run, fence, { ...at(1), size: -1 }), false);
-  assert.equal(cell.module(run, 0).checkpoint, null);
+  assert.equal(checkpointFor(cell.state, cell.module(run, 0)), null);
 });
 
 test('a snapshot carries it; a rerun of what failed begins with it', () => {
@@ -58,13 +60,13 @@ test('a snapshot carries it; a rerun of what failed begins with it', () => {
   const { header, runs } = toSections(cell.state);
   const restored = fromSections(header, runs.map(({ plain }) => plain()), hooks);
   assert.equal(stateHash(restored), stateHash(cell.state));
-  assert.deepEqual(restored.runs.get(run)?.modules[0]?.checkpoint, at(4));
+  assert.deepEqual(restored.runs.get(run)?.modules[0]?.checkpoint?.files, at(4));
   cell.result(run, 0, fence, failed());
   const reply = cell.apply({ type: 'rerun', requestKey: 'again', run, failedOnly: true });
   assert.ok(reply.type === 'run');
-  assert.deepEqual(cell.module(reply.run, 0).checkpoint, at(4));
+  assert.deepEqual(checkpointFor(cell.state, cell.module(reply.run, 0)), at(4));
   const again = toSections(cell.state);
-  assert.deepEqual(fromSections(again.header, again.runs.map(({ plain }) => plain()), hooks).runs.get(reply.run)?.modules[0]?.checkpoint, at(4));
+  assert.deepEqual(fromSections(again.header, again.runs.map(({ plain }) => plain()), hooks).runs.get(reply.run)?.modules[0]?.checkpoint?.files, at(4));
   const anew = cell.apply({ type: 'rerun', requestKey: 'anew', run, failedOnly: false });
   assert.ok(anew.type === 'run');
   assert.equal(cell.module(anew.run, 0).checkpoint, null);

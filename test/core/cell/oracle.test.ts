@@ -15,6 +15,7 @@ for (const [policies, files] of [[false, false], [true, false], [true, true]] as
           if (event.type === 'claimEnded') count(event.why);
           if (event.type === 'module' && event.note.startsWith('runs again')) count('again');
           if (event.type === 'module' && event.note.includes('runs again')) count('children');
+          if (event.type === 'module' && event.note.endsWith('is not the same')) count('overtaken');
           if (event.type === 'hedge') count(`hedge ${event.on}`);
           if (event.type === 'runPaused' || event.type === 'queuePaused') count(`${event.type} ${event.on}`);
         }),
@@ -23,7 +24,7 @@ for (const [policies, files] of [[false, false], [true, false], [true, true]] as
       { numRuns: 300, seed: 7 },
     );
     // The random logs are worth something only if they reach the rare rules.
-    const rare = ['cancelled', 'superseded', 'timeout', 'released', ...(policies ? ['runPaused true', 'runPaused false', 'queuePaused true', 'queuePaused false', 'hedge true', 'hedge false'] : []), ...(files ? ['again', 'children'] : [])];
+    const rare = ['cancelled', 'superseded', 'timeout', 'released', ...(policies ? ['runPaused true', 'runPaused false', 'queuePaused true', 'queuePaused false', 'hedge true', 'hedge false'] : []), ...(files ? ['again', 'children', 'overtaken'] : [])];
     for (const what of rare) assert.ok((seen.get(what) ?? 0) > 0, `${what}: ${seen.get(what) ?? 0} times`);
   });
 }

@@ -104,8 +104,10 @@ export class Oracle extends OracleGrants {
     if (item.generation !== module.generation) return 'stale';
     const claim = module.claims.find((past) => past.fence === item.fence && !past.old);
     if (claim === undefined) return 'stale';
-    const ok = item.outcome.ok && !tooBig;
-    if (claim === module.current || this.isCopy(module, claim)) {
+    const changed = inputsHash !== '' && item.inputsHash !== inputsHash && !module.spec.effectful && this.runs.get(item.run)!.some(({ generation }) => generation > 1);
+    const underLast = claim === module.current || this.isCopy(module, claim);
+    const ok = item.outcome.ok && !tooBig && !(underLast && changed);
+    if (underLast) {
       if (!ok && claim.counted) return 'duplicate';
       if (ok && this.needsCopies(item.run, module, item)) return 'needCopies';
       if (!ok && this.isCopy(module, claim)) {
@@ -117,7 +119,7 @@ export class Oracle extends OracleGrants {
       for (const other of this.lives(module)) this.tellToStop(other);
       if (ok && claim.lost) module.losses--;
       if (ok) this.end(item.run, module, 'succeeded', item);
-      else this.failed(item.run, module, claim, tooBig ? 'MODULE_OUTPUT' : item.outcome.error!.code);
+      else this.failed(item.run, module, claim, tooBig ? 'MODULE_OUTPUT' : (item.outcome.error?.code ?? 'INPUT_MISSING'));
       return 'accepted';
     }
     if (!ok || !module.setAside.slice(-16).includes(claim) || module.spec.effectful || item.inputsHash !== inputsHash) return 'stale';

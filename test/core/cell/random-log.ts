@@ -169,8 +169,8 @@ export class RandomLog {
     const ended = [...state.finished.values()].filter(({ phase }) => phase !== 'succeeded' || a % 5 === 0).map(({ number }) => number);
     if (c % 3 === 0) return { type: 'rerun', now, requestKey: `again-${a % 40}`, run: ended[b % Math.max(1, ended.length)] ?? this.run(b), failedOnly: a % 4 !== 0 };
     if (c % 3 === 1) return { type: 'reuse', now, claims: this.claims(state, a, b, c) };
-    const { run, module, fence } = this.open.findLast((claim) => state.runs.get(claim.run)?.modules[claim.module]?.session !== 0) ?? this.claim(a);
-    return { type: 'checkpoint', now, claim: { run, module, fence }, files: { kind: 'tree', cid, name: '', size: b, count: c } };
+    const { run, module, fence, inputsHash } = this.open.findLast((claim) => state.runs.get(claim.run)?.modules[claim.module]?.session !== 0) ?? this.claim(a);
+    return { type: 'checkpoint', now, claim: { run, module, fence }, inputsHash: b % 7 === 0 ? 'other' : inputsHash, files: { kind: 'tree', cid, name: '', size: b, count: c } };
   }
 
   private claim(pick: number): RandomLog['issued'][number] {
