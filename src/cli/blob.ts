@@ -1,12 +1,11 @@
 /** `skein blob put|get|ls|verify|pin|unpin|gc|rm`: files by what they hold. */
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { BlobFile } from '../core/cell/types.ts';
 import { isSkeinError, SkeinError } from '../errors.ts';
+import { SourceFile } from '../io/blobs/source-file.ts';
 import type { BlobDoor } from '../io/blobs/uploads.ts';
 import type { NamedBlob } from '../pipeline/param-files.ts';
 import type { BlobListJson, BlobPinnedJson, BlobProgressJson, BlobStoredJson, BlobSweepJson, BlobVerifiedJson } from '../io/http/views.ts';
@@ -44,21 +43,19 @@ function pathOf(cid: string): string {
 }
 
 async function put(io: CliIo, file: string, flags: BlobFlags): Promise<ExitCode> {
-  const bytes = file === '-' ? Readable.from(io.stdin) : await readable(path.resolve(io.cwd, file));
-  const stored = await clientFor(io, flags).upload<BlobStoredJson>('/api/v1/blobs', bytes);
+  const client = clientFor(io, flags);
+  const stored = file === '-' ? await client.upload<BlobStoredJson>('/api/v1/blobs', Readable.from(io.stdin)) : await putFile(io, client, path.resolve(io.cwd, file));
   printOne(io, flags.output, stored, stored.cid, () => `${stored.cid}  ${size(stored.size)}`);
   return exitCodes.ok;
 }
 
-async function readable(file: string): Promise<Readable> {
+async function putFile(io: CliIo, client: Client, file: string): Promise<BlobStoredJson> {
+  const source = await SourceFile.open(file);
   try {
-    const handle = await open(file, 'r');
-    if ((await handle.stat()).isFile()) return createReadStream(file, { fd: handle });
-    await handle.close();
-  } catch (cause) {
-    throw new SkeinError('OPTION_INVALID', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause });
+    return await client.uploadFile<BlobStoredJson>('/api/v1/blobs', (offset) => source.from(offset), (offset) => line(io.stderr, `the connection broke; goes on at ${size(offset)} of ${size(source.size)}`));
+  } finally {
+    await source.close();
   }
-  throw new SkeinError('OPTION_INVALID', `${file} is not a file`);
 }
 
 async function get(io: CliIo, cid: string, flags: BlobFlags): Promise<ExitCode> {
@@ -97,8 +94,9 @@ export function doorOf(client: Client): BlobDoor {
         throw error;
       }
     },
-    upload: (bytes) => client.upload<NamedBlob>('/api/v1/blobs', bytes),
-    uploadPack: async (bytes) => (await client.upload<{ readonly blobs: readonly NamedBlob[] }>('/api/v1/blobs:pack', bytes)).blobs,
+    upload: (bytes) => client.uploadBytes<NamedBlob>('/api/v1/blobs', bytes),
+    uploadFile: (file) => client.uploadFile<NamedBlob>('/api/v1/blobs', (offset) => file.from(offset)),
+    uploadPack: async (pack) => (await client.uploadBytes<{ readonly blobs: readonly NamedBlob[] }>('/api/v1/blobs:pack', pack)).blobs,
     fetch: async (cid) => {
       await untilHere(() => undefined, client, pathOf(cid));
       return client.get<NamedBlob>(pathOf(cid));

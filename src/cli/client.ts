@@ -2,7 +2,8 @@
  * Talks to whichever node answers. Every request may be repeated (a submit carries its request key), so when a node is
  * lost in the middle the next one is asked; an event stream goes on elsewhere after the last event seen.
  */
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -28,10 +29,16 @@ export interface ClientInit {
   readonly reconnectMs?: number;
 }
 
+interface UploadState<T> {
+  readonly received: number;
+  readonly finishing: boolean;
+  readonly stored: T | null;
+}
+
 export interface Call {
   readonly body?: unknown;
-  /** Instead of `body`: the bytes of a file. Can be sent once only. */
-  readonly bytes?: Readable;
+  /** Instead of `body`: the bytes of a file, for each node that takes the connection. */
+  readonly bytes?: () => Readable;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -61,8 +68,65 @@ export class Client {
     return this.#patiently<T>('POST', path, call);
   }
 
-  /** Sends a file to the first node that takes connections. It is not repeated: the caller knows whether it can be. */
+  /** Sends what can be read once to the first node that takes connections. @throws SkeinError API_UNREACHABLE when the connection breaks */
   async upload<T>(path: string, bytes: Readable): Promise<T> {
+    return this.#sent<T>(path, () => bytes);
+  }
+
+  /** The same of bytes that can be sent again. */
+  async uploadBytes<T>(path: string, bytes: Uint8Array): Promise<T> {
+    const end = Date.now() + (this.#init.reconnectMs ?? RECONNECT_MS);
+    for (;;) {
+      try {
+        return await this.#sent<T>(path, () => Readable.from([bytes]));
+      } catch (error) {
+        if (!isTransient(error) || Date.now() > end) throw error;
+        await pause(RETRY_MS);
+      }
+    }
+  }
+
+  /**
+   * Sends a file, and when the connection breaks the rest of it. @param open the file from a byte on; what goes wrong with it is a SkeinError.
+   * @param resumed told where it goes on.
+   */
+  async uploadFile<T>(path: string, open: (offset: number) => Readable, resumed: (offset: number) => void = () => undefined): Promise<T> {
+    const key = randomUUID();
+    const patienceMs = this.#init.reconnectMs ?? RECONNECT_MS;
+    let end = Date.now() + patienceMs;
+    let most = 0;
+    for (let offset = 0; ; ) {
+      try {
+        return await this.#sent<T>(`${path}?upload=${key}&offset=${offset}`, () => open(offset));
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        for (;;) {
+          await pause(RETRY_MS);
+          const state = await this.#uploadState<T>(key);
+          if (state.stored !== null) return state.stored;
+          offset = state.received;
+          // As long as more comes each time there is no end to patience.
+          if (offset > most || state.finishing) end = Date.now() + patienceMs;
+          most = Math.max(most, offset);
+          if (!state.finishing) break;
+        }
+        if (Date.now() > end) throw error;
+        resumed(offset);
+      }
+    }
+  }
+
+  async #uploadState<T>(key: string): Promise<UploadState<T>> {
+    try {
+      return await this.get<UploadState<T>>(`/api/v1/uploads/${key}`);
+    } catch (error) {
+      // Another node, or the same one started anew; or none now: it is tried again, and then that is said.
+      if (isSkeinError(error, 'BLOB_NOT_FOUND') || isTransient(error)) return { received: 0, finishing: false, stored: null };
+      throw error;
+    }
+  }
+
+  async #sent<T>(path: string, bytes: () => Readable): Promise<T> {
     const response = await this.#anyEndpoint('POST', path, { bytes });
     if ((response.statusCode ?? 0) >= 300) throw await failure(response);
     return (await readJson(response)) as T;
@@ -152,8 +216,8 @@ export class Client {
         return response;
       } catch (error) {
         call.signal?.throwIfAborted();
-        // A part of it may have been sent already.
-        if (call.bytes?.readableDidRead === true) throw error;
+        // A part of it was sent already, or it cannot be read.
+        if (isSkeinError(error)) throw error;
         starting ||= isClosed(error);
         failures.push(`${endpoint.shown}: ${reasonOf(error)}`);
       }
@@ -177,11 +241,28 @@ export class Client {
         : (endpoint.url.protocol === 'https:' ? httpsRequest : httpRequest)(new URL(endpoint.url.pathname.replace(/\/$/, '') + path, endpoint.url), { ...options, agent: false }, resolve);
     const patience = method === 'GET' ? (this.#init.requestMs ?? REQUEST_MS) : (this.#init.writeMs ?? WRITE_MS);
     request.setTimeout(patience, () => request.destroy(new Error('no answer in time')));
-    request.on('error', reject);
-    if (call.bytes === undefined) request.end(body);
-    else pipeline(call.bytes, request).catch(reject);
+    const { bytes } = call;
+    if (bytes === undefined) request.on('error', reject).end(body);
+    else sendBytes(request, bytes, reject);
     return promise;
   }
+}
+
+/** Not before the connection is there: another node is tried with all of the bytes. */
+function sendBytes(request: ClientRequest, bytes: () => Readable, failed: (error: unknown) => void): void {
+  let sending = false;
+  const broken = (error: unknown): void => {
+    if (!sending || isSkeinError(error)) failed(error);
+    else failed(new SkeinError('API_UNREACHABLE', `The connection broke while a file was sent (${reasonOf(error)})`, { answered: true }, { cause: error }));
+  };
+  request.on('error', broken);
+  request.once('socket', (socket) => {
+    socket.once('connect', () => {
+      sending = true;
+      pipeline(bytes(), request).catch(broken);
+    });
+  });
+  request.flushHeaders();
 }
 
 /** Another node, or the same one in a moment, may do better. */

@@ -45,9 +45,9 @@ test('a large file that the node has already is not sent again', async (t) => {
   await bed.serve();
   writeFileSync(join(bed.home, 'large'), Buffer.alloc(BLOB_CHUNK_BYTES + 5, 'x'));
   const blobs = sharedBlobs();
-  const put = blobs.put.bind(blobs);
+  const put = blobs.uploads.put.bind(blobs.uploads);
   let puts = 0;
-  t.mock.method(blobs, 'put', (...given: Parameters<typeof put>) => ((puts += 1), put(...given)));
+  t.mock.method(blobs.uploads, 'put', (...given: Parameters<typeof put>) => ((puts += 1), put(...given)));
   for (const expected of [1, 1]) {
     assert.equal((await bed.run(['run', 'p.yaml', '-d', '-p', 'src=large'])).code, 0);
     assert.equal(puts, expected);

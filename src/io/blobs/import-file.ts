@@ -20,23 +20,64 @@ export interface Imported {
  * @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED; errors of `source` as they are.
  */
 export async function importFile(store: FolderBlobStore, source: AsyncIterable<Uint8Array>): Promise<Imported> {
-  const file = store.temporary();
+  const incoming = new IncomingFile(store);
   try {
-    const handle = await stored(open(file, 'wx', 0o600));
-    let written: Written;
+    return await incoming.take(source);
+  } catch (error) {
+    await incoming.drop();
+    throw error;
+  }
+}
+
+/** A file on its way in. When its source ends early another one may go on at `received`. */
+export class IncomingFile {
+  readonly #store: FolderBlobStore;
+  readonly #file: string;
+  readonly #digests: Uint8Array[] = [];
+  #exists = false;
+  /** On the disk, in whole chunks. */
+  received = 0;
+  /** All has come, and becomes durable. */
+  finishing = false;
+
+  constructor(store: FolderBlobStore) {
+    this.#store = store;
+    this.#file = store.temporary();
+  }
+
+  /** @param source from `received` on. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED; errors of `source` as they are */
+  async take(source: AsyncIterable<Uint8Array>): Promise<Imported> {
+    const handle = await stored(open(this.#file, this.#exists ? 'r+' : 'wx', 0o600));
+    this.#exists = true;
     try {
-      written = await writeChunks(store, handle, source);
+      await this.#write(handle, source);
+      this.finishing = true;
       await stored(handle.datasync());
     } finally {
       await handle.close();
     }
-    const named = await nameOf(written);
-    await stored(store.takeIn({ file, ...named }));
-    store.onAdded(named.cid, written.size);
-    return { cid: named.cid, size: written.size };
-  } catch (error) {
-    await rm(file, { force: true });
-    throw error;
+    const size = this.received;
+    const named = await nameOf({ size, digests: joined(this.#digests) });
+    await stored(this.#store.takeIn({ file: this.#file, ...named }));
+    this.#store.onAdded(named.cid, size);
+    return { cid: named.cid, size };
+  }
+
+  async drop(): Promise<void> {
+    await rm(this.#file, { force: true });
+  }
+
+  async #write(handle: FileHandle, source: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const chunk of chunksOf(source)) {
+      // All had come before.
+      if (chunk.byteLength === 0 && this.received > 0) continue;
+      if (this.received + chunk.byteLength > BLOB_BYTES_MAX) throw tooLarge();
+      await this.#store.makeRoom(chunk.byteLength, this.received);
+      // Digest and write share the time, and the source waits for both.
+      const [digest] = await Promise.all([sha256(chunk), stored(writeWhole(handle, chunk, this.received))]);
+      this.#digests.push(digest);
+      this.received += chunk.byteLength;
+    }
   }
 }
 
@@ -140,20 +181,6 @@ function joined(digests: readonly Uint8Array[]): Uint8Array {
 interface Written {
   readonly size: number;
   readonly digests: Uint8Array;
-}
-
-async function writeChunks(store: FolderBlobStore, handle: FileHandle, source: AsyncIterable<Uint8Array>): Promise<Written> {
-  const digests: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of chunksOf(source)) {
-    if (size + chunk.byteLength > BLOB_BYTES_MAX) throw tooLarge();
-    await store.makeRoom(chunk.byteLength, size);
-    // Digest and write share the time, and the source waits for both.
-    const [digest] = await Promise.all([sha256(chunk), stored(writeWhole(handle, chunk, size))]);
-    digests.push(digest);
-    size += chunk.byteLength;
-  }
-  return { size, digests: joined(digests) };
 }
 
 /** Pieces of any size become chunks of BLOB_CHUNK_BYTES; the last one is shorter, and the only one may be empty. */

@@ -15,6 +15,7 @@ import type { Housekeeper, StandingWord, SweepReport } from '../../runtime/blobs
 import type { FolderBlobStore } from './folder-store.ts';
 import { importFile, type Imported } from './import-file.ts';
 import { wholeFile } from './layout.ts';
+import { UploadSessions } from './upload-sessions.ts';
 import { importPack, PACKED_BYTES_MAX, SmallFiles } from './pack.ts';
 
 /** A blob that somebody waited for goes on arriving for so long after the last one gave up. */
@@ -36,11 +37,14 @@ export class NodeBlobs implements BlobPlace {
   readonly #blobs: Blobs;
   readonly #store: FolderBlobStore;
   readonly #housekeeper: Housekeeper;
+  /** Files that come over connections that may break. */
+  readonly uploads: UploadSessions;
 
   constructor(blobs: Blobs, store: FolderBlobStore, housekeeper: Housekeeper) {
     this.#blobs = blobs;
     this.#store = store;
     this.#housekeeper = housekeeper;
+    this.uploads = new UploadSessions(store);
     store.onAdded = (cid, size) => blobs.added(cid, size);
     store.makeRoom = (bytes, written) => new Promise((resolve, reject) => housekeeper.makeRoom(bytes, written, (error) => (error === undefined ? resolve() : reject(error))));
   }

@@ -1,6 +1,5 @@
 /** Files that go to a node over its API, and those that are only looked at. */
 import { open, stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import type { BlobFile } from '../../core/cell/types.ts';
 import type { Cid } from '../../core/lib/ids.ts';
 import type { BlobPlace, NamedBlob } from '../../pipeline/param-files.ts';
@@ -10,15 +9,17 @@ import { encodeTree } from '../../protocol/tree-codec.ts';
 import { inParallel } from '../in-parallel.ts';
 import { sha256 } from './folder-store.ts';
 import { nameOfBytes, nameOfFile } from './import-file.ts';
+import { SourceFile } from './source-file.ts';
 import { encodePack, PACK_BYTES_MAX, PACK_FILES_MAX, packedBytes, PACKED_BYTES_MAX } from './pack.ts';
 
 /** What the API of a node offers. */
 export interface BlobDoor {
   /** Whether the node has this blob whole. */
   has(cid: Cid): Promise<boolean>;
-  upload(bytes: Readable): Promise<NamedBlob>;
+  upload(bytes: Uint8Array): Promise<NamedBlob>;
+  uploadFile(file: SourceFile): Promise<NamedBlob>;
   /** Many small ones (pack.ts), in order. */
-  uploadPack(bytes: Readable): Promise<readonly NamedBlob[]>;
+  uploadPack(pack: Uint8Array): Promise<readonly NamedBlob[]>;
   /** Waits until the node has it. */
   fetch(cid: string): Promise<NamedBlob>;
   files(cid: string): Promise<readonly BlobFile[]>;
@@ -42,7 +43,7 @@ export class Uploads implements BlobPlace {
     for (let first = 0; first < small.length; ) {
       const { bytes, positions } = await packFrom(files, small, first);
       first += positions.length;
-      const stored = await this.#door.uploadPack(Readable.from([bytes]));
+      const stored = await this.#door.uploadPack(bytes);
       for (const [i, position] of positions.entries()) named[position] = stored[i]!;
     }
     return named;
@@ -50,27 +51,26 @@ export class Uploads implements BlobPlace {
 
   /** A large file is read before it is sent: mostly the node has it already, from an earlier try or an earlier run. */
   async #put(file: string): Promise<NamedBlob> {
-    const handle = await open(file, 'r');
+    const source = await SourceFile.open(file);
     try {
-      const { size } = await handle.stat();
-      if (size >= BLOB_CHUNK_BYTES) {
+      if (source.size >= BLOB_CHUNK_BYTES) {
         const named = await nameOfFile(file);
         if (await this.#door.has(named.cid)) return named;
       }
-      return await this.#door.upload(handle.createReadStream({ autoClose: false }));
+      return await this.#door.uploadFile(source);
     } finally {
-      await handle.close();
+      await source.close();
     }
   }
 
   putTree(files: readonly BlobFile[]): Promise<NamedBlob> {
-    return this.#door.upload(Readable.from([encodeTree(files)]));
+    return this.#door.upload(encodeTree(files));
   }
 
   /** Mostly the node has it already, from an earlier run. */
   async putBytes(bytes: Uint8Array): Promise<NamedBlob> {
     const named = await nameOfBytes(bytes);
-    return (await this.#door.has(named.cid)) ? named : await this.#door.upload(Readable.from([bytes]));
+    return (await this.#door.has(named.cid)) ? named : await this.#door.upload(bytes);
   }
 
   fetch(cid: string): Promise<NamedBlob> {

@@ -5,15 +5,20 @@ import { SkeinError } from '../../errors.ts';
 import { BLOB_BYTES_MAX } from '../../protocol/limits.ts';
 import type { BlobProgress, NodeBlobs } from '../blobs/node-blobs.ts';
 import type { Imported } from '../blobs/import-file.ts';
+import type { UploadState } from '../blobs/upload-sessions.ts';
 import { PACK_BYTES_MAX } from '../blobs/pack.ts';
 import { FETCH_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { checked } from './problem.ts';
 import { splitVerb } from './routes-runs.ts';
-import { blobsQuerySchema, fetchBodySchema, gcBodySchema } from './schemas.ts';
+import { blobsQuerySchema, fetchBodySchema, gcBodySchema, uploadKeySchema, uploadQuerySchema } from './schemas.ts';
 import { presentBlob, presentSweep, type BlobFilesJson, type BlobListJson, type BlobPackJson, type BlobPinnedJson, type BlobSweepJson, type BlobVerifiedJson } from './views.ts';
 
 interface Target {
   readonly Params: { readonly target: string };
+}
+
+interface Upload {
+  readonly Params: { readonly upload: string };
 }
 
 export function blobRoutes(app: FastifyInstance, blobs: NodeBlobs): void {
@@ -36,10 +41,13 @@ export function blobRoutes(app: FastifyInstance, blobs: NodeBlobs): void {
     return { blobs: stored };
   });
   app.post('/api/v1/blobs', { bodyLimit: BLOB_BYTES_MAX, config: { longBody: true } }, async (request, reply): Promise<Imported> => {
-    const imported = await blobs.put(bytesOf(request.body));
+    const { upload, offset } = checked(uploadQuerySchema, request.query, 'The query');
+    const bytes = bytesOf(request.body);
+    const imported = upload === undefined ? await blobs.put(bytes) : await blobs.uploads.put(upload, offset, bytes);
     reply.code(201).header('location', `/api/v1/blobs/${imported.cid}`);
     return imported;
   });
+  app.get<Upload>('/api/v1/uploads/:upload', (request): Promise<UploadState> => blobs.uploads.state(checked(uploadKeySchema, request.params.upload, 'The name of the upload')));
   app.get<Target>('/api/v1/blobs/:target', (request): BlobProgress => blobs.progress(request.params.target));
   app.get<Target>('/api/v1/blobs/:target/content', async (request, reply) => {
     const { cid, size, content } = await blobs.open(request.params.target, abortOf(reply));

@@ -138,6 +138,15 @@ export const fetchBodySchema = z.strictObject({ waitMs: z.number().min(0).max(FE
 
 export const gcBodySchema = z.strictObject({ dryRun: z.boolean().exactOptional() }).nullish();
 
+export const uploadKeySchema = z.string().regex(/^[A-Za-z0-9_-]{8,64}$/, '8 to 64 letters, digits, - and _');
+
+export const uploadQuerySchema = z
+  .strictObject({
+    upload: uploadKeySchema.optional().meta({ description: 'A name of your own for this upload: when the connection breaks, GET /api/v1/uploads/NAME says how much has come' }),
+    offset: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).meta({ description: 'Where in the file the body begins: what has come before' }),
+  })
+  .refine(({ upload, offset }) => upload !== undefined || offset === 0, { path: ['offset'], message: 'only with upload' });
+
 export const blobsQuerySchema = z.strictObject({ standing: z.enum(['true', 'false']).default('false') });
 
 export const runsQuerySchema = z.strictObject({

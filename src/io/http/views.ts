@@ -167,6 +167,7 @@ const victim = z.strictObject({ cid: z.string(), size: count, why: z.enum(['expi
 export const blobSweepSchema = z.strictObject({ dryRun: z.boolean(), count, bytes: count, parts: count, blobs: z.array(victim) }).meta({ id: 'BlobSweep', description: 'What was removed, or would be' });
 export const blobProgressSchema = z.strictObject({ cid: z.string(), size: count, bytesHere: count, whole: z.boolean() }).meta({ id: 'BlobProgress' });
 export const blobStoredSchema = z.strictObject({ cid: z.string(), size: count }).meta({ id: 'BlobStored' });
+export const uploadStateSchema = z.strictObject({ received: count, finishing: z.boolean(), stored: z.strictObject({ cid: z.string(), size: count }).nullable() }).meta({ id: 'UploadState' });
 export const blobPackSchema = z.strictObject({ blobs: z.array(blobStoredSchema) }).meta({ id: 'BlobPack' });
 const blobFile = z.strictObject({ path: z.string(), cid: z.string(), size: count, executable: z.boolean() });
 export const blobFilesSchema = z.strictObject({ count, files: z.array(blobFile) }).meta({ id: 'BlobFiles' });

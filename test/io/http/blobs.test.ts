@@ -1,9 +1,10 @@
 /** Blobs over HTTP: what goes in comes out, whatever its type claims to be, and nothing else does. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import test from 'node:test';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
-import { blobListSchema, blobPackSchema, blobProgressSchema, blobStoredSchema, blobSweepSchema, problemSchema } from '../../../src/io/http/views.ts';
+import { blobListSchema, blobPackSchema, blobProgressSchema, blobStoredSchema, blobSweepSchema, problemSchema, uploadStateSchema } from '../../../src/io/http/views.ts';
 import { encodePack, PACKED_BYTES_MAX } from '../../../src/io/blobs/pack.ts';
 import { compileTextWith } from '../../../src/io/compile-text.ts';
 import { sharedBlobs } from '../../support/node-blobs.ts';
@@ -31,6 +32,27 @@ test('a file is stored, listed, given back with its length, verified and removed
   assert.deepEqual((await request({ method: 'POST', url: `/api/v1/blobs/${cid}:verify` })).json(), { cid, fits: true });
   assert.equal((await request({ method: 'DELETE', url: `/api/v1/blobs/${cid}` })).statusCode, 204);
   assert.equal((await request({ url: `/api/v1/blobs/${cid}` })).statusCode, 404);
+});
+
+test('an upload that broke off is asked for, and goes on', async () => {
+  const { request } = testServer();
+  const bytes = randomBytes(2 * BLOB_CHUNK_BYTES + 10);
+  const state = async (): Promise<unknown> => uploadStateSchema.parse((await request({ url: '/api/v1/uploads/my-film_1' })).json());
+  const put = (offset: number, payload: Buffer): ReturnType<typeof request> => request({ method: 'POST', url: `/api/v1/blobs?upload=my-film_1&offset=${offset}`, headers: octets, payload });
+  // What comes over a real connection that breaks: test/cli/upload.test.ts.
+  const breaking = Readable.from((function* () {
+    yield bytes.subarray(0, BLOB_CHUNK_BYTES + 5);
+    throw new Error('the connection broke');
+  })());
+  await assert.rejects(sharedBlobs().uploads.put('my-film_1', 0, breaking));
+  const received = BLOB_CHUNK_BYTES;
+  assert.deepEqual(await state(), { received, finishing: false, stored: null });
+  assert.equal((await put(received + 1, bytes)).statusCode, 409);
+  const answer = await put(received, bytes.subarray(received));
+  assert.equal(answer.statusCode, 201);
+  const stored = blobStoredSchema.parse(answer.json());
+  assert.deepEqual(await state(), { received: bytes.byteLength, finishing: false, stored });
+  assert.equal((await request({ method: 'POST', url: '/api/v1/blobs', headers: octets, payload: bytes })).json<{ cid: string }>().cid, stored.cid);
 });
 
 test('a file may be larger than any other body', async () => {
@@ -67,6 +89,11 @@ const refused: readonly (readonly [string, Parameters<ReturnType<typeof testServ
   ['a path in place of a name', { url: '/api/v1/blobs/..%2f..%2fetc%2fpasswd/content' }, 400, 'BLOB_INVALID'],
   ['a blob that is not here', { method: 'DELETE', url: '/api/v1/blobs/bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq' }, 404, 'BLOB_NOT_FOUND'],
   ['JSON in place of a file', { method: 'POST', url: '/api/v1/blobs', headers: { 'content-type': 'application/json' }, payload: '{}' }, 415, 'REQUEST_INVALID'],
+  ['an upload that nobody began', { url: '/api/v1/uploads/12345678' }, 404, 'BLOB_NOT_FOUND'],
+  ['an upload whose name is a path', { url: '/api/v1/uploads/..%2f..%2fetc' }, 400, 'REQUEST_INVALID'],
+  ['an upload with a name that is too short', { method: 'POST', url: '/api/v1/blobs?upload=a', headers: octets, payload: 'x' }, 400, 'REQUEST_INVALID'],
+  ['an offset without an upload', { method: 'POST', url: '/api/v1/blobs?offset=5', headers: octets, payload: 'x' }, 400, 'REQUEST_INVALID'],
+  ['an offset that is no number', { method: 'POST', url: '/api/v1/blobs?upload=12345678&offset=-1', headers: octets, payload: 'x' }, 400, 'REQUEST_INVALID'],
   ['no body at all', { method: 'POST', url: '/api/v1/blobs' }, 415, 'REQUEST_INVALID'],
   ['a verb that does not exist', { method: 'POST', url: `/api/v1/blobs/${missing}:eat` }, 404, 'REQUEST_INVALID'],
   ['a wait that is too long', { method: 'POST', url: `/api/v1/blobs/${missing}:fetch`, headers: { 'content-type': 'application/json' }, payload: '{"waitMs":1e9}' }, 400, 'REQUEST_INVALID'],
