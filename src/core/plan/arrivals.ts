@@ -6,6 +6,7 @@ import { isRunFinal, type CellState, type RunRecord } from '../cell/state.ts';
 import type { RunNumber } from '../lib/ids.ts';
 import { Slice } from '../lib/slice.ts';
 import { expectedDurationsOf, remainingInSlices } from './durations.ts';
+import type { Placer } from './placer.ts';
 import type { ReadyModules } from './ready.ts';
 
 /** Steps for one module that is put into its queue, and for one run whatever its size. */
@@ -21,9 +22,11 @@ export class Arrivals {
   private readonly slice = new Slice(0);
   private readonly stepsPerSlice: number;
   private readonly ready: ReadyModules;
+  private readonly placer: Pick<Placer, 'executes'>;
 
-  constructor(ready: ReadyModules, stepsPerSlice: number) {
+  constructor(ready: ReadyModules, placer: Pick<Placer, 'executes'>, stepsPerSlice: number) {
     this.ready = ready;
+    this.placer = placer;
     this.stepsPerSlice = stepsPerSlice;
   }
 
@@ -79,13 +82,14 @@ export class Arrivals {
    */
   private *arrive(state: CellState, run: RunRecord): Generator<undefined, void> {
     const { number, spec, modules, childStart } = run;
-    const durations = yield* expectedDurationsOf(state, spec, this.slice);
-    const remainingMs = yield* remainingInSlices(spec.modules, durations, childStart, this.slice);
-    this.ready.add(run, remainingMs);
+    const { eachMs, averageMs } = yield* expectedDurationsOf(state, spec, this.slice);
+    const remainingMs = yield* remainingInSlices(spec.modules, eachMs, childStart, this.slice);
+    this.ready.add(run, remainingMs, averageMs);
     let since = run.submittedAt;
     for (const module of modules) {
       if (module.startedAt > since) since = module.startedAt;
       if (module.phase === 'ready') this.ready.enqueue(state, module);
+      else if (module.nodeId !== '') this.placer.executes(module, module.nodeId);
       if (this.slice.spent(module.phase === 'ready' ? QUEUE_STEPS : 1)) yield undefined;
     }
     this.ready.complete(state, number, since);

@@ -3,12 +3,10 @@
  * earlier runs. For a run the longest of its paths and its work spread over all slots, as if it had them for itself: no
  * promise, and never too long for that reason alone.
  */
-import { specOf } from '../cell/accessors.ts';
-import { learnedDurationMs } from '../cell/learned.ts';
 import { isFinal, type CellState, type ModuleRecord, type RunRecord } from '../cell/state.ts';
 import type { Fence } from '../lib/ids.ts';
 import { drained } from '../lib/slice.ts';
-import { expectedDurationsOf, remainingPaths } from './durations.ts';
+import { expectedDurationsOf, knownDurationMs, remainingPaths } from './durations.ts';
 
 /** How far an execution says it is; undefined = it says nothing, null = it does not know. */
 export type FractionOf = (fence: Fence) => number | null | undefined;
@@ -22,16 +20,11 @@ export function moduleEtaMs(state: CellState, module: ModuleRecord, now: number,
   return expected === undefined || elapsed > expected ? null : expected - elapsed;
 }
 
-function knownDurationMs(state: CellState, module: ModuleRecord): number | undefined {
-  const { durationMs, name } = specOf(module);
-  return durationMs > 0 ? durationMs : learnedDurationMs(state, module.run.spec.name, name);
-}
-
 /** @returns null when nothing is known of any of its modules. */
 export function runEtaMs(state: CellState, run: RunRecord, now: number, fractionOf: FractionOf): number | null {
   const open = run.modules.filter(({ phase }) => !isFinal(phase));
   if (!open.some((module) => knownDurationMs(state, module) !== undefined || (module.phase === 'claimed' && typeof fractionOf(module.fence) === 'number'))) return null;
-  const expected = drained((slice) => expectedDurationsOf(state, run.spec, slice));
+  const { eachMs: expected } = drained((slice) => expectedDurationsOf(state, run.spec, slice));
   const left = expected.slice();
   let workMs = 0;
   for (const module of run.modules) {

@@ -9,16 +9,19 @@ import { countOf, isFinal, isRunFinal, moduleAt, type CellState, type ModuleReco
 import type { NodeId, RunNumber, SessionId } from '../lib/ids.ts';
 import { sizeText } from '../lib/size-text.ts';
 import { Competition, priorityOf } from './explain-ahead.ts';
-import { inputPlaces, LOCALITY_BYTES_MIN, missingBytes, type InputPlaces } from './locality.ts';
+import { inputPlaces, missingBytes, type InputPlaces } from './locality.ts';
 import { nodeStands, placementReason, type NodeAnswer, type NodeOutlook, type NodeStand } from './explain-nodes.ts';
+import { holderReason, placementShown, type PlacementShown, type PlacementSource } from './explain-placement.ts';
 import { admissionReasons, fileReasons, waitingReasons } from './explain-reasons.ts';
 import { nodeName, onNode, span } from './explain-words.ts';
-import { EXPLAIN_GROUP_NAMES_MAX, EXPLAIN_GROUPS_MAX } from './limits.ts';
+import { EXPLAIN_GROUP_NAMES_MAX, EXPLAIN_GROUPS_MAX, FETCHED_BYTES_MIN } from './limits.ts';
 
 export type ReasonCode =
   | 'needs' | 'barrier' | 'retry' | 'queue-paused' | 'run-paused' | 'parallel' | 'limit'
   | 'again' | 'inputs'
   | 'no-nodes' | 'unfit' | 'drained' | 'silent' | 'closed' | 'full'
+  /** Others have room; it is done sooner on a node that has its inputs and is full. */
+  | 'holder'
   /** Nothing keeps it. */
   | 'soon'
   /** Said by a node that knows of no leader, never here. */
@@ -40,6 +43,8 @@ export interface Explanation {
   readonly reasons: readonly Reason[];
   /** Every node that has a session, by name; only those that execute it, of a module that is claimed; none of one that has ended. */
   readonly nodes: readonly NodeAnswer[];
+  /** Where it goes, or was sent, with what that costs; null where nobody leads, for what waits for others or has ended, and when its leader does not know any more. */
+  readonly placement: PlacementShown | null;
 }
 
 /** Ready modules of a run that are kept by the same. */
@@ -54,6 +59,8 @@ export interface ExplainInit {
   readonly now?: number;
   /** As the leader knows the sessions; undefined when only the log is at hand. */
   readonly outlook?: readonly NodeOutlook[] | undefined;
+  /** The planner of whoever leads; undefined when only the log is at hand. */
+  readonly placements?: PlacementSource | undefined;
 }
 
 interface NodesView {
@@ -69,16 +76,18 @@ export class Explainer {
   readonly #outlook: ReadonlyMap<SessionId, NodeOutlook> | undefined;
   readonly #views = new Map<string, NodesView>();
   #competition: Competition | undefined;
+  readonly #placements: PlacementSource | undefined;
 
-  constructor(state: CellState, { now, outlook }: ExplainInit = {}) {
+  constructor(state: CellState, { now, outlook, placements }: ExplainInit = {}) {
     this.#state = state;
     this.#now = Math.max(now ?? 0, state.now);
+    this.#placements = placements;
     this.#outlook = outlook && new Map(outlook.map((one) => [one.session, one]));
   }
 
   module(module: ModuleRecord): Explanation {
     const reasons = this.#reasons(module);
-    return { summary: inOneLine(reasons), reasons, nodes: this.#nodes(module) };
+    return { summary: inOneLine(reasons), reasons, nodes: this.#nodes(module), placement: this.#placement(module) };
   }
 
   /** The reasons in one line, without looking at each node again for each module. */
@@ -95,8 +104,16 @@ export class Explainer {
     const { placement } = this.#view(module);
     // A node that is only full now says nothing about a module that could not use it anyway.
     if (placement !== undefined && (kept.length === 0 || placement.code !== 'full')) kept.push(placement);
+    // Few modules have ever waited so, and of all others the figures need not be worked out.
+    if (kept.length === 0 && this.#placements?.hasWaited(module) === true) kept.push(...holderReason(this.#placement(module)!));
     if (kept.length === 0) kept.push({ code: 'soon', text: 'about to be claimed' });
     return [...kept, ...fileReasons(this.#state, module)];
+  }
+
+  #placement(module: ModuleRecord): PlacementShown | null {
+    if (module.phase !== 'ready' && module.phase !== 'claimed') return null;
+    const placement = this.#placements?.of(module);
+    return placement === undefined ? null : placementShown(placement);
   }
 
   #nodes(module: ModuleRecord): readonly NodeAnswer[] {
@@ -186,7 +203,7 @@ export function explain(state: CellState, run: RunNumber, module: number, init?:
 
 /** What would have to come to the node before the module can begin, where that decides. */
 function fetchText(places: InputPlaces | undefined, node: NodeId): string {
-  if (places === undefined || places.totalBytes < LOCALITY_BYTES_MIN) return '';
+  if (places === undefined || places.totalBytes < FETCHED_BYTES_MIN) return '';
   const bytes = missingBytes(places, node);
   return bytes === 0 ? '; has all of its input files' : `; ${sizeText(bytes)} of its ${sizeText(places.totalBytes)} of input files are elsewhere`;
 }

@@ -1,14 +1,12 @@
-/** How much of a module's inputs a node would have to fetch: the files that it needs and the log does not know it to have. */
+/** How much of a module's inputs a node would have to fetch: the files that it needs and is not known to have. */
 import { specOf } from '../cell/accessors.ts';
-import { filesOf } from '../cell/files.ts';
+import { filesOf, filesOfParam } from '../cell/files.ts';
 import { listedFile, producersOf } from '../cell/foreach.ts';
 import type { ModuleRecord } from '../cell/state.ts';
-import type { ResultItem } from '../cell/types.ts';
-import type { NodeId } from '../lib/ids.ts';
+import type { FilesRef, ResultItem } from '../cell/types.ts';
+import type { Cid, NodeId } from '../lib/ids.ts';
 import { own } from '../lib/own.ts';
-
-/** Less than this is moved in the time that a module takes to start. */
-export const LOCALITY_BYTES_MIN = 4 * 1024 * 1024;
+import { FETCHED_BYTES_MIN, FETCHED_FILES_MAX, FETCHED_NODES_MAX } from './limits.ts';
 
 /** Bytes by node; a node that is not in it has none of them. */
 export interface InputPlaces {
@@ -21,24 +19,42 @@ const nowhere: InputPlaces = { totalBytes: 0, here: new Map() };
 /** What is on its way into the log, by the module that it is of. */
 export type Arriving = ReadonlyMap<ModuleRecord, Pick<ResultItem, 'outcome' | 'holders'>>;
 
-/** What came with the run is on nodes that the log does not name: it counts for none of them. */
-export function inputPlaces(module: ModuleRecord, arriving?: Arriving): InputPlaces {
+interface Input {
+  readonly files: FilesRef;
+  /** That the log names: of what came with the run it names none. */
+  readonly holders: readonly NodeId[];
+}
+
+/** Without the one file that an item of a list takes. */
+function* inputsOf(module: ModuleRecord, arriving: Arriving | undefined): Generator<Input> {
   const { run } = module;
-  const { inputs } = filesOf(specOf(module));
+  for (const input of filesOf(specOf(module)).inputs) {
+    if ('param' in input) {
+      const files = filesOfParam(run.spec.params, input.param);
+      if (files !== undefined) yield { files, holders: [] };
+      continue;
+    }
+    for (const source of producersOf(run, input.module)) {
+      const { outcome, holders = [] } = arriving?.get(source) ?? source;
+      const files = own(outcome?.files, input.output);
+      if (files !== undefined) yield { files, holders };
+    }
+  }
+}
+
+/** @param fetched what nodes have without being holders. */
+export function inputPlaces(module: ModuleRecord, arriving?: Arriving, fetched?: FetchedFiles): InputPlaces {
   const file = module.item === -1 ? undefined : listedFile(module);
-  if (inputs.length === 0 && file === undefined) return nowhere;
+  if (filesOf(specOf(module)).inputs.length === 0 && file === undefined) return nowhere;
   const here = new Map<NodeId, number>();
   let totalBytes = 0;
-  const add = (size: number, holders: readonly NodeId[] = []): void => {
+  const add = (size: number, nodes: Iterable<NodeId>): void => {
     totalBytes += size;
-    for (const node of holders) here.set(node, (here.get(node) ?? 0) + size);
+    for (const node of nodes) here.set(node, (here.get(node) ?? 0) + size);
   };
-  for (const input of inputs) {
-    if ('param' in input) continue;
-    for (const source of producersOf(run, input.module)) {
-      const result = arriving?.get(source) ?? source;
-      add(own(result.outcome?.files, input.output)?.size ?? 0, result.holders);
-    }
+  for (const { files, holders } of inputsOf(module, arriving)) {
+    const others = fetched?.nodesOf(files.cid);
+    add(files.size, others === undefined ? holders : new Set([...holders, ...others]));
   }
   // How large one file of a list is, the log does not know.
   if (file !== undefined) add(file.files.size / Math.max(1, file.files.count), file.holders);
@@ -47,4 +63,34 @@ export function inputPlaces(module: ModuleRecord, arriving?: Arriving): InputPla
 
 export function missingBytes({ totalBytes, here }: InputPlaces, node: NodeId): number {
   return totalBytes - (here.get(node) ?? 0);
+}
+
+/**
+ * Nodes that were given a module with large inputs, and so have these. The log does not say it, since nobody counts on
+ * them: they may throw them away, and then a module is sent where it has to fetch after all.
+ */
+export class FetchedFiles {
+  private readonly nodes = new Map<Cid, Set<NodeId>>();
+
+  clear(): void {
+    this.nodes.clear();
+  }
+
+  nodesOf(cid: Cid): ReadonlySet<NodeId> | undefined {
+    return this.nodes.get(cid);
+  }
+
+  /** @param node executes the module. */
+  add(module: ModuleRecord, node: NodeId, arriving?: Arriving): void {
+    if (filesOf(specOf(module)).inputs.length === 0) return;
+    for (const { files, holders } of inputsOf(module, arriving)) {
+      if (files.size < FETCHED_BYTES_MIN || holders.includes(node)) continue;
+      let nodes = this.nodes.get(files.cid);
+      if (nodes === undefined) {
+        if (this.nodes.size >= FETCHED_FILES_MAX) this.nodes.delete(this.nodes.keys().next().value!);
+        this.nodes.set(files.cid, (nodes = new Set()));
+      }
+      if (nodes.size < FETCHED_NODES_MAX) nodes.add(node);
+    }
+  }
 }

@@ -1,9 +1,10 @@
-/** Which node gets a module: one that fits, has room, and is loaded least. */
+/** Which node gets a module: one that fits and has room, where it is done first, and among those the one that is loaded least. */
 import { sessionFits } from '../cell/node-room.ts';
 import { MILLI, totalMilliCpu, type Requirement } from '../cell/matching.ts';
 import type { CellState, SessionRecord } from '../cell/state.ts';
 import { Heap } from '../lib/heap.ts';
 import type { SessionId } from '../lib/ids.ts';
+import { knownSpeed, moveTimeMs } from './estimates.ts';
 import { missingBytes, type InputPlaces } from './locality.ts';
 import type { Reservation } from './reservations.ts';
 
@@ -14,6 +15,8 @@ export interface PlannableSession {
   readonly slots: number;
   /** 1-minute load average divided by cores, as gossiped. */
   readonly load: number;
+  /** Bytes of blobs that the node receives in a second, as it measured it. @default not measured */
+  readonly bytesPerSecond?: number;
 }
 
 /** Room on one node during one call of the planner. Room only shrinks. */
@@ -21,6 +24,8 @@ export interface Room {
   readonly record: SessionRecord;
   readonly totalMilliCpu: number;
   readonly load: number;
+  /** Of blobs, measured or taken to be so. */
+  readonly bytesPerSecond: number;
   milliCpu: number;
   memory: number;
 }
@@ -34,6 +39,7 @@ export function roomOf(state: CellState, session: PlannableSession, reserved?: R
     record,
     totalMilliCpu: total,
     load: session.load,
+    bytesPerSecond: knownSpeed(session.bytesPerSecond ?? 0),
     milliCpu: total - record.milliCpuUsed - (reserved?.milliCpu ?? 0) + (freed?.milliCpu ?? 0),
     memory: record.capabilities.memory - record.memoryUsed - (reserved?.memory ?? 0) + (freed?.memory ?? 0),
   };
@@ -50,6 +56,12 @@ function emptier(a: Room, b: Room): boolean {
   return a.load === b.load ? a.record.id < b.record.id : a.load < b.load;
 }
 
+/** Until the module could begin there. */
+export interface Offer {
+  readonly room: Room;
+  readonly startsInMs: number;
+}
+
 interface Choice {
   readonly room: Room;
   /** Free cpu when this choice was filed: the heap's key. */
@@ -63,32 +75,57 @@ function firstChoice(a: Choice, b: Choice): boolean {
 
 /** The nodes that fit one requirement, best first, for one call of the planner. */
 export class Choices {
-  private readonly choices: readonly Choice[];
+  private readonly rooms: readonly Room[];
+  /** Those that had room when this was made. */
+  private readonly open: readonly Room[];
+  /** Looked for when somebody asks. */
+  private fitting: readonly Room[] | undefined;
   private readonly heap: Heap<Choice>;
   private readonly requirement: Requirement;
 
   constructor(rooms: readonly Room[], requirement: Requirement) {
+    this.rooms = rooms;
     this.requirement = requirement;
-    const choices: Choice[] = [];
-    for (const room of rooms) {
-      if (hasRoom(room, requirement) && sessionFits(room.record, requirement)) choices.push({ room, milliCpu: room.milliCpu });
-    }
-    this.choices = [...choices];
-    this.heap = new Heap(firstChoice, choices);
+    this.open = rooms.filter((room) => hasRoom(room, requirement) && sessionFits(room.record, requirement));
+    this.heap = new Heap(firstChoice, this.open.map((room): Choice => ({ room, milliCpu: room.milliCpu })));
   }
 
-  /** Of the nodes with room the one that has the most of these files, or that has the most room if several have: then as `take`. */
-  takeNear(places: InputPlaces): Room | undefined {
-    let nearest: Room | undefined;
-    let nearestBytes = Infinity;
-    for (const { room } of this.choices) {
+  /** Nodes that fit, whether or not they have room. */
+  all(): readonly Room[] {
+    return (this.fitting ??= this.rooms.filter(({ record }) => sessionFits(record, this.requirement)));
+  }
+
+  /** Of the nodes with room the one that has its inputs first, or that has the most room if several have: then as `take`. */
+  nearest(places: InputPlaces): Offer | undefined {
+    let best: Room | undefined;
+    let startsInMs = Infinity;
+    for (const room of this.open) {
       if (!hasRoom(room, this.requirement)) continue;
-      const bytes = missingBytes(places, room.record.nodeId);
-      if (bytes > nearestBytes || (bytes === nearestBytes && nearest !== undefined && !emptier(room, nearest))) continue;
-      nearest = room;
-      nearestBytes = bytes;
+      const moveMs = moveMsTo(room, places);
+      if (moveMs > startsInMs || (moveMs === startsInMs && best !== undefined && !emptier(room, best))) continue;
+      best = room;
+      startsInMs = moveMs;
     }
-    return nearest === undefined ? undefined : this.use(nearest);
+    return best === undefined ? undefined : { room: best, startsInMs };
+  }
+
+  /**
+   * Of the nodes without room the one where it could begin first, the older session if several are as good.
+   * @param beforeMs what takes as long or longer is not worth a wait. @param waitMs until there is room.
+   */
+  nearestFull(places: InputPlaces, beforeMs: number, waitMs: (room: Room) => number): Offer | undefined {
+    let best: Room | undefined;
+    let startsInMs = beforeMs;
+    for (const room of this.all()) {
+      const moveMs = moveMsTo(room, places);
+      // How long the wait is, is only worked out where it matters.
+      if (moveMs > startsInMs || hasRoom(room, this.requirement)) continue;
+      const sumMs = waitMs(room) + moveMs;
+      if (sumMs > startsInMs || (sumMs === startsInMs && (best === undefined || best.record.id < room.record.id))) continue;
+      best = room;
+      startsInMs = sumMs;
+    }
+    return best === undefined ? undefined : { room: best, startsInMs };
   }
 
   /** Takes the room for one module on the best node, or returns undefined: then no node has room until the next call. */
@@ -106,9 +143,14 @@ export class Choices {
     return undefined;
   }
 
-  private use(room: Room): Room {
+  /** Takes the room for one module on this node. */
+  use(room: Room): Room {
     room.milliCpu -= this.requirement.milliCpu;
     room.memory -= this.requirement.memory;
     return room;
   }
+}
+
+function moveMsTo(room: Room, places: InputPlaces): number {
+  return moveTimeMs(missingBytes(places, room.record.nodeId), room.bytesPerSecond);
 }

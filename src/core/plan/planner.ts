@@ -1,6 +1,5 @@
 /**
- * Chooses the next claims on the leader: the ready module that is first in line, each time to the least loaded node that
- * fits. A hint machine: the reducer checks every claim again, so a planner that lags or forgets costs time, not truth.
+ * Chooses the next claims on the leader: the ready module that is first in line, each time to the node that fits best. A hint machine: the reducer checks every claim again, so a planner that lags or forgets costs time, not truth.
  * Work per call is proportional to the claims made (plus the nodes, times the distinct requirements that wait).
  */
 import { queueIsPaused } from '../cell/admission.ts';
@@ -12,13 +11,15 @@ import { Heap } from '../lib/heap.ts';
 import type { RunNumber } from '../lib/ids.ts';
 import { STEPS_PER_SLICE } from '../lib/slice.ts';
 import { Arrivals } from './arrivals.ts';
+import type { PlacementSource } from './explain-placement.ts';
 import { FirstClaims, foreseenRun, type First } from './first-claims.ts';
 import { Foresight } from './foresight.ts';
-import { inputPlaces, LOCALITY_BYTES_MIN } from './locality.ts';
+import { HOLDER_LOOK_MS } from './limits.ts';
 import { Choices, roomOf, type PlannableSession, type Room } from './placement.ts';
+import { look, Placer, type Look } from './placer.ts';
 import { Proposals, type Proposal } from './proposals.ts';
 import { queueBefore, type Bucket, type Queue } from './queues.ts';
-import { ReadyModules } from './ready.ts';
+import { ReadyModules, type Aside } from './ready.ts';
 import { Stragglers } from './stragglers.ts';
 import { Unapplied } from './unapplied.ts';
 
@@ -28,6 +29,13 @@ export type { PlannableSession } from './placement.ts';
 interface Sight {
   readonly unapplied: Unapplied;
   readonly foresight: Foresight;
+}
+
+/** A queue whose turn it is, and the node that gets its best module. */
+interface Choice {
+  readonly queue: Queue;
+  readonly room: Room;
+  readonly seen: Look;
 }
 
 /** The best of one bucket, and the nodes that could take it, once somebody asks. */
@@ -47,18 +55,20 @@ export class Planner {
   private readonly foresight: Foresight;
   private readonly ready: ReadyModules;
   private readonly arrivals: Arrivals;
-  /** Results with files that are on their way into the log: it does not say yet where their files are. */
-  private readonly arriving = new Map<ModuleRecord, ResultItem>();
+  private readonly placer: Placer;
   private readonly proposals = new Proposals();
   private readonly first: FirstClaims;
   private readonly stragglers: Stragglers;
+  /** In the last plan modules were left waiting for nodes without room. */
+  private areWaiting = false;
 
   /** @param stepsPerSlice how much `advance` does at once; tests take less. @param sight another planner's. */
   constructor(stepsPerSlice = STEPS_PER_SLICE, sight: Sight = newSight()) {
     this.unapplied = sight.unapplied;
     this.foresight = sight.foresight;
     this.ready = new ReadyModules(this.unapplied, this.foresight);
-    this.arrivals = new Arrivals(this.ready, stepsPerSlice);
+    this.placer = new Placer(this.proposals, this.ready, this.foresight);
+    this.arrivals = new Arrivals(this.ready, this.placer, stepsPerSlice);
     this.first = new FirstClaims(this.unapplied);
     this.stragglers = new Stragglers(this.unapplied, this.foresight);
   }
@@ -70,7 +80,7 @@ export class Planner {
     this.proposals.clear();
     this.unapplied.clear();
     this.foresight.clear();
-    this.arriving.clear();
+    this.placer.clear();
     this.first.clear();
     this.stragglers.clear();
   }
@@ -135,7 +145,7 @@ export class Planner {
     for (const item of items) {
       const module = moduleAt(state, item.run, item.module);
       if (module === undefined || module.phase !== 'claimed' || module.fence !== item.fence || module.generation !== item.generation || module.hedge !== null) continue;
-      if (item.outcome.ok && item.outcome.files !== undefined) this.arriving.set(module, item);
+      if (item.outcome.ok && item.outcome.files !== undefined) this.placer.arriving.set(module, item);
       for (const child of this.foresight.foresee(module, item.outcome.ok)) this.ready.enqueue(state, child);
       this.ready.touch(item.run);
     }
@@ -145,7 +155,7 @@ export class Planner {
   heardOf(state: CellState, items: readonly ResultItem[]): void {
     for (const item of items) {
       const module = moduleAt(state, item.run, item.module);
-      if (module !== undefined) this.arriving.delete(module);
+      if (module !== undefined) this.placer.arriving.delete(module);
       if (module === undefined || cellMutant(state, 'foresight-kept')) continue;
       this.foresight.drop(module);
       this.ready.touch(item.run);
@@ -186,8 +196,8 @@ export class Planner {
     this.ready.wake(now);
     const items: ClaimItem[] = [];
     if (max <= 0) return items;
-    for (const [queue, room] of this.choose(state, now, sessions)) {
-      items.push(this.place(state, queue, room, now));
+    for (const { queue, room, seen } of this.choose(state, now, sessions)) {
+      items.push(this.place(seen, queue, room));
       if (items.length >= max) break;
     }
     return items;
@@ -223,9 +233,21 @@ export class Planner {
     }
   }
 
-  /** Wall ms at which a retry becomes due or a module takes too long, Infinity for none, `now` while busy: call `plan` again then. */
+  /**
+   * Wall ms at which a retry becomes due, a module takes too long, or one that waits for a node had better go elsewhere;
+   * Infinity for none, `now` while busy: call `plan` again then.
+   */
   nextWakeAt(now: number): number {
-    return this.busy ? now : Math.max(now, Math.min(this.ready.nextRetryAt(), this.stragglers.nextAt()));
+    const lookAt = this.areWaiting ? now + HOLDER_LOOK_MS : Infinity;
+    return this.busy ? now : Math.max(now, Math.min(this.ready.nextRetryAt(), this.stragglers.nextAt(), lookAt));
+  }
+
+  /** For people: where a ready module would go now, or one that is executed went, and why. */
+  placements(state: CellState, now: number, sessions: readonly PlannableSession[]): PlacementSource {
+    return {
+      of: (module) => this.placer.placement(look(state, now, this.rooms(state, sessions)), module),
+      hasWaited: (module) => this.placer.hasWaited(module),
+    };
   }
 
   /** Ready modules in the queues; entries that went stale may be counted. */
@@ -237,10 +259,12 @@ export class Planner {
     const module = moduleAt(state, event.run, event.module);
     if (module === undefined) return;
     if (!cellMutant(state, 'foresight-kept')) this.foresight.drop(module);
-    this.arriving.delete(module);
+    this.placer.arriving.delete(module);
     this.ready.touch(event.run);
+    if (event.phase !== 'claimed') this.placer.ended(module);
     if (event.phase === 'ready') return this.ready.enqueue(state, module);
     if (event.phase !== 'claimed') return;
+    if (module.nodeId !== '') this.placer.executes(module, module.nodeId);
     this.first.end(event.run, (item) => item.module === event.module);
     this.stragglers.watch(state, module);
     const proposal = this.proposals.takeModule(module);
@@ -259,20 +283,29 @@ export class Planner {
    * One after the other the queue whose turn it is, with the node that gets its best module. Whoever asks for the next one
    * has taken that module. Room, seats and places only shrink meanwhile, so what is passed over once stays so.
    */
-  private *choose(state: CellState, now: number, sessions: readonly PlannableSession[]): Generator<readonly [Queue, Room], void> {
+  private *choose(state: CellState, now: number, sessions: readonly PlannableSession[]): Generator<Choice, void> {
     const rooms = queueIsPaused(state) ? [] : this.rooms(state, sessions);
+    this.areWaiting = false;
     if (rooms.length === 0) return;
     const fronts = this.fronts(state, now);
-    for (let front = fronts.peek(); front !== undefined; front = fronts.peek()) {
-      const { bucket } = front;
-      const queue = this.ready.head(bucket, now);
-      if (queue !== undefined && queue !== front.queue) front.queue = queue;
-      fronts.topChanged();
-      if (fronts.peek() !== front) continue;
-      front.choices ??= new Choices(rooms, bucket.requirement);
-      const room = queue === undefined || this.isFull(state, bucket) ? undefined : this.nearest(front.choices, queue);
-      if (queue === undefined || room === undefined) fronts.pop();
-      else yield [queue, room];
+    const seen = look(state, now, rooms);
+    const asides: Aside[] = [];
+    try {
+      for (let front = fronts.peek(); front !== undefined; front = fronts.peek()) {
+        const { bucket } = front;
+        const queue = this.ready.head(bucket, now);
+        if (queue !== undefined && queue !== front.queue) front.queue = queue;
+        fronts.topChanged();
+        if (fronts.peek() !== front) continue;
+        front.choices ??= new Choices(rooms, bucket.requirement);
+        const room = queue === undefined || this.isFull(state, bucket) ? undefined : this.placer.roomFor(seen, front.choices, queue.modules.peek()!);
+        if (queue === undefined || room === undefined) fronts.pop();
+        else if (room === 'wait') asides.push(this.ready.setAside(queue, now));
+        else yield { queue, room, seen };
+      }
+    } finally {
+      for (const aside of asides) this.ready.bringBack(aside, now);
+      this.areWaiting = asides.length > 0;
     }
   }
 
@@ -300,13 +333,18 @@ export class Planner {
   }
 
   private othersCouldBegin(state: CellState, now: number, sessions: readonly PlannableSession[]): boolean {
-    return this.choose(state, now, sessions).next().done !== true;
+    const choices = this.choose(state, now, sessions);
+    const first = choices.next();
+    choices.return();
+    return first.done !== true;
   }
 
-  private place(state: CellState, queue: Queue, room: Room, now: number): ClaimItem {
+  private place(seen: Look, queue: Queue, room: Room): ClaimItem {
+    const { state, now } = seen;
     const module = queue.modules.peek()!;
     const session = room.record.id;
     const item: ClaimItem = { run: module.run.number, module: module.index, session };
+    this.placer.placed(seen, module, room);
     this.proposals.plan({ module, item, holding: this.unapplied.claim(module, session) });
     this.ready.take(state, queue, now);
     return item;
@@ -316,12 +354,5 @@ export class Planner {
   private takeBack(state: CellState, { module, holding }: Proposal): void {
     this.unapplied.unclaim(holding);
     this.ready.putBack(state, module);
-  }
-
-  /** Where its inputs are, if there is much of them; else where there is most room. */
-  private nearest(choices: Choices, queue: Queue): Room | undefined {
-    const module = queue.modules.peek();
-    const places = module === undefined ? undefined : inputPlaces(module, this.arriving);
-    return places !== undefined && places.totalBytes >= LOCALITY_BYTES_MIN ? choices.takeNear(places) : choices.take();
   }
 }

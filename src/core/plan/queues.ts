@@ -45,6 +45,8 @@ export interface PlannedRun {
   readonly change: RunChange;
   /** By position in the specification: items of a `foreach` have that of their module. */
   readonly remainingMs: Float64Array;
+  /** What a module takes of which nothing is known. */
+  readonly averageMs: number;
   /** What is known of each module, see ready.ts; there are more of them when a `foreach` has items. */
   marks: Uint8Array;
   /** Modules in its queues, or waiting for their retry. */
@@ -57,12 +59,12 @@ export interface PlannedRun {
   parked: boolean;
 }
 
-export function plannedRun(record: RunRecord, change: RunChange, remainingMs: Float64Array): PlannedRun {
+export function plannedRun(record: RunRecord, change: RunChange, remainingMs: Float64Array, averageMs: number): PlannedRun {
   const before = (a: ModuleRecord, b: ModuleRecord): boolean => {
     const difference = remainingMs[a.template]! - remainingMs[b.template]!;
     return difference === 0 ? a.index < b.index : difference > 0;
   };
-  return { record, change, remainingMs, marks: new Uint8Array(record.modules.length), queued: 0, queues: new Map(), before, complete: false, parked: false };
+  return { record, change, remainingMs, averageMs, marks: new Uint8Array(record.modules.length), queued: 0, queues: new Map(), before, complete: false, parked: false };
 }
 
 /** Cpu that the run has, thousandths of a slot. */

@@ -7,6 +7,7 @@ import { isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '.
 import { assert } from '../lib/assert.ts';
 import { Heap } from '../lib/heap.ts';
 import type { RunNumber } from '../lib/ids.ts';
+import { knownDurationMs, UNKNOWN_DURATION_MS } from './durations.ts';
 import type { Foresight } from './foresight.ts';
 import { plannedRun, Queues, shareOf, type Bucket, type PlannedRun, type Queue } from './queues.ts';
 import type { Unapplied } from './unapplied.ts';
@@ -22,6 +23,12 @@ const AGE_EVERY_MS = 1_000;
 interface Retry {
   readonly at: number;
   readonly module: ModuleRecord;
+}
+
+/** A module that is passed over for now, and where it stood. */
+export interface Aside {
+  readonly module: ModuleRecord;
+  readonly queue: Queue;
 }
 
 function newRetries(): Heap<Retry> {
@@ -69,9 +76,9 @@ export class ReadyModules {
   }
 
   /** From here on modules of this run are queued, but none is given away before `complete`: the first to be claimed would be those that happened to be queued first. */
-  add(record: RunRecord, remainingMs: Float64Array): void {
+  add(record: RunRecord, remainingMs: Float64Array, averageMs: number): void {
     assert(!this.runs.has(record.number), 'a run is added once');
-    this.runs.set(record.number, plannedRun(record, this.unapplied.changeOf(record.number), remainingMs));
+    this.runs.set(record.number, plannedRun(record, this.unapplied.changeOf(record.number), remainingMs, averageMs));
   }
 
   /** @param since how long its work has waited already, wall ms. */
@@ -179,6 +186,27 @@ export class ReadyModules {
     queue.since = now;
     this.shorten(queue, now);
     if (this.mayNotClaim(state, run)) this.review(state, run, now);
+  }
+
+  /** The best module of a queue is passed over in this plan, so that others get their turn, until `bringBack`. */
+  setAside(queue: Queue, now: number): Aside {
+    const module = queue.modules.peek()!;
+    this.shorten(queue, now);
+    return { module, queue };
+  }
+
+  bringBack({ module, queue }: Aside, now: number): void {
+    const { run } = queue;
+    // It waits where it waited: a queue that was empty meanwhile is the same one.
+    run.queues.set(queue.key, queue);
+    queue.modules.push(module);
+    if (queue.bucket === undefined) this.touched.add(run);
+    else if (queue.modules.peek() === module) this.queues.place(queue, now);
+  }
+
+  /** What a module takes, as far as anybody knows. */
+  expectedMs(state: CellState, module: ModuleRecord): number {
+    return knownDurationMs(state, module) ?? this.runs.get(module.run.number)?.averageMs ?? UNKNOWN_DURATION_MS;
   }
 
   /** The proposal of this module is over; if it is still ready, it queues again. */

@@ -4,13 +4,13 @@
  */
 import { runProblem } from '../cell/admission.ts';
 import { hedgeProblem, isHedgeable } from '../cell/hedges.ts';
-import { learnedDurationMs } from '../cell/learned.ts';
 import { specOf } from '../cell/accessors.ts';
 import { modulePolicy } from '../cell/policy.ts';
 import type { CellState, ModuleRecord } from '../cell/state.ts';
 import type { ClaimItem } from '../cell/types.ts';
 import { Heap } from '../lib/heap.ts';
 import type { Fence } from '../lib/ids.ts';
+import { knownDurationMs } from './durations.ts';
 import type { Foresight } from './foresight.ts';
 import { STRAGGLER_LOOKS_MAX } from './limits.ts';
 import { Choices, type Room } from './placement.ts';
@@ -33,9 +33,7 @@ interface Watched {
 
 /** Wall ms from which this execution is too long, or undefined when nobody knows how long it should take. */
 function lateAt(state: CellState, module: ModuleRecord): number | undefined {
-  const { spec } = module.run;
-  const { name, durationMs } = specOf(module);
-  const predicted = durationMs > 0 ? durationMs : learnedDurationMs(state, spec.name, name);
+  const predicted = knownDurationMs(state, module);
   if (predicted === undefined) return undefined;
   return module.startedAt + Math.max(STRAGGLER_MIN_MS, predicted * modulePolicy(specOf(module)).hedgeFactor);
 }
