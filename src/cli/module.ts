@@ -8,7 +8,7 @@ import { clock, estimate, nodeLabel, oneLine } from './format.ts';
 import type { CliIo } from './io.ts';
 import { addTo } from './logs.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
-import { explainedBlocks, explainedLines, progressWords } from './render.ts';
+import { explainedBlocks, explainedLines, placementLines, progressWords } from './render.ts';
 import type { Column } from './table.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
 
@@ -109,7 +109,7 @@ async function explain(io: CliIo, run: string, name: string, flags: ModuleFlags)
   const progress = flags.output === 'name' ? undefined : (await progressOfRun(client, found.runId, isExecuted(found))).modules.get(found.module);
   printOne(io, flags.output, { ...found, progress: progress ?? null }, found.module, () => {
     const far = progress === undefined ? [] : [`  progress: ${shownProgress(progress)}`];
-    return [`${oneLine(found.module)} (${found.phase}): ${oneLine(found.summary)}`, ...far, ...explainedLines(found.nodes)].join('\n');
+    return [`${oneLine(found.module)} (${found.phase}): ${oneLine(found.summary)}`, ...far, ...explainedLines(found.nodes), ...placementLines(found.placement)].join('\n');
   });
   return exitCodes.ok;
 }

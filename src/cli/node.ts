@@ -66,6 +66,7 @@ function describe(node: NodeJson, work: NodeWorkJson, now: number): string {
     ['Node', `${oneLine(node.name)} (${node.nodeId})${node.self ? ', which answers' : ''}`],
     ['State', `${node.state}, ${node.role}${node.self ? '' : `, heard of ${age(node.lastSeenMs)} ago`}`],
     ['Slots', `${node.slotsUsed} of ${capabilities.slots} in use, load ${node.load.toFixed(2)}`],
+    ['Receives', node.receiveBytesPerSecond === 0 ? 'files at a speed that is not measured yet' : `files at ${sizeText(node.receiveBytesPerSecond)}/s`],
     ['Memory', sizeText(capabilities.memory)],
     ['System', oneLine(`${capabilities.os}/${capabilities.arch}`)],
     ['Labels', pairs(capabilities.labels)],

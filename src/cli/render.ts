@@ -1,8 +1,11 @@
 /** The words of a followed run: lines of transitions, the block of what runs now, the summary at the end. */
+import { secondsText } from '../core/lib/seconds-text.ts';
+import { sizeText } from '../core/lib/size-text.ts';
 import type { ModuleExplanationJson, RunExplanationJson } from '../io/http/queue-views.ts';
 import type { ModuleJson, RunEventJson, RunJson, RunProgressJson } from '../io/http/views.ts';
 import { clock, estimate, harmless, oneLine, pausedText, timeOf, type Colour } from './format.ts';
 import { EXPLAINED_NODES_MAX } from './limits.ts';
+import { table, type Column } from './table.ts';
 import type { RunTracker, TrackedModule, Transition } from './tracker.ts';
 
 export type Paint = (colour: Colour, text: string) => string;
@@ -126,9 +129,32 @@ export function explainedLines(nodes: ModuleExplanationJson['nodes']): string[] 
   return nodes.length > lines.length ? [...lines, `  … and ${nodes.length - lines.length} more nodes`] : lines;
 }
 
+/** Where a module goes and why, with what each node would cost; nothing when nobody knows. */
+export function placementLines(placement: ModuleExplanationJson['placement']): string[] {
+  if (placement === null) return [];
+  const { node, why, nodes } = placement;
+  const shown = nodes.slice(0, EXPLAINED_NODES_MAX);
+  const head = `placement: ${node === '' ? '' : `${oneLine(node)}, since `}${oneLine(why)}`;
+  return shown.length === 0 ? [head] : [head, ...table(shown, estimateColumns, false).split('\n').map((text) => `  ${text}`)];
+}
+
+const estimateColumns: Column<NonNullable<ModuleExplanationJson['placement']>['nodes'][number]>[] = [
+  { head: 'NODE', cell: ({ node }) => oneLine(node) },
+  { head: 'WAIT', cell: ({ waitMs }) => spanText(waitMs) },
+  { head: 'TO MOVE', cell: ({ bytesToMove }) => sizeText(bytesToMove) },
+  { head: 'BANDWIDTH', cell: ({ bytesPerSecond }) => `${sizeText(bytesPerSecond)}/s` },
+  { head: 'MOVE', cell: ({ moveMs }) => spanText(moveMs) },
+  { head: 'PREDICTED', cell: ({ predictedMs }) => spanText(predictedMs) },
+  { head: 'SUM', cell: ({ sumMs }) => spanText(sumMs) },
+];
+
+function spanText(ms: number | null): string {
+  return ms === null ? 'unknown' : secondsText(ms);
+}
+
 /** Why the ready modules of a run are not running. */
 export function explainedBlocks({ groups }: RunExplanationJson): string[] {
-  return groups.map((group) => [`why ${groupNames(group)} ${group.count === 1 ? 'is' : 'are'} not running: ${oneLine(group.summary)}`, ...explainedLines(group.nodes)].join('\n'));
+  return groups.map((group) => [`why ${groupNames(group)} ${group.count === 1 ? 'is' : 'are'} not running: ${oneLine(group.summary)}`, ...explainedLines(group.nodes), ...placementLines(group.placement)].join('\n'));
 }
 
 /**

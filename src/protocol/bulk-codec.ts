@@ -42,7 +42,7 @@ function readMeta(r: Reader): SnapshotMeta {
 }
 
 export function encodeBeacon(b: Beacon): Uint8Array {
-  const fields = [b.clusterName, b.node, b.bootId, b.name, b.version, b.sequence, b.votes, capabilityFields(b.capabilities), b.load, b.slotsUsed, b.addresses, b.stopping];
+  const fields = [b.clusterName, b.node, b.bootId, b.name, b.version, b.sequence, b.votes, capabilityFields(b.capabilities), b.load, b.receiveBytesPerSecond, b.slotsUsed, b.addresses, b.stopping];
   const bytes = encodeMessage([...fields, b.cell === null ? null : sightingFields(b.cell)]);
   if (bytes.length > BEACON_BYTES_MAX) throw invalid(`beacon of ${bytes.length} bytes, at most ${BEACON_BYTES_MAX}`);
   return bytes;
@@ -62,6 +62,7 @@ export function decodeBeacon(bytes: Uint8Array): Beacon {
     votes: r.boolean(),
     capabilities: readCapabilities(r.sub()),
     load: r.number(),
+    receiveBytesPerSecond: r.int(),
     slotsUsed: r.number(),
     addresses: r.strings(64),
     stopping: r.boolean(),

@@ -72,6 +72,8 @@ export type WorkMessage =
       /** Slots offered now: 0 while the node stops. */
       readonly slots: number;
       readonly load: number;
+      /** Of blobs, as it measured it; 0 = not yet. */
+      readonly receiveBytesPerSecond: number;
       /** What it executes, and what it finished and is not yet told to be recorded. */
       readonly running: readonly RunningClaim[];
       /** Of those the fences that succeeded and wait for copies of their files. */
@@ -154,6 +156,8 @@ export interface Beacon {
   readonly votes: boolean;
   readonly capabilities: Capabilities;
   readonly load: number;
+  /** Of blobs, as it measured it; 0 = not yet. */
+  readonly receiveBytesPerSecond: number;
   readonly slotsUsed: number;
   readonly addresses: readonly string[];
   readonly stopping: boolean;

@@ -29,7 +29,7 @@ function fields(m: WorkMessage): unknown[] {
     case 'sessionReply':
       return [m.id, m.session, m.error, hintFields(m.hint)];
     case 'keepalive':
-      return [m.cell, m.session, m.sequence, m.slots, m.load, runningFields(m.running), ...(m.committing.length + m.fetching.length > 0 ? [m.committing, m.fetching] : [])];
+      return [m.cell, m.session, m.sequence, m.slots, m.load, m.receiveBytesPerSecond, runningFields(m.running), ...(m.committing.length + m.fetching.length > 0 ? [m.committing, m.fetching] : [])];
     case 'keepaliveReply':
       return [m.cell, m.session, m.sequence, m.known, m.stop, m.contacts.map(contactFields)];
     case 'runSpec':
@@ -85,7 +85,7 @@ const readers: { readonly [T in WorkMessage['type']]: (r: Reader) => Fields<T> }
     capabilities: readCapabilities(r.sub()), addresses: r.strings(64), running: readRunning(r),
   }),
   sessionReply: (r) => ({ id: r.int(), session: r.int(), error: r.text(), hint: readHint(r.sub()) }),
-  keepalive: (r) => ({ cell: r.string() as CellId, session: r.int(), sequence: r.int(), slots: r.int(), load: r.number(), running: readRunning(r), committing: r.remaining > 0 ? r.ints() : [], fetching: r.remaining > 0 ? r.ints() : [] }),
+  keepalive: (r) => ({ cell: r.string() as CellId, session: r.int(), sequence: r.int(), slots: r.int(), load: r.number(), receiveBytesPerSecond: r.int(), running: readRunning(r), committing: r.remaining > 0 ? r.ints() : [], fetching: r.remaining > 0 ? r.ints() : [] }),
   keepaliveReply: (r) => ({
     cell: r.string() as CellId, session: r.int(), sequence: r.int(), known: r.boolean(), stop: r.ints(), contacts: r.list(readContact, 64),
   }),

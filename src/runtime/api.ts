@@ -190,6 +190,8 @@ export interface NodeView {
   readonly slotsUsed: number;
   /** 1-minute load average divided by cores, as gossiped. */
   readonly load: number;
+  /** Bytes of blobs that it receives in a second, as it measured it by what it fetched; 0 = not yet. */
+  readonly receiveBytesPerSecond: number;
   /** ms since something was heard from it. */
   readonly lastSeenMs: number;
   readonly version: string;

@@ -23,7 +23,7 @@ export interface KnownNode {
 }
 
 export interface DiscoveryHooks {
-  self(): { readonly cell: CellSighting | null; readonly stopping: boolean; readonly seeking: boolean; readonly load: number; readonly slotsUsed: number };
+  self(): { readonly cell: CellSighting | null; readonly stopping: boolean; readonly seeking: boolean; readonly load: number; readonly receiveBytesPerSecond: number; readonly slotsUsed: number };
   heard(beacon: Beacon): void;
 }
 
@@ -94,7 +94,7 @@ export class Discovery {
 
   #beacon(addressesMax: number): Beacon {
     const { init, self, bootId, ports } = this.#context;
-    const { cell, stopping, load, slotsUsed } = this.#hooks.self();
+    const { cell, stopping, load, receiveBytesPerSecond, slotsUsed } = this.#hooks.self();
     return {
       clusterName: init.clusterName,
       node: self,
@@ -105,6 +105,7 @@ export class Discovery {
       votes: init.vote,
       capabilities: init.capabilities,
       load,
+      receiveBytesPerSecond,
       slotsUsed,
       addresses: ports.transport.addresses().slice(0, addressesMax),
       stopping,

@@ -15,6 +15,8 @@ export interface SoftSession {
   /** Offered slots; what the state says until the first keepalive. */
   slots: number;
   load: number;
+  /** Of blobs, as the node measured it; 0 = not yet. */
+  receiveBytesPerSecond: number;
   addresses: readonly string[];
   /** Runs whose specification was sent on this connection. */
   readonly specs: Set<RunNumber>;
@@ -65,6 +67,7 @@ export class LeaderSessions {
       lastHeardAt: now,
       slots: record.capabilities.slots,
       load: 0,
+      receiveBytesPerSecond: 0,
       addresses: [],
       specs: new Set(),
       downSince: undefined,

@@ -8,6 +8,7 @@ import { openNeeds, specOf } from '../core/cell/accessors.ts';
 import { isExclusive } from '../core/cell/policy.ts';
 import type { CellState, ModuleRecord } from '../core/cell/state.ts';
 import type { CellEvent, ClaimItem, Command, Reply, RunningClaim } from '../core/cell/types.ts';
+import type { PlacementSource } from '../core/plan/explain-placement.ts';
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
 import { Assigner } from './assigner.ts';
@@ -205,8 +206,8 @@ export class Leader {
     const stop = known ? this.#reconcile(session, message.running) : [];
     if (known) {
       this.#heard(session);
-      const { slots, load, committing, fetching } = message;
-      Object.assign(session, { slots, load, committing: new Set(committing), fetching: new Set(fetching) });
+      const { slots, load, receiveBytesPerSecond, committing, fetching } = message;
+      Object.assign(session, { slots, load, receiveBytesPerSecond, committing: new Set(committing), fetching: new Set(fetching) });
       this.#planSoon();
     }
     this.#context.sendWork(from, { type: 'keepaliveReply', cell: this.#replica.cell, session: message.session, sequence: message.sequence, known, stop, contacts: this.#hooks.contacts() });
@@ -263,6 +264,8 @@ export class Leader {
   plannable(): PlannableSession[] {
     return plannable(this.sessions, this.#context.self);
   }
+
+  readonly placements = (): PlacementSource => this.#planner.placements(this.#state, this.#replica.stamp(), this.plannable());
 
   #plan(): void {
     if (this.#stopped || !this.#replica.mayPlan()) return;

@@ -28,7 +28,7 @@ import { Leaver } from './leaver.ts';
 import { Logs } from './logs/logs.ts';
 import type { Replica } from './replica.ts';
 import { SuspendWatch } from './suspend-watch.ts';
-import { outlookOf } from './outlook.ts';
+import { queryContext } from './outlook.ts';
 import { answerQuery, type QueryContext } from './queries.ts';
 import { ProgressBoard } from './progress/board.ts';
 import { ProgressTeller } from './progress/teller.ts';
@@ -67,7 +67,7 @@ export class NodeRuntime {
     const finder = new CellFinder(this.context, () => this);
     this.#finder = finder;
     this.discovery = new Discovery(this.context, {
-      self: () => ({ cell: finder.sighting(), stopping: finder.stopping, seeking: finder.cell === '', load: this.#load, slotsUsed: this.worker.slotsUsed }),
+      self: () => ({ cell: finder.sighting(), stopping: finder.stopping, seeking: finder.cell === '', load: this.#load, receiveBytesPerSecond: this.blobs.receiveBytesPerSecond, slotsUsed: this.worker.slotsUsed }),
       heard: (beacon) => {
         this.host.nodeSeen(beacon.node);
         finder.heard(beacon);
@@ -96,6 +96,7 @@ export class NodeRuntime {
     this.worker = new Worker(this.context, {
       inputs: teller.around(new InputGate(this.context, this.blobs)),
       requests: this.blobs.requests,
+      receiveBytesPerSecond: () => this.blobs.receiveBytesPerSecond,
       others: () => this.#othersOfCell(),
       specOf: (run) => this.#specOf(run),
       hinted: (hint) => finder.hinted(hint),
@@ -244,12 +245,7 @@ export class NodeRuntime {
     this.#gateway.read(query, argument, strong, READ_TIMEOUT_MS, done);
   }
 
-  /** Whoever leads knows the sessions best. */
-  readonly #queryContext: QueryContext = () => {
-    const { leader } = this.host;
-    const { clock } = this.context.ports;
-    return { now: clock.wall(), outlook: leader && outlookOf(leader.sessions, this.context.now()), progress: (fence) => leader && this.#progress.of(fence) };
-  };
+  readonly #queryContext: QueryContext = () => queryContext(this.context, this.host.leader, this.#progress);
 
   #answer(query: string, argument: Json, strong: boolean, done: (answer: ReadAnswer | undefined) => void): void {
     const { replica } = this;

@@ -20,6 +20,7 @@ export function nodeViews(runtime: NodeRuntime): NodeView[] {
       capabilities: beacon.capabilities,
       slotsUsed: slotsUsed(runtime, beacon.node) ?? beacon.slotsUsed,
       load: beacon.load,
+      receiveBytesPerSecond: beacon.receiveBytesPerSecond,
       lastSeenMs,
       version: beacon.version,
     });
@@ -45,6 +46,7 @@ function selfView(runtime: NodeRuntime): NodeView {
     capabilities,
     slotsUsed: worker.slotsUsed,
     load: runtime.load,
+    receiveBytesPerSecond: runtime.blobs.receiveBytesPerSecond,
     lastSeenMs: 0,
     version,
   };

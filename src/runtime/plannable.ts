@@ -13,10 +13,17 @@ const LOAD_STEP = 0.5;
 export function plannable(all: LeaderSessions, self: NodeId): PlannableSession[] {
   const sessions: PlannableSession[] = [];
   const own = all.ofNode(self)?.load ?? Infinity;
-  for (const { id, node, slots, load, released, downSince } of all.all()) {
+  for (const { id, node, slots, load, receiveBytesPerSecond, released, downSince } of all.all()) {
     if (released || downSince !== undefined || slots === 0) continue;
     const near = Math.abs(load - own) < LOAD_STEP;
-    sessions.push({ session: id, slots, load: node === self ? own - LOAD_STEP / 2 : near ? own : load });
+    sessions.push({ session: id, slots, load: node === self ? own - LOAD_STEP / 2 : near ? own : load, bytesPerSecond: coarse(receiveBytesPerSecond) });
   }
   return sessions;
+}
+
+/** In steps of an eighth to a quarter: of two nodes on one network neither is the faster one, whatever their last transfers say. */
+export function coarse(bytesPerSecond: number): number {
+  if (bytesPerSecond <= 0) return 0;
+  const step = 2 ** (Math.floor(Math.log2(bytesPerSecond)) - 2);
+  return Math.round(bytesPerSecond / step) * step;
 }

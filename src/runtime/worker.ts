@@ -36,6 +36,7 @@ interface Running {
 
 export interface WorkerHooks extends Omit<DeliveriesHooks, 'send'> {
   readonly inputs: Pick<InputGate, 'start' | 'cancel' | 'fenced' | 'fetching'>;
+  receiveBytesPerSecond(): number;
   /** Specification of a run if this node holds the log. */
   specOf(run: RunNumber): { readonly runId: RunId; readonly spec: RunSpec } | undefined;
   /** Somebody told where the leader is. */
@@ -217,7 +218,7 @@ export class Worker {
     const cell = this.#cell;
     const unknown = [...this.#waitingForSpec.values()].filter((item) => !this.#specs.expects(item.run));
     if (unknown.length > 0) this.#decline(unknown.map(claimOf), true);
-    this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, running, committing: this.results.committing(), fetching: this.#hooks.inputs.fetching() });
+    this.#context.sendWork(this.#leader, { type: 'keepalive', cell, session: this.#session.id, sequence: this.#sequence, slots, load: this.#load, receiveBytesPerSecond: this.#hooks.receiveBytesPerSecond(), running, committing: this.results.committing(), fetching: this.#hooks.inputs.fetching() });
   }
 
   #claims(): RunningClaim[] {

@@ -90,9 +90,25 @@ test('module list and explain; runs view says why', async (t) => {
   const { runId } = await api.submit({ ...fakeSpec(), policy: { priority: 8, parallelMax: 3, barrier: 'wave' } });
   api.module(runId, 'FetchData', 'ready', { note: 'all 3 nodes are full' });
   const nodes = [{ node: 'node1', nodeId: api.members[0]!.nodeId, verdict: 'full', text: 'full (4 of 4 cpu in use; needs 2)' }, { node: 'node2', nodeId: api.members[1]!.nodeId, verdict: 'unfit', text: 'lacks label gpu' }] as const;
-  api.explanation = { summary: 'all 3 nodes are full', reasons: [{ code: 'full', text: 'all 3 nodes are full' }], nodes };
+  api.explanation = { summary: 'all 3 nodes are full', reasons: [{ code: 'full', text: 'all 3 nodes are full' }], nodes, placement: null };
   assert.equal((await bed.run(['module', 'explain', '7f01', 'FetchData'])).stdout, 'FetchData (ready): all 3 nodes are full\n  node1: full (4 of 4 cpu in use; needs 2)\n  node2: lacks label gpu\n');
   assert.deepEqual((JSON.parse((await bed.run(['module', 'explain', '7f01', 'FetchData', '-o', 'json'])).stdout) as { nodes: unknown }).nodes, nodes);
+  const estimates = [
+    { node: 'node1', nodeId: api.members[0]!.nodeId, waitMs: 1_500, bytesToMove: 0, bytesPerSecond: 104_857_600, moveMs: 0, predictedMs: 30_000, sumMs: 31_500 },
+    { node: 'node3', nodeId: api.members[2]!.nodeId, waitMs: null, bytesToMove: 2 * 1024 ** 3, bytesPerSecond: 52_428_800, moveMs: 40_960, predictedMs: 30_000, sumMs: null },
+  ];
+  const placement = { node: 'node1', nodeId: api.members[0]!.nodeId, why: 'it is done first there', waits: true, waitedMs: 0, inputBytes: 2 * 1024 ** 3, nodes: estimates };
+  api.explanation = { ...api.explanation, placement };
+  const lines = (await bed.run(['module', 'explain', '7f01', 'FetchData'])).stdout.split('\n');
+  assert.deepEqual(lines.slice(3), [
+    'placement: node1, since it is done first there',
+    '  NODE    WAIT      TO MOVE   BANDWIDTH   MOVE   PREDICTED   SUM',
+    '  node1   1.5 s     0 bytes   100 MiB/s   0 s    30 s        32 s',
+    '  node3   unknown   2 GiB     50 MiB/s    41 s   30 s        unknown',
+    '',
+  ]);
+  assert.deepEqual((JSON.parse((await bed.run(['module', 'explain', '7f01', 'FetchData', '-o', 'json'])).stdout) as { placement: unknown }).placement, placement);
+  api.explanation = { ...api.explanation, placement: null };
   assert.match((await bed.run(['module', 'explain', '7f01'])).stdout, /^run 7f01: 0 running, 1 ready, .*\n\nwhy FetchData is not running: all 3 nodes are full\n {2}node1: full/);
   const unknown = await bed.run(['module', 'explain', '7f01', 'Fetch/Dat']);
   assert.equal(unknown.code, 2);
@@ -112,7 +128,7 @@ test('node view', async (t) => {
   assert.match((await bed.run(['node', 'view', 'node1'])).stdout, /^Executes: {2}nothing$/m);
   const { stdout } = await bed.run(['node', 'view', 'node2']);
   assert.match(stdout, /^Executes: {2}1 module\n {2}7f01\/FetchData for 60s$/m);
-  assert.match(stdout, /^Node: {6}node2 \(12D3Koo\w+\)\nState: {5}alive, voter, heard of 1s ago\nSlots: {5}0 of 4 in use, load 0.25\nMemory: {4}8 GiB\n/);
+  assert.match(stdout, /^Node: {6}node2 \(12D3Koo\w+\)\nState: {5}alive, voter, heard of 1s ago\nSlots: {5}0 of 4 in use, load 0.25\nReceives: {2}files at 1 MiB\/s\nMemory: {4}8 GiB\n/);
   assert.match(stdout, /^Labels: {4}gpu,disk=ssd\nTools: {5}git=2.43.0\nGPUs: {6}none$/m);
   assert.equal((await bed.run(['node', 'view', 'nobody'])).code, 2);
 });

@@ -70,8 +70,8 @@ export const workMessages: WorkMessage[] = [
   { type: 'sessionOpen', id: 1, cell, member, bootId: 'b', name: 'n', version: '1', capabilities, addresses: ['/ip4/1.2.3.4/tcp/1'], running },
   { type: 'sessionReply', id: 1, session: 0, error: 'CELL_CLOSED', hint: nobody },
   { type: 'progress', cell, session: 3, items: [{ fence: 4096, fraction: 0.5, message: 'half' }, { fence: 4097, fraction: null, message: '' }] },
-  { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running, committing: [7], fetching: [8, 9] },
-  { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, running, committing: [], fetching: [] },
+  { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, receiveBytesPerSecond: 120_000_000, running, committing: [7], fetching: [8, 9] },
+  { type: 'keepalive', cell, session: 3, sequence: 4, slots: 0, load: 0.5, receiveBytesPerSecond: 120_000_000, running, committing: [], fetching: [] },
   { type: 'keepaliveReply', cell, session: 3, sequence: 4, known: true, stop: [1, 2], contacts: [{ node, addresses: [] }] },
   { type: 'runSpec', cell, run: 5, runId, offset: 0, total: 3, bytes: new Uint8Array([1, 2, 3]) },
   { type: 'assign', cell, session: 3, items: [{ run: 5, module: 1, fence: 7, generation: 1, attempt: 1, inputsHash: 'x', needs: [{ a: 1, b: [true] }, {}], inputs: [[{ kind: 'tree', cid, name: '', size: 12, count: 3 }], []], inputHolders: [[node], []], checkpoint: { kind: 'tree', cid, name: '', size: 12, count: 3 }, item: null }, { run: 5, module: 9, fence: 8, generation: 1, attempt: 1, inputsHash: 'y', needs: [], inputs: [], inputHolders: [], checkpoint: null, item: { template: 2, number: 6, source: { type: 'value', value: { a: [1, 'ü'] } } } }, { run: 5, module: 10, fence: 9, generation: 1, attempt: 1, inputsHash: 'z', needs: [], inputs: [], inputHolders: [], checkpoint: null, item: { template: 2, number: 7, source: { type: 'file', files: { kind: 'tree', cid, name: '', size: 12, count: 30 }, position: 7 } } }] },
@@ -154,6 +154,6 @@ export const bulkMessages: BulkMessage[] = [
 ];
 
 export const beacons: Beacon[] = [
-  { clusterName: 'skein', node, bootId: 'b', name: 'n', version: '1', sequence: 1, votes: true, capabilities, load: 0.1, slotsUsed: 1.5, addresses: [], stopping: false, cell: null },
-  { clusterName: 'skein', node, bootId: 'b', name: 'n', version: '1', sequence: 2, votes: false, capabilities, load: 0, slotsUsed: 0, addresses: ['/ip4/1.2.3.4/tcp/1'], stopping: true, cell: { id: cell, createdAt: 1, established: true, term: 2, leader: '', leaderAddresses: [] } },
+  { clusterName: 'skein', node, bootId: 'b', name: 'n', version: '1', sequence: 1, votes: true, capabilities, load: 0.1, receiveBytesPerSecond: 7, slotsUsed: 1.5, addresses: [], stopping: false, cell: null },
+  { clusterName: 'skein', node, bootId: 'b', name: 'n', version: '1', sequence: 2, votes: false, capabilities, load: 0, receiveBytesPerSecond: 0, slotsUsed: 0, addresses: ['/ip4/1.2.3.4/tcp/1'], stopping: true, cell: { id: cell, createdAt: 1, established: true, term: 2, leader: '', leaderAddresses: [] } },
 ];

@@ -59,7 +59,7 @@ class Fixture {
   }
 
   keepalive(session: SessionId, running: readonly RunningClaim[] = [], from = one): void {
-    this.fake.process.run(() => this.leader.receive(from, { type: 'keepalive', cell: cellName, session, sequence: 1, slots: 4, load: 0, running, committing: [], fetching: [] }));
+    this.fake.process.run(() => this.leader.receive(from, { type: 'keepalive', cell: cellName, session, sequence: 1, slots: 4, load: 0, receiveBytesPerSecond: 0, running, committing: [], fetching: [] }));
   }
 
   commands<T extends Command['type']>(type: T): Extract<Command, { type: T }>[] {

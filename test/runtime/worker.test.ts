@@ -72,6 +72,7 @@ class Fixture {
     this.worker = new Worker(this.fake.context, {
       inputs: new InputGate(this.fake.context, { fetch: (_cid: Cid, done: FetchDone) => (this.fetched.push(done), () => undefined) } as Partial<Blobs> as Blobs),
       requests: { ask: (request) => (this.asked.push(request), () => undefined) },
+      receiveBytesPerSecond: () => 0,
       others: () => this.others,
       specOf: () => (this.known ? { runId, spec: this.spec } : undefined),
       hinted: () => undefined,

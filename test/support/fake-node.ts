@@ -36,7 +36,7 @@ export class FakeNode implements NodeApi {
   /** What `queue` answers, but for the pause. */
   queueNow: QueueView = fakeQueue();
   /** What explanations say, but for the run and the module. */
-  explanation: Pick<ModuleExplanation, 'summary' | 'reasons' | 'nodes'> = { summary: 'about to be claimed', reasons: [{ code: 'soon', text: 'about to be claimed' }], nodes: [] };
+  explanation: Pick<ModuleExplanation, 'summary' | 'reasons' | 'nodes' | 'placement'> = { summary: 'about to be claimed', reasons: [{ code: 'soon', text: 'about to be claimed' }], nodes: [], placement: null };
   /** What `progress` answers. */
   progressNow: Pick<RunProgress, 'etaMs' | 'modules'> = { etaMs: null, modules: [] };
   /** What modules have printed, by name. */
@@ -199,7 +199,7 @@ export class FakeNode implements NodeApi {
   async explainRun(run: string): Promise<RunExplanation> {
     const { runId, shortId, phase, moduleList } = this.#find(run).view;
     const ready = moduleList.filter((module) => module.phase === 'ready' && module.note !== '');
-    const groups = ready.map(({ name, note }) => ({ modules: [name], count: 1, summary: note, reasons: this.explanation.reasons, nodes: this.explanation.nodes }));
+    const groups = ready.map(({ name, note }) => ({ modules: [name], count: 1, summary: note, reasons: this.explanation.reasons, nodes: this.explanation.nodes, placement: this.explanation.placement }));
     return { runId, shortId, phase, summary: `0 running, ${ready.length} ready, 0 waiting for others`, groups };
   }
 
@@ -331,6 +331,7 @@ function fakeMember(name: string, i: number): NodeView {
     capabilities: { os: 'linux', arch: 'x64', slots: 4, memory: 8 * 1024 ** 3, gpus: [], tools: { git: '2.43.0' }, labels: i === 1 ? { gpu: '', disk: 'ssd' } : {}, functions: [] },
     slotsUsed: i === 0 ? 1 : 0,
     load: 0.25 * i,
+    receiveBytesPerSecond: i * 1024 * 1024,
     lastSeenMs: i * 1000,
     version: '0.1.0',
   };

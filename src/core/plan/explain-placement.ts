@@ -1,6 +1,7 @@
 /** Why a module goes where it goes, in words and figures. */
 import type { ModuleRecord } from '../cell/state.ts';
 import type { NodeId } from '../lib/ids.ts';
+import { secondsText } from '../lib/seconds-text.ts';
 import { sizeText } from '../lib/size-text.ts';
 import type { Reason } from './explain.ts';
 import { HOLDER_WAIT_MS_MAX } from './limits.ts';
@@ -69,11 +70,4 @@ export function holderReason({ waits, node, nodes, nodeId, waitedMs }: Placement
   const has = chosen.bytesToMove === 0 ? 'which has all of its inputs' : `which lacks only ${sizeText(chosen.bytesToMove)} of its inputs`;
   const left = Math.max(0, HOLDER_WAIT_MS_MAX - waitedMs);
   return [{ code: 'holder', text: `waits for ${node}, ${has} and has room in about ${secondsText(chosen.waitMs)}: elsewhere they would have to come first (for ${secondsText(left)} at most)` }];
-}
-
-/** `0 s`, `0.4 s`, `12 s`, `25 min`. */
-export function secondsText(ms: number): string {
-  const seconds = ms / 1000;
-  if (seconds >= 120) return `${Math.round(seconds / 60)} min`;
-  return seconds >= 9.95 || seconds === 0 ? `${Math.round(seconds)} s` : `${seconds.toFixed(1)} s`;
 }

@@ -5,7 +5,7 @@
 import { queueIsPaused } from '../cell/admission.ts';
 import { cellMutant } from '../cell/mutants.ts';
 import { limitIsFull } from '../cell/seats.ts';
-import { moduleAt, type CellState, type ModuleRecord } from '../cell/state.ts';
+import { moduleAt, type CellState } from '../cell/state.ts';
 import type { CellEvent, ClaimItem, Command, ResultItem } from '../cell/types.ts';
 import { Heap } from '../lib/heap.ts';
 import type { RunNumber } from '../lib/ids.ts';

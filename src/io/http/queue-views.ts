@@ -1,19 +1,47 @@
 /** What answers about the queue and about modules that do not run hold. */
 import { z } from 'zod';
 import type { Pause } from '../../core/cell/state.ts';
+import type { Explanation } from '../../core/plan/explain.ts';
 import type { ModuleExplanation, Paused, QueueView, RunExplanation, RunSummary } from '../../runtime/api.ts';
 import { count, modulePhase, pauseSchema, presentPause, presentSummary, runPhase, runSummaryShape, time, timeText, type RunSummaryJson } from './views.ts';
 
 const reasonCodes = [
   'needs', 'barrier', 'retry', 'queue-paused', 'run-paused', 'parallel', 'limit',
-  'again', 'inputs', 'no-nodes', 'unfit', 'drained', 'silent', 'closed', 'full', 'soon', 'no-leader', 'items', 'executing', 'ended',
+  'again', 'inputs', 'no-nodes', 'unfit', 'drained', 'silent', 'closed', 'full', 'holder', 'soon', 'no-leader', 'items', 'executing', 'ended',
 ] as const;
 const verdicts = ['executes', 'unfit', 'drained', 'silent', 'closed', 'full', 'behind', 'room'] as const;
+
+const ms = z.number().meta({ description: 'Milliseconds' });
+const placementSchema = z
+  .strictObject({
+    node: z.string().meta({ description: 'Empty: no node fits' }),
+    nodeId: z.string(),
+    why: z.string(),
+    waits: z.boolean().meta({ description: 'It waits for that node, which is full, though others have room' }),
+    waitedMs: ms,
+    inputBytes: z.number().meta({ description: 'All that it takes' }),
+    nodes: z
+      .array(
+        z.strictObject({
+          node: z.string(),
+          nodeId: z.string(),
+          waitMs: ms.nullable().meta({ description: 'Until the node has room; null: nobody knows' }),
+          bytesToMove: z.number().meta({ description: 'Of its inputs, that the node lacks' }),
+          bytesPerSecond: z.number().meta({ description: 'Of blobs, as the node measured it, or what is taken until it has' }),
+          moveMs: ms,
+          predictedMs: ms.meta({ description: 'Declared, learned from earlier runs, or the average of the run' }),
+          sumMs: ms.nullable(),
+        }),
+      )
+      .meta({ description: 'Smallest sum first; of many nodes those that matter' }),
+  })
+  .meta({ id: 'Placement' });
 
 const explanationShape = {
   summary: z.string().meta({ description: 'The reasons in one line' }),
   reasons: z.array(z.strictObject({ code: z.enum(reasonCodes), text: z.string() })).meta({ description: 'All that holds now; what would have to change first comes first' }),
   nodes: z.array(z.strictObject({ node: z.string(), nodeId: z.string(), verdict: z.enum(verdicts), text: z.string() })).meta({ description: 'What each node could do for it' }),
+  placement: placementSchema.nullable().meta({ description: 'Where it goes, or went when it was claimed, and what that costs on each node; null where nobody knows' }),
 };
 const ofRun = { runId: z.string(), shortId: z.string() };
 
@@ -78,9 +106,13 @@ export function presentRunPaused(run: Paused<RunSummary>): RunSummaryJson & { ch
 }
 
 export function presentModuleExplanation(explanation: ModuleExplanation): ModuleExplanationJson {
-  return { ...explanation, reasons: [...explanation.reasons], nodes: [...explanation.nodes] };
+  return { ...explanation, ...presentExplained(explanation) };
 }
 
 export function presentRunExplanation(explanation: RunExplanation): RunExplanationJson {
-  return { ...explanation, groups: explanation.groups.map((group) => ({ ...group, modules: [...group.modules], reasons: [...group.reasons], nodes: [...group.nodes] })) };
+  return { ...explanation, groups: explanation.groups.map((group) => ({ ...group, modules: [...group.modules], ...presentExplained(group) })) };
+}
+
+function presentExplained({ reasons, nodes, placement }: Explanation): Pick<ModuleExplanationJson, 'reasons' | 'nodes' | 'placement'> {
+  return { reasons: [...reasons], nodes: [...nodes], placement: placement === null ? null : { ...placement, nodes: [...placement.nodes] } };
 }

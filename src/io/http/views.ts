@@ -125,6 +125,7 @@ export const nodeViewSchema = z
     capabilities: z.strictObject({ os: z.string(), arch: z.string(), slots: count, memory: z.number(), gpus: z.array(z.string()), tools: names, labels: names, functions: z.array(z.string()) }),
     slotsUsed: z.number(),
     load: z.number(),
+    receiveBytesPerSecond: z.number().meta({ description: 'Bytes of blobs a second, measured by what it fetched; 0: not yet' }),
     lastSeenMs: z.number(),
     version: z.string(),
   })

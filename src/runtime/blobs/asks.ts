@@ -5,6 +5,7 @@ import type { BlobMessage } from '../../protocol/blob-codec.ts';
 import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
 import type { NodeContext } from '../context.ts';
 import { ANSWER_STALL_MS, ANSWER_TURN_MS, SPARE_CHUNKS_MAX } from './limits.ts';
+import { ReceiveRate } from './receive-rate.ts';
 
 export interface Ask {
   readonly cid: Cid;
@@ -36,6 +37,7 @@ interface UnderWay {
 }
 
 export class Asks {
+  readonly rate = new ReceiveRate();
   readonly #context: NodeContext;
   readonly #store: Pick<BlobStore, 'hasher'>;
   readonly #send: (to: NodeId, message: BlobMessage) => boolean;
@@ -57,6 +59,7 @@ export class Asks {
     const id = this.#nextId++;
     const now = this.#context.now();
     this.#underWay.set(id, { ask, askedAt: now, movedAt: now, bytes: nothing, received: 0, hasher: undefined });
+    if (this.rate.counts(ask.bytesMax)) this.rate.began(now);
     if (!this.#send(ask.node, { type: 'want', id, cid: ask.cid, chunk: ask.chunk })) this.#context.defer(() => this.#end(id, 'down'));
   }
 
@@ -76,6 +79,7 @@ export class Asks {
     under.received += bytes.byteLength;
     under.movedAt = this.#context.now();
     this.#heardAt.set(from, under.movedAt);
+    if (this.rate.counts(under.ask.bytesMax)) this.rate.received(bytes.byteLength, under.movedAt);
     if (under.received === total) this.#end(message.id, undefined);
   }
 
@@ -106,7 +110,7 @@ export class Asks {
   forget(cid: Cid): void {
     for (const [id, { ask }] of this.#underWay) {
       if (ask.cid !== cid) continue;
-      this.#underWay.delete(id);
+      this.#drop(id, ask);
       this.#send(ask.node, { type: 'stop', id });
     }
   }
@@ -121,10 +125,15 @@ export class Asks {
     }
   }
 
+  #drop(id: number, { bytesMax }: Ask): void {
+    this.#underWay.delete(id);
+    if (this.rate.counts(bytesMax)) this.rate.ended(this.#context.now());
+  }
+
   #end(id: number, failure: AskFailure | undefined): void {
     const under = this.#underWay.get(id);
     if (under === undefined) return;
-    this.#underWay.delete(id);
+    this.#drop(id, under.ask);
     if (failure !== undefined) under.ask.done(failure);
     else under.ask.done({ bytes: under.bytes, digest: under.hasher!.digest(), tookMs: this.#context.now() - under.askedAt });
   }

@@ -75,6 +75,11 @@ export class Blobs {
     this.#context.onStop(() => this.#wishes.endAll(new SkeinError('NODE_STOPPING', 'the node stops')));
   }
 
+  /** As measured by what came; 0 = nothing large did yet. */
+  get receiveBytesPerSecond(): number {
+    return this.#asks.rate.bytesPerSecond;
+  }
+
   get sentBytes(): number {
     return this.#server.sentBytes;
   }

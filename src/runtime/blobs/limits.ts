@@ -101,3 +101,9 @@ export const HAND_OVER_MS = 30_000;
 export const HAND_OVER_NOW_MS = 5000;
 /** Logs of a run that ended are looked after for so long, as those of a live run are. */
 export const LOGS_SETTLE_MS = 10 * 60_000;
+/** Shorter answers do not tell how fast bytes come. */
+export const RATE_ANSWER_BYTES_MIN = 256 * 1024;
+/** So many bytes make one sample of how fast they come. */
+export const RATE_SAMPLE_BYTES = 2 * BLOB_CHUNK_BYTES;
+/** Weight of a new sample in the moving average. */
+export const RATE_WEIGHT = 0.3;

@@ -8,7 +8,7 @@ import type { FilesRef, ModuleSpec, Outcome, ResultItem } from '../../../src/cor
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
 import { moduleAt } from '../../../src/core/cell/state.ts';
 import { nodeId, type Cid, type RunNumber, type SessionId } from '../../../src/core/lib/ids.ts';
-import { Explainer } from '../../../src/core/plan/explain.ts';
+import { Explainer, type Explanation } from '../../../src/core/plan/explain.ts';
 import { BYTES_PER_SECOND_UNKNOWN, HOLDER_LOOK_MS, HOLDER_WAIT_MS_MAX, HOLDER_WAITS_MAX } from '../../../src/core/plan/limits.ts';
 import { module, succeeded } from '../cell/cells.ts';
 import { offers, PlannedCell } from './planned-cell.ts';
@@ -157,6 +157,42 @@ test('the explanation says what would have to be fetched', () => {
   const { cell, sessions } = lab();
   const run = cell.submit([maker('x'), taker('one', [0])]);
   made(cell, run, 0, sessions.c, 'c', 50 * MIB);
-  const { nodes } = new Explainer(cell.state).module(moduleAt(cell.state, run, 1)!);
+  const { nodes, placement } = new Explainer(cell.state).module(moduleAt(cell.state, run, 1)!);
   assert.deepEqual(nodes.map(({ node, text }) => [node, text.split('; ')[1]]), [['node-a', '50 MiB of its 50 MiB of input files are elsewhere'], ['node-b', '50 MiB of its 50 MiB of input files are elsewhere'], ['node-c', 'has all of its input files']]);
+  assert.equal(placement, null, 'only who leads knows');
+});
+
+function explained(cell: PlannedCell, run: RunNumber, index: number): Explanation {
+  return new Explainer(cell.state, { now: cell.now, placements: cell.planner.placements(cell.state, cell.now, offers(cell.state)) }).module(moduleAt(cell.state, run, index)!);
+}
+
+test('the explanation has the figures of each node, and says why one was chosen', () => {
+  const { cell, sessions } = lab();
+  const run = cell.submit([maker('x'), { ...taker('one', [0]), durationMs: 7_000 }, module('small', [], { durationMs: 5 })]);
+  made(cell, run, 0, sessions.c, 'c', 50 * MIB);
+  const estimateAt = (node: string, bytesToMove: number, moveMs: number): unknown => ({ node: `node-${node}`, nodeId: node, waitMs: 0, bytesToMove, bytesPerSecond: BYTES_PER_SECOND_UNKNOWN, moveMs, predictedMs: 7_000, sumMs: 7_000 + moveMs });
+  const nodes = [estimateAt('c', 0, 0), estimateAt('a', 50 * MIB, 500), estimateAt('b', 50 * MIB, 500)];
+  const whyChosen = { node: 'node-c', nodeId: 'c', why: 'it is done first there: 7.0 s in all, next is node-a with 7.5 s', waits: false, waitedMs: 0, inputBytes: 50 * MIB, nodes };
+  assert.deepEqual(explained(cell, run, 1).placement, whyChosen);
+  assert.match(explained(cell, run, 2).placement!.why, /^the node with room that is loaded least: it takes no files$/);
+  cell.claimAll();
+  cell.now += 3_000;
+  assert.deepEqual(explained(cell, run, 1).placement, whyChosen, 'as it was when it was claimed');
+  assert.equal(explained(cell, run, 2).placement, null);
+  const [fence] = [cell.module(run, 1).fence];
+  cell.result(run, 1, fence, succeeded());
+  assert.equal(explained(cell, run, 1).placement, null);
+});
+
+test('the explanation says that it waits for a holder, and for how long', () => {
+  const { cell, run } = busy(60_000, [10]);
+  cell.plan();
+  cell.now += 400;
+  const { summary, reasons, placement } = explained(cell, run, 1);
+  assert.deepEqual(reasons.map(({ code }) => code), ['holder']);
+  assert.equal(summary, 'waits for node-c, which has all of its inputs and has room in about 0.6 s: elsewhere they would have to come first (for 10 min at most)');
+  assert.equal(placement!.why, 'it is done first there: 0.6 s of waiting, and it has all of the inputs, next is node-b with 60 s');
+  assert.deepEqual([placement!.waits, placement!.waitedMs], [true, 400]);
+  cell.now += HOLDER_WAIT_MS_MAX;
+  assert.deepEqual(explained(cell, run, 1).reasons.map(({ code }) => code), ['soon']);
 });
