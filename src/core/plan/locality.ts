@@ -87,7 +87,7 @@ export class FetchedFiles {
       if (files.size < FETCHED_BYTES_MIN || holders.includes(node)) continue;
       let nodes = this.nodes.get(files.cid);
       if (nodes === undefined) {
-        if (this.nodes.size >= FETCHED_FILES_MAX) this.nodes.delete(this.nodes.keys().next().value!);
+        if (this.nodes.size >= FETCHED_FILES_MAX) this.nodes.delete(this.nodes.keys().next().value as Cid);
         this.nodes.set(files.cid, (nodes = new Set()));
       }
       if (nodes.size < FETCHED_NODES_MAX) nodes.add(node);

@@ -112,7 +112,7 @@ export class Placer {
       this.wait(look, module, places, room);
       return 'wait';
     }
-    if (this.placements.size >= PLACEMENTS_MAX) this.placements.delete(this.placements.keys().next().value!);
+    if (this.placements.size >= PLACEMENTS_MAX) this.placements.delete(this.placements.keys().next().value as ModuleRecord);
     this.placements.set(module, this.compared(look, choices, module, places, decision));
     return choices.use(room);
   }
