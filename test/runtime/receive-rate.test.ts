@@ -13,7 +13,7 @@ const half = RATE_SAMPLE_BYTES / 2;
 class Fixture {
   readonly fake = new FakeContext();
   readonly ids: number[] = [];
-  readonly asks = new Asks(this.fake.context, (_to, message) => {
+  readonly asks = new Asks(this.fake.context, { hasher: () => ({ update: () => undefined, digest: () => new Uint8Array(32) }) }, (_to, message) => {
     if (message.type === 'want') this.ids.push(message.id);
     return true;
   });
