@@ -231,3 +231,27 @@ test('what all holders have lost though they live is made again as soon as they 
   lab.until('the end', () => lab.lastRun.phase === 'succeeded', 3 * FIND_TIMEOUT_MS);
   assert.deepEqual(lab.lastRun.modules.map(({ generation }) => generation), [2, 1, 1]);
 });
+
+test('what takes files of a node that is away is not handed to and fro meanwhile: it goes on with the node, or the files are made again', () => {
+  for (const comesBack of [true, false]) {
+    const lab = new Lab(`awayb ${comesBack}`, 7);
+    const [source, slow, taker] = modulesOf(3, SHORT);
+    const files: ModuleFiles = { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] };
+    lab.submit([{ ...source!, ...leaves() }, { ...slow!, action: { type: 'run', command: 'ok 3000' } }, { ...taker!, needs: [0, 1], files }]);
+    lab.until('two holders', () => lab.lastRun?.modules[0]?.holders.length === 2);
+    const pause = (on: boolean): void => lab.call(lab.leader, (replica) => replica.propose({ type: 'runPause', now: replica.stamp(), run: lab.lastRun.number, on, reason: '' }));
+    pause(true);
+    lab.until('that it could begin', () => lab.lastRun.modules[2]!.phase === 'ready');
+    const holders = lab.cluster.nodes.filter(({ id }) => lab.lastRun.modules[0]!.holders.includes(id));
+    for (const node of lab.others(...holders)) for (const cid of node.blobs.whole.keys()) node.blobs.lose(cid);
+    for (const node of holders) lab.crash(node, 'power');
+    lab.until('that the cell knows', () => holders.every(({ id }) => lab.cluster.leader()?.replica?.state.sessionOfNode.has(id) === false), 30_000);
+    pause(false);
+    lab.run(5000);
+    assert.deepEqual([lab.lastRun.modules[2]!.phase, lab.lastRun.modules[2]!.inputsMissed], ['ready', 0]);
+    if (comesBack) for (const node of holders) lab.boot(node);
+    lab.until('the end', () => lab.lastRun.phase === 'succeeded', 60_000);
+    assert.equal(lab.lastRun.modules[2]!.inputsMissed, 0);
+    assert.equal(lab.lastRun.modules[0]!.generation, comesBack ? 1 : 2);
+  }
+});

@@ -90,17 +90,20 @@ interface ListedFiles {
   readonly digests: Uint8Array | undefined;
   /** Nodes that have them, as far as the log knows. */
   readonly holders: readonly NodeId[];
+  /** Who left them; undefined for what came with the run. */
+  readonly producer: ModuleRecord | undefined;
 }
 
 /** One after the other they are the list. */
 function listedFiles(run: RunRecord, source: FilesSource): ListedFiles[] {
   if (source.type === 'param') {
     const files = filesOfParam(run.spec.params, source.param);
-    return files === undefined ? [] : [{ files, digests: undefined, holders: [] }];
+    return files === undefined ? [] : [{ files, digests: undefined, holders: [], producer: undefined }];
   }
-  return producersOf(run, source.module).flatMap(({ outcome, holders }) => {
+  return producersOf(run, source.module).flatMap((producer) => {
+    const { outcome, holders } = producer;
     const files = own(outcome?.files, source.output);
-    return files === undefined ? [] : [{ files, digests: own(outcome?.digests, source.output), holders }];
+    return files === undefined ? [] : [{ files, digests: own(outcome?.digests, source.output), holders, producer }];
   });
 }
 
@@ -173,7 +176,7 @@ export function itemSource(item: ModuleRecord): ItemSource {
 }
 
 /** Where the file is that an item is; undefined for a value. */
-export function listedFile(item: ModuleRecord): Pick<ListedFiles, 'files' | 'holders'> | undefined {
+export function listedFile(item: ModuleRecord): Pick<ListedFiles, 'files' | 'holders' | 'producer'> | undefined {
   const { source } = foreachOf(item);
   return isFiles(source) ? fileAt(item.run, source, item.item) : undefined;
 }

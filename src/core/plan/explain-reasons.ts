@@ -1,11 +1,11 @@
 /** What keeps a module whatever the node: its needs, the barrier, a retry, pauses, the limits of its run and its own. */
 import { liveClaims, moduleName, specOf } from '../cell/accessors.ts';
-import { presentHolders, takenFiles } from '../cell/copies.ts';
-import { isOwnKey, itemsText, producersOf } from '../cell/foreach.ts';
+import { isOwnKey, itemsText } from '../cell/foreach.ts';
 import { runPolicy } from '../cell/policy.ts';
 import { holdersOf, limitsOf } from '../cell/seats.ts';
 import { moduleAt, type CellState, type ModuleRecord, type Pause, type RunRecord, type Seat } from '../cell/state.ts';
 import type { Limit } from '../cell/types.ts';
+import { absentSources } from './absent-inputs.ts';
 import type { Reason } from './explain.ts';
 import { counted, listed, nodeName, moduleLabel, onNode, ordinal, span } from './explain-words.ts';
 import { NAMES_SHOWN_MAX } from './limits.ts';
@@ -34,7 +34,7 @@ function needsReason(state: CellState, module: ModuleRecord, now: number): Reaso
   return [{ code: 'needs', text: `waits for ${listed(names)}` }];
 }
 
-/** What nobody has to wait for, but explains what is seen: files that are lost, of itself and of what it takes. */
+/** Files that are lost: its own, which explains what is seen, and those that it takes, for which it waits. */
 export function fileReasons(state: CellState, module: ModuleRecord): Reason[] {
   const { generation, phase } = module;
   const again: Reason[] = generation === 1 ? [] : [{ code: 'again', text: `runs again, for the ${ordinal(generation)} time, since all copies of its files were lost` }];
@@ -44,19 +44,15 @@ export function fileReasons(state: CellState, module: ModuleRecord): Reason[] {
 
 /** Inputs that no node has that is there. Somebody may come back; else what made them runs again. */
 function inputsText(state: CellState, module: ModuleRecord): string {
-  const taken = new Set(takenFiles(specOf(module)).map((input) => input.module));
-  const texts: string[] = [];
-  for (const source of taken) {
-    for (const record of producersOf(module.run, source)) {
-      if (record.outcome?.files === undefined || presentHolders(state, record).length > 0) continue;
-      const name = moduleName(record);
-      const gone = record.holders.map((node) => nodeName(state, node));
-      if (gone.length === 0) texts.push(`the files of ${name} are lost`);
-      else texts.push(`needs files of ${name}, and ${listed(gone)}, which ${gone.length === 1 ? 'has' : 'have'} them, ${gone.length === 1 ? 'is' : 'are'} not there; if nobody comes back, ${name} runs again`);
-    }
-    if (texts.length >= NAMES_SHOWN_MAX) break;
+  const texts = new Set<string>();
+  for (const source of absentSources(state, module)) {
+    const name = moduleName(source);
+    const gone = source.holders.map((node) => nodeName(state, node));
+    if (gone.length === 0) texts.add(`the files of ${name} are lost`);
+    else texts.add(`needs files of ${name}, and ${listed(gone)}, which ${gone.length === 1 ? 'has' : 'have'} them, ${gone.length === 1 ? 'is' : 'are'} not there; if nobody comes back, ${name} runs again`);
+    if (texts.size >= NAMES_SHOWN_MAX) break;
   }
-  return texts.slice(0, NAMES_SHOWN_MAX).join('; ');
+  return [...texts].join('; ');
 }
 
 function barrierReason({ run, template }: ModuleRecord): Reason[] {

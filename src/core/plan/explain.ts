@@ -102,12 +102,14 @@ export class Explainer {
     if (phase === 'expanded') return [{ code: 'items', text: itemsText(module) }];
     const kept = phase === 'waiting' ? waitingReasons(this.#state, module, this.#now) : admissionReasons(this.#state, module, this.#now);
     const { placement } = this.#view(module);
+    const files = fileReasons(this.#state, module);
+    const isHeld = kept.length > 0 || files.some(({ code }) => code === 'inputs');
     // A node that is only full now says nothing about a module that could not use it anyway.
-    if (placement !== undefined && (kept.length === 0 || placement.code !== 'full')) kept.push(placement);
+    if (placement !== undefined && (!isHeld || placement.code !== 'full')) kept.push(placement);
     // Few modules have ever waited so, and of all others the figures need not be worked out.
-    if (kept.length === 0 && this.#placements?.hasWaited(module) === true) kept.push(...holderReason(this.#placement(module)!));
-    if (kept.length === 0) kept.push({ code: 'soon', text: 'about to be claimed' });
-    return [...kept, ...fileReasons(this.#state, module)];
+    if (!isHeld && kept.length === 0 && this.#placements?.hasWaited(module) === true) kept.push(...holderReason(this.#placement(module)!));
+    if (!isHeld && kept.length === 0) kept.push({ code: 'soon', text: 'about to be claimed' });
+    return [...kept, ...files];
   }
 
   #placement(module: ModuleRecord): PlacementShown | null {

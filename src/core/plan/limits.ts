@@ -30,3 +30,5 @@ export const FETCHED_NODES_MAX = 64;
 export const PLACEMENTS_MAX = 10_000;
 /** Nodes that are compared for people; of more, those that have some of the inputs, and the one that was chosen. */
 export const PLACEMENT_NODES_MAX = 16;
+/** A module whose inputs nobody has who is there is looked at again after this. */
+export const INPUTS_LOOKED_MS = 1_000;

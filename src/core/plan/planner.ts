@@ -293,7 +293,7 @@ export class Planner {
     try {
       for (let front = fronts.peek(); front !== undefined; front = fronts.peek()) {
         const { bucket } = front;
-        const queue = this.ready.head(bucket, now);
+        const queue = this.ready.head(state, bucket, now);
         if (queue !== undefined && queue !== front.queue) front.queue = queue;
         fronts.topChanged();
         if (fronts.peek() !== front) continue;
@@ -322,7 +322,7 @@ export class Planner {
   private fronts(state: CellState, now: number): Heap<Front> {
     const fronts: Front[] = [];
     for (const bucket of this.ready.buckets(state, now)) {
-      const queue = this.isFull(state, bucket) ? undefined : this.ready.head(bucket, now);
+      const queue = this.isFull(state, bucket) ? undefined : this.ready.head(state, bucket, now);
       if (queue !== undefined) fronts.push({ bucket, queue, choices: undefined });
     }
     return new Heap<Front>((a, b) => queueBefore(a.queue, b.queue), fronts);

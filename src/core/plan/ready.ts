@@ -7,8 +7,10 @@ import { isRunFinal, type CellState, type ModuleRecord, type RunRecord } from '.
 import { assert } from '../lib/assert.ts';
 import { Heap } from '../lib/heap.ts';
 import type { RunNumber } from '../lib/ids.ts';
+import { lacksInputs } from './absent-inputs.ts';
 import { knownDurationMs, UNKNOWN_DURATION_MS } from './durations.ts';
 import type { Foresight } from './foresight.ts';
+import { INPUTS_LOOKED_MS } from './limits.ts';
 import { plannedRun, Queues, shareOf, type Bucket, type PlannedRun, type Queue } from './queues.ts';
 import type { Unapplied } from './unapplied.ts';
 
@@ -161,7 +163,7 @@ export class ReadyModules {
    * The best queue of a bucket, whose best module is really ready; what is not any more is dropped on the way. Within one
    * plan a place only gets worse, so those that look best are looked at again and the others are not.
    */
-  head(bucket: Bucket, now: number): Queue | undefined {
+  head(state: CellState, bucket: Bucket, now: number): Queue | undefined {
     for (let queue = bucket.queues.peek(); queue !== undefined; queue = bucket.queues.peek()) {
       if (shareOf(queue.run) !== queue.share) {
         this.queues.place(queue, now);
@@ -169,9 +171,11 @@ export class ReadyModules {
       }
       const module = queue.modules.peek()!;
       const waits = this.isWaiting(module);
-      if (waits && module.notBefore <= now) return queue;
+      const isAbsent = waits && module.notBefore <= now && lacksInputs(state, module);
+      if (waits && module.notBefore <= now && !isAbsent) return queue;
       this.shorten(queue, now);
-      if (waits) this.retries.push({ at: module.notBefore, module });
+      // Who has them comes back, or somebody else is found who has, or they are made again: then it is claimed.
+      if (waits) this.retries.push({ at: isAbsent ? now + INPUTS_LOOKED_MS : module.notBefore, module });
       else this.forget(queue.run, module);
     }
     return undefined;

@@ -1,10 +1,11 @@
-/** Goal: whatever happened, an explanation says that nothing keeps a module exactly when the reducer would grant its claim to some node. */
+/** Goal: whatever happened, an explanation says that nothing keeps a module exactly when the reducer would grant its claim to some node, and somebody has its inputs. */
 import { strict as assert } from 'node:assert';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import { apply } from '../../../src/core/cell/cell.ts';
 import { claimProblem } from '../../../src/core/cell/claims.ts';
-import { createCell, isFinal, isRunFinal, type CellState } from '../../../src/core/cell/state.ts';
+import { specOf } from '../../../src/core/cell/accessors.ts';
+import { createCell, isFinal, isRunFinal, type CellState, type ModuleRecord } from '../../../src/core/cell/state.ts';
 import { Explainer, type Explanation, type ReasonCode } from '../../../src/core/plan/explain.ts';
 import { nodeId } from '../../../src/core/lib/ids.ts';
 import { queueView } from '../../../src/runtime/queue-view.ts';
@@ -19,6 +20,23 @@ const kinds: { readonly [phase: string]: readonly ReasonCode[] } = {
   expanded: ['items'],
   ended: ['ended'],
 };
+
+/** No node that has one of its inputs is there. */
+function isAbsent(state: CellState, module: ModuleRecord): boolean {
+  const { run } = module;
+  const producersOf = (source: number): ModuleRecord[] => (run.expansions.has(source) ? run.modules.filter(({ template, item }) => template === source && item !== -1) : [run.modules[source]!]);
+  const sources = (specOf(module).files?.inputs ?? []).flatMap((input) => ('param' in input ? [] : producersOf(input.module)));
+  const source = module.item === -1 ? undefined : specOf(module).foreach?.source;
+  if (source?.type === 'files') {
+    let left = module.item;
+    for (const producer of producersOf(source.module)) {
+      const { count } = producer.outcome!.files![source.output]!;
+      if (left >= 0 && left < count) sources.push(producer);
+      left -= count;
+    }
+  }
+  return sources.some(({ outcome, holders }) => outcome?.files !== undefined && !holders.some((node) => state.sessionOfNode.has(node)));
+}
 
 function check(state: CellState, seen: Set<ReasonCode>): void {
   const explainer = new Explainer(state);
@@ -35,7 +53,9 @@ function check(state: CellState, seen: Set<ReasonCode>): void {
       assert.equal(explained.summary, explainer.summary(module));
       if (module.phase !== 'ready') continue;
       const claimable = sessions.some((session) => claimProblem(state, module, session) === '');
-      assert.equal(codes.includes('soon'), claimable, explained.summary);
+      const absent = isAbsent(state, module);
+      assert.equal(codes.includes('inputs'), absent, explained.summary);
+      assert.equal(codes.includes('soon'), claimable && !absent, explained.summary);
       const free = explained.nodes.filter(({ verdict }) => verdict === 'room' || verdict === 'behind').length;
       assert.ok(!claimable || free > 0, 'some node has room');
       assert.equal(explained.nodes.length, sessions.length);
