@@ -12,7 +12,6 @@ import type { PlacementSource } from '../core/plan/explain-placement.ts';
 import { Planner, type PlannableSession } from '../core/plan/planner.ts';
 import type { Contact, LeaderHint, StopReason, WorkMessage } from '../protocol/messages.ts';
 import { Assigner } from './assigner.ts';
-import { copyCheckpoint } from './blobs/checkpoint-copies.ts';
 import { Copies } from './blobs/copies.ts';
 import type { CopyRequests } from './blobs/copy-requests.ts';
 import { ClaimDeadlines } from './claim-deadlines.ts';
@@ -132,7 +131,7 @@ export class Leader {
         else this.#copies.made(event.run, event.module);
         return;
       case 'checkpointed':
-        copyCheckpoint(this.#context, this.#state, event);
+        this.#copies.checkpointed(event.run, event.module);
         return;
       case 'hedge':
         if (event.on) this.#deadlines.claimed(this.#state, event.run, event.module, event.fence, event.at);

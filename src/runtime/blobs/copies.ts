@@ -76,19 +76,20 @@ export class Copies {
 
   constructor(init: CopiesInit) {
     this.#init = init;
-    this.#loose = new LooseCopies(init.context);
+    this.#loose = new LooseCopies(init);
     this.#ticks = init.context.routine(() => COPIES_TICK_MS, () => this.#tick());
   }
 
   /** A new leader looks at everything once. */
   rebuild(): void {
     this.#each((module) => this.#consider(module));
-    this.#loose.rebuild(this.#init.state());
+    this.#loose.rebuild();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#ticks.cancel();
+    this.#loose.stop();
     for (const short of this.#short.values()) this.#drop(short);
   }
 
@@ -98,14 +99,19 @@ export class Copies {
     const record = moduleAt(state, run, module);
     if (record === undefined) return;
     this.#consider(record);
-    this.#loose.ended(state, record);
+    this.#loose.ended(record);
   }
 
   /** A run has come, perhaps with files, and with what an earlier one left. */
   submitted(run: RunNumber): void {
     const state = this.#init.state();
-    this.#loose.came(state, run);
+    this.#loose.came(run);
     for (const module of state.runs.get(run)?.modules ?? []) if (module.outcome?.files !== undefined) this.#consider(module);
+  }
+
+  checkpointed(run: RunNumber, module: number): void {
+    const record = moduleAt(this.#init.state(), run, module);
+    if (record !== undefined) this.#loose.checkpointed(record);
   }
 
   nodeCame(node: NodeId): void {
@@ -117,7 +123,7 @@ export class Copies {
     this.#leaving.delete(node);
     this.#fullUntil.delete(node);
     this.#stay = undefined;
-    this.#loose.nodeWent(this.#init.state(), node);
+    this.#loose.nodeWent(node);
     this.#each((module) => {
       if (module.holders.includes(node)) this.#consider(module);
     });

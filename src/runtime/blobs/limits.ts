@@ -99,6 +99,16 @@ export const LOSS_GRACE_MAX_MS = 300_000;
 export const HAND_OVER_MS = 30_000;
 /** The same when it is told to leave at once. */
 export const HAND_OVER_NOW_MS = 5000;
+/** Copies that the log does not count (logs, checkpoints, what came with runs) and that the leader asks for at a time. */
+export const LOOSE_ASKED_MAX = 64;
+/** Modules that are looked at for such, each time. */
+export const LOOSE_LOOKED_MAX = 5000;
+/** Of these, how many wait to be asked for; beyond that all are gone through again. */
+export const LOOSE_QUEUE_MAX = 10_000;
+/** Asked in vain, they are asked for again after this, and so often at most, until a node goes. */
+export const LOOSE_AGAIN_MS = 30_000;
+/** See there. */
+export const LOOSE_TRIES_MAX = 10;
 /** Logs of a run that ended are looked after for so long, as those of a live run are. */
 export const LOGS_SETTLE_MS = 10 * 60_000;
 /** Shorter answers do not tell how fast bytes come. */
