@@ -5,6 +5,7 @@ import type { Json, RunningClaim, RunSpec } from '../core/cell/types.ts';
 import type { RunId } from '../core/lib/ids.ts';
 import type { Execution } from '../ports/executor.ts';
 import { listedOutputs } from '../core/cell/foreach.ts';
+import { seenParams } from '../core/cell/seen-params.ts';
 import type { Given } from './blobs/input-gate.ts';
 import type { AssignItem } from '../protocol/messages.ts';
 
@@ -22,7 +23,7 @@ export function executionOf(item: AssignItem, runId: RunId, spec: RunSpec): Exec
     fence: item.fence,
     generation: item.generation,
     attempt: item.attempt,
-    params: spec.params,
+    params: seenParams(spec, templateOf(item)),
     env: spec.env,
     needs,
     ...(own === null ? {} : { item: { index: own.number, value: own.source.type === 'value' ? inOrder(own.source.value) : null, file: null } }),

@@ -10,6 +10,7 @@ import { inputsHashOfModule } from './inputs.ts';
 import { cellMutant } from './mutants.ts';
 import { editModule } from './mutate.ts';
 import { sessionFits } from './node-room.ts';
+import { seenParams } from './seen-params.ts';
 import type { CellState, ModuleRecord, RunRecord, SessionRecord } from './state.ts';
 import type { Capabilities, ClaimItem, ModuleAction, ModuleSpec, RunSpec } from './types.ts';
 
@@ -18,14 +19,27 @@ export function isCached({ cache }: ModuleSpec): boolean {
   return cache === true;
 }
 
-const runDigests = new WeakMap<RunSpec, readonly number[]>();
+const workDigests = new WeakMap<RunSpec, Map<number, readonly number[]>>();
+const paramsDigests = new WeakMap<RunSpec['params'], readonly number[]>();
 
-/** Of what all modules of a run see. */
-function runDigestOf(spec: RunSpec): readonly number[] {
-  const known = runDigests.get(spec);
+/** Of what all executions of a module have in common, whichever item it is and on whatever inputs. */
+function workDigest(spec: RunSpec, template: number): readonly number[] {
+  const known = workDigests.get(spec)?.get(template);
   if (known !== undefined) return known;
-  const digest = new Hasher().text(jsonText(spec.params)).text(jsonText(spec.env)).digest();
-  runDigests.set(spec, digest);
+  const own = spec.modules[template]!;
+  const hasher = new Hasher().text(own.action.type).text(actionText(own.action)).text(jsonText(own.env)).text(filesText(spec, own)).text(jsonText(own.needs.map((need) => spec.modules[need]!.name)));
+  for (const word of paramsDigest(seenParams(spec, template))) hasher.word(word);
+  const digest = hasher.text(jsonText(spec.env)).digest();
+  workDigests.set(spec, (workDigests.get(spec) ?? new Map<number, readonly number[]>()).set(template, digest));
+  return digest;
+}
+
+/** Most modules of a run are shown the same ones. */
+function paramsDigest(params: RunSpec['params']): readonly number[] {
+  const known = paramsDigests.get(params);
+  if (known !== undefined) return known;
+  const digest = new Hasher().text(jsonText(params)).digest();
+  paramsDigests.set(params, digest);
   return digest;
 }
 
@@ -63,11 +77,9 @@ function seesItsPlace({ action, env }: ModuleSpec): boolean {
 function keyOn(state: CellState, module: ModuleRecord, platform: string): string {
   const inputsHash = inputsHashOfModule(state, module);
   if (inputsHash === '') return '';
-  const { spec } = module.run;
-  const own = specOf(module);
-  const hasher = new Hasher().text(own.action.type).text(actionText(own.action)).text(jsonText(own.env)).text(filesText(spec, own)).text(jsonText(own.needs.map((need) => spec.modules[need]!.name)));
-  for (const word of runDigestOf(spec)) hasher.word(word);
-  if (module.item !== -1 && seesItsPlace(own)) hasher.word(module.item);
+  const hasher = new Hasher();
+  for (const word of workDigest(module.run.spec, module.template)) hasher.word(word);
+  if (module.item !== -1 && seesItsPlace(specOf(module))) hasher.word(module.item);
   return hasher.text(cellMutant(state, 'cache-ignores-inputs') ? '' : inputsHash).text(platform).hex();
 }
 

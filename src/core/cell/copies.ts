@@ -5,7 +5,6 @@
 import type { NodeId } from '../lib/ids.ts';
 import { specOf } from './accessors.ts';
 import { filesOf } from './files.ts';
-import { producersOf } from './foreach.ts';
 import { HOLDERS_MAX, ITEMS_PER_ENTRY_MAX, NAME_LENGTH_MAX, UNABLE_MAX } from './limits.ts';
 import { cellMutant } from './mutants.ts';
 import { editModule } from './mutate.ts';
@@ -80,16 +79,17 @@ function changeHolder(state: CellState, module: ModuleRecord, { node, on }: Hold
   keepHolders(state, module, [...before.filter((holder) => holder !== away), node]);
 }
 
-/** Who takes an output of this module, and has not ended. */
-function openTakers({ run, template }: ModuleRecord): ModuleRecord[] {
-  const takers: ModuleRecord[] = [];
+/** Whether somebody takes an output of this module and has not ended, or, if `idle`, has not begun either. */
+function hasTakers({ run, template }: ModuleRecord, idle: boolean): boolean {
   for (let at = run.childStart[template]!; at < run.childStart[template + 1]!; at++) {
     const child = run.modules[run.childList[at]!]!;
-    if (isFinal(child.phase) || !takenFiles(specOf(child)).some((input) => input.module === template)) continue;
-    if (child.phase === 'expanded') takers.push(...producersOf(run, child.index).filter(({ phase }) => !isFinal(phase)));
-    else takers.push(child);
+    if (isFinal(child.phase) || (idle && child.phase === 'claimed')) continue;
+    const expansion = child.phase === 'expanded' ? run.expansions.get(child.index)! : undefined;
+    // There may be 10,000 of them, and as many modules of which this is asked: so they are counted.
+    if (expansion !== undefined && expansion.open - (idle ? expansion.claimed : 0) === 0) continue;
+    if (takenFiles(specOf(child)).some((input) => input.module === template)) return true;
   }
-  return takers;
+  return false;
 }
 
 /** Its files are of use to the run, which lives: somebody takes them, or the run gives them. */
@@ -98,11 +98,11 @@ export function areFilesWanted(module: ModuleRecord): boolean {
   if (module.outcome?.files === undefined || module.phase !== 'succeeded' || isRunFinal(run.phase)) return false;
   // What one item left is of no use when another one has failed.
   if (module.item !== -1 && isFinal(run.modules[template]!.phase) && run.modules[template]!.phase !== 'succeeded') return false;
-  return givenModules(run.spec).has(template) || openTakers(module).length > 0;
+  return givenModules(run.spec).has(template) || hasTakers(module, false);
 }
 
 /** The same, and who takes them has not begun: whoever is executed may have them already, and says so when it has not. */
 export function areFilesMissed(module: ModuleRecord): boolean {
   if (!areFilesWanted(module)) return false;
-  return givenModules(module.run.spec).has(module.template) || openTakers(module).some(({ phase }) => phase !== 'claimed');
+  return givenModules(module.run.spec).has(module.template) || hasTakers(module, true);
 }

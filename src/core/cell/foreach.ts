@@ -107,13 +107,35 @@ function listedFiles(run: RunRecord, source: FilesSource): ListedFiles[] {
   });
 }
 
+/** Where in the list the files of each item begin, and where the list ends; by the outcome of their module, which is another one when an item was made again. */
+const startsByOutcome = new WeakMap<Outcome, Map<string, readonly number[]>>();
+
+function startsOf(run: RunRecord, source: Extract<FilesSource, { type: 'files' }>): readonly number[] {
+  const outcome = run.modules[source.module]?.outcome ?? null;
+  const known = outcome === null ? undefined : startsByOutcome.get(outcome)?.get(source.output);
+  if (known !== undefined) return known;
+  const starts = [0];
+  for (const producer of producersOf(run, source.module)) starts.push(starts.at(-1)! + (own(producer.outcome?.files, source.output)?.count ?? 0));
+  if (outcome !== null) startsByOutcome.set(outcome, (startsByOutcome.get(outcome) ?? new Map<string, readonly number[]>()).set(source.output, starts));
+  return starts;
+}
+
 function fileAt(run: RunRecord, source: FilesSource, item: number): (ListedFiles & { readonly position: number }) | undefined {
-  let position = item;
-  for (const listed of listedFiles(run, source)) {
-    if (position < listed.files.count) return { ...listed, position };
-    position -= listed.files.count;
+  if (source.type === 'param') {
+    const [submitted] = listedFiles(run, source);
+    return submitted === undefined || item >= submitted.files.count ? undefined : { ...submitted, position: item };
   }
-  return undefined;
+  const starts = startsOf(run, source);
+  if (item >= starts.at(-1)!) return undefined;
+  // The last one that begins there: those before it left nothing.
+  let [from, to] = [0, starts.length - 1];
+  while (to - from > 1) {
+    const middle = (from + to) >> 1;
+    if (starts[middle]! <= item) from = middle;
+    else to = middle;
+  }
+  const { outcome, holders } = run.modules[(run.expansions.get(source.module)?.first ?? source.module) + from]!;
+  return { files: own(outcome?.files, source.output)!, digests: own(outcome?.digests, source.output), holders, position: item - starts[from]! };
 }
 
 function countValues(run: RunRecord, source: Exclude<ForeachSource, FilesSource>): number | ListProblem {
@@ -232,7 +254,7 @@ export function appendItems(run: RunRecord, template: ModuleRecord, count: numbe
 function newExpansion(run: RunRecord, template: number, count: number): Expansion {
   const parallelMax = run.spec.modules[template]!.foreach?.parallelMax ?? 0;
   const limits = parallelMax === 0 ? [] : [{ key: parallelKey(run.number, template), max: parallelMax }];
-  return { template, first: run.modules.length, count, open: count, failed: 0, limits };
+  return { template, first: run.modules.length, count, open: count, claimed: 0, failed: 0, limits };
 }
 
 /** Keys that no `limit` of a specification can have. */

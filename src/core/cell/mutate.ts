@@ -37,6 +37,8 @@ export function setPhase(state: CellState, module: ModuleRecord, phase: ModulePh
   const { counts } = module.run;
   counts[phaseOrdinal[module.phase]]!--;
   counts[phaseOrdinal[phase]]!++;
+  const expansion = module.item === -1 ? undefined : module.run.expansions.get(module.template);
+  if (expansion !== undefined) expansion.claimed += (phase === 'claimed' ? 1 : 0) - (module.phase === 'claimed' ? 1 : 0);
   const writable = editModule(state, module);
   writable.phase = phase;
   writable.note = clip(note, NOTE_LENGTH_MAX);

@@ -342,6 +342,7 @@ function deriveItem(item: ModuleRecord, where: string): void {
   if (isFinal(item.phase)) expansion.open--;
   else if (phase !== 'expanded') throw damaged(`${where} is ${item.phase}, and its module ${phase}`);
   if (item.phase === 'failed') expansion.failed++;
+  if (item.phase === 'claimed') expansion.claimed++;
 }
 
 function deriveClaim(state: CellState, module: ModuleRecord, fence: Fence, id: SessionId, node: NodeId | '', where: string): void {

@@ -141,8 +141,9 @@ export interface Expansion {
   readonly template: number;
   readonly first: number;
   readonly count: number;
-  /** Derived: items that are not final, and that failed. */
+  /** Derived: items that are not final, those of them that are claimed, and items that failed. */
   open: number;
+  claimed: number;
   failed: number;
   /** Derived: its `max-parallel`, as a limit that only its items hold. */
   readonly limits: readonly Limit[];

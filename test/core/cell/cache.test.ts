@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import test from 'node:test';
 import { reusable } from '../../../src/core/cell/cache.ts';
+import { seenParams } from '../../../src/core/cell/seen-params.ts';
 import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
 import type { ModuleSpec } from '../../../src/core/cell/types.ts';
 import { failed, hooks, module, spec, succeeded, TestCell, type ModuleSketch } from './cells.ts';
@@ -62,6 +63,42 @@ test('whatever the work depends on makes another key', () => {
     cell.result(reply.run, 0, cell.claim(reply.run, 0, session), succeeded({ seed: 'x' }));
     assert.notEqual(cell.claim(reply.run, 1, session), 0, JSON.stringify(change));
   }
+});
+
+test('of files that came with the run those count that a command takes or names, and it is shown no others', () => {
+  const cids = ['bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy', 'bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq'] as const;
+  const take = (param: string): ModuleSketch => ({ files: { inputs: [{ variable: 'IN', param }], outputs: [] } });
+  const command = (text: string): ModuleSketch => ({ action: { type: 'run', command: text } });
+  // What a module is, what it is shown, and whether it is executed again when `sample` holds something else.
+  const table: readonly (readonly [ModuleSketch, string, boolean])[] = [
+    [{}, 'crf', false],
+    [take('sources'), 'crf sources', false],
+    [take('sample'), 'crf sample', true],
+    [{ foreach: { source: { type: 'param', param: 'sample' }, failFast: true, parallelMax: 0 } }, 'crf sample', true],
+    [{ env: { A: '${{ params.sample.size }}' } }, 'crf sample', true],
+    [{ env: { A: '${{ params.crf }}' } }, 'crf', false],
+    [{ env: { A: "${{ params['sam' + 'ple'] }}" } }, 'crf sample sources', true],
+    [{ env: { A: '${{ toJSON(params) }}' } }, 'crf sample sources', true],
+    [command('cat $SKEIN_PARAMS_FILE'), 'crf sample sources', true],
+    [{ action: { type: 'bundle', bundle: 'f'.repeat(64), export: 'f', sourceName: 'f.ts' } }, 'crf sample sources', true],
+  ];
+  for (const [sketch, shown, again] of table) {
+    const cell = new TestCell();
+    const session = cell.open('a');
+    for (const sample of [0, 1] as const) {
+      const params = { sources: { kind: 'file', cid: cids[0], name: 'm.c', size: 9, count: 1 }, sample: { kind: 'file', cid: cids[sample], name: 'x', size: 9, count: 1 }, crf: 3 };
+      const whole = { ...spec([cached('work', [], sketch)]), params };
+      const reply = cell.apply({ type: 'submit', requestKey: `sample-${sample}`, spec: whole });
+      assert.ok(reply.type === 'run', JSON.stringify(reply));
+      const at = sketch.foreach === undefined ? 0 : 1;
+      const fence = cell.claim(reply.run, at, session);
+      assert.equal(fence !== 0, sample === 0 || again, JSON.stringify(sketch));
+      assert.equal(Object.keys(seenParams(whole, 0)).toSorted().join(' '), shown, JSON.stringify(sketch));
+      if (fence !== 0) cell.result(reply.run, at, fence, succeeded());
+    }
+  }
+  const plain = { ...spec([module('work')]), params: { sample: { kind: 'file', cid: cids[0], name: 'x', size: 9, count: 1 } } };
+  assert.equal(seenParams(plain, 0), plain.params, 'who does not ask for it is shown everything');
 });
 
 test('what does not change the work finds it: its name, its timeout, its priority', () => {

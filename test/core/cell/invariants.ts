@@ -91,6 +91,7 @@ export class Invariants {
     assert.deepEqual(items.map((item) => [item.index, item.item]), items.map((_, at) => [expansion.first + at, at]));
     assert.equal(items.length, expansion.count);
     assert.equal(expansion.open, items.filter((item) => !isFinal(item.phase)).length);
+    assert.equal(expansion.claimed, items.filter((item) => item.phase === 'claimed').length);
     assert.equal(expansion.failed, items.filter((item) => item.phase === 'failed').length);
     assert.equal(phase === 'expanded', expansion.open > 0, 'it ends with its last item');
   }
