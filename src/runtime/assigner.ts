@@ -4,7 +4,7 @@ import { checkpointFor } from '../core/cell/checkpoints.ts';
 import { presentHolders } from '../core/cell/copies.ts';
 import { specOf } from '../core/cell/accessors.ts';
 import { filesOf, filesOfParam } from '../core/cell/files.ts';
-import { filesOfNeed, itemSource, producersOf, valuesForItem, valuesOfNeed } from '../core/cell/foreach.ts';
+import { filesOfNeed, itemSource, listedFile, producersOf, valuesForItem, valuesOfNeed } from '../core/cell/foreach.ts';
 import { HOLDERS_MAX } from '../core/cell/limits.ts';
 import { inputsHashOf } from '../core/cell/inputs.ts';
 import type { CellState, ModuleRecord } from '../core/cell/state.ts';
@@ -121,12 +121,12 @@ function inputsOf(module: ModuleRecord): FilesRef[][] {
 }
 
 function holdersOf(state: CellState, module: ModuleRecord): (readonly NodeId[])[] {
-  const { foreach } = specOf(module);
-  const sources = [...filesOf(specOf(module)).inputs, ...(foreach === undefined ? [] : [foreach.source])];
-  return sources.map((source) => {
-    const holders = !('module' in source) ? [] : producersOf(module.run, source.module).flatMap((producer) => presentHolders(state, producer));
-    return [...new Set(holders)].slice(0, HOLDERS_MAX);
+  const holders = filesOf(specOf(module)).inputs.map((source) => {
+    const all = 'param' in source ? [] : producersOf(module.run, source.module).flatMap((producer) => presentHolders(state, producer));
+    return [...new Set(all)].slice(0, HOLDERS_MAX);
   });
+  // Of one file among those of 10,000 modules it matters who has that one.
+  return module.item === -1 ? holders : [...holders, presentHolders(state, { holders: listedFile(module)?.holders ?? [] })];
 }
 
 /** Lists with what many items gave are handed to many modules: each is counted once. */

@@ -73,7 +73,7 @@ export function valuesForItem(item: ModuleRecord, position: number): Outcome['va
 
 /** @returns how many items there are, or why there can be none. The needs have succeeded. */
 export function countItems(run: RunRecord, { source }: ForeachSpec): number | ListProblem {
-  const count = isFiles(source) ? listedFiles(run, source).reduce((sum, { files }) => sum + files.count, 0) : countValues(run, source);
+  const count = isFiles(source) ? countFiles(run, source) : countValues(run, source);
   if (typeof count !== 'number' || count <= FOREACH_ITEMS_MAX) return count;
   return { problem: `its list has ${count} items, at most ${FOREACH_ITEMS_MAX} are allowed` };
 }
@@ -84,8 +84,10 @@ export function isFiles(source: ForeachSource): source is FilesSource {
   return source.type === 'files' || source.type === 'param';
 }
 
-interface ListedFiles {
+/** One of the lists that together are the whole, and the position in it. */
+interface ListedFile {
   readonly files: FilesRef;
+  readonly position: number;
   /** Of each file, where whoever left them has told. */
   readonly digests: Uint8Array | undefined;
   /** Nodes that have them, as far as the log knows. */
@@ -94,17 +96,8 @@ interface ListedFiles {
   readonly producer: ModuleRecord | undefined;
 }
 
-/** One after the other they are the list. */
-function listedFiles(run: RunRecord, source: FilesSource): ListedFiles[] {
-  if (source.type === 'param') {
-    const files = filesOfParam(run.spec.params, source.param);
-    return files === undefined ? [] : [{ files, digests: undefined, holders: [], producer: undefined }];
-  }
-  return producersOf(run, source.module).flatMap((producer) => {
-    const { outcome, holders } = producer;
-    const files = own(outcome?.files, source.output);
-    return files === undefined ? [] : [{ files, digests: own(outcome?.digests, source.output), holders, producer }];
-  });
+function countFiles(run: RunRecord, source: FilesSource): number {
+  return source.type === 'param' ? (filesOfParam(run.spec.params, source.param)?.count ?? 0) : startsOf(run, source).at(-1)!;
 }
 
 /** Where in the list the files of each item begin, and where the list ends; by the outcome of their module, which is another one when an item was made again. */
@@ -120,10 +113,10 @@ function startsOf(run: RunRecord, source: Extract<FilesSource, { type: 'files' }
   return starts;
 }
 
-function fileAt(run: RunRecord, source: FilesSource, item: number): (ListedFiles & { readonly position: number }) | undefined {
+function fileAt(run: RunRecord, source: FilesSource, item: number): ListedFile | undefined {
   if (source.type === 'param') {
-    const [submitted] = listedFiles(run, source);
-    return submitted === undefined || item >= submitted.files.count ? undefined : { ...submitted, position: item };
+    const files = filesOfParam(run.spec.params, source.param);
+    return files === undefined || item >= files.count ? undefined : { files, position: item, digests: undefined, holders: [], producer: undefined };
   }
   const starts = startsOf(run, source);
   if (item >= starts.at(-1)!) return undefined;
@@ -134,8 +127,9 @@ function fileAt(run: RunRecord, source: FilesSource, item: number): (ListedFiles
     if (starts[middle]! <= item) from = middle;
     else to = middle;
   }
-  const { outcome, holders } = run.modules[(run.expansions.get(source.module)?.first ?? source.module) + from]!;
-  return { files: own(outcome?.files, source.output)!, digests: own(outcome?.digests, source.output), holders, position: item - starts[from]! };
+  const producer = run.modules[(run.expansions.get(source.module)?.first ?? source.module) + from]!;
+  const { outcome, holders } = producer;
+  return { files: own(outcome?.files, source.output)!, position: item - starts[from]!, digests: own(outcome?.digests, source.output), holders, producer };
 }
 
 function countValues(run: RunRecord, source: Exclude<ForeachSource, FilesSource>): number | ListProblem {
@@ -198,7 +192,7 @@ export function itemSource(item: ModuleRecord): ItemSource {
 }
 
 /** Where the file is that an item is; undefined for a value. */
-export function listedFile(item: ModuleRecord): Pick<ListedFiles, 'files' | 'holders' | 'producer'> | undefined {
+export function listedFile(item: ModuleRecord): Pick<ListedFile, 'files' | 'holders' | 'producer'> | undefined {
   const { source } = foreachOf(item);
   return isFiles(source) ? fileAt(item.run, source, item.item) : undefined;
 }
