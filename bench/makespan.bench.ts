@@ -8,6 +8,7 @@ import { planSchedule, type Scheduled } from '../src/core/plan/schedule.ts';
 import { importWorkflow } from '../src/pipeline/import/import.ts';
 import { spread, spreadText, type Spread } from './figures.ts';
 import { executeAll, type Executed } from './makespan-executed.ts';
+import { describeFiles, madeCases, planFiles, withFiles, type FilesRow } from './makespan-files.ts';
 
 const folder = new URL('../../shared/fixtures/', import.meta.url);
 const NODES = 3;
@@ -34,6 +35,8 @@ export interface MakespanFigures {
   readonly worstOverHlfet: number;
   readonly meanOverLb: number;
   readonly worstOverLb: number;
+  /** With the files that they moved. */
+  readonly files: readonly FilesRow[];
   /** Those that were run as well. */
   readonly executed: readonly Executed[];
   readonly executedMeanOverHlfet: number;
@@ -55,6 +58,7 @@ export interface Workload {
   readonly modules: readonly Scheduled[];
   readonly durationsMs: Float64Array;
   readonly reference: Reference;
+  readonly file: URL;
 }
 
 /** Every graph with enough tasks to fill the slots; none where the recorded workflows are not at hand. */
@@ -71,12 +75,13 @@ export function workloads(): Workload[] {
         modules: tasks.map(({ parents }) => ({ needs: parents, durationMs: 0, requires: { cpu: 1, memory: 0 } })),
         durationsMs: Float64Array.from(tasks, ({ runtimeSeconds = 0 }) => runtimeSeconds * 1000),
         reference,
+        file: new URL(graph, folder),
       };
     });
 }
 
 /** 16 over three nodes: 6, 5, 5. */
-function spreadSlots(slots: number): number[] {
+export function spreadSlots(slots: number): number[] {
   return Array.from({ length: NODES }, (_, n) => Math.ceil((slots - n) / NODES));
 }
 
@@ -111,6 +116,7 @@ export async function measureMakespan(full: boolean): Promise<MakespanFigures> {
     worstOverHlfet: Math.max(0, ...overHlfet),
     meanOverLb: rounded(mean(overLb), 4),
     worstOverLb: Math.max(0, ...overLb),
+    files: rows.length === 0 ? [] : planFiles([...withFiles(graphs), ...madeCases()], SLOTS),
     executed,
     executedMeanOverHlfet: rounded(mean(ratios), 3),
     executedWorstOverHlfet: rounded(Math.max(0, ...ratios), 3),
@@ -130,7 +136,7 @@ function distinct(graphs: readonly Workload[]): Workload[] {
 }
 
 export function describeMakespan(figures: MakespanFigures): string {
-  const { skipped, rows, meanOverHlfet, worstOverHlfet, meanOverLb, worstOverLb, executed, executedMeanOverHlfet, executedWorstOverHlfet, overMsPerLevel, alone, aloneOverMsPerLevel } = figures;
+  const { skipped, rows, files, meanOverHlfet, worstOverHlfet, meanOverLb, worstOverLb, executed, executedMeanOverHlfet, executedWorstOverHlfet, overMsPerLevel, alone, aloneOverMsPerLevel } = figures;
   if (skipped !== '') return `makespan: left out, ${skipped}`;
   const executedLine = ({ graph, slots, scale, executedMs, executedOverHlfet, executedOverLb }: Executed): string => `  ${graph.padEnd(width)} ${String(slots).padStart(5)} ${seconds(executedMs)}  ${executedOverLb.toFixed(3)}  ${executedOverHlfet.toFixed(3)}   ${scale.toExponential(1)}`;
   const width = Math.max(...rows.map(({ graph }) => graph.length));
@@ -140,6 +146,7 @@ export function describeMakespan(figures: MakespanFigures): string {
     `  ${'graph'.padEnd(width)} tasks slots         lb      hlfet    planned  /lb    /hlfet`,
     ...rows.map(({ graph, tasks, slots, lbMs, hlfetMs, plannedMs, plannedOverLb, plannedOverHlfet }) => `  ${graph.padEnd(width)} ${String(tasks).padStart(5)} ${String(slots).padStart(5)} ${seconds(lbMs)} ${seconds(hlfetMs)} ${seconds(plannedMs)}  ${plannedOverLb.toFixed(3)}  ${plannedOverHlfet.toFixed(4)}`),
     `  planned over hlfet: mean ${meanOverHlfet}, worst ${worstOverHlfet}; over the lower bound: mean ${meanOverLb}, worst ${worstOverLb} (${rows.length} schedules)`,
+    ...describeFiles(files),
     `executed on ${NODES} node processes, fsync on, times scaled so that the median task takes 20 ms`,
     `  ${'graph'.padEnd(width)} slots   executed  /lb    /hlfet  scale`,
     ...executed.map(executedLine),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { planAll, workloads } from '../bench/makespan.bench.ts';
+import { describeFiles, madeCases, planFiles } from '../bench/makespan-files.ts';
 import { describePlan, measurePlan } from '../bench/plan.bench.ts';
 
 test('bench plan: every shape is planned, in more slices where there is more to look at', async () => {
@@ -24,4 +25,11 @@ test('bench makespan, planned: 4 and 16 slots over three nodes', (t) => {
   }
   const mean = rows.reduce((sum, { plannedOverHlfet }) => sum + plannedOverHlfet, 0) / rows.length;
   assert.ok(mean <= 1.02, `${mean}`);
+});
+
+test('bench makespan, with files: a planner that knows the network beats one that does not', () => {
+  const rows = planFiles(madeCases(), [4, 16]);
+  for (const { graph, slots, plannedOverBlind, plannedMovedMib, blindMovedMib } of rows) assert.ok(plannedOverBlind <= 1.01 && plannedMovedMib <= blindMovedMib, `${graph} on ${slots}`);
+  assert.ok(rows.filter(({ plannedOverBlind }) => plannedOverBlind < 0.7).length >= 4);
+  assert.match(describeFiles(rows).at(-1)!, /^ {2}planned over blind: mean 0\.\d+, worst 1\.00\d$/);
 });

@@ -20,7 +20,7 @@ export interface PlanTextOptions {
 export function formatPlan(spec: Planned, { all = false, workers }: PlanTextOptions = {}): string {
   const { name, modules } = spec;
   const shownMax = all ? Infinity : NAMES_SHOWN_MAX;
-  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(modules) : planSchedule(modules, workers, undefined, spec.policy);
+  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(modules) : planSchedule(modules, workers, undefined, { policy: spec.policy });
   const { waves, criticalPath, criticalPathMs } = plan;
   const lines = [`${name}: ${count(modules.length, 'module')} in ${count(waves.length, 'wave')}`, ''];
   waves.forEach((wave, index) => {
@@ -69,7 +69,7 @@ function scheduleLines(spec: Planned, plan: Schedule, { workers, slots }: Worker
 
 /** The same as data. Times are ms from the start of the run; `schedule` is null without workers. */
 export function planData(spec: Planned, workers?: Workers): Readonly<Record<string, unknown>> {
-  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(spec.modules) : planSchedule(spec.modules, workers, undefined, spec.policy);
+  const plan: Outline & Partial<Schedule> = workers === undefined ? outline(spec.modules) : planSchedule(spec.modules, workers, undefined, { policy: spec.policy });
   const { waves, criticalPath, criticalPathMs, workMs } = plan;
   return {
     name: spec.name,

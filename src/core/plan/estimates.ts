@@ -11,6 +11,7 @@ export interface Estimate {
   readonly bytes: number;
   /** As the node measured it, or BYTES_PER_SECOND_UNKNOWN. */
   readonly bytesPerSecond: number;
+  /** Of those, and of what is on its way there already. */
   readonly moveMs: number;
   /** Declared, learned, or the average of its run: the same on every node. */
   readonly predictedMs: number;
@@ -18,16 +19,6 @@ export interface Estimate {
 }
 
 /** @param bytesPerSecond 0 = the node has not measured it. */
-export function estimate(waitMs: number, bytes: number, bytesPerSecond: number, predictedMs: number): Estimate {
-  const speed = knownSpeed(bytesPerSecond);
-  const moveMs = moveTimeMs(bytes, speed);
-  return { waitMs, bytes, bytesPerSecond: speed, moveMs, predictedMs, sumMs: waitMs + moveMs + predictedMs };
-}
-
 export function knownSpeed(bytesPerSecond: number): number {
   return bytesPerSecond > 0 ? bytesPerSecond : BYTES_PER_SECOND_UNKNOWN;
-}
-
-export function moveTimeMs(bytes: number, bytesPerSecond: number): number {
-  return (bytes / bytesPerSecond) * 1000;
 }

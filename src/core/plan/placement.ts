@@ -4,8 +4,7 @@ import { MILLI, totalMilliCpu, type Requirement } from '../cell/matching.ts';
 import type { CellState, SessionRecord } from '../cell/state.ts';
 import { Heap } from '../lib/heap.ts';
 import type { SessionId } from '../lib/ids.ts';
-import { knownSpeed, moveTimeMs } from './estimates.ts';
-import { missingBytes, type InputPlaces } from './locality.ts';
+import { knownSpeed } from './estimates.ts';
 import type { Reservation } from './reservations.ts';
 
 /** A session that may be given work now, as the leader last heard of it. */
@@ -62,6 +61,12 @@ export interface Offer {
   readonly startsInMs: number;
 }
 
+/** Of the inputs of one module, to each node. */
+export interface Moves {
+  ms(room: Room): number;
+  bytes(room: Room): number;
+}
+
 interface Choice {
   readonly room: Room;
   /** Free cpu when this choice was filed: the heap's key. */
@@ -71,6 +76,11 @@ interface Choice {
 function firstChoice(a: Choice, b: Choice): boolean {
   const difference = a.milliCpu * b.room.totalMilliCpu - b.milliCpu * a.room.totalMilliCpu;
   return difference === 0 ? emptier(a.room, b.room) : difference > 0;
+}
+
+function isNearer(a: Room, b: Room, { bytes }: Moves): boolean {
+  const difference = bytes(a) - bytes(b);
+  return difference === 0 ? emptier(a, b) : difference < 0;
 }
 
 /** The nodes that fit one requirement, best first, for one call of the planner. */
@@ -95,14 +105,14 @@ export class Choices {
     return (this.fitting ??= this.rooms.filter(({ record }) => sessionFits(record, this.requirement)));
   }
 
-  /** Of the nodes with room the one that has its inputs first, or that has the most room if several have: then as `take`. */
-  nearest(places: InputPlaces): Offer | undefined {
+  /** Of the nodes with room the one that has its inputs first; if several have, where fewer bytes have to come, then as `take`. */
+  nearest(moves: Moves): Offer | undefined {
     let best: Room | undefined;
     let startsInMs = Infinity;
     for (const room of this.open) {
       if (!hasRoom(room, this.requirement)) continue;
-      const moveMs = moveMsTo(room, places);
-      if (moveMs > startsInMs || (moveMs === startsInMs && best !== undefined && !emptier(room, best))) continue;
+      const moveMs = moves.ms(room);
+      if (moveMs > startsInMs || (moveMs === startsInMs && best !== undefined && !isNearer(room, best, moves))) continue;
       best = room;
       startsInMs = moveMs;
     }
@@ -113,11 +123,11 @@ export class Choices {
    * Of the nodes without room the one where it could begin first, the older session if several are as good.
    * @param beforeMs what takes as long or longer is not worth a wait. @param waitMs until there is room.
    */
-  nearestFull(places: InputPlaces, beforeMs: number, waitMs: (room: Room) => number): Offer | undefined {
+  nearestFull(moves: Moves, beforeMs: number, waitMs: (room: Room) => number): Offer | undefined {
     let best: Room | undefined;
     let startsInMs = beforeMs;
     for (const room of this.all()) {
-      const moveMs = moveMsTo(room, places);
+      const moveMs = moves.ms(room);
       // How long the wait is, is only worked out where it matters.
       if (moveMs > startsInMs || hasRoom(room, this.requirement)) continue;
       const sumMs = waitMs(room) + moveMs;
@@ -149,8 +159,4 @@ export class Choices {
     room.memory -= this.requirement.memory;
     return room;
   }
-}
-
-function moveMsTo(room: Room, places: InputPlaces): number {
-  return moveTimeMs(missingBytes(places, room.record.nodeId), room.bytesPerSecond);
 }

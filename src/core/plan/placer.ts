@@ -8,11 +8,11 @@ import type { CellState, ModuleRecord } from '../cell/state.ts';
 import type { ResultItem } from '../cell/types.ts';
 import type { NodeId } from '../lib/ids.ts';
 import { Backlog, remainingMs, type Release } from './backlog.ts';
-import { estimate, moveTimeMs, type Estimate } from './estimates.ts';
+import type { Estimate } from './estimates.ts';
 import type { Foresight } from './foresight.ts';
 import { HOLDER_LOOK_MS, HOLDER_WAIT_MS_MAX, HOLDER_WAITS_MAX, MOVE_MS_MIN, PLACEMENT_NODES_MAX, PLACEMENTS_MAX } from './limits.ts';
-import { FetchedFiles, inputPlaces, missingBytes, type InputPlaces } from './locality.ts';
-import { Choices, hasRoom, type Room } from './placement.ts';
+import { FetchedFiles, inputPlaces, missingBytes, moveTimeMs, type InputPlaces } from './locality.ts';
+import { Choices, hasRoom, type Moves, type Room } from './placement.ts';
 import type { Proposals } from './proposals.ts';
 import type { ReadyModules } from './ready.ts';
 
@@ -93,7 +93,8 @@ export class Placer {
   /** It is executed there, or was, so its inputs are there. */
   executes(module: ModuleRecord, node: NodeId): void {
     this.waits.delete(module);
-    this.fetched.add(module, node, this.arriving);
+    // What was not planned here is taken to be there.
+    this.fetched.add(module, node, module.startedAt, this.arriving);
   }
 
   /** It is not executed any more. */
@@ -119,8 +120,8 @@ export class Placer {
 
   /** A module was given its room. */
   placed(look: Look, module: ModuleRecord, room: Room): void {
-    look.backlogs.get(room)?.begin(module.requirement, this.lastsMs(look, module, room, this.placements.get(module)));
-    if (this.placements.has(module)) this.fetched.add(module, room.record.nodeId, this.arriving);
+    look.backlogs.get(room)?.begin(module.requirement, this.lastsMs(look, module, room));
+    if (this.placements.has(module)) this.fetched.add(module, room.record.nodeId, look.now + this.movesMs(module, room), this.arriving);
   }
 
   /** As it stands now, for people: of a module that is executed what was found when it was claimed. */
@@ -140,17 +141,17 @@ export class Placer {
     const decision = isCompared(look, places) ? this.decide(look, choices, module, places) : undefined;
     if (decision !== undefined) return decision;
     const room = isCompared(look, places) ? undefined : choices.take();
-    const first = room ?? choices.nearestFull(places, Infinity, (full) => this.backlogOf(look, full).waitMs(module.requirement))?.room;
+    const first = room ?? choices.nearestFull(movesTo(look, places), Infinity, (full) => this.backlogOf(look, full).waitMs(module.requirement))?.room;
     return first && { room: first, waits: false };
   }
 
   /** @returns undefined when no node has room. */
   private decide(look: Look, choices: Choices, module: ModuleRecord, places: InputPlaces): Decision | undefined {
-    const open = choices.nearest(places);
+    const open = choices.nearest(movesTo(look, places));
     if (open === undefined) return undefined;
     const waitedMs = look.now - (this.waits.get(module)?.since ?? look.now);
     const mayWait = open.startsInMs > 0 && look.waits < HOLDER_WAITS_MAX && waitedMs < HOLDER_WAIT_MS_MAX;
-    const full = mayWait ? choices.nearestFull(places, open.startsInMs, (room) => this.backlogOf(look, room).waitMs(module.requirement)) : undefined;
+    const full = mayWait ? choices.nearestFull(movesTo(look, places), open.startsInMs, (room) => this.backlogOf(look, room).waitMs(module.requirement)) : undefined;
     return full === undefined ? { room: open.room, waits: false } : { room: full.room, waits: true };
   }
 
@@ -158,8 +159,7 @@ export class Placer {
     if (!this.waits.has(module)) this.waits.set(module, { since: look.now, places, lookedAt: look.now });
     look.waits++;
     const backlog = this.backlogOf(look, room);
-    const moveMs = moveTimeMs(missingBytes(places, room.record.nodeId), room.bytesPerSecond);
-    backlog.queue(module.requirement, backlog.waitMs(module.requirement), moveMs + this.ready.expectedMs(look.state, module));
+    backlog.queue(module.requirement, backlog.waitMs(module.requirement), movesTo(look, places).ms(room) + this.ready.expectedMs(look.state, module));
   }
 
   /** Of one that waits they are looked at from time to time: it may have many, and each plan comes by it. */
@@ -185,31 +185,37 @@ export class Placer {
       // Its room is counted as free already.
       if (this.foresight.isEnding(module)) continue;
       const { startedAt } = module.hedge?.fence === fence ? module.hedge : module;
-      releases.push({ inMs: remainingMs(look.now, startedAt, this.lastsMs(look, module, room, this.placements.get(module))), milliCpu, memory });
+      releases.push({ inMs: remainingMs(look.now, startedAt, this.lastsMs(look, module, room)), milliCpu, memory });
     }
     for (const { module, holding } of this.proposals.ofSession(room.record.id)) {
       const { milliCpu, memory } = holding.requirement;
-      releases.push({ inMs: this.lastsMs(look, module, room, this.placements.get(module)), milliCpu, memory });
+      releases.push({ inMs: this.lastsMs(look, module, room), milliCpu, memory });
     }
     return releases;
   }
 
   /** From its claim to its end: its inputs come first. */
-  private lastsMs({ state }: Look, module: ModuleRecord, room: Room, placement: Placement | undefined): number {
-    const own = placement?.nodes.find(({ nodeId }) => nodeId === room.record.nodeId);
-    return (own?.moveMs ?? 0) + this.ready.expectedMs(state, module);
+  private lastsMs({ state }: Look, module: ModuleRecord, room: Room): number {
+    return this.movesMs(module, room) + this.ready.expectedMs(state, module);
+  }
+
+  /** As it was found when it was placed there. */
+  private movesMs(module: ModuleRecord, room: Room): number {
+    return this.placements.get(module)?.nodes.find(({ nodeId }) => nodeId === room.record.nodeId)?.moveMs ?? 0;
   }
 
   private compared(look: Look, choices: Choices, module: ModuleRecord, places: InputPlaces, decision: Decision | undefined): Placement {
     const { requirement } = module;
     const predictedMs = this.ready.expectedMs(look.state, module);
+    const moves = movesTo(look, places);
     const isMany = look.rooms.length > PLACEMENT_NODES_MAX;
     const nodes: NodeEstimate[] = [];
     for (const room of choices.all()) {
       const { nodeId, name: node } = room.record;
       if (isMany && room !== decision?.room && (nodes.length >= PLACEMENT_NODES_MAX || !places.here.has(nodeId))) continue;
       const waitMs = hasRoom(room, requirement) ? 0 : this.backlogOf(look, room).waitMs(requirement);
-      nodes.push({ node, nodeId, ...estimate(waitMs, missingBytes(places, nodeId), room.bytesPerSecond, predictedMs) });
+      const moveMs = moves.ms(room);
+      nodes.push({ node, nodeId, waitMs, bytes: moves.bytes(room), bytesPerSecond: room.bytesPerSecond, moveMs, predictedMs, sumMs: waitMs + moveMs + predictedMs });
     }
     nodes.sort((a, b) => a.sumMs - b.sumMs);
     const since = this.waits.get(module)?.since;
@@ -223,6 +229,10 @@ export class Placer {
       nodes,
     };
   }
+}
+
+function movesTo({ now }: Look, places: InputPlaces): Moves {
+  return { ms: ({ record, bytesPerSecond }) => moveTimeMs(places, record.nodeId, bytesPerSecond, now), bytes: ({ record }) => missingBytes(places, record.nodeId) };
 }
 
 function isCompared({ bytesMin }: Look, { totalBytes }: InputPlaces): boolean {

@@ -10,6 +10,7 @@ import type { Command, ModuleSpec, Outcome, Reply, ResultItem, RunPolicy } from 
 import { assert } from '../lib/assert.ts';
 import { Heap } from '../lib/heap.ts';
 import { cellId, nodeId, type Fence, type RunNumber } from '../lib/ids.ts';
+import { CarriedFiles, type Carried } from './carried-files.ts';
 import { Planner, type PlannableSession } from './planner.ts';
 
 export interface Worker {
@@ -17,6 +18,10 @@ export interface Worker {
   readonly slots: number;
   /** Bytes. @default more than any module asks for */
   readonly memory?: number;
+  /** Of files, that it receives: one file after the other. @default files take no time */
+  readonly bytesPerSecond?: number;
+  /** What the planner is told of that; Infinity = it takes no heed of files. @default bytesPerSecond */
+  readonly measuredBytesPerSecond?: number;
 }
 
 /** What is played of a module: labels, tools and the like are taken to be everywhere. */
@@ -27,6 +32,9 @@ export interface Rehearsal {
   readonly startsMs: Float64Array;
   /** Per module, from 0; -1 for one that never starts. */
   readonly workerOf: Int32Array;
+  /** Per module, bytes that its worker had to fetch first, and ms from its start until they were there. */
+  readonly movedBytes: Float64Array;
+  readonly moveMs: Float64Array;
   /** Until the last module that starts has ended. */
   readonly makespanMs: number;
   /** Modules that no worker can take, though their needs are done. */
@@ -35,6 +43,7 @@ export interface Rehearsal {
 
 interface Execution {
   readonly module: number;
+  readonly worker: number;
   readonly fence: Fence;
   readonly endsMs: number;
 }
@@ -49,7 +58,12 @@ class Stage {
   readonly state: CellState = createCell(withoutParts);
   readonly planner = new Planner();
   readonly sessions: PlannableSession[] = [];
+  readonly #files: CarriedFiles;
   #index = 0;
+
+  constructor(files: CarriedFiles) {
+    this.#files = files;
+  }
 
   enter(command: Command): Reply {
     const { reply, events } = apply(this.state, ++this.#index, command);
@@ -59,16 +73,16 @@ class Stage {
 
   open(workers: readonly Worker[]): void {
     this.enter({ type: 'genesis', cellId: cellId('0'.repeat(32)), clusterName: 'plan', createdAt: STARTED_AT, founder: nodeId('worker-0') });
-    for (const [n, { slots, memory = MEMORY_BYTES_MAX }] of workers.entries()) {
+    for (const [n, { slots, memory = MEMORY_BYTES_MAX, bytesPerSecond = Infinity, measuredBytesPerSecond = bytesPerSecond }] of workers.entries()) {
       const capabilities = { os: '', arch: '', slots, memory, gpus: [], tools: {}, labels: {}, functions: [] };
       const reply = this.enter({ type: 'sessionOpen', now: STARTED_AT, node: nodeId(`worker-${n}`), member: '', bootId: 'plan', name: `worker-${n}`, capabilities, running: [] });
       assert(reply.type === 'session', 'a worker of a rehearsal is let in');
-      this.sessions.push({ session: reply.session, slots, load: 0 });
+      this.sessions.push({ session: reply.session, slots, load: 0, bytesPerSecond: measuredBytesPerSecond });
     }
   }
 
   submit(modules: readonly Rehearsed[], durations: Float64Array, policy: RunPolicy): RunRecord {
-    const reply = this.enter({ type: 'submit', now: STARTED_AT, requestKey: 'plan', spec: { name: 'plan', params: {}, env: {}, bundles: {}, policy, modules: modules.map((module, i) => played(module, i, durations[i]!)) } });
+    const reply = this.enter({ type: 'submit', now: STARTED_AT, requestKey: 'plan', spec: { name: 'plan', params: this.#files.params(), env: {}, bundles: {}, policy, modules: modules.map((module, i) => ({ ...played(module, i, durations[i]!), ...this.#files.ofModule(i) })) } });
     assert(reply.type === 'run', `a checked pipeline is accepted: ${reply.type === 'error' ? reply.message : ''}`);
     return this.state.runs.get(reply.run)!;
   }
@@ -94,7 +108,7 @@ class Stage {
 
   finish(run: RunNumber, ended: readonly Execution[], nowMs: number): void {
     for (let from = 0; from < ended.length; from += ITEMS_PER_ENTRY_MAX) {
-      const items = ended.slice(from, from + ITEMS_PER_ENTRY_MAX).map(({ module, fence }): ResultItem => ({ run, module, generation: 1, fence, inputsHash: '', outcome }));
+      const items = ended.slice(from, from + ITEMS_PER_ENTRY_MAX).map(({ module, worker, fence }): ResultItem => ({ run, module, generation: 1, fence, inputsHash: '', outcome: { ...outcome, files: this.#files.leftBy(module) }, holders: [nodeId(`worker-${worker}`)] }));
       this.enter({ type: 'results', now: STARTED_AT + nowMs, jitter: 0, items });
     }
   }
@@ -111,17 +125,27 @@ function played({ needs, policy, requires: { cpu, memory } }: Rehearsed, index: 
     retry: { attempts: 1, backoffMs: 0, factor: 1, jitter: false, capMs: 0 },
     effectful: false,
     durationMs: Math.max(SHORTEST_MS, durationMs),
-    ...(policy === undefined ? {} : { policy }),
+    // Nothing takes longer than predicted here.
+    ...(policy === undefined ? {} : { policy: { ...policy, hedgeFactor: 0 } }),
   };
 }
 
-/** @param durations ms per module, as it will take, and as the planner believes. @param policy of the run. */
-export function rehearse(modules: readonly Rehearsed[], durations: Float64Array, workers: readonly Worker[], policy: RunPolicy = ordinaryRun): Rehearsal {
+export interface RehearsalOptions {
+  readonly policy?: RunPolicy | undefined;
+  /** What modules hand on to each other, and what comes with the run. @default nothing */
+  readonly files?: readonly Carried[] | undefined;
+}
+
+/** @param durations ms per module, as it will take, and as the planner believes. */
+export function rehearse(modules: readonly Rehearsed[], durations: Float64Array, workers: readonly Worker[], { policy = ordinaryRun, files: carried = [] }: RehearsalOptions = {}): Rehearsal {
   assert(workers.length > 0 && workers.every(({ slots }) => slots > 0), 'a rehearsal needs a slot');
   const startsMs = new Float64Array(modules.length).fill(Number.NaN);
   const workerOf = new Int32Array(modules.length).fill(-1);
-  if (modules.length === 0) return { startsMs, workerOf, makespanMs: 0, unplaced: [] };
-  const stage = new Stage();
+  const movedBytes = new Float64Array(modules.length);
+  const moveMs = new Float64Array(modules.length);
+  if (modules.length === 0) return { startsMs, workerOf, movedBytes, moveMs, makespanMs: 0, unplaced: [] };
+  const files = new CarriedFiles(carried, workers.map(({ bytesPerSecond = Infinity }) => bytesPerSecond));
+  const stage = new Stage(files);
   stage.open(workers);
   const run = stage.submit(modules, durations, policy);
   const numbers = new Map(stage.sessions.map(({ session }, i): [number, number] => [session, i]));
@@ -129,18 +153,24 @@ export function rehearse(modules: readonly Rehearsed[], durations: Float64Array,
   let nowMs = 0;
   for (;;) {
     for (const { module, session, fence } of stage.claims(run.number, nowMs)) {
+      const worker = numbers.get(session)!;
+      const fetched = files.fetch(module, worker, nowMs);
       startsMs[module] = nowMs;
-      workerOf[module] = numbers.get(session)!;
-      running.push({ module, fence, endsMs: nowMs + durations[module]! });
+      workerOf[module] = worker;
+      movedBytes[module] = fetched.bytes;
+      moveMs[module] = fetched.ms;
+      running.push({ module, worker, fence, endsMs: nowMs + fetched.ms + durations[module]! });
     }
     const first = running.peek();
     if (first === undefined) break;
-    nowMs = first.endsMs;
+    const wakeMs = stage.planner.nextWakeAt(STARTED_AT + nowMs) - STARTED_AT;
+    nowMs = Math.min(first.endsMs, wakeMs);
     const ended: Execution[] = [];
     for (let top = running.peek(); top !== undefined && top.endsMs === nowMs; top = running.peek()) ended.push(running.pop()!);
+    for (const { module, worker } of ended) files.made(module, worker, nowMs);
     stage.finish(run.number, ended, nowMs);
   }
   const unplaced = run.modules.filter(({ phase }) => phase === 'ready').map(({ index }) => index);
   assert(unplaced.length > 0 || run.modules.every(({ phase }) => isFinal(phase)), 'only a module that fits nowhere keeps a rehearsal from its end');
-  return { startsMs, workerOf, makespanMs: nowMs, unplaced };
+  return { startsMs, workerOf, movedBytes, moveMs, makespanMs: nowMs, unplaced };
 }

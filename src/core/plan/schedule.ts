@@ -1,9 +1,9 @@
 /** A pipeline seen as a whole, before it runs: what `pipeline plan` shows. */
 import { childrenOf, topologicalOrder } from '../cell/needs.ts';
-import type { ModuleSpec, RunPolicy } from '../cell/types.ts';
+import type { ModuleSpec } from '../cell/types.ts';
 import { expectedDurations, remainingPaths } from './durations.ts';
 import { lowerBoundMs, pathLengths, type Lengths } from './lower-bound.ts';
-import { rehearse, type Rehearsal, type Worker } from './rehearsal.ts';
+import { rehearse, type Rehearsal, type RehearsalOptions, type Worker } from './rehearsal.ts';
 import { planWaves } from './waves.ts';
 
 export interface Outline {
@@ -47,14 +47,14 @@ export interface Workers extends Worker {
   readonly workers: number;
 }
 
-/** What a leader would do on workers that are idle and there all the time. @param given ms per module, in place of declared ones. @param policy of the run. */
-export function planSchedule(modules: readonly Scheduled[], workers: Workers | readonly Worker[], given?: Float64Array, policy?: RunPolicy): Schedule {
+/** What a leader would do on workers that are idle and there all the time. @param given ms per module, in place of declared ones. */
+export function planSchedule(modules: readonly Scheduled[], workers: Workers | readonly Worker[], given?: Float64Array, options?: RehearsalOptions): Schedule {
   const list = 'workers' in workers ? Array.from({ length: workers.workers }, (): Worker => workers) : workers;
   const slots = list.reduce((sum, worker) => sum + worker.slots, 0);
   const view = outline(modules, given);
   const { durationsMs, lengths } = view;
   const work = Float64Array.from(durationsMs, (duration, i) => duration * modules[i]!.requires.cpu);
-  return { ...view, lowerBoundMs: lowerBoundMs(lengths, durationsMs, work, slots), ...rehearse(modules, durationsMs, list, policy) };
+  return { ...view, lowerBoundMs: lowerBoundMs(lengths, durationsMs, work, slots), ...rehearse(modules, durationsMs, list, options) };
 }
 
 function longestPath(modules: readonly Scheduled[], remaining: Float64Array, childStart: Int32Array, childList: Int32Array): number[] {

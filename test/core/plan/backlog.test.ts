@@ -3,8 +3,10 @@ import { strict as assert } from 'node:assert';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import { Backlog, remainingMs } from '../../../src/core/plan/backlog.ts';
-import { estimate } from '../../../src/core/plan/estimates.ts';
+import { nodeId, type NodeId } from '../../../src/core/lib/ids.ts';
+import { knownSpeed } from '../../../src/core/plan/estimates.ts';
 import { BYTES_PER_SECOND_UNKNOWN } from '../../../src/core/plan/limits.ts';
+import { missingBytes, moveTimeMs, type InputPlaces } from '../../../src/core/plan/locality.ts';
 
 const size = (cpu: number, memory = 0): { milliCpu: number; memory: number } => ({ milliCpu: cpu * 1000, memory });
 
@@ -18,9 +20,13 @@ test('what is over its time is waited for as long as it is late', () => {
   assert.deepEqual([0, 600, 1_000, 1_400, 5_000].map((now) => remainingMs(now, 0, 1_000)), [1_000, 400, 0, 400, 4_000]);
 });
 
-test('an estimate is the sum of its parts', () => {
-  assert.deepEqual(estimate(10, 2_000, 1_000, 5), { waitMs: 10, bytes: 2_000, bytesPerSecond: 1_000, moveMs: 2_000, predictedMs: 5, sumMs: 2_015 });
-  assert.deepEqual(estimate(0, BYTES_PER_SECOND_UNKNOWN, 0, 0), { waitMs: 0, bytes: BYTES_PER_SECOND_UNKNOWN, bytesPerSecond: BYTES_PER_SECOND_UNKNOWN, moveMs: 1_000, predictedMs: 0, sumMs: 1_000 });
+test('inputs take the bytes that are missing over what the node receives, after what it fetches already', () => {
+  const [near, far, soon] = ['near', 'far', 'soon'].map((name) => nodeId(name)) as [NodeId, NodeId, NodeId];
+  const places: InputPlaces = { totalBytes: 3_000, here: new Map([[near, 3_000], [soon, 2_000]]), thereAt: new Map([[soon, 50_500]]) };
+  assert.deepEqual([near, far, soon].map((node) => missingBytes(places, node)), [0, 3_000, 1_000]);
+  assert.deepEqual([near, far, soon].map((node) => moveTimeMs(places, node, 1_000, 50_000)), [0, 3_000, 1_500]);
+  assert.equal(moveTimeMs(places, soon, 1_000, 60_000), 1_000, 'it is there by now');
+  assert.deepEqual([0, 5].map(knownSpeed), [BYTES_PER_SECOND_UNKNOWN, 5]);
 });
 
 interface Job {

@@ -42,7 +42,8 @@ interface SlowNode {
   readonly load: number;
   readonly order: number;
   readonly jobs: Job[];
-  readonly has: Set<number>;
+  /** Files, and when they are there. */
+  readonly has: Map<number, number>;
 }
 
 interface Wanted {
@@ -66,21 +67,23 @@ function slowly(drawn: Scene, nodes: readonly SlowNode[], { takes, cpu, ms }: Wa
   const total = bytesOf(drawn, takes);
   const open = nodes.filter((node) => cpu <= freeNow(node));
   if (open.length === 0) return '';
-  const moveMs = (node: SlowNode): number => ((total - bytesOf(drawn, takes.filter((file) => node.has.has(file)))) / node.perSecond) * 1000;
+  const lacks = (node: SlowNode): number => (matters ? total - bytesOf(drawn, takes.filter((file) => node.has.has(file))) : 0);
+  const moveMs = (node: SlowNode): number => Math.max(0, ...takes.map((file) => node.has.get(file) ?? 0)) + ((total - bytesOf(drawn, takes.filter((file) => node.has.has(file)))) / node.perSecond) * 1000;
   const emptiness = (node: SlowNode): number => freeNow(node) / node.slots;
   const slowest = Math.min(...nodes.map(({ perSecond }) => perSecond));
   const matters = total > 0 && total >= (slowest * MOVE_MS_MIN) / 1000;
   const costMs = (node: SlowNode): number => (matters ? moveMs(node) : 0);
-  const [best] = open.toSorted((a, b) => costMs(a) - costMs(b) || emptiness(b) - emptiness(a) || a.load - b.load || a.order - b.order);
+  const [best] = open.toSorted((a, b) => costMs(a) - costMs(b) || lacks(a) - lacks(b) || emptiness(b) - emptiness(a) || a.load - b.load || a.order - b.order);
   const full = nodes.filter((node) => cpu > freeNow(node) && cpu <= node.slots);
   const better = matters ? full.filter((node) => waitMs(node, cpu) + moveMs(node) < costMs(best!)) : [];
   const [awaited] = better.toSorted((a, b) => waitMs(a, cpu) + moveMs(a) - (waitMs(b, cpu) + moveMs(b)) || a.order - b.order);
   const chosen = awaited ?? best!;
   const fromMs = awaited === undefined ? 0 : waitMs(chosen, cpu);
-  chosen.jobs.push({ fromMs, toMs: fromMs + (matters ? moveMs(chosen) : 0) + ms, cpu });
+  const broughtMs = matters ? moveMs(chosen) : 0;
+  chosen.jobs.push({ fromMs, toMs: fromMs + broughtMs + ms, cpu });
   if (awaited !== undefined) return '';
-  // What it brings is there for the next one, where that is large enough to be remembered.
-  if (matters) for (const file of takes) if (drawn.files[file]!.mib >= 1) chosen.has.add(file);
+  // What it brings will be there for the next one, where that is large enough to be remembered.
+  if (matters) for (const file of takes) if (drawn.files[file]!.mib >= 1 && !chosen.has.has(file)) chosen.has.set(file, broughtMs);
   return chosen.name;
 }
 
@@ -90,7 +93,7 @@ function staged(drawn: Scene): { readonly cell: PlannedCell; readonly sessions: 
   const names = drawn.nodes.map((_, at) => nodeId(`n${at}`));
   const nodes = drawn.nodes.map(({ slots, mibPerSecond, load }, at): SlowNode => {
     const perSecond = mibPerSecond === 0 ? BYTES_PER_SECOND_UNKNOWN : mibPerSecond * MIB;
-    return { name: names[at]!, slots, perSecond, load, order: cell.open(names[at]!, { capabilities: { slots } }), jobs: [], has: new Set() };
+    return { name: names[at]!, slots, perSecond, load, order: cell.open(names[at]!, { capabilities: { slots } }), jobs: [], has: new Map() };
   });
   const sessions = nodes.map(({ slots, load, order }, at): PlannableSession => ({ session: order, slots, load, bytesPerSecond: drawn.nodes[at]!.mibPerSecond * MIB }));
   const maker = (_: unknown, at: number): ModuleSpec => module(`make${at}`, [], { files: { inputs: [], outputs: [{ name: 'f', pattern: 'f' }] }, durationMs: 1e9 });
@@ -106,7 +109,7 @@ function staged(drawn: Scene): { readonly cell: PlannedCell; readonly sessions: 
     const files = { f: { kind: 'file', cid: `file-${file}` as Cid, name: 'f', size: mib * MIB, count: 1 } } as const;
     if (file === first - 1) occupy(cell, drawn, nodes, holders[0]!);
     assert.equal(cell.result(run, file, fence, { ...succeeded(), files }, { holders: holders.map((at) => names[at]!) }), 'accepted');
-    for (const at of holders) nodes[at]!.has.add(file);
+    for (const at of holders) nodes[at]!.has.set(file, 0);
   }
   return { cell, sessions, nodes, wanted };
 }

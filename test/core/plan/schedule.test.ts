@@ -55,8 +55,8 @@ test('a mutex, a width and a barrier take their time', () => {
   const workers = { workers: 3, slots: 1 };
   const free = [module('a', [], { durationMs: 10 }), module('b', [], { durationMs: 20 }), module('c', [0], { durationMs: 10 })];
   assert.equal(planSchedule(free, workers).makespanMs, 20);
-  assert.equal(planSchedule(free, workers, undefined, { priority: 5, parallelMax: 0, barrier: 'wave' }).makespanMs, 30);
-  assert.equal(planSchedule(free, workers, undefined, { priority: 5, parallelMax: 1, barrier: 'none' }).makespanMs, 40);
+  assert.equal(planSchedule(free, workers, undefined, { policy: { priority: 5, parallelMax: 0, barrier: 'wave' } }).makespanMs, 30);
+  assert.equal(planSchedule(free, workers, undefined, { policy: { priority: 5, parallelMax: 1, barrier: 'none' } }).makespanMs, 40);
   assert.equal(planSchedule([module('a', [], { durationMs: 10, ...nas }), module('b', [], { durationMs: 20, ...nas }), module('c', [], { durationMs: 5 })], workers).makespanMs, 30);
 });
 
@@ -92,4 +92,25 @@ test('no schedule beats the lower bound, starts before its needs end, holds more
       }
     }),
   );
+});
+
+test('files: what is large stays where it is made, and what has to come takes the time of the network, one after the other', () => {
+  const MB = 1e6;
+  const worker = { slots: 1, bytesPerSecond: 100 * MB };
+  const chains = [module('a', [], { durationMs: 1_000 }), module('b', [], { durationMs: 1_000 }), module('a2', [0], { durationMs: 1_000 }), module('b2', [1], { durationMs: 1_001 })];
+  const files = [{ from: 0, bytes: 500 * MB, takers: [2] }, { from: 1, bytes: 500 * MB, takers: [3] }];
+  const kept = planSchedule(chains, [worker, worker], undefined, { files });
+  assert.deepEqual([[...kept.workerOf], [...kept.movedBytes], kept.makespanMs], [[1, 0, 1, 0], [0, 0, 0, 0], 2_001]);
+  const both = planSchedule([module('x', [], { durationMs: 1 }), module('y', [], { durationMs: 2 })], [{ ...worker, slots: 2 }], undefined, { files: [{ from: -1, bytes: 100 * MB, takers: [0] }, { from: -1, bytes: 200 * MB, takers: [1] }, { from: -1, bytes: 300 * MB, takers: [0, 1] }] });
+  assert.deepEqual([[...both.movedBytes], [...both.moveMs], both.makespanMs], [[100 * MB, 500 * MB], [6_000, 5_000], 6_001]);
+});
+
+test('files: a rehearsal waits for a holder, and goes on when the wait is over', () => {
+  const MB = 1e6;
+  const modules = [module('make', [], { durationMs: 100 }), ...Array.from({ length: 4 }, (_, n) => module(`take${n}`, [0], { durationMs: 1_000 + n }))];
+  const plan = planSchedule(modules, [{ slots: 1, bytesPerSecond: 100 * MB }, { slots: 1, bytesPerSecond: 100 * MB }], undefined, { files: [{ from: 0, bytes: 250 * MB, takers: [1, 2, 3, 4] }] });
+  // Three after each other on one worker, the fourth brings the file: 2.5 s are less than three times 1 s.
+  assert.deepEqual([...plan.workerOf].filter((worker) => worker === plan.workerOf[0]).length, 4);
+  assert.deepEqual([plan.movedBytes.reduce((sum, bytes) => sum + bytes, 0), plan.unplaced], [250 * MB, []]);
+  assert.ok(plan.makespanMs < 3_700, `${plan.makespanMs}`);
 });
