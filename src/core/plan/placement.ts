@@ -78,8 +78,8 @@ function firstChoice(a: Choice, b: Choice): boolean {
   return difference === 0 ? emptier(a.room, b.room) : difference > 0;
 }
 
-function isNearer(a: Room, b: Room, { bytes }: Moves): boolean {
-  const difference = bytes(a) - bytes(b);
+function isNearer(a: Room, b: Room, moves: Moves): boolean {
+  const difference = moves.bytes(a) - moves.bytes(b);
   return difference === 0 ? emptier(a, b) : difference < 0;
 }
 
