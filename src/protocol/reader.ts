@@ -187,9 +187,11 @@ function toJson(value: unknown, depth: number): Json {
   throw invalid('a value is not JSON');
 }
 
-/** A flat key-value list, the wire form of a record. */
+/** A flat key-value list, the wire form of a record, sorted: equal records have equal bytes. */
 export function flat<T>(record: Readonly<Record<string, T>>, value: (item: T) => unknown = (item) => item): unknown[] {
+  const entries = Object.entries(record);
+  if (entries.length > 1) entries.sort(([a], [b]) => (a < b ? -1 : 1));
   const out: unknown[] = [];
-  for (const [key, item] of Object.entries(record)) out.push(key, value(item));
+  for (const [key, item] of entries) out.push(key, value(item));
   return out;
 }

@@ -6,6 +6,7 @@ import type { ForeachSource, ForeachSpec } from '../core/cell/foreach-spec.ts';
 import type { Capabilities, CheckpointSpec, FilesRef, InputSpec, Json, Limit, LogRef, ModuleAction, ModuleError, ModuleFiles, ModulePolicy, ModuleSpec, Outcome, OutputSpec, Requires, RetrySpec, RunPolicy, RunSpec } from '../core/cell/types.ts';
 import { DIGEST_BYTES, FOREACH_ITEMS_MAX } from '../core/cell/limits.ts';
 import { bundleBlobs, submittedFiles } from '../core/cell/files.ts';
+import { jsonText } from '../core/lib/json-text.ts';
 import { drained, type Slice } from '../core/lib/slice.ts';
 import type { Cid } from '../core/lib/ids.ts';
 import { readCid } from './cid.ts';
@@ -24,7 +25,10 @@ const encodedSpecs = new WeakMap<RunSpec, Uint8Array>();
 /** Steps (`Slice`) for the wire form of a module. */
 const MODULE_STEPS = 40;
 
-/** Encoded once per spec object. */
+/**
+ * Encoded once per spec object. Equal specifications have equal bytes, in whatever order their records are: replicas keep
+ * these of finished runs, and one that was restored from a snapshot has its records in another order than one that was not.
+ */
 export function encodeSpec(spec: RunSpec): Uint8Array {
   return encodedSpecs.get(spec) ?? drained((slice) => encodeSpecInSlices(spec, slice));
 }
@@ -37,7 +41,8 @@ export function* encodeSpecInSlices(spec: RunSpec, slice: Slice): Generator<unde
   const numbers = new Int32Array(spec.modules.length);
   for (const [index, module] of spec.modules.entries()) {
     const fields = templateFields(module);
-    const key = JSON.stringify(fields);
+    // The wire sorts the keys of what a list holds.
+    const key = module.foreach?.source.type === 'list' ? jsonText(fields) : JSON.stringify(fields);
     let number = templates.get(key);
     if (number === undefined) {
       number = table.length;
