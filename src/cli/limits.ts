@@ -22,3 +22,7 @@ export const LOG_NAME_WIDTH_MAX = 24;
 export const PLAN_WORKERS_MAX = 10_000;
 /** Cpu slots of each of them. */
 export const PLAN_SLOTS_MAX = 4096;
+/** Modules in the table of `pipeline plan --cluster`; `--all` shows all. */
+export const PLAN_ROWS_MAX = 50;
+/** Runs among which `pipeline plan --cluster` looks for the last one of the same name. */
+export const PLAN_RUNS_SEARCHED_MAX = 1000;

@@ -6,7 +6,7 @@ import { apply } from '../cell/cell.ts';
 import { ITEMS_PER_ENTRY_MAX, MEMORY_BYTES_MAX } from '../cell/limits.ts';
 import { createCell, isFinal, withoutParts, type CellState, type RunRecord } from '../cell/state.ts';
 import { ordinaryRun } from '../cell/policy.ts';
-import type { Command, ModuleSpec, Outcome, Reply, ResultItem, RunPolicy } from '../cell/types.ts';
+import type { Capabilities, Command, ModuleSpec, Outcome, Reply, ResultItem, RunPolicy } from '../cell/types.ts';
 import { assert } from '../lib/assert.ts';
 import { Heap } from '../lib/heap.ts';
 import { cellId, nodeId, type Fence, type RunNumber } from '../lib/ids.ts';
@@ -22,10 +22,12 @@ export interface Worker {
   readonly bytesPerSecond?: number;
   /** What the planner is told of that; Infinity = it takes no heed of files. @default bytesPerSecond */
   readonly measuredBytesPerSecond?: number;
+  /** What else it has. @default whatever a module asks for */
+  readonly has?: Omit<Capabilities, 'slots' | 'memory'>;
 }
 
-/** What is played of a module: labels, tools and the like are taken to be everywhere. */
-export type Rehearsed = Pick<ModuleSpec, 'needs' | 'policy'> & { readonly requires: Pick<ModuleSpec['requires'], 'cpu' | 'memory'> };
+/** What is played of a module. */
+export type Rehearsed = Pick<ModuleSpec, 'needs' | 'policy'> & { readonly requires: Pick<ModuleSpec['requires'], 'cpu' | 'memory'> & Partial<ModuleSpec['requires']> };
 
 export interface Rehearsal {
   /** Per module, ms from the start of the run; NaN for one that never starts. */
@@ -52,6 +54,7 @@ const STARTED_AT = 1;
 /** A declared 0 would mean "unknown" to the planner. */
 const SHORTEST_MS = 1e-9;
 const CLAIMS_PER_CALL = 2048;
+const nothing: Worker['has'] & object = { os: '', arch: '', gpus: [], tools: {}, labels: {}, functions: [] };
 const outcome: Outcome = { ok: true, values: {}, error: null, exitCode: 0, tail: '', startedAt: 0, durationMs: 0 };
 
 class Stage {
@@ -73,16 +76,17 @@ class Stage {
 
   open(workers: readonly Worker[]): void {
     this.enter({ type: 'genesis', cellId: cellId('0'.repeat(32)), clusterName: 'plan', createdAt: STARTED_AT, founder: nodeId('worker-0') });
-    for (const [n, { slots, memory = MEMORY_BYTES_MAX, bytesPerSecond = Infinity, measuredBytesPerSecond = bytesPerSecond }] of workers.entries()) {
-      const capabilities = { os: '', arch: '', slots, memory, gpus: [], tools: {}, labels: {}, functions: [] };
+    for (const [n, { slots, memory = MEMORY_BYTES_MAX, bytesPerSecond = Infinity, measuredBytesPerSecond = bytesPerSecond, has = nothing }] of workers.entries()) {
+      const capabilities: Capabilities = { ...has, slots, memory };
       const reply = this.enter({ type: 'sessionOpen', now: STARTED_AT, node: nodeId(`worker-${n}`), member: '', bootId: 'plan', name: `worker-${n}`, capabilities, running: [] });
       assert(reply.type === 'session', 'a worker of a rehearsal is let in');
       this.sessions.push({ session: reply.session, slots, load: 0, bytesPerSecond: measuredBytesPerSecond });
     }
   }
 
-  submit(modules: readonly Rehearsed[], durations: Float64Array, policy: RunPolicy): RunRecord {
-    const reply = this.enter({ type: 'submit', now: STARTED_AT, requestKey: 'plan', spec: { name: 'plan', params: this.#files.params(), env: {}, bundles: {}, policy, modules: modules.map((module, i) => ({ ...played(module, i, durations[i]!), ...this.#files.ofModule(i) })) } });
+  /** @param everywhere all workers have all that modules ask for. */
+  submit(modules: readonly Rehearsed[], durations: Float64Array, policy: RunPolicy, everywhere: boolean): RunRecord {
+    const reply = this.enter({ type: 'submit', now: STARTED_AT, requestKey: 'plan', spec: { name: 'plan', params: this.#files.params(), env: {}, bundles: {}, policy, modules: modules.map((module, i) => ({ ...played(module, i, durations[i]!, everywhere), ...this.#files.ofModule(i) })) } });
     assert(reply.type === 'run', `a checked pipeline is accepted: ${reply.type === 'error' ? reply.message : ''}`);
     return this.state.runs.get(reply.run)!;
   }
@@ -114,13 +118,16 @@ class Stage {
   }
 }
 
-function played({ needs, policy, requires: { cpu, memory } }: Rehearsed, index: number, durationMs: number): ModuleSpec {
+const anywhere = { labels: [], tools: {}, os: [], arch: [] };
+
+function played({ needs, policy, requires }: Rehearsed, index: number, durationMs: number, everywhere: boolean): ModuleSpec {
+  const { cpu, memory } = requires;
   return {
     name: `m${index}`,
     needs,
     action: { type: 'run', command: '' },
     env: {},
-    requires: { cpu, memory, labels: [], tools: {}, os: [], arch: [] },
+    requires: everywhere ? { cpu, memory, ...anywhere } : { ...anywhere, ...requires },
     timeoutMs: 0,
     retry: { attempts: 1, backoffMs: 0, factor: 1, jitter: false, capMs: 0 },
     effectful: false,
@@ -147,7 +154,7 @@ export function rehearse(modules: readonly Rehearsed[], durations: Float64Array,
   const files = new CarriedFiles(carried, workers.map(({ bytesPerSecond = Infinity }) => bytesPerSecond));
   const stage = new Stage(files);
   stage.open(workers);
-  const run = stage.submit(modules, durations, policy);
+  const run = stage.submit(modules, durations, policy, workers.every(({ has }) => has === undefined));
   const numbers = new Map(stage.sessions.map(({ session }, i): [number, number] => [session, i]));
   const running = new Heap<Execution>((a, b) => (a.endsMs === b.endsMs ? a.module < b.module : a.endsMs < b.endsMs));
   let nowMs = 0;

@@ -3,7 +3,7 @@ import { childrenOf, topologicalOrder } from '../cell/needs.ts';
 import type { ModuleSpec } from '../cell/types.ts';
 import { expectedDurations, remainingPaths } from './durations.ts';
 import { lowerBoundMs, pathLengths, type Lengths } from './lower-bound.ts';
-import { rehearse, type Rehearsal, type RehearsalOptions, type Worker } from './rehearsal.ts';
+import { rehearse, type Rehearsal, type RehearsalOptions, type Rehearsed, type Worker } from './rehearsal.ts';
 import { planWaves } from './waves.ts';
 
 export interface Outline {
@@ -23,7 +23,7 @@ export interface Schedule extends Outline, Rehearsal {
   readonly lowerBoundMs: number;
 }
 
-export type Scheduled = Pick<ModuleSpec, 'needs' | 'durationMs' | 'policy'> & { readonly requires: Pick<ModuleSpec['requires'], 'cpu' | 'memory'> };
+export type Scheduled = Rehearsed & Pick<ModuleSpec, 'durationMs'>;
 
 /** What the graph alone tells. @param given ms per module, in place of declared ones. */
 export function outline(modules: readonly Scheduled[], given?: Float64Array): Outline {
