@@ -4,9 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { Session } from 'node:inspector/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createNode } from '../src/io/create-node.ts';
+import { encodePack, PACKED_BYTES_MAX } from '../src/io/blobs/pack.ts';
 import { timingProfiles } from '../src/options/timing.ts';
 import type { RunSpec } from '../src/core/cell/types.ts';
 import { LoopWatch } from './loop-watch.ts';
@@ -81,6 +83,7 @@ const profiler = new Session();
 const SAMPLE_US = 200;
 const PIECE_BYTES = 1024 * 1024;
 const PUTS_AT_ONCE = 32;
+const PACK_FILES = 1000;
 let cpuBefore = process.cpuUsage();
 
 function usage(): Usage {
@@ -106,6 +109,16 @@ async function many({ runs, modules, atOnce }: Extract<ProgramCommand, { op: 'ma
 
 async function* randomPieces(bytes: number): AsyncGenerator<Uint8Array> {
   for (let left = bytes; left > 0; left -= PIECE_BYTES) yield randomBytes(Math.min(left, PIECE_BYTES));
+}
+
+/** As the CLI sends small files. */
+async function putSmall({ files, bytes }: Extract<ProgramCommand, { op: 'blobPut' }>): Promise<string[]> {
+  const cids: string[] = [];
+  for (let left = files; left > 0; left -= PACK_FILES) {
+    const pack = encodePack(Array.from({ length: Math.min(left, PACK_FILES) }, () => randomBytes(bytes)));
+    for (const { cid } of await node.blobs.putPack(Readable.from([pack]))) cids.push(cid);
+  }
+  return cids;
 }
 
 async function perform(command: ProgramCommand): Promise<unknown> {
@@ -142,6 +155,7 @@ async function perform(command: ProgramCommand): Promise<unknown> {
     case 'claims':
       return claims.splice(0);
     case 'blobPut': {
+      if (command.files > 1 && command.bytes <= PACKED_BYTES_MAX) return putSmall(command);
       const lanes = Array.from({ length: Math.min(PUTS_AT_ONCE, command.files) }, async (_, lane) => {
         const cids: string[] = [];
         for (let i = lane; i < command.files; i += PUTS_AT_ONCE) cids.push((await node.blobs.put(randomPieces(command.bytes))).cid);

@@ -1,12 +1,14 @@
 /** The blobs of one machine in virtual time: what was finished survives every crash, parts survive a kill but not a power cut. */
 import { createHash } from 'node:crypto';
 import type { Cid } from '../src/core/lib/ids.ts';
-import type { BlobDone, BlobHasher, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../src/ports/blobs.ts';
+import type { BlobDone, BlobHasher, BlobStore, DiskRoom, SealState, StoredBlob, StoredPart } from '../src/ports/blobs.ts';
 import type { Clock } from '../src/ports/clock.ts';
 
 const OPERATION_MS = 0.3;
-/** From when a small blob can be read until it is synced. */
+/** From when somebody waits for a small blob to be synced until it is. */
 const SETTLE_MS = 30;
+/** The same of one that nobody waits for. */
+const LAZY_MS = 40_000;
 const BYTES_PER_MS = 1_000_000;
 
 interface Whole {
@@ -134,8 +136,9 @@ export class SimBlobStore implements BlobStore {
       if (present !== undefined && present.loose !== true && present.written !== true) return done();
       if (this.#shelf.bytes + bytes.byteLength > this.#shelf.bytesMax) return done(full());
       this.#shelf.whole.set(cid, { bytes: bytes.slice(), manifest: undefined, usedAt: this.#clock.wall(), loose: true });
-      this.#loose.set(cid, []);
-      this.#clock.setTimer(SETTLE_MS, () => this.#settle(cid));
+      const before = this.#loose.get(cid) ?? [];
+      this.#loose.set(cid, before);
+      this.#clock.setTimer(before.length > 0 ? SETTLE_MS : LAZY_MS, () => this.#settle(cid));
       done();
     });
   }
@@ -150,8 +153,9 @@ export class SimBlobStore implements BlobStore {
 
   sync(cid: Cid, done: BlobDone): void {
     const waiting = this.#loose.get(cid);
-    if (waiting === undefined) done();
-    else waiting.push(done);
+    if (waiting === undefined) return done();
+    waiting.push(done);
+    this.#clock.setTimer(SETTLE_MS, () => this.#settle(cid));
   }
 
   finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void {
@@ -193,10 +197,11 @@ export class SimBlobStore implements BlobStore {
     if (whole !== undefined) whole.usedAt = this.#clock.wall();
   }
 
-  sealed(cid: Cid, done: (sealed: boolean) => void): void {
+  sealed(cid: Cid, done: (seal: SealState) => void): void {
     this.#later(0, () => {
       const whole = this.#shelf.whole.get(cid);
-      done(whole === undefined || (whole.written !== true && (whole.loose !== true || this.#loose.has(cid))));
+      if (whole?.written === true) done('broken');
+      else done(whole?.loose === true && !this.#loose.has(cid) ? 'missing' : 'whole');
     });
   }
 

@@ -2,7 +2,7 @@
 const PARALLEL = 16;
 
 /** Does the same for each item, some at a time. Rejects with the first error: nothing is begun after it, what was under way ends by itself. */
-export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>, lanes = PARALLEL): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     try {
@@ -12,5 +12,5 @@ export async function inParallel<T>(items: readonly T[], work: (item: T) => Prom
       throw error;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, worker));
 }

@@ -49,8 +49,8 @@ export interface BlobStore {
   /** It was used now. */
   touch(cid: Cid): void;
   /** Is it certain enough that nobody wrote to the file since it was stored? Cheap: nothing is read. */
-  sealed(cid: Cid, done: (sealed: boolean) => void): void;
-  /** From now on every write is noticed again. */
+  sealed(cid: Cid, done: (seal: SealState) => void): void;
+  /** Synced, and from now on every write is noticed again. */
   seal(cid: Cid, done: BlobDone): void;
   remove(cid: Cid, done: BlobDone): void;
   /** sha2-256, off the event loop where that is possible. */
@@ -58,6 +58,9 @@ export interface BlobStore {
   /** The same of bytes that come in pieces. */
   hasher(): BlobHasher;
 }
+
+/** `missing`: written by a process that ended before it was synced. `broken`: somebody wrote to it. */
+export type SealState = 'whole' | 'missing' | 'broken';
 
 export interface BlobHasher {
   update(bytes: Uint8Array): void;

@@ -4,14 +4,15 @@ import fs from 'node:fs';
 import { chmod, open, readdir, rename, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cid } from '../../core/lib/ids.ts';
-import type { BlobDone, BlobHasher, BlobStore, DiskRoom, StoredBlob, StoredPart } from '../../ports/blobs.ts';
+import type { BlobDone, BlobHasher, BlobStore, DiskRoom, SealState, StoredBlob, StoredPart } from '../../ports/blobs.ts';
 import { needsManifest } from '../../protocol/blob-manifest.ts';
 import { readCid } from '../../protocol/cid.ts';
-import { inParallel } from '../in-parallel.ts';
 import { writeAll } from '../disk/disk.ts';
 import { FileHandles } from '../disk/file-handles.ts';
 import { SyncAhead } from './sync-ahead.ts';
-import { isSealed, MANIFESTS, manifestFile, NEW, PARTS, pinFile, PINS, SEAL, WHOLE, wholeFile } from './layout.ts';
+import { SmallBatches } from './small-batches.ts';
+import { UnsyncedBlobs } from './unsynced.ts';
+import { isSealed, isUnsynced, MANIFESTS, manifestFile, NEW, PARTS, pinFile, PINS, SEAL, UNSYNCED, WHOLE, wholeFile } from './layout.ts';
 
 /** So much is digested in the time in which another thread would take it over. */
 const HASHED_HERE_BYTES_MAX = 32 * 1024;
@@ -24,12 +25,6 @@ export interface NamedFile {
   readonly manifest: Uint8Array | undefined;
 }
 
-/** A small blob that is whole and not durable yet: a power cut may leave its name without its bytes, and then without its seal. */
-interface Loose {
-  readonly handle: FileHandle;
-  readonly waiting: BlobDone[];
-}
-
 export class FolderBlobStore implements BlobStore {
   readonly path: string;
   readonly #parts: FileHandles;
@@ -37,11 +32,8 @@ export class FolderBlobStore implements BlobStore {
   readonly #ahead = new SyncAhead((name, done) => this.#parts.use(name, false, done, (fd, end) => fs.fdatasync(fd, end)));
   /** Under way: what comes again must not be what they remove. */
   readonly #removals = new Map<Cid, Promise<void>>();
-  /** Written since the last sync began. */
-  #loose = new Map<Cid, Loose>();
-  /** Being synced. */
-  #batch = new Map<Cid, Loose>();
-  #settling = false;
+  readonly #small: SmallBatches;
+  readonly #unsynced = new UnsyncedBlobs((name) => this.fileOf(name), () => syncFolder(path.join(this.path, WHOLE)));
   #temporary = 0;
   /** For those before them to be in their places. */
   readonly #waiting: { readonly file: NamedFile; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
@@ -60,6 +52,7 @@ export class FolderBlobStore implements BlobStore {
     for (const name of [WHOLE, MANIFESTS, PARTS, PINS, NEW]) fs.mkdirSync(path.join(this.path, name), { recursive: true, mode: 0o700 });
     this.#parts = new FileHandles(path.join(this.path, PARTS));
     this.#whole = new FileHandles(this.path, 'read');
+    this.#small = new SmallBatches(path.join(this.path, WHOLE), path.join(this.path, NEW));
   }
 
   list(): StoredBlob[] {
@@ -76,6 +69,11 @@ export class FolderBlobStore implements BlobStore {
   }
 
   read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
+    if (offset > 0 || length > SMALL_BYTES_MAX) return this.#read(cid, offset, length, done);
+    this.#small.read(cid, length, (outcome, bytes) => (typeof outcome === 'number' ? done(undefined, bytes) : this.#read(cid, offset, length, done)));
+  }
+
+  #read(cid: Cid, offset: number, length: number, done: BlobDone<Uint8Array>): void {
     readAt(this.#whole, wholeFile(cid), offset, length, (error, bytes) => {
       if (error === undefined || codeOf(error) !== 'ENOENT') return done(error, bytes);
       this.readPart(cid, offset, length, done);
@@ -114,72 +112,49 @@ export class FolderBlobStore implements BlobStore {
   }
 
   write(cid: Cid, bytes: Uint8Array, done: BlobDone): void {
-    this.#write(cid, bytes).then((loose) => {
-      // So many are open at most: whoever writes faster than the disk syncs waits for it.
-      if (loose === undefined || this.#loose.size <= LOOSE_MAX) done();
-      else loose.waiting.push(done);
-      this.#settleSoon();
-    }, done);
+    const later = syncsLater && bytes.byteLength <= SMALL_BYTES_MAX;
+    const written = (isNew: boolean): void => {
+      if (later && isNew) this.#unsynced.add(cid);
+      done();
+    };
+    const alone = (): void => void this.#write(cid, bytes, later).then(written, done);
+    if (!later || this.#removals.has(cid)) return alone();
+    this.#small.write(cid, bytes, (outcome) => {
+      // It may have come back while it was removed.
+      if (outcome === undefined || this.#removals.has(cid)) return alone();
+      this.#whole.forget(wholeFile(cid));
+      if (typeof outcome === 'object') done(Object.assign(new Error(outcome.message), { code: outcome.code }));
+      else written(outcome === 'written');
+    });
   }
 
-  /** @returns undefined when it is durable already. */
-  async #write(cid: Cid, bytes: Uint8Array): Promise<Loose | undefined> {
+  /** @returns false when it was here and durable already. */
+  async #write(cid: Cid, bytes: Uint8Array, later: boolean): Promise<boolean> {
     await this.#removals.get(cid)?.catch(() => undefined);
     // A module may have left the same meanwhile: what is durable is not replaced by what is not.
     const present = await stat(this.fileOf(wholeFile(cid))).catch(() => undefined);
-    if (present !== undefined && present.size === bytes.byteLength && isSealed(present)) return undefined;
+    if (present !== undefined && present.size === bytes.byteLength && isSealed(present)) return false;
     const temporary = this.temporary();
     let handle: FileHandle | undefined;
     try {
       handle = await open(temporary, 'wx', 0o400);
       await handle.writeFile(bytes);
-      const later = syncsLater && bytes.byteLength <= SYNCED_LATER_BYTES_MAX;
-      if (!later) await sealSynced(handle);
+      if (!later) await handle.datasync();
+      await handle.utimes(new Date(), later ? UNSYNCED : SEAL);
       await rename(temporary, this.fileOf(wholeFile(cid)));
       this.#whole.forget(wholeFile(cid));
-      if (later) {
-        const loose: Loose = { handle, waiting: this.#loose.get(cid)?.waiting ?? [] };
-        await this.#loose.get(cid)?.handle.close();
-        this.#loose.set(cid, loose);
-        return loose;
-      }
-      await syncFolder(path.join(this.path, WHOLE));
+      if (!later) await syncFolder(path.join(this.path, WHOLE));
       await handle.close();
     } catch (error) {
       await handle?.close().catch(() => undefined);
       await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
     }
-    return undefined;
+    return true;
   }
 
   sync(cid: Cid, done: BlobDone): void {
-    const loose = this.#loose.get(cid) ?? this.#batch.get(cid);
-    if (loose === undefined) done();
-    else loose.waiting.push(done);
-  }
-
-  /** Those of a while together: the folder is synced once, and whoever reads them did not wait. */
-  #settleSoon(): void {
-    if (this.#settling || this.#loose.size === 0) return;
-    this.#settling = true;
-    setTimeout(() => void this.#settle(), SETTLE_MS).unref();
-  }
-
-  async #settle(): Promise<void> {
-    this.#batch = this.#loose;
-    this.#loose = new Map();
-    const failed = new Map<Loose, Error>();
-    const batch = [...this.#batch.values()];
-    await inParallel(batch, async (loose) => {
-      await sealSynced(loose.handle).catch((error: unknown) => void failed.set(loose, error as Error));
-      await loose.handle.close().catch(() => undefined);
-    });
-    const folder = await syncFolder(path.join(this.path, WHOLE)).then(() => undefined, (error: unknown) => error as Error);
-    this.#batch = new Map();
-    this.#settling = false;
-    for (const loose of batch) for (const done of loose.waiting) done(failed.get(loose) ?? folder);
-    this.#settleSoon();
+    this.#unsynced.sync(cid, done);
   }
 
   dropPart(cid: Cid, done: BlobDone): void {
@@ -218,17 +193,32 @@ export class FolderBlobStore implements BlobStore {
     // Somebody may remove it in this moment; then there is nothing to note. Only while the seal holds: this must not mend it.
     const file = this.fileOf(wholeFile(cid));
     fs.stat(file, (error, stats) => {
-      if (error === null && isSealed(stats)) utimes(file, new Date(), stats.mtime).catch(() => undefined);
+      if (error === null && (isSealed(stats) || isUnsynced(stats))) utimes(file, new Date(), stats.mtime).catch(() => undefined);
     });
   }
 
-  sealed(cid: Cid, done: (sealed: boolean) => void): void {
-    // What cannot be looked at will not be read either.
-    fs.stat(this.fileOf(wholeFile(cid)), (error, stats) => done(error !== null || isSealed(stats) || this.#loose.has(cid) || this.#batch.has(cid)));
+  sealed(cid: Cid, done: (seal: SealState) => void): void {
+    fs.stat(this.fileOf(wholeFile(cid)), (error, stats) => {
+      // What cannot be looked at will not be read either.
+      if (error !== null || isSealed(stats)) done('whole');
+      else if (isUnsynced(stats)) done(this.#unsynced.has(cid) ? 'whole' : 'missing');
+      else done('broken');
+    });
   }
 
   seal(cid: Cid, done: BlobDone): void {
-    utimes(this.fileOf(wholeFile(cid)), new Date(), SEAL).then(() => done(), done);
+    this.#seal(this.fileOf(wholeFile(cid))).then(() => done(), done);
+  }
+
+  /** Synced first: a seal outlives a power cut. */
+  async #seal(file: string): Promise<void> {
+    const handle = await open(file, syncsLater ? 'r' : 'r+');
+    try {
+      await handle.datasync();
+      await handle.utimes(new Date(), SEAL);
+    } finally {
+      await handle.close();
+    }
   }
 
   remove(cid: Cid, done: BlobDone): void {
@@ -303,9 +293,16 @@ export class FolderBlobStore implements BlobStore {
     await syncFolder(path.join(this.path, WHOLE));
   }
 
-  /** Is the file of this blob here, and does it stay? */
+  /** Is the file of this blob here, does it stay, and is it durable, or will be when `sync` has called back? */
   has(cid: Cid): boolean {
-    return !this.#removals.has(cid) && fs.existsSync(this.fileOf(wholeFile(cid)));
+    if (this.#removals.has(cid)) return false;
+    return this.isDurable(cid) || (this.#unsynced.has(cid) && fs.existsSync(this.fileOf(wholeFile(cid))));
+  }
+
+  /** The same of one that needs no `sync` any more. */
+  isDurable(cid: Cid): boolean {
+    const stats = fs.statSync(this.fileOf(wholeFile(cid)), { throwIfNoEntry: false });
+    return stats !== undefined && isSealed(stats) && !this.#removals.has(cid);
   }
 
   /** A name in `new` that nobody uses. */
@@ -320,6 +317,8 @@ export class FolderBlobStore implements BlobStore {
   close(): void {
     this.#parts.close();
     this.#whole.close();
+    this.#small.close();
+    this.#unsynced.close();
   }
 }
 
@@ -353,11 +352,6 @@ function stored(file: string, name: string, manifests: ReadonlySet<string>): Sto
   return { cid: read.cid, size, usedAt: atimeMs };
 }
 
-async function sealSynced(handle: FileHandle): Promise<void> {
-  await handle.datasync();
-  await handle.utimes(new Date(), SEAL);
-}
-
 async function moveTo(target: string, file: string): Promise<void> {
   try {
     // A module may be given the file itself, by a link: nobody writes to it any more.
@@ -373,11 +367,7 @@ async function moveTo(target: string, file: string): Promise<void> {
 /** Windows syncs no file that is open for reading only. */
 const syncsLater = process.platform !== 'win32';
 /** Larger ones are few, and may be linked to as inputs, where a seal that comes later would look like a write. */
-const SYNCED_LATER_BYTES_MAX = 128 * 1024;
-/** Open files among those. */
-const LOOSE_MAX = 256;
-/** Small blobs that came within this time are synced together. */
-const SETTLE_MS = 20;
+const SMALL_BYTES_MAX = 128 * 1024;
 
 /** Windows opens no folders for syncing; its rename is journaled. */
 async function syncFolder(folder: string): Promise<void> {

@@ -30,6 +30,13 @@ export function pinFile(cid: Cid): string {
  */
 export const SEAL = new Date(946_684_800_000);
 
+/** The same of a small file that is whole and was not synced yet: no seal, since a power cut may take its bytes. */
+export const UNSYNCED = new Date(SEAL.getTime() - 1000);
+
+export function isUnsynced({ mtimeMs }: Stats): boolean {
+  return mtimeMs === UNSYNCED.getTime();
+}
+
 export function isSealed({ mtimeMs }: Stats): boolean {
   return mtimeMs === SEAL.getTime();
 }

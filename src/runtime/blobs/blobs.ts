@@ -178,10 +178,10 @@ export class Blobs {
 
   #intact(blob: StoredBlob, done: VerifyDone): void {
     const { cid } = blob;
-    this.#store.sealed(cid, (sealed) => {
+    this.#store.sealed(cid, (seal) => {
       if (this.#context.stopped) return;
-      if (sealed) return done(this.#here.has(cid));
-      this.#context.note('warn', 'blob-written', `somebody wrote to the file of ${cid}: it is checked before it is used`, { cid });
+      if (seal === 'whole') return done(this.#here.has(cid));
+      if (seal === 'broken') this.#context.note('warn', 'blob-written', `somebody wrote to the file of ${cid}: it is checked before it is used`, { cid });
       // Sealed first: who writes while it is read breaks the seal again.
       this.#store.seal(cid, () => this.verify(cid, done));
     });

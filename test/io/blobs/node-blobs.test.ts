@@ -246,12 +246,27 @@ test('a small blob can be read at once, is sealed when it is synced, and is not 
   const file = store.fileOf(wholeFile(cid));
   assert.ok(bytes.equals(readFileSync(file)));
   assert.notEqual(statSync(file).mtimeMs, SEAL.getTime());
-  const sealed = (other: FolderBlobStore): Promise<boolean> => new Promise((resolve) => other.sealed(cid, resolve));
-  assert.equal(await sealed(store), true, 'by the process that wrote it');
-  assert.equal(await sealed(testBlobs(path).store), false, 'by the next one');
+  const sealed = (other: FolderBlobStore): Promise<string> => new Promise((resolve) => other.sealed(cid, resolve));
+  assert.equal(await sealed(store), 'whole', 'by the process that wrote it');
+  assert.equal(await sealed(testBlobs(path).store), 'missing', 'by the next one');
   await new Promise<void>((resolve, reject) => store.sync(cid, (error) => (error === undefined ? resolve() : reject(error))));
   assert.equal(statSync(file).mtimeMs, SEAL.getTime());
   assert.equal(statSync(file).mode & 0o777, 0o400);
+});
+
+test('what a module left takes the place of a small blob that is not synced yet', async (t) => {
+  const path = folder(t);
+  const { store } = testBlobs(path);
+  const bytes = randomBytes(4096);
+  const cid = cidOf('raw', createHash('sha256').update(bytes).digest());
+  await new Promise<void>((resolve, reject) => store.write(cid, bytes, (error) => (error === undefined ? resolve() : reject(error))));
+  assert.equal(store.has(cid), true);
+  assert.equal(store.isDurable(cid), false);
+  assert.equal(testBlobs(path).store.has(cid), false, 'for the next process it may be a name without bytes');
+  const file = join(path, 'left');
+  writeFileSync(file, bytes);
+  await moveFilesIn(store, [file]);
+  assert.equal(store.isDurable(cid), true);
 });
 
 test('many small blobs at once are all synced, with few files open', async (t) => {
