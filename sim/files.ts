@@ -5,11 +5,16 @@ import { Hasher } from '../src/core/lib/hash.ts';
 import type { Cid } from '../src/core/lib/ids.ts';
 import type { Execution } from '../src/ports/executor.ts';
 import { cidOf } from '../src/protocol/cid.ts';
+import { BLOB_CHUNK_BYTES } from '../src/protocol/limits.ts';
 import { encodeTree } from '../src/protocol/tree-codec.ts';
 import { ownName } from './behaviour.ts';
 import type { BlobShelf } from './blob-store.ts';
 
 const FILE_BYTES_MAX = 3000;
+
+/** An output whose name begins so is one file of LARGE_BYTES: for stories in which it matters how long files take. */
+export const LARGE_OUTPUT = 'large';
+export const LARGE_BYTES = BLOB_CHUNK_BYTES;
 
 /** One of several is a list of files. */
 const TREE_EVERY = 3;
@@ -24,13 +29,14 @@ export function made(bytes: Uint8Array): Made {
 }
 
 function fileOf(module: string, output: string, part: number, sum: number): Made {
-  const size = new Hasher().text(module).text(output).word(part).digest()[0] % FILE_BYTES_MAX;
   const text = `${module} ${output} ${part} ${sum}\n`;
+  if (output.startsWith(LARGE_OUTPUT)) return made(new TextEncoder().encode(text.padEnd(LARGE_BYTES, '.')));
+  const size = new Hasher().text(module).text(output).word(part).digest()[0] % FILE_BYTES_MAX;
   return made(new TextEncoder().encode(text.repeat(1 + Math.floor(size / text.length))));
 }
 
 function partsOf(module: string, output: string, sum: number): { readonly isTree: boolean; readonly parts: readonly Made[] } {
-  const isTree = new Hasher().text(module).text(output).digest()[0] % TREE_EVERY === 0;
+  const isTree = !output.startsWith(LARGE_OUTPUT) && new Hasher().text(module).text(output).digest()[0] % TREE_EVERY === 0;
   return { isTree, parts: [0, 1].slice(0, isTree ? 2 : 1).map((part) => fileOf(module, output, part, sum)) };
 }
 

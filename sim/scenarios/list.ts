@@ -27,6 +27,7 @@ import { orphans } from './orphans.ts';
 import { partitionKillRemove } from './partition-kill-remove.ts';
 import { powerLossAndPauses } from './power-loss-and-pauses.ts';
 import { prevoteDeadlock } from './prevote-deadlock.ts';
+import { queueAtHolder } from './queue-at-holder.ts';
 import { reconfigurePartitioned } from './reconfigure-partitioned.ts';
 import { recoveryRedistribution } from './recovery-redistribution.ts';
 import { removedReturns } from './removed-returns.ts';
@@ -85,6 +86,7 @@ export const scenarios: readonly Scenario[] = [
   stateSurvives,
   lockContention,
   capabilitySelection,
+  queueAtHolder,
   clonedDirectory,
   largeSnapshot,
   lopsidedLogs,
