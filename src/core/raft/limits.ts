@@ -17,6 +17,14 @@ export const UNCOMMITTED_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries kept before a snapshot, so that a follower which is a little behind needs no snapshot. */
 export const COMPACTED_TAIL_ENTRIES_MAX = 1024;
 export const COMPACTED_TAIL_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * Kept in memory as long as a follower that answers needs it: one that is sent a snapshot over a slow link, and then what came
+ * meanwhile, would else be sent one snapshot after the other. So many times as many entries as above, and so many bytes.
+ */
+export const CATCH_UP_TAIL_FACTOR = 64;
+export const CATCH_UP_TAIL_BYTES_MAX = 64 * 1024 * 1024;
+/** A follower whose last answer is older than so many election timeouts is not waited for. */
+export const CATCH_UP_SILENT_FACTOR = 4;
 /** ReadIndex requests that wait for a majority. */
 export const READS_PENDING_MAX = 4096;
 /** PreVotes held back while the leader is redialled. */

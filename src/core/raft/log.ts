@@ -5,7 +5,7 @@
 import { assert } from '../lib/assert.ts';
 import type { LogIndex, Term } from '../lib/ids.ts';
 import { EMPTY_CONFIG } from './config.ts';
-import { APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, COMPACTED_TAIL_BYTES_MAX, COMPACTED_TAIL_ENTRIES_MAX, entryBytes } from './limits.ts';
+import { APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, CATCH_UP_TAIL_BYTES_MAX, CATCH_UP_TAIL_FACTOR, COMPACTED_TAIL_BYTES_MAX, COMPACTED_TAIL_ENTRIES_MAX, entryBytes } from './limits.ts';
 import type { Config, Entry, SnapshotMeta } from './types.ts';
 
 interface ConfigAt {
@@ -127,15 +127,20 @@ export class RaftLog {
     return low;
   }
 
-  /** A snapshot of a committed prefix is synced: drop what it covers but for a bounded tail for slow followers. */
-  compact(meta: SnapshotMeta): void {
+  /**
+   * A snapshot of a committed prefix is synced: drop what it covers but for a bounded tail for slow followers.
+   * @param needed a longer one from here on, since somebody is just catching up.
+   */
+  compact(meta: SnapshotMeta, needed: LogIndex = meta.index): void {
     assert(this.termAt(meta.index) === meta.term, `snapshot ${meta.index}/${meta.term} is not in this log`);
     this.#snapshot = meta;
     let base = meta.index;
     let bytes = 0;
-    while (base > this.#baseIndex && meta.index - base < this.#tailEntriesMax) {
+    while (base > this.#baseIndex) {
+      const isNeeded = base > needed;
       bytes += entryBytes(this.entry(base)!);
-      if (bytes > COMPACTED_TAIL_BYTES_MAX) break;
+      if (meta.index - base >= this.#tailEntriesMax * (isNeeded ? CATCH_UP_TAIL_FACTOR : 1)) break;
+      if (bytes > (isNeeded ? CATCH_UP_TAIL_BYTES_MAX : COMPACTED_TAIL_BYTES_MAX)) break;
       base -= 1;
     }
     const config = this.configAt(meta.index);

@@ -32,6 +32,8 @@ export class Progress {
   lastAckedSentAt = -Infinity;
   caughtUpAt = -Infinity;
   snapshotAskedAt = -Infinity;
+  /** The snapshot that it gets is of this entry or a later one. */
+  snapshotFrom: LogIndex = 0;
   /** No longer a member: still sent the log up to the configuration that says so, until `until` at most. */
   leaves: { readonly index: LogIndex; readonly until: number } | undefined;
   /** The log went backwards once; said so already. */
@@ -73,7 +75,9 @@ export class Progress {
     this.#clearInflight();
   }
 
-  becomeSnapshot(now: number): void {
+  /** @param from newest snapshot here. The one that is asked for again may be on its way still. */
+  becomeSnapshot(now: number, from: LogIndex): void {
+    if (this.state !== 'snapshot') this.snapshotFrom = from;
     this.state = 'snapshot';
     this.snapshotAskedAt = now;
     this.#clearInflight();

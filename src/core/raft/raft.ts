@@ -12,7 +12,7 @@ import { checkQuorum, mayPlan } from './lease.ts';
 import { ENTRY_BYTES_MAX, UNCOMMITTED_BYTES_MAX } from './limits.ts';
 import { onProposeConfig } from './membership.ts';
 import { onReadIndex, settleReads } from './read-index.ts';
-import { onAppendReply, replicate } from './replication.ts';
+import { neededBy, onAppendReply, replicate } from './replication.ts';
 import { Core } from './state.ts';
 import { expireTransfer, maybeHandOver, onTransfer } from './transfer.ts';
 import type { Config, Entry, FollowerProgress, RaftEffect, RaftInit, RaftInput, RaftLoad, RaftMessage, Role, SnapshotMeta } from './types.ts';
@@ -195,7 +195,7 @@ export class Raft {
         onLink(core, input.peer, input.state);
         return false;
       case 'compacted':
-        if (input.meta.index > core.log.snapshot.index) core.log.compact(input.meta);
+        if (input.meta.index > core.log.snapshot.index) core.log.compact(input.meta, core.state.role === 'leader' ? neededBy(core, core.state) : undefined);
         return false;
       case 'snapshotArrived':
         if (!core.refuses(input.from)) onSnapshotArrived(core, input.from, input.term, input.meta);

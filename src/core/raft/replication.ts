@@ -2,7 +2,7 @@
 import type { LogIndex, MemberId } from '../lib/ids.ts';
 import { isVoter } from './config.ts';
 import { dropLeft } from './leader.ts';
-import { entryBytes } from './limits.ts';
+import { CATCH_UP_SILENT_FACTOR, entryBytes } from './limits.ts';
 import type { Progress } from './progress.ts';
 import type { Core, Leading } from './state.ts';
 import type { Entry, RaftMessage } from './types.ts';
@@ -101,9 +101,18 @@ function sendAppend(core: Core, leading: Leading, progress: Progress, prevIndex:
   if (lastIndex === core.log.lastIndex) progress.sentTip(lastIndex, core.now);
 }
 
+/** What some follower that answers has not got yet begins after this entry. */
+export function neededBy(core: Core, leading: Leading): LogIndex {
+  let needed = core.log.lastIndex;
+  for (const { state, snapshotFrom, matchIndex, lastAckedSentAt } of leading.progress.values()) {
+    if (core.now - lastAckedSentAt <= CATCH_UP_SILENT_FACTOR * core.timing.electionMs) needed = Math.min(needed, state === 'snapshot' ? snapshotFrom : matchIndex);
+  }
+  return needed;
+}
+
 /** The follower needs entries that were compacted away. Asked again now and then: the transfer may have died. */
 function askForSnapshot(core: Core, progress: Progress): void {
-  progress.becomeSnapshot(core.now);
+  progress.becomeSnapshot(core.now, core.log.snapshot.index);
   core.outbox.note({ type: 'sendSnapshot', to: progress.member });
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import type { MemberId } from '../../../src/core/lib/ids.ts';
-import { APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, COMPACTED_TAIL_ENTRIES_MAX } from '../../../src/core/raft/limits.ts';
+import { APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, CATCH_UP_TAIL_BYTES_MAX, CATCH_UP_TAIL_FACTOR, COMPACTED_TAIL_ENTRIES_MAX } from '../../../src/core/raft/limits.ts';
 import { RaftLog } from '../../../src/core/raft/log.ts';
 import type { Config, Entry } from '../../../src/core/raft/types.ts';
 import { NO_SNAPSHOT } from './support/cell.ts';
@@ -87,4 +87,17 @@ test('compaction keeps a bounded tail', () => {
   assert.equal(log.lastWithTermAtMost(4500, 1), 4500);
   assert.ok(log.lastWithTermAtMost(4500, 0) < log.firstIndex - 1, 'the answer is not held any more');
   assert.ok(log.lastWithTermAtMost(10, 1) < log.firstIndex - 1);
+});
+
+test('and a longer one, bounded as well, for who is just catching up', () => {
+  const first = (bytes: number, needed: number | undefined): number => {
+    const log = new RaftLog(NO_SNAPSHOT, [], 10);
+    log.append(Array.from({ length: 5000 }, (_, i) => entry(i + 1, 1, false, bytes)));
+    log.compact({ index: 4000, term: 1, config: NO_SNAPSHOT.config }, needed);
+    assert.equal(log.lastIndex, 5000);
+    return log.firstIndex;
+  };
+  assert.deepEqual([first(1, undefined), first(1, 3995), first(1, 3800)], [3991, 3991, 3801]);
+  assert.equal(first(1, 0), 4000 - 10 * CATCH_UP_TAIL_FACTOR + 1);
+  assert.ok(first(200_000, 0) > 4000 - CATCH_UP_TAIL_BYTES_MAX / 200_000);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import type { MemberId } from '../../../src/core/lib/ids.ts';
-import { APPEND_ENTRIES_MAX, ENTRY_BYTES_MAX, INFLIGHT_APPENDS_MAX, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_MIN, READS_PENDING_MAX, UNCOMMITTED_BYTES_MAX } from '../../../src/core/raft/limits.ts';
+import { APPEND_ENTRIES_MAX, COMPACTED_TAIL_ENTRIES_MAX, ENTRY_BYTES_MAX, INFLIGHT_APPENDS_MAX, INFLIGHT_BYTES_MAX, INFLIGHT_BYTES_MIN, READS_PENDING_MAX, UNCOMMITTED_BYTES_MAX } from '../../../src/core/raft/limits.ts';
 import type { RaftEffect, RaftMessage } from '../../../src/core/raft/types.ts';
 import { Cell, ids, messages, ofType, TIMING } from './support/cell.ts';
 
@@ -146,6 +146,46 @@ test('a snapshot is asked for again after E if it did not arrive', () => {
   cell.step('D', { type: 'snapshotArrived', from: ids('A')[0]!, term, meta: snapshot });
   cell.settle();
   assert.deepEqual([cell.raft('A').progress()[0]?.receivesSnapshot, cell.raft('D').lastIndex], [false, cell.raft('A').lastIndex]);
+});
+
+test('the log behind a snapshot that is on its way is kept, however often it is compacted meanwhile, and for who catches up after it', () => {
+  const cell = new Cell({ voters: 'A', others: 'D' });
+  cell.elect('A');
+  cell.propose('A', 'x');
+  cell.settle();
+  cell.compact('A');
+  cell.crash('A');
+  cell.restart('A');
+  cell.elect('A');
+  let asked = 0;
+  cell.onStep = (id, _input, effects) => void (id === 'A' && (asked += ofType(effects, 'sendSnapshot').length));
+  cell.change('A', 'A', 'D');
+  cell.advance(TIMING.heartbeatMs);
+  assert.equal(asked, 1);
+  const work = (): void => {
+    for (let i = 0; i < 3; i += 1) {
+      cell.propose('A', ...Array.from({ length: COMPACTED_TAIL_ENTRIES_MAX }, (_, at) => String(at)));
+      cell.advance(TIMING.heartbeatMs);
+      cell.compact('A');
+    }
+  };
+  const { term, snapshot: meta } = cell.raft('A');
+  work();
+  asked = 0;
+  cell.step('D', { type: 'snapshotArrived', from: ids('A')[0]!, term, meta });
+  // Its answer is on its way while the log is compacted once more.
+  work();
+  cell.settle();
+  cell.advance(TIMING.heartbeatMs);
+  cell.settle();
+  assert.deepEqual([asked, cell.raft('D').lastIndex], [0, cell.raft('A').lastIndex]);
+  // Who does not answer is not waited for.
+  cell.crash('D');
+  cell.advance(10 * TIMING.electionMs);
+  const before = cell.raft('A').lastIndex;
+  work();
+  work();
+  assert.equal(cell.raft('A').entry(before), undefined);
 });
 
 test('a voter set of one commits and reads without anybody', () => {
