@@ -42,9 +42,9 @@ export class BlobShelf {
     return sum;
   }
 
-  /** As if it had been stored in some other way. @param manifest of a file of several chunks. */
-  put(cid: Cid, bytes: Uint8Array, manifest?: Uint8Array): void {
-    this.whole.set(cid, { bytes, manifest, usedAt: 0 });
+  /** As if it had been stored in some other way. @param manifest of a file of several chunks. @param usedAt wall ms. */
+  put(cid: Cid, bytes: Uint8Array, manifest?: Uint8Array, usedAt = 0): void {
+    this.whole.set(cid, { bytes, manifest, usedAt });
   }
 
   /** A fault takes a whole blob, and nobody is told. */

@@ -163,7 +163,7 @@ export class SimExecutor implements Executor {
     if (!this.#end(running, 'finished', ok)) return;
     const sum = outputOf(spec.name, needs, item === undefined ? undefined : (item.file?.cid ?? item.value));
     const values = { sum, ...listOutput(spec.env, sum) };
-    const files = ok ? leaveFiles(this.#shelf, spec, sum, this.#added) : {};
+    const files = ok ? leaveFiles(this.#shelf, spec, sum, this.#process.wall(), this.#added) : {};
     // What a node cannot keep is handed back, and done by another one.
     if (files === undefined) return this.#tell(running, { ok: false, values: {}, error: { code: 'NODE_EXHAUSTED', message: 'no space left on device' }, exitCode: null });
     const error = ok ? null : { code: 'MODULE_EXIT', message: 'exit code 1' };

@@ -47,14 +47,14 @@ export function cidsOf(module: string, output: string, sum: number): Cid[] {
 
 /**
  * Puts what the module left on the disk of its machine.
- * @param sum its output value.
+ * @param sum its output value. @param at wall ms.
  * @returns undefined when there is no room for it.
  */
-export function leaveFiles(shelf: BlobShelf, { name, files }: ModuleSpec, sum: number, added: (cid: Cid, size: number) => void): Record<string, FilesRef> | undefined {
+export function leaveFiles(shelf: BlobShelf, { name, files }: ModuleSpec, sum: number, at: number, added: (cid: Cid, size: number) => void): Record<string, FilesRef> | undefined {
   const refs: Record<string, FilesRef> = {};
   const keep = (one: Made): boolean => {
     if (!shelf.whole.has(one.cid) && shelf.bytes + one.bytes.byteLength > shelf.bytesMax) return false;
-    shelf.put(one.cid, one.bytes);
+    shelf.put(one.cid, one.bytes, undefined, at);
     added(one.cid, one.bytes.byteLength);
     return true;
   };

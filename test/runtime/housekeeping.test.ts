@@ -4,6 +4,9 @@ import test from 'node:test';
 import { isSkeinError } from '../../src/errors.ts';
 import { PART_KEPT_MS, RECENT_MS, SWEEP_EVERY_MS } from '../../src/runtime/blobs/limits.ts';
 import type { SimNode } from '../../sim/sim-node.ts';
+import { modulesOf } from '../../sim/stage.ts';
+import type { RunRecord } from '../../src/core/cell/state.ts';
+import type { ModuleFiles } from '../../src/core/cell/types.ts';
 import { file, Lab, MIB } from './blob-lab.ts';
 
 test('a full disk takes a blob after all when others can go', () => {
@@ -86,4 +89,41 @@ test('what has expired goes by itself, also on a node without a log, and half a 
   lab.run(SWEEP_EVERY_MS + 5000);
   assert.deepEqual([...holder.blobs.whole.keys()], [pinned.cid]);
   assert.equal(holder.blobs.parts.size, 0);
+});
+
+test('an hour of work on full disks: what a live run needs stays, though nobody uses it; what has ended makes room', () => {
+  const lab = new Lab('hour', 3, { blobRetentionMs: 2 * SWEEP_EVERY_MS });
+  const leaves = (...inputs: ModuleFiles['inputs']): { readonly files: ModuleFiles } => ({ files: { inputs, outputs: [{ name: 'o', pattern: 'o' }] } });
+  const runOf = (key: string): RunRecord | undefined => [...lab.replica(lab.leader).state.runs.values()].find(({ requestKey }) => requestKey === key);
+  const [split, wait, join] = modulesOf(3, { kind: 'ok', durationMs: 50 });
+  const key = lab.submit([
+    { ...split!, name: 'split', ...leaves() },
+    { ...wait!, name: 'wait', timeoutMs: 0, action: { type: 'run', command: `ok ${4 * SWEEP_EVERY_MS}` } },
+    { ...join!, name: 'join', needs: [0, 1], ...leaves({ variable: 'IN', module: 0, output: 'o' }) },
+  ]);
+  lab.until('two holders', () => runOf(key)?.modules[0]?.holders.length === 2);
+  const needed = runOf(key)!.modules[0]!.outcome!.files!['o']!.cid;
+  let most = 0;
+  let lived = 0;
+  for (let round = 0; round < 60; round += 1) {
+    const modules = modulesOf(3, { kind: 'ok', durationMs: 50 }).map((module, at) => ({ ...module, name: `${round}-${at}`, ...leaves() }));
+    const other = lab.submit(modules);
+    lab.until('another run', () => runOf(other)?.phase === 'succeeded', 20_000, 10);
+    // From here on something has to go for all that comes.
+    for (const { blobs } of lab.cluster.nodes) if (round === 14) blobs.bytesTold = Math.round(1.4 * blobs.bytes);
+    most = Math.max(most, ...lab.cluster.nodes.map(({ blobs }) => blobs.bytes));
+    if (runOf(key)?.phase === 'running') {
+      lived += 1;
+      assert.equal(lab.cluster.nodes.filter(({ blobs }) => blobs.whole.has(needed)).length, 2, `minute ${round}`);
+    }
+    lab.run(60_000);
+  }
+  lab.until('the end', () => runOf(key)?.phase === 'succeeded', SWEEP_EVERY_MS, 100);
+  assert.deepEqual(runOf(key)!.modules.map(({ generation }) => generation), [1, 1, 1]);
+  assert.ok(lived > 30);
+  const removed = lab.cluster.trace.last(1e6).filter((line) => line.includes('blobs-removed')).length;
+  assert.ok(removed > 3, `${removed} sweeps removed something`);
+  assert.ok(lab.cluster.nodes.every(({ blobs }) => blobs.bytes < most));
+  lab.run(4 * SWEEP_EVERY_MS);
+  assert.deepEqual(lab.cluster.nodes.map(({ blobs }) => blobs.whole.size), [0, 0, 0], 'all has expired');
 });

@@ -110,6 +110,23 @@ test('an answer about files that were lost says nothing of those that were made 
   assert.ok(bench.asked.some(({ node, refs }) => node === 'b' && refs[0]!.cid === 'z'), 'it is asked for those');
 });
 
+test('who has said that it has them is on its way into the log: nobody else is asked meanwhile, unless it never arrives', () => {
+  const bench = new Bench('a', 'b', 'c', 'd');
+  const run = bench.cell.submit([module('m', [], leaves), module('n', [0], takes)]);
+  bench.made(run, 'x', 'a');
+  const [first] = bench.during(1000);
+  first!.done('whole');
+  assert.deepEqual(bench.askedNodes(COPY_REST_MS - 1000), []);
+  assert.deepEqual(bench.proposed.map(({ type }) => type), ['holders']);
+  // The proposal was lost: it is asked again, as any other.
+  const [again] = bench.during(2000);
+  again!.done('whole');
+  bench.fake.pass(1000);
+  for (const command of bench.proposed.splice(0).slice(-1)) bench.cell.apply(command);
+  assert.equal(bench.cell.state.runs.get(run)!.modules[0]!.holders.length, 2);
+  assert.deepEqual(bench.askedNodes(10 * COPY_REST_MS), []);
+});
+
 test('a leader that is none any more asks nobody, whatever it still hears', () => {
   const bench = new Bench('a', 'b');
   const run = bench.cell.submit([module('m', [], leaves), module('n', [0], takes)]);

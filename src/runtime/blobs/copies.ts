@@ -47,6 +47,8 @@ interface Short {
   readonly asking: Map<NodeId, () => void>;
   /** Not asked before (monotonic ms). */
   readonly restUntil: Map<NodeId, number>;
+  /** Have said that they have them, which is on its way into the log; until when that is believed (monotonic ms). */
+  readonly came: Map<NodeId, number>;
 }
 
 /** Goes soon: what it has counts for others only as long as it is there. */
@@ -190,7 +192,7 @@ export class Copies {
     const present = this.#short.get(module);
     if (present?.generation === module.generation) return present;
     if (present !== undefined) this.#drop(present);
-    const short: Short = { module, generation: module.generation, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), asking: new Map(), restUntil: new Map() };
+    const short: Short = { module, generation: module.generation, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), asking: new Map(), restUntil: new Map(), came: new Map() };
     this.#short.set(module, short);
     this.#ticks.wake();
     return short;
@@ -206,13 +208,15 @@ export class Copies {
     return false;
   }
 
-  #isShort(module: ModuleRecord): boolean {
+  /** @param came holders that the log does not know yet. */
+  #isShort(module: ModuleRecord, came: ReadonlyMap<NodeId, number> = nobody): boolean {
     if (!isRecorded(this.#init.state(), module)) return false;
     const isWanted = areFilesWanted(module);
     if (!isWanted && !this.#isHandedOver(module)) return false;
     const stay = this.#staying();
     const wanted = Math.min(isWanted ? COPIES : 1, stay.size);
-    return module.holders.filter((node) => stay.has(node)).length < wanted;
+    const holders = came.size === 0 ? module.holders : [...new Set([...module.holders, ...came.keys()])];
+    return holders.filter((node) => stay.has(node)).length < wanted;
   }
 
   #drop(short: Short): void {
@@ -260,7 +264,8 @@ export class Copies {
       doubted.delete(doubt);
       if (present.includes(doubt)) this.#ask(short, doubt, true);
     }
-    if (short.asking.size > 0 || this.#asked >= COPIES_ASKED_MAX || !this.#isShort(module)) return;
+    for (const [node, until] of short.came) if (until <= now) short.came.delete(node);
+    if (short.asking.size > 0 || this.#asked >= COPIES_ASKED_MAX || !this.#isShort(module, short.came)) return;
     const node = this.#candidate(short, now);
     if (node !== undefined) this.#ask(short, node, false);
   }
@@ -308,7 +313,10 @@ export class Copies {
     const now = context.now();
     short.restUntil.set(node, now + COPY_REST_MS);
     const had = module.holders.includes(node);
-    if (end === 'whole' && !had) this.#changes.push({ ...itemOf(module), node, on: true });
+    if (end === 'whole' && !had) {
+      short.came.set(node, now + COPY_REST_MS);
+      this.#changes.push({ ...itemOf(module), node, on: true });
+    }
     if (end === 'full') this.#fullUntil.set(node, now + FULL_REST_MS);
     if (end !== 'missing') return;
     short.missedAt = now;
@@ -324,6 +332,8 @@ export class Copies {
     while (this.#lost.length > 0) propose({ type: 'invalidate', now: stamp(), items: this.#lost.splice(0, HOLDERS_PER_ENTRY_MAX) });
   }
 }
+
+const nobody: ReadonlyMap<NodeId, number> = new Map();
 
 /** It has a recorded result with files, and its run is known. */
 function isRecorded(state: CellState, module: ModuleRecord): boolean {
