@@ -323,3 +323,21 @@ test('after a power cut a small blob that was not synced is not believed, and on
     lab.assertWhole(b, one);
   }
 });
+
+test('two that have lost the same small file do not hope for each other for ever', () => {
+  for (const gapMs of [1, 2, 3, 5, 10, 50, 200]) {
+    const lab = new Lab(`hope ${gapMs}`, 3);
+    const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+    const one = file(5000);
+    for (const node of [a, b]) lab.put(node, one);
+    for (const node of [a, b]) node.blobs.lose(one.cid);
+    // Each looks at what it has when it is asked for it, and fetches it then: the first hears its size from the second.
+    const ends: (Error | undefined)[] = [];
+    const look = (node: SimNode): void => node.incarnation?.process.run(() => node.runtime?.blobs.verify(one.cid, () => node.runtime?.blobs.fetch(one.cid, (error) => ends.push(error))));
+    look(a);
+    lab.run(gapMs);
+    look(b);
+    lab.until(`both ends, ${gapMs} ms apart`, () => ends.length === 2, 3 * FIND_TIMEOUT_MS);
+    for (const error of ends) assert.ok(isSkeinError(error, 'BLOB_NOT_FOUND'), String(error));
+  }
+});

@@ -57,7 +57,9 @@ export class Fetch {
   #manifestAsked = false;
   readonly #startedAt: number;
   #hopeAt: number;
-  /** Chunks that were asked for and are not stored yet, and the look at what was here before. */
+  /** Room is made, or what was here before is looked at: no reason to hope that anybody has the rest. */
+  #preparing = false;
+  /** Chunks that were asked for and are not stored yet. */
   #busy = 0;
   #admitted = false;
   #bytesTaken = 0;
@@ -116,7 +118,7 @@ export class Fetch {
     if (this.#manifest === undefined && this.#busy === 0 && this.#plan?.hopeful === false) this.#forgetLayout();
     this.#go();
     if (this.#hopeful) this.#hopeAt = now;
-    else if (now - this.#hopeAt >= FIND_TIMEOUT_MS) this.#fail(this.#notFound());
+    else if (!this.#preparing && now - this.#hopeAt >= FIND_TIMEOUT_MS) this.#fail(this.#notFound());
   }
 
   /** Whoever is said to have it gets a moment to answer: of many small files nobody else need hear. */
@@ -194,13 +196,14 @@ export class Fetch {
   }
 
   #learnLayout(): void {
+    if (readCid(this.cid)?.kind === 'raw') {
+      // Who has a part of a single chunk has nothing, and looks for it, too: two such would hope for each other for ever.
+      for (const { size, chunks } of this.#said.values()) if (chunks === null && size <= BLOB_CHUNK_BYTES) return this.#begin(layoutOfRaw(this.cid, size));
+      return;
+    }
     const [first] = this.#said;
     if (first === undefined || this.#manifestAsked) return;
     const [node, { size }] = first;
-    if (readCid(this.cid)?.kind === 'raw') {
-      if (size > BLOB_CHUNK_BYTES) return this.hadNot(node);
-      return this.#begin(layoutOfRaw(this.cid, size));
-    }
     this.#manifestAsked = true;
     const bytesMax = Math.ceil(size / BLOB_CHUNK_BYTES) * DIGEST_BYTES + MANIFEST_HEAD_BYTES;
     this.#init.asks.ask({ cid: this.cid, node, chunk: -1, bytesMax, done: (answer) => this.#manifestCame(node, answer) });
@@ -234,12 +237,12 @@ export class Fetch {
 
   #begin(layout: BlobLayout): void {
     this.#layout = layout;
-    this.#busy++;
+    this.#preparing = true;
     this.#init.room.make(layout.size, 0, (error) => {
       if (this.#over) return;
-      this.#busy--;
       this.#admitted = error === undefined;
       if (error === undefined) return this.#look(layout);
+      this.#preparing = false;
       this.#init.store.dropPart(this.cid, () => undefined);
       this.#fail(error);
     });
@@ -249,7 +252,6 @@ export class Fetch {
     const plan = new FetchPlan(layout.chunkCount, () => this.#init.context.ports.random.float());
     // A single chunk is as quickly fetched as looked for.
     if (layout.chunkCount === 1) return this.#planned(plan);
-    this.#busy++;
     this.#resume(layout, plan, 0);
   }
 
@@ -257,7 +259,8 @@ export class Fetch {
   #resume(layout: BlobLayout, plan: FetchPlan, chunk: number): void {
     if (this.#over) return;
     if (chunk === layout.chunkCount) {
-      this.#busy--;
+      // That may have taken a while, in which nobody was looked for.
+      this.#hopeAt = this.#init.context.now();
       return this.#planned(plan);
     }
     this.#init.store.readPart(this.cid, chunk * BLOB_CHUNK_BYTES, chunkLength(layout, chunk), (error, bytes) => {
@@ -273,6 +276,7 @@ export class Fetch {
   }
 
   #planned(plan: FetchPlan): void {
+    this.#preparing = false;
     this.#plan = plan;
     for (const peer of this.#said.keys()) this.#takeIn(peer);
     this.#go();
