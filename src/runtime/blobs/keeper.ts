@@ -13,9 +13,11 @@ import { KEEPS_MAX } from './limits.ts';
 interface Keeping {
   readonly cid: Cid;
   readonly check: boolean;
-  readonly urgency: Urgency;
+  urgency: Urgency;
   readonly holders: readonly NodeId[];
   readonly askers: Set<NodeId>;
+  /** Of these, who wants it read, which it is not this time: they ask again. */
+  readonly doubters: Set<NodeId>;
   /** Not here yet, oldest first. */
   readonly open: Set<Cid>;
   bytesDone: number;
@@ -38,12 +40,21 @@ export class Keeper {
     const present = this.#keeping.get(cid);
     if (present !== undefined) {
       present.askers.add(from);
+      if (check && !present.check) present.doubters.add(from);
+      if (urgent) this.#hurry(present, holders);
       return this.#answer(from, cid, 'coming', this.#bytesOf(present));
     }
     if (this.#keeping.size >= KEEPS_MAX) return this.#answer(from, cid, 'coming', 0);
-    const keeping: Keeping = { cid, check, urgency: urgent ? 'waited' : 'background', holders, askers: new Set([from]), open: new Set(), bytesDone: 0 };
+    const keeping: Keeping = { cid, check, urgency: urgent ? 'waited' : 'background', holders, askers: new Set([from]), doubters: new Set(), open: new Set(), bytesDone: 0 };
     this.#keeping.set(cid, keeping);
     this.#bring(keeping, [cid], () => (tree ? this.#files(keeping) : this.#end(keeping, 'whole')));
+  }
+
+  /** Nobody waited for it so far, and now somebody does. */
+  #hurry(keeping: Keeping, holders: readonly NodeId[]): void {
+    if (keeping.urgency === 'waited') return;
+    keeping.urgency = 'waited';
+    for (const cid of keeping.open) this.#blobs.fetch(cid, () => undefined, { urgency: 'waited', holders });
   }
 
   #files(keeping: Keeping): void {
@@ -85,7 +96,7 @@ export class Keeper {
 
   #end(keeping: Keeping, state: KeptState): void {
     this.#keeping.delete(keeping.cid);
-    for (const asker of keeping.askers) this.#answer(asker, keeping.cid, state, keeping.bytesDone);
+    for (const asker of keeping.askers) if (state !== 'whole' || !keeping.doubters.has(asker)) this.#answer(asker, keeping.cid, state, keeping.bytesDone);
   }
 
   #bytesOf({ open, bytesDone }: Keeping): number {
