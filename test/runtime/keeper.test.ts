@@ -21,7 +21,7 @@ class Bench {
   constructor() {
     for (const node of [leader, worker]) this.fake.connected.add(node);
     this.keeper = new Keeper(this.fake.context, {
-      fetch: (of, done, options = {}) => (this.fetched.push({ cid: of, done, options }), () => undefined),
+      fetch: (of, done, options) => (this.fetched.push({ cid: of, done, options: options! }), () => undefined),
       get: (of) => (this.isHere ? { cid: of, size: 1, usedAt: 0, pinned: false } : undefined),
       progress: () => undefined,
       readWhole: () => assert.fail('no list'),

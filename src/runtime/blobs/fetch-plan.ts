@@ -19,6 +19,13 @@ export interface Holder {
   speed: number;
 }
 
+/** What somebody said before the number of chunks was known here. */
+export interface Said {
+  readonly size: number;
+  /** A bit for each; null = all. */
+  readonly chunks: Uint8Array | null;
+}
+
 export interface Pick {
   readonly node: NodeId;
   readonly chunk: number;

@@ -13,7 +13,7 @@ import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
 import type { NodeContext } from '../context.ts';
 import type { Answered, AskFailure, Asks } from './asks.ts';
 import { ChunkSet } from './chunk-set.ts';
-import { FetchPlan, type Pick } from './fetch-plan.ts';
+import { FetchPlan, type Pick, type Said } from './fetch-plan.ts';
 import { FIND_AGAIN_MS, FIND_TIMEOUT_MS, HINT_MS, HOLDER_REST_MS, INTERESTED_MAX } from './limits.ts';
 import type { BlobRoom } from './quota.ts';
 import { Trust } from './trust.ts';
@@ -36,12 +36,6 @@ export interface FetchInit {
 
 /** Of a manifest, besides its digests. */
 const MANIFEST_HEAD_BYTES = 64;
-
-/** What somebody said before the number of chunks was known here. */
-interface Said {
-  readonly size: number;
-  chunks: Uint8Array | null;
-}
 
 export class Fetch {
   readonly #init: FetchInit;
@@ -75,13 +69,13 @@ export class Fetch {
     return this.#init.cid;
   }
 
-  /** Chunks that are here, and size; undefined before that is known. */
   /** Room that it was given on the disk, and what of it is not filled. */
   get room(): { readonly size: number; readonly left: number } {
     const size = this.#admitted ? (this.#layout?.size ?? 0) : 0;
     return { size, left: Math.max(0, size - (this.progress?.bytesHere ?? 0)) };
   }
 
+  /** Chunks that are here, and size; undefined before that is known. */
   get progress(): { readonly have: ChunkSet; readonly size: number; readonly bytesHere: number } | undefined {
     if (this.#plan === undefined || this.#layout === undefined) return undefined;
     const { have } = this.#plan;
