@@ -123,11 +123,21 @@ export function isSoundLog(log: LogRef | undefined): log is LogRef {
 }
 
 /**
- * Of each output that a `foreach` goes over a digest for each file is reported, unless there are more than it may have.
- * @returns why what was reported cannot be kept, or ''.
+ * Outputs of which a digest for each file is reported: of those that a `foreach` goes over as many as fit into one result,
+ * in the order of their names. Items of the others depend on their whole list.
  */
-export function digestsProblem(listed: readonly string[], { files, digests }: Pick<Outcome, 'files' | 'digests'>): string {
-  const due = listed.filter((output) => (own(files, output)?.count ?? Infinity) <= FOREACH_ITEMS_MAX);
+export function digestedOutputs(listed: readonly string[], files: Outcome['files']): string[] {
+  let sum = 0;
+  return listed.filter((output) => {
+    const count = own(files, output)?.count ?? Infinity;
+    const fits = sum + count <= FOREACH_ITEMS_MAX;
+    if (fits) sum += count;
+    return fits;
+  });
+}
+
+/** @param due what `digestedOutputs` gives. @returns why what was reported of them cannot be kept, or ''. */
+export function digestsProblem(due: readonly string[], { files, digests }: Pick<Outcome, 'files' | 'digests'>): string {
   const wrong = due.find((output) => own(digests, output)?.length !== own(files, output)!.count * DIGEST_BYTES);
   return wrong === undefined ? '' : `the digests of output ${wrong} are not those of its files`;
 }

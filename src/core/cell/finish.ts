@@ -118,7 +118,7 @@ function expand(state: CellState, template: ModuleRecord, events: CellEvent[]): 
   if (template.waitingOn > 0) return false;
   const { run } = template;
   const count = countItems(run, specOf(template).foreach!);
-  const problem = typeof count !== 'number' ? count.problem : state.liveModules + count > LIVE_MODULES_MAX ? `its list has ${count} items, and live runs would have more than ${LIVE_MODULES_MAX} modules` : '';
+  const problem = typeof count !== 'number' ? count.problem : roomProblem(state, run, count);
   if (typeof count !== 'number' || problem !== '') {
     setOutcome(state, template, ownFailure('MODULE_FOREACH', problem), 0);
     closeModule(state, template, 'failed', problem, events);
@@ -135,6 +135,12 @@ function expand(state: CellState, template: ModuleRecord, events: CellEvent[]): 
   setOutcome(state, template, gathered(state, template), 0);
   closeModule(state, template, 'succeeded', 'its list is empty', events);
   return true;
+}
+
+/** A run with more modules than are kept of all finished runs together would be gone as it ends. */
+function roomProblem({ liveModules }: CellState, { modules }: RunRecord, count: number): string {
+  if (liveModules + count > LIVE_MODULES_MAX) return `its list has ${count} items, and live runs would have more than ${LIVE_MODULES_MAX} modules`;
+  return modules.length + count > FINISHED_MODULES_MAX ? `its list has ${count} items, and the run would have more than ${FINISHED_MODULES_MAX} modules` : '';
 }
 
 function gathered(state: CellState, { startedAt }: ModuleRecord): Outcome {

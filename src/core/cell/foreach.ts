@@ -226,14 +226,24 @@ export function isOnlyList(spec: ModuleSpec, need: number, output: string): bool
   return foreach.source.type === 'value' || !(files?.inputs ?? []).some((input) => 'module' in input && input.module === need && input.output === output);
 }
 
-/** Outputs of this module whose files some `foreach` goes over: for each file a digest is reported. */
-export function listedOutputs(modules: readonly ModuleSpec[], template: number): string[] {
-  if (modules[template]?.files === undefined) return [];
-  const outputs = new Set<string>();
+const listedByModules = new WeakMap<readonly ModuleSpec[], ReadonlyMap<number, readonly string[]>>();
+const noOutputs: readonly string[] = [];
+
+/** Outputs of this module whose files some `foreach` goes over, sorted. */
+export function listedOutputs(modules: readonly ModuleSpec[], template: number): readonly string[] {
+  let listed = listedByModules.get(modules);
+  if (listed === undefined) listedByModules.set(modules, (listed = allListed(modules)));
+  return listed.get(template) ?? noOutputs;
+}
+
+function allListed(modules: readonly ModuleSpec[]): ReadonlyMap<number, readonly string[]> {
+  const listed = new Map<number, string[]>();
   for (const { foreach } of modules) {
-    if (foreach?.source.type === 'files' && foreach.source.module === template) outputs.add(foreach.source.output);
+    if (foreach?.source.type !== 'files') continue;
+    const { module, output } = foreach.source;
+    listed.set(module, [...new Set([...(listed.get(module) ?? []), output])].sort());
   }
-  return [...outputs].sort();
+  return listed;
 }
 
 /** Adds the items to the run. @returns the expansion, all of whose items are ready. */

@@ -70,11 +70,11 @@ function reopen(state: CellState, module: ModuleRecord, note: string, events: Ce
   Object.assign(writable, { attempt: 0, failures: 0, losses: 0, lostFence: 0, acceptedFence: 0, hedged: false, notBefore: 0, finishedAt: 0, inputsMissed: 0 });
   Object.assign(writable, { outcome: null, holders: [], valuesDigest: null, reusedFrom: 0 });
   if (module.item !== -1) return reopenItem(state, module, note, events);
-  if (run.waves !== null) reopenWave(run.waves, module.index);
+  const holdsWaves = run.waves !== null && reopenWave(run.waves, module.index);
   setPhase(state, module, restPhase(module), note);
   events.push(moduleEvent(state, module));
   holdChildren(state, module, events);
-  if (run.waves !== null) holdLaterWaves(state, run, events);
+  if (holdsWaves) holdLaterWaves(state, run, events);
 }
 
 /** What needs its module waits for it again. */
@@ -85,10 +85,11 @@ function reopenItem(state: CellState, item: ModuleRecord, note: string, events: 
   const wasOver = template.phase === 'succeeded';
   expansionOf(item).open++;
   writable.valuesDigest = null;
+  let holdsWaves = false;
   if (wasOver) {
     editRun(state, run).remade++;
     Object.assign(writable, { outcome: null, finishedAt: 0, reusedFrom: 0, generation: template.generation + 1 });
-    if (run.waves !== null) reopenWave(run.waves, template.index);
+    holdsWaves = run.waves !== null && reopenWave(run.waves, template.index);
     setPhase(state, template, 'expanded', `${moduleName(item)} ${note}`);
     events.push(moduleEvent(state, template));
   }
@@ -96,7 +97,7 @@ function reopenItem(state: CellState, item: ModuleRecord, note: string, events: 
   events.push(moduleEvent(state, item));
   if (!wasOver) return;
   holdChildren(state, template, events);
-  if (run.waves !== null) holdLaterWaves(state, run, events);
+  if (holdsWaves) holdLaterWaves(state, run, events);
 }
 
 function holdChildren(state: CellState, { run, index }: ModuleRecord, events: CellEvent[]): void {
@@ -105,6 +106,8 @@ function holdChildren(state: CellState, { run, index }: ModuleRecord, events: Ce
     const child = run.modules[run.childList[at]!]!;
     const writable = editModule(state, child);
     writable.waitingOn++;
+    // It waits already for something else, and so do its items.
+    if (child.waitingOn > 1) continue;
     writable.inputsHash = '';
     hold(state, child, note, events);
     if (child.phase === 'expanded') holdItems(state, child, note, events);

@@ -24,7 +24,7 @@ export const PARALLEL_MAX = 100_000;
 export const FILES_PER_MODULE_MAX = 64;
 /** Characters of the pattern of an output. */
 export const PATTERN_LENGTH_MAX = 1_024;
-/** Items of one `foreach`: digests of so many files fit into the result that names them. */
+/** Items of one `foreach`, and files of which one result has digests: so many fit into it. */
 export const FOREACH_ITEMS_MAX = 10_000;
 /** Of the digest that tells one file of a list from another. */
 export const DIGEST_BYTES = 16;
@@ -74,6 +74,7 @@ export const EARLIER_CLAIMS_MAX = 16;
 export const LIVE_RUNS_MAX = 10_000;
 export const LIVE_MODULES_MAX = 500_000;
 export const FINISHED_RUNS_MAX = 10_000;
+/** Of all finished runs together, and of one run with the items of its lists. */
 export const FINISHED_MODULES_MAX = 300_000;
 /** Values and tails of all finished runs together. */
 export const FINISHED_BYTES_MAX = 128 * 1024 * 1024;

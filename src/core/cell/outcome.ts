@@ -1,7 +1,7 @@
 /** Brings a reported outcome within the limits, so that whatever a worker sends can be kept, hashed and sent on. */
 import { jsonProblem, jsonText, utf8Length } from '../lib/json-text.ts';
 import { own } from '../lib/own.ts';
-import { filesProblem, isSoundLog, digestsProblem } from './files.ts';
+import { digestedOutputs, digestsProblem, filesProblem, isSoundLog } from './files.ts';
 import { listedOutputs } from './foreach.ts';
 import { specOf } from './accessors.ts';
 import {
@@ -52,8 +52,8 @@ function keptError(error: ModuleError | null): ModuleError | null {
 }
 
 /** Those that this run needs. */
-function keptDigests(listed: readonly string[], { digests }: Outcome): Outcome['digests'] {
-  const kept = listed.flatMap((output): [string, Uint8Array][] => {
+function keptDigests(due: readonly string[], { digests }: Outcome): Outcome['digests'] {
+  const kept = due.flatMap((output): [string, Uint8Array][] => {
     const given = own(digests, output);
     return given === undefined ? [] : [[output, given]];
   });
@@ -68,13 +68,13 @@ export function digestsBytes(digests: Outcome['digests']): number {
 /** An outcome that says ok but whose values cannot be kept becomes a failure with MODULE_OUTPUT. */
 export function keptOutcome(module: ModuleRecord, reported: Outcome): KeptOutcome {
   const { run, template } = module;
-  const listed = listedOutputs(run.spec.modules, template);
-  const filesWrong = reported.ok ? filesProblem(specOf(module), reported.files) || digestsProblem(listed, reported) : '';
+  const due = reported.ok ? digestedOutputs(listedOutputs(run.spec.modules, template), reported.files) : [];
+  const filesWrong = reported.ok ? filesProblem(specOf(module), reported.files) || digestsProblem(due, reported) : '';
   const size = !reported.ok ? 0 : filesWrong === '' ? sizeOfValues(run, reported.values) : filesWrong;
   const ok = reported.ok && typeof size === 'number';
   const tailRoom = Math.min(TAIL_LENGTH_MAX, TAILS_PER_RUN_LENGTH_MAX - run.tailsLength);
   const tail = reported.tail.slice(Math.max(0, reported.tail.length - Math.max(0, tailRoom)));
-  const digests = ok ? keptDigests(listed, reported) : undefined;
+  const digests = ok ? keptDigests(due, reported) : undefined;
   let error = ok ? null : keptError(reported.error) ?? { code: 'MODULE_THREW', message: 'no reason was given' };
   if (typeof size === 'string') error = { code: 'MODULE_OUTPUT', message: clip(size, ERROR_MESSAGE_LENGTH_MAX) };
   return {

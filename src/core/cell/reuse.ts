@@ -26,7 +26,8 @@ export function takeCached(state: CellState, module: ModuleRecord, session: Sess
   const kept = keptOutcome(module, { ...source.outcome, startedAt: state.now, durationMs: 0 });
   // The values of this run have no more room, or a list is gone over of which nobody told the digests then.
   if (!kept.outcome.ok) return false;
-  if (run.phase === 'queued') Object.assign(editRun(state, run), { phase: 'running', startedAt: state.now });
+  if (run.startedAt === 0) editRun(state, run).startedAt = state.now;
+  if (run.phase === 'queued') editRun(state, run).phase = 'running';
   setOutcome(state, module, kept.outcome, kept.valuesBytes);
   Object.assign(editModule(state, module), reused(source, state.now));
   giveKey(state, module, cacheKey);

@@ -69,9 +69,11 @@ export function restPhase(module: ModuleRecord): 'waiting' | 'ready' {
   return openNeeds(module) > 0 || (waves !== null && waves.of[module.template]! > waves.current) ? 'waiting' : 'ready';
 }
 
-/** A module that had ended is open again: later waves wait for it once more. */
-export function reopenWave(waves: Waves, module: number): void {
+/** A module that had ended is open again. @returns whether a wave that had begun waits for it now. */
+export function reopenWave(waves: Waves, module: number): boolean {
   const wave = waves.of[module]!;
   waves.open[wave]!++;
-  waves.current = Math.min(waves.current, wave);
+  if (wave >= waves.current) return false;
+  waves.current = wave;
+  return true;
 }

@@ -1,13 +1,12 @@
 /** What the log is told of files that a `foreach` goes over: how many there are, and a digest of each. */
-import { digestsOfFiles } from '../../core/cell/files.ts';
-import { FOREACH_ITEMS_MAX } from '../../core/cell/limits.ts';
+import { digestedOutputs, digestsOfFiles } from '../../core/cell/files.ts';
 import type { BlobFile, Outcome } from '../../core/cell/types.ts';
 import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { Blobs } from './blobs.ts';
 
 /** Adds the digests to an outcome whose files were just put on this disk. @param listed outputs that are gone over. */
 export function reportList(blobs: Pick<Blobs, 'readWhole'>, outcome: Outcome, listed: readonly string[], done: (outcome: Outcome) => void): void {
-  const due = outcome.ok ? listed.filter((output) => (outcome.files?.[output]?.count ?? Infinity) <= FOREACH_ITEMS_MAX) : [];
+  const due = outcome.ok ? digestedOutputs(listed, outcome.files) : [];
   const digests: Record<string, Uint8Array> = {};
   const next = (at: number): void => {
     const output = due[at];

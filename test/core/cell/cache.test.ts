@@ -175,6 +175,18 @@ test('`reuse` ends what is ready though no slot is free, for any node that it wo
   assert.deepEqual(reusable(cell.state, cell.state.runs.get(run)!.modules), []);
 });
 
+test('a run that is paused before it began has begun when a result was taken over', () => {
+  const cell = new TestCell();
+  const session = cell.open('a');
+  const first = cell.submit([cached('work')]);
+  cell.result(first, 0, cell.claim(first, 0, session), succeeded());
+  const run = cell.submit([cached('work'), module('other')]);
+  cell.apply({ type: 'runPause', run, on: true, reason: '' });
+  cell.apply({ type: 'reuse', claims: [{ run, module: 0, session }] });
+  cell.apply({ type: 'runPause', run, on: false, reason: '' });
+  assert.deepEqual([cell.module(run, 0).phase, cell.phase(run), cell.state.runs.get(run)!.startedAt], ['succeeded', 'running', cell.now]);
+});
+
 test('a snapshot carries the keys, and a restored cell answers alike', () => {
   const cell = new TestCell();
   const session = cell.open('a');

@@ -2,8 +2,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as fc from 'fast-check';
+import { digestedOutputs } from '../../../src/core/cell/files.ts';
+import { retirable } from '../../../src/core/cell/finish.ts';
 import { itemSource, listedFile } from '../../../src/core/cell/foreach.ts';
+import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
+import type { FilesRef, ResultItem } from '../../../src/core/cell/types.ts';
 import { nodeId } from '../../../src/core/lib/ids.ts';
+import { encodeCommand } from '../../../src/protocol/command-codec.ts';
+import { ENTRY_DATA_BYTES_MAX } from '../../../src/protocol/limits.ts';
 import { module, succeeded, TestCell } from './cells.ts';
 import { cids, end, list, over } from './foreach-cells.ts';
 
@@ -22,4 +28,32 @@ test('items are the files in the order of their lists, however they are spread',
     }),
     { numRuns: 60 },
   );
+});
+
+test('digests of all lists that a module leaves fit into one result: a list that is one too many has none, and its items depend on the whole', () => {
+  const cell = new TestCell();
+  const session = cell.open('a', { capabilities: { slots: 64 } });
+  const outputs = ['p', 'q', 'r'].map((name) => ({ name, pattern: name }));
+  const run = cell.submit([module('a', [], { files: { inputs: [], outputs } }), ...['p', 'q', 'r'].map((output) => module(output, [0], over({ type: 'files', module: 0, output })))]);
+  const left = (count: number): FilesRef => ({ kind: 'tree', cid: cids[0]!, name: '', size: 1, count });
+  const files = { p: left(9_000), q: left(2_000), r: left(1_000) };
+  assert.deepEqual(digestedOutputs(['p', 'q', 'r'], files), ['p', 'r']);
+  const digests = { p: new Uint8Array(144_000), q: new Uint8Array(32_000), r: new Uint8Array(16_000) };
+  const item: ResultItem = { run, module: 0, generation: 1, fence: cell.claim(run, 0, session), inputsHash: '', outcome: { ...succeeded(), files, digests }, holders: [nodeId('a')] };
+  assert.deepEqual(cell.apply({ type: 'results', jitter: 0, items: [item] }), { type: 'results', verdicts: ['accepted'] });
+  const { outcome } = cell.module(run, 0);
+  assert.deepEqual(Object.keys(outcome?.digests ?? {}), ['p', 'r'], 'and what is said beyond that is not kept');
+  assert.ok(encodeCommand({ type: 'results', now: 0, jitter: 0, items: [{ ...item, outcome: outcome! }] }).length < ENTRY_DATA_BYTES_MAX);
+  const [first, second] = [0, 1].map((at) => inputsHashOf(cell.state, run, 4 + 9_000 + at));
+  assert.notEqual(first, second, 'which file it is counts all the same');
+});
+
+test('a run has no more modules than can be kept when it has ended', () => {
+  const cell = new TestCell();
+  const values = Array.from({ length: 10_000 }, () => 0);
+  const run = cell.submit(Array.from({ length: 30 }, (_, at) => module(`m${at}`, [], over({ type: 'list', values }))));
+  const last = cell.module(run, 29);
+  assert.deepEqual([cell.module(run, 28).phase, last.phase, last.outcome?.error?.message], ['expanded', 'failed', 'its list has 10000 items, and the run would have more than 300000 modules']);
+  cell.apply({ type: 'cancel', run, reason: '' });
+  assert.deepEqual(retirable(cell.state, cell.now), []);
 });
