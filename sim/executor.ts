@@ -22,6 +22,8 @@ const STOP_MEAN_MS = 20;
 const GRACE_MS = 2000;
 /** Between two lines that a module prints. */
 const PRINT_MS = 100;
+/** Kept of it when it is stopped. */
+const TAIL_BYTES = 1024;
 /** From the death of the node to the last of its modules (PROTOCOL §4 allows 1 s). */
 const ORPHAN_MS = 100;
 
@@ -124,12 +126,16 @@ export class SimExecutor implements Executor {
     return undefined;
   }
 
-  /** A line for each PRINT_MS that it has run. */
   readLog(fence: Fence, offset: number, length: number, done: (piece: LogPiece | undefined) => void): void {
     const running = this.#running.get(fence);
-    const lines = running === undefined ? 0 : Math.floor((this.#kernel.now - running.record.startedAt) / PRINT_MS);
-    const printed = Buffer.from(Array.from({ length: lines }, (_, i) => `${fence} line ${i}\n`).join(''));
+    const printed = Buffer.from(running === undefined ? '' : this.#printed(running));
     this.#kernel.after(0, this.#process, () => done(running === undefined ? undefined : { offset, bytes: printed.subarray(offset, offset + length) }));
+  }
+
+  /** A line for each PRINT_MS that it has run. */
+  #printed({ execution: { fence }, record }: Running): string {
+    const lines = Math.floor((this.#kernel.now - record.startedAt) / PRINT_MS);
+    return Array.from({ length: lines }, (_, i) => `${fence} line ${i}\n`).join('');
   }
 
   stop(done: () => void): void {
@@ -172,7 +178,10 @@ export class SimExecutor implements Executor {
 
   #stopped(running: Running): void {
     if (!this.#end(running, 'stopped', false)) return;
-    this.#tell(running, { ok: false, values: {}, error: { code: running.stopping, message: 'stopped' }, exitCode: null });
+    const printed = this.#printed(running);
+    const cut = Math.max(0, printed.length - TAIL_BYTES);
+    const tail = cut === 0 ? printed : `[${cut} bytes cut]\n${printed.slice(cut)}`;
+    this.#tell(running, { ok: false, values: {}, error: { code: running.stopping, message: 'stopped' }, exitCode: null, tail });
   }
 
   #end(running: Running, end: ExecutionEnd, ok: boolean): boolean {
@@ -184,9 +193,9 @@ export class SimExecutor implements Executor {
     return true;
   }
 
-  #tell(running: Running, came: { ok: boolean; values: Readonly<Record<string, Json>>; error: Outcome['error']; exitCode: number | null; files?: NonNullable<Outcome['files']> }): void {
+  #tell(running: Running, came: { ok: boolean; values: Readonly<Record<string, Json>>; error: Outcome['error']; exitCode: number | null; tail?: string; files?: NonNullable<Outcome['files']> }): void {
     const durationMs = Math.round(this.#kernel.now - running.record.startedAt);
-    const outcome: Outcome = { ...came, tail: '', startedAt: Math.round(this.#process.wall() - durationMs), durationMs };
+    const outcome: Outcome = { tail: '', ...came, startedAt: Math.round(this.#process.wall() - durationMs), durationMs };
     // Never from inside a call to the port.
     this.#kernel.after(0, this.#process, () => running.done(outcome));
   }

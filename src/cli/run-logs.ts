@@ -67,10 +67,10 @@ export function modulesWithLogs({ moduleList }: RunJson): string[] {
 }
 
 /** Something was printed, or is being printed, or was lost. */
-function hasLog({ items, phase, tail, log, attempt, losses }: ModuleJson): boolean {
+function hasLog({ items, phase, tail, log, earlierExecutions }: ModuleJson): boolean {
   // A module with `foreach` prints nothing: its items do.
   if (items !== null) return false;
-  return phase === 'running' || phase === 'claimed' || tail !== '' || log !== null || attempt > 1 || losses > 0;
+  return phase === 'running' || phase === 'claimed' || tail !== '' || log !== null || earlierExecutions > 0;
 }
 
 function byStart(a: ModuleJson, b: ModuleJson): number {

@@ -60,6 +60,8 @@ export interface ModuleView {
   readonly tail: string;
   /** All that it printed; null: the tail is all. */
   readonly log: LogRef | null;
+  /** Executions that do not count, of which it is known what they printed, or that it is lost. */
+  readonly earlierExecutions: number;
   /** Files that it left, by output. */
   readonly files: Readonly<Record<string, FilesRef>>;
   /** Nodes that have them, by name, and whether each is there. */

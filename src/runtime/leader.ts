@@ -174,7 +174,7 @@ export class Leader {
           return;
         }
         this.#results.add(message.items, (verdicts) => {
-          for (const { run, module, outcome } of message.items) if (outcome.error?.code === 'INPUT_MISSING') this.#copies.missed(run, module);
+          this.#copies.heardOf(message.items);
           const nodes = verdicts.includes('needCopies') ? this.#copies.couldKeep(from) : [];
           this.#context.sendWork(from, { type: 'resultsReply', id: message.id, verdicts, nodes, hint: this.#hooks.hint() });
         });

@@ -112,6 +112,7 @@ function moduleView(state: CellState, run: RunRecord, module: ModuleRecord, expl
     error: outcome?.error ?? null,
     tail: outcome?.tail ?? '',
     log: outcome?.log ?? null,
+    earlierExecutions: module.executions.length,
     files: outcome?.files ?? {},
     holders: module.holders.map((holder) => ({ node: nodeName(state, holder), nodeId: holder, alive: state.sessionOfNode.has(holder) })),
     generation: module.generation,

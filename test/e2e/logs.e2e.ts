@@ -17,6 +17,21 @@ scenario('logs', { size: 4, slots: 1 }, async (cluster, step) => {
   let runId = '';
   let before: RunJson;
 
+  await step('what a cancelled module printed is there to its last line', async () => {
+    const contact = cluster.alive[0]!;
+    writeFileSync(join(cluster.root, 'long.yaml'), JSON.stringify({ name: 'long', modules: { long: { run: `trap 'echo stopped; exit 1' TERM; seq ${LINES}; while :; do sleep 0.05; done` } } }));
+    const submitted = await runCli(cluster, ['run', join(cluster.root, 'long.yaml'), '-d', '--data-dir', contact.dataDir]);
+    const id = submitted.stdout.trim();
+    const follow = new Cli(cluster, ['logs', '-f', id, 'long', '--data-dir', contact.dataDir]);
+    await until('all lines', () => follow.stdout.endsWith(`\n${LINES}\n`));
+    assert.equal((await runCli(cluster, ['cancel', id, '--data-dir', contact.dataDir])).code, 0);
+    assert.equal((await follow.exited).code, 1);
+    // The shell may say in between what became of its `sleep`.
+    assert.deepEqual([follow.stdout.endsWith('\nstopped\n'), follow.stderr], [true, ''], follow.stdout.slice(-200));
+    const whole = await runCli(cluster, ['logs', id, '--data-dir', contact.dataDir]);
+    assert.deepEqual([whole.code, whole.stdout.replaceAll('long | ', '')], [0, follow.stdout], whole.stderr);
+  });
+
   await step('a node that does not execute it shows every line; its node is killed, the module runs elsewhere, and the lines go on', async () => {
     const submitted = await runCli(cluster, ['run', file, '-d', '--data-dir', cluster.alive[0]!.dataDir]);
     assert.equal(submitted.code, 0, submitted.stderr);

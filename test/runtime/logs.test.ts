@@ -237,3 +237,44 @@ test('without following what is there now is all; a module that has not begun ha
   lab.until('the error', () => unknown.ended, 5000, 1);
   assert.ok(isSkeinError(unknown.error, 'MODULE_NOT_FOUND'));
 });
+
+test('what is cancelled is heard to its last line, live and afterwards', () => {
+  const lab = new Lab('cancelled', 3);
+  const worker = lab.begin({ kind: 'ok', durationMs: 60_000 });
+  const watcher = lab.others(worker)[0]!;
+  const reader = new Reader(lab, watcher, lab.module, { follow: true });
+  lab.until('lines', () => reader.lines >= 5, 5000, 1);
+  lab.at(lab.leader, (runtime) => runtime.cancelRun(modules(lab)[0]!.run.number, '', () => undefined));
+  lab.until('the end', () => reader.ended, 30_000, 5);
+  assert.deepEqual(reader.events.at(-1), { type: 'end', phase: 'cancelled', final: true });
+  assert.ok(!reader.events.some(({ type }) => type === 'lost'));
+  expectedLines(reader.texts()[0]!);
+  const [execution] = ofModule(lab).executions;
+  assert.equal(execution?.code, 'MODULE_CANCELLED');
+  assert.ok(reader.texts()[0]!.endsWith(execution.tail.slice(-20)), 'to the last line');
+  const later = new Reader(lab, watcher, lab.module);
+  lab.until('its end', () => later.ended, 5000, 1);
+  assert.deepEqual(later.texts(), reader.texts());
+});
+
+test('what a node hands back when it leaves is heard, and then the execution on another node', () => {
+  const lab = new Lab('handed back', 4);
+  const worker = lab.begin({ kind: 'ok', durationMs: 20_000 });
+  const watcher = lab.others(worker, lab.leader)[0]!;
+  const reader = new Reader(lab, watcher, lab.module, { follow: true });
+  lab.until('lines', () => reader.lines >= 5, 5000, 1);
+  lab.at(worker, (runtime) => runtime.leave(true, () => undefined));
+  lab.until('the other execution', () => reader.texts().length === 2 && reader.lines >= 5, 30_000, 5);
+  assert.deepEqual(reader.events.flatMap(({ type }) => (type === 'output' || type === 'idle' ? [] : [type])), ['execution', 'execution']);
+  for (const text of reader.texts()) expectedLines(text);
+  assert.deepEqual(ofModule(lab).executions.map(({ code }) => code), ['NODE_STOPPING']);
+  assert.deepEqual([ofModule(lab).losses, ofModule(lab).failures], [0, 0]);
+});
+
+function modules(lab: Lab): readonly ModuleRecord[] {
+  return [...lab.replica(lab.leader).state.runs.values()][0]!.modules;
+}
+
+function ofModule(lab: Lab): ModuleRecord {
+  return modules(lab).find(({ index }) => `m${index}` === lab.module)!;
+}

@@ -257,11 +257,21 @@ test('a module that its node stopped is handed back and not begun again under th
   const fixture = new Fixture();
   fixture.open();
   fixture.assign(1, 0);
-  fixture.fake.process.run(() => fixture.executor.started.get(1)!.done(failed('NODE_STOPPING')));
+  fixture.fake.process.run(() => fixture.executor.started.get(1)!.done({ ...failed('NODE_STOPPING'), tail: '' }));
   assert.deepEqual(fixture.take('decline').flatMap(({ claims }) => claims.map(({ fence }) => fence)), [1]);
   fixture.assign(1, 0);
   assert.deepEqual(fixture.take('decline').flatMap(({ claims }) => claims.map(({ fence }) => fence)), [1]);
   assert.ok(fixture.worker.idle);
+});
+
+test('what a module printed that its node stopped is told, and the module handed back all the same', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(1, 0);
+  fixture.fake.process.run(() => fixture.executor.started.get(1)!.done({ ...failed('NODE_STOPPING'), tail: 'half way\n' }));
+  const [result] = fixture.take('results').flatMap(({ items }) => items);
+  assert.deepEqual([result?.fence, result?.outcome.error?.code, result?.outcome.tail], [1, 'NODE_STOPPING', 'half way\n']);
+  assert.deepEqual(fixture.take('decline'), []);
 });
 
 test('another cell is another life: what ran is killed and its results go nowhere', () => {

@@ -295,6 +295,7 @@ function newView(spec: RunSpec, runId: RunId, shortId: string, now: number): Run
     error: null,
     tail: '',
     log: null,
+    earlierExecutions: 0,
     files: {},
     holders: [],
     generation: 1,

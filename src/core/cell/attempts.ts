@@ -2,13 +2,21 @@
 import type { Fence, NodeId } from '../lib/ids.ts';
 import { specOf } from './accessors.ts';
 import { endModule, maybeEndRun, moduleEvent } from './finish.ts';
-import { DECLINED_WAIT_MS, INPUTS_MISSED_MAX, INPUT_MISSED_WAIT_MS, LOSSES_MAX } from './limits.ts';
-import { editModule, forgetExecution, keepExecution, setOutcome, setPhase } from './mutate.ts';
-import { ownFailure } from './outcome.ts';
+import { DECLINED_WAIT_MS, ERROR_CODE_LENGTH_MAX, INPUTS_MISSED_MAX, INPUT_MISSED_WAIT_MS, LOSSES_MAX } from './limits.ts';
+import { clip, editModule, forgetExecution, keepExecution, setOutcome, setPhase } from './mutate.ts';
+import { ownFailure, printedOf } from './outcome.ts';
 import { restPhase } from './waves.ts';
 import { retryWaitMs } from './retry.ts';
 import type { CellState, ModuleRecord } from './state.ts';
 import type { CellEvent, Outcome } from './types.ts';
+
+/** It was stopped, and what it came to does not count: what it printed is kept, once, if it printed anything. */
+export function keepPrinted(state: CellState, module: ModuleRecord, fence: Fence, outcome: Outcome): void {
+  const printed = printedOf(outcome);
+  if ((printed.tail === '' && printed.log === null) || module.executions.some((execution) => execution.fence === fence)) return;
+  const code = outcome.error?.code ?? 'MODULE_CANCELLED';
+  keepExecution(state, module, { fence, attempt: module.attempt, nodeId: module.nodeId as NodeId, code: clip(code, ERROR_CODE_LENGTH_MAX), ...printed });
+}
 
 /** Handed back: ready again at once, nothing counted. */
 export function returnClaim(state: CellState, module: ModuleRecord, note: string, events: CellEvent[]): void {
@@ -27,6 +35,7 @@ export function missedInput(state: CellState, module: ModuleRecord, fence: Fence
   const writable = editModule(state, module);
   writable.inputsMissed++;
   if (module.inputsMissed >= INPUTS_MISSED_MAX) return failAttempt(state, module, fence, outcome, 0, true, events);
+  keepPrinted(state, module, fence, outcome);
   writable.countedFence = fence;
   writable.notBefore = state.now + INPUT_MISSED_WAIT_MS;
   returnClaim(state, module, outcome.error?.message ?? 'an input could not be fetched', events);

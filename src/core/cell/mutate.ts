@@ -5,7 +5,7 @@
  */
 import { assert } from '../lib/assert.ts';
 import type { Fence, SessionId } from '../lib/ids.ts';
-import { EARLIER_CLAIMS_MAX, EARLIER_EXECUTIONS_MAX, NOTE_LENGTH_MAX, TAILS_PER_RUN_LENGTH_MAX } from './limits.ts';
+import { EARLIER_CLAIMS_MAX, EARLIER_EXECUTIONS_MAX, NOTE_LENGTH_MAX, SUMMARY_TAILS_LENGTH_MAX, TAILS_PER_RUN_LENGTH_MAX } from './limits.ts';
 import { leaveSeats, takeSeats } from './seats.ts';
 import { phaseOrdinal, type CellState, type EarlierClaim, type HedgeClaim, type ModuleRecord, type RunRecord, type SessionRecord } from './state.ts';
 import type { EarlierExecution, ModulePhase, Outcome } from './types.ts';
@@ -137,10 +137,11 @@ export function setOutcome(state: CellState, module: ModuleRecord, outcome: Outc
   editModule(state, module).outcome = outcome;
 }
 
-/** An execution ended and another one may follow: what is left of its output is remembered. */
+/** An execution ended and does not count: what is left of its output is remembered. */
 export function keepExecution(state: CellState, module: ModuleRecord, execution: EarlierExecution): void {
-  const run = editRun(state, module.run);
-  const tail = run.tailsLength + execution.tail.length <= TAILS_PER_RUN_LENGTH_MAX ? execution.tail : '';
+  const { run } = module;
+  const lengthMax = state.finished.has(run.number) ? SUMMARY_TAILS_LENGTH_MAX : TAILS_PER_RUN_LENGTH_MAX;
+  const tail = run.tailsLength + execution.tail.length <= lengthMax ? execution.tail : '';
   setExecutions(state, module, [...module.executions.slice(1 - EARLIER_EXECUTIONS_MAX), { ...execution, tail }]);
 }
 
@@ -150,7 +151,9 @@ export function forgetExecution(state: CellState, module: ModuleRecord, fence: F
 }
 
 function setExecutions(state: CellState, module: ModuleRecord, executions: readonly EarlierExecution[]): void {
-  editRun(state, module.run).tailsLength += tailsOf(executions) - tailsOf(module.executions);
+  const growth = tailsOf(executions) - tailsOf(module.executions);
+  editRun(state, module.run).tailsLength += growth;
+  if (state.finished.has(module.run.number)) state.finishedBytes += growth;
   editModule(state, module).executions = executions;
 }
 

@@ -18,7 +18,7 @@ import {
 } from './limits.ts';
 import { clip } from './mutate.ts';
 import type { ModuleRecord, RunRecord } from './state.ts';
-import type { ModuleError, Outcome } from './types.ts';
+import type { EarlierExecution, ModuleError, Outcome } from './types.ts';
 
 const noValues: Outcome['values'] = {};
 
@@ -92,6 +92,11 @@ export function keptOutcome(module: ModuleRecord, reported: Outcome): KeptOutcom
     },
     valuesBytes: typeof size === 'number' ? size + digestsBytes(digests) : 0,
   };
+}
+
+/** What is kept of the output of an execution that does not count. */
+export function printedOf({ tail, log }: Outcome): Pick<EarlierExecution, 'tail' | 'log'> {
+  return { tail: clip(tail.slice(-TAIL_LENGTH_MAX), TAIL_LENGTH_MAX), log: isSoundLog(log) ? log : null };
 }
 
 /** An outcome that no worker reported. */

@@ -3,7 +3,7 @@
  * a node that was cut off is taken where that is safe, since the work is done.
  */
 import { liveFences, specOf } from './accessors.ts';
-import { failAttempt, loseClaim, missedInput, returnClaim, takeBackLoss } from './attempts.ts';
+import { failAttempt, keepPrinted, loseClaim, missedInput, returnClaim, takeBackLoss } from './attempts.ts';
 import { rememberResult } from './cache.ts';
 import { keepHolders, lacksCopies } from './copies.ts';
 import { endModule, maybeEndRun } from './finish.ts';
@@ -34,10 +34,17 @@ export function results(state: CellState, command: Extract<Command, { type: 'res
 }
 
 function result(state: CellState, module: ModuleRecord, item: ResultItem, jitter: number, events: CellEvent[]): ResultVerdict {
-  if (isFinal(module.phase)) return recordAgain(state, module, item) ? 'accepted' : 'duplicate';
+  if (isFinal(module.phase)) return endedBefore(state, module, item);
   if (item.generation !== module.generation || item.fence <= module.staleFence) return 'stale';
   if ((item.fence !== 0 && item.fence === module.fence) || isCopy(module, item.fence) || cellMutant(state, 'stale-fence-accepted')) return underLastFence(state, module, item, jitter, events);
   return underEarlierFence(state, module, item, events);
+}
+
+/** What it says counts for nothing any more. One that was stopped, with its run or by fail-fast, is heard for what it printed. */
+function endedBefore(state: CellState, module: ModuleRecord, item: ResultItem): ResultVerdict {
+  const stopped = module.acceptedFence === 0 && item.generation === module.generation && item.fence !== 0 && item.fence === module.fence;
+  if (stopped) keepPrinted(state, module, item.fence, item.outcome);
+  return recordAgain(state, module, item) ? 'accepted' : 'duplicate';
 }
 
 /** Only for a mutant: what is final stays as it was recorded first. */
@@ -89,6 +96,7 @@ function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: 
   if (code === 'NODE_STOPPING' || code === 'MODULE_CANCELLED') {
     // The node stopped it for reasons of its own: handed back, not an attempt.
     takeBackLoss(state, module);
+    keepPrinted(state, module, item.fence, kept.outcome);
     editModule(state, module).countedFence = item.fence;
     return returnClaim(state, module, 'the node handed it back', events);
   }

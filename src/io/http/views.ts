@@ -59,6 +59,7 @@ const moduleView = z.strictObject({
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
   tail: z.string(),
   log: logRef,
+  earlierExecutions: count.meta({ description: 'Executions that do not count, whose output can be read too, or is lost' }),
   files: z.record(z.string(), filesRef),
   holders: z.array(z.strictObject({ node: z.string(), nodeId: z.string(), alive: z.boolean() })).meta({ description: 'Nodes that have the files' }),
   generation: count,

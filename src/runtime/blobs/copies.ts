@@ -10,7 +10,7 @@ import { producersOf } from '../../core/cell/foreach.ts';
 import { UNABLE_MAX } from '../../core/cell/limits.ts';
 import { invalidateProblem } from '../../core/cell/invalidate.ts';
 import { isRunFinal, moduleAt, type CellState, type ModuleRecord } from '../../core/cell/state.ts';
-import type { Command, HolderItem, LostItem } from '../../core/cell/types.ts';
+import type { Command, HolderItem, LostItem, ResultItem } from '../../core/cell/types.ts';
 import type { NodeId, RunNumber } from '../../core/lib/ids.ts';
 import type { NodeContext } from '../context.ts';
 import type { Routine } from '../routine.ts';
@@ -102,6 +102,16 @@ export class Copies {
     if (record === undefined) return;
     this.#consider(record);
     this.#loose.ended(record);
+  }
+
+  /** Results that were applied, whether or not they counted: inputs that were nowhere, and what stopped executions printed, which shall outlive their nodes. */
+  heardOf(items: readonly ResultItem[]): void {
+    const state = this.#init.state();
+    for (const { run, module, fence, outcome } of items) {
+      if (outcome.error?.code === 'INPUT_MISSING') this.missed(run, module);
+      const record = this.#stopped || outcome.log === undefined ? undefined : moduleAt(state, run, module);
+      if (record !== undefined && record.acceptedFence !== fence) this.#loose.ended(record);
+    }
   }
 
   /** A run has come, perhaps with files, and with what an earlier one left. */

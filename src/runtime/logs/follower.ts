@@ -12,7 +12,7 @@ import type { Fence } from '../../core/lib/ids.ts';
 import type { LogEvent, LogPosition } from '../api.ts';
 import type { NodeContext } from '../context.ts';
 import type { LogAnswer, LogAsks } from './asks.ts';
-import { LOG_AGAIN_MAX_MS, LOG_AGAIN_MS, LOG_PIECE_BYTES } from './limits.ts';
+import { LOG_AGAIN_MAX_MS, LOG_AGAIN_MS, LOG_PIECE_BYTES, LOG_RECORD_WAIT_MS } from './limits.ts';
 import { partOfTail, placeInBlob, wholeCharacters } from './stored.ts';
 import type { ExecutionLog, ModuleLogs } from './view.ts';
 
@@ -40,6 +40,8 @@ export class LogFollower {
   #next: Next | undefined;
   #againMs = LOG_AGAIN_MS;
   #idleTold = false;
+  /** The execution that is followed is over, and not recorded. */
+  #missingSince: number | undefined;
   #ended = false;
   #cancel: (() => void) | undefined;
 
@@ -97,7 +99,7 @@ export class LogFollower {
 
   #looked(logs: ModuleLogs): void {
     const followed = this.#current;
-    if (followed !== undefined) return this.#goesOn(followed, logs.executions.find(({ fence }) => fence === followed.fence));
+    if (followed !== undefined) return this.#goesOn(followed, logs);
     const found = logs.executions.find((execution) => this.#wants(execution));
     if (found !== undefined) return this.#begin(found);
     if (logs.final || !this.#init.follow) {
@@ -118,21 +120,31 @@ export class LogFollower {
     const { after } = this.#init;
     this.#current = execution;
     this.#idleTold = false;
+    this.#missingSince = undefined;
     this.#offset = after?.fence === fence ? after.offset : 0;
     if (this.#offset > 0) return this.#step();
     this.#give({ type: 'execution', fence, attempt, node, nodeId, running: state === 'running' });
   }
 
   /** It is over where it ran, or cannot be heard: what the state says of it now. */
-  #goesOn(followed: ExecutionLog, now: ExecutionLog | undefined): void {
-    // Handed back, or stopped for another one: nobody keeps what it printed.
-    if (now === undefined) return this.#lost(followed, 'dropped');
+  #goesOn(followed: ExecutionLog, logs: ModuleLogs): void {
+    const now = logs.executions.find(({ fence }) => fence === followed.fence);
+    if (now === undefined) return this.#unrecorded(followed, logs);
     if (now.state === 'lost') return this.#lost(now, 'node');
     this.#current = now;
     if (now.state === 'ended') this.#step();
     // Not begun yet, or not recorded yet, or not known to be lost.
     else if (this.#init.follow) this.#later();
     else this.#idle();
+  }
+
+  /** Stopped: what it printed is recorded in a moment, unless another execution has taken its place. */
+  #unrecorded(followed: ExecutionLog, { phase, executions }: ModuleLogs): void {
+    const at = this.#init.context.now();
+    this.#missingSince ??= at;
+    const replaced = phase === 'succeeded' || phase === 'cached' || phase === 'failed' || executions.some(({ fence }) => fence > followed.fence);
+    if (!replaced && at - this.#missingSince < LOG_RECORD_WAIT_MS) this.#later();
+    else this.#lost(followed, 'dropped');
   }
 
   #lost({ fence, attempt, node }: ExecutionLog, why: Extract<LogEvent, { type: 'lost' }>['why']): void {

@@ -14,3 +14,5 @@ export const LOG_ANSWER_MS = 8_000;
 export const LOG_AGAIN_MS = 100;
 /** And at most. */
 export const LOG_AGAIN_MAX_MS = 1_000;
+/** What an execution printed that was stopped is recorded this soon after its end, if at all: a new leader may have to be elected first. */
+export const LOG_RECORD_WAIT_MS = 10_000;
