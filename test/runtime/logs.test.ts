@@ -238,6 +238,25 @@ test('without following what is there now is all; a module that has not begun ha
   assert.ok(isSkeinError(unknown.error, 'MODULE_NOT_FOUND'));
 });
 
+test('a reader of a node that stops is told so, and does not wait for ever; also one that asks after that', () => {
+  const lab = new Lab('stops', 3);
+  const worker = lab.begin({ kind: 'ok', durationMs: 60_000 });
+  const through = lab.others(worker, lab.leader)[0]!;
+  const reader = new Reader(lab, through, lab.module, { follow: true });
+  lab.until('something is printed', () => reader.lines > 2);
+  reader.paused = true;
+  lab.run(1000);
+  reader.paused = false;
+  reader.next();
+  const late = new Reader(lab, through, lab.module, { follow: true });
+  late.paused = true;
+  lab.run(500);
+  lab.at(through, (runtime) => runtime.stop());
+  assert.ok(isSkeinError(reader.error, 'NODE_STOPPING') && reader.ended, String(reader.error));
+  late.next();
+  assert.ok(isSkeinError(late.error, 'NODE_STOPPING') && late.ended, String(late.error));
+});
+
 test('what is cancelled is heard to its last line, live and afterwards', () => {
   const lab = new Lab('cancelled', 3);
   const worker = lab.begin({ kind: 'ok', durationMs: 60_000 });

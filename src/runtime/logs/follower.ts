@@ -9,6 +9,7 @@
  */
 import { cutMark } from '../../core/lib/log-mark.ts';
 import type { Fence } from '../../core/lib/ids.ts';
+import { SkeinError } from '../../errors.ts';
 import type { LogEvent, LogPosition } from '../api.ts';
 import type { NodeContext } from '../context.ts';
 import type { LogAnswer, LogAsks } from './asks.ts';
@@ -44,6 +45,7 @@ export class LogFollower {
   #missingSince: number | undefined;
   #ended = false;
   #cancel: (() => void) | undefined;
+  #forgetStop: (() => void) | undefined;
 
   constructor(init: FollowerInit) {
     this.#init = init;
@@ -51,11 +53,17 @@ export class LogFollower {
 
   /** Calls back once, later: with an event, or with neither after the end. */
   next(done: Next): void {
+    const { context } = this.#init;
+    const stopping = (): void => this.#fail(new SkeinError('NODE_STOPPING', 'the node stops'));
     this.#next = done;
-    this.#init.context.defer(() => this.#step());
+    if (context.stopped) return stopping();
+    // Its timers and answers die with the node, and whoever waits for the next event is to hear of it.
+    this.#forgetStop ??= context.onStop(stopping);
+    context.defer(() => this.#step());
   }
 
   stop(): void {
+    this.#forgetStop?.();
     this.#ended = true;
     this.#next = undefined;
     this.#cancel?.();
