@@ -133,8 +133,8 @@ export class Client {
   }
 
   /** The bytes of an answer, which end in an error (API_UNREACHABLE) when the connection breaks. */
-  async download(path: string): Promise<Readable> {
-    const response = await this.#anyEndpoint('GET', path, {});
+  async download(path: string, body?: unknown): Promise<Readable> {
+    const response = await this.#anyEndpoint(body === undefined ? 'GET' : 'POST', path, body === undefined ? {} : { body });
     if (response.statusCode !== 200) throw await failure(response);
     return Readable.from(untilItBreaks(response), { objectMode: false });
   }

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { SkeinError } from '../errors.ts';
+import { PACKED_BYTES_MAX, unpacked } from '../io/blobs/pack.ts';
 import { inParallel } from '../io/in-parallel.ts';
 import type { BlobFilesJson, ModuleJson, RunJson } from '../io/http/views.ts';
 import { untilHere } from './blob.ts';
@@ -10,8 +11,12 @@ import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { size } from './format.ts';
 import { line, type CliIo } from './io.ts';
-import { makeFolder, writeWhole } from './save-file.ts';
+import { makeFolder, writeSmall, writeWhole } from './save-file.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
+
+/** Of one request: several are under way, each in memory. */
+const PACK_FILES = 500;
+const PACK_BYTES = 2 * 1024 * 1024;
 
 interface DownloadFlags extends EndpointFlags {
   readonly out?: string;
@@ -44,7 +49,10 @@ async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<E
   for (const module of modules) for (const file of await filesOf(client, module, folders.get(module.name)!)) wanted.push(file);
   await makeFolder(folder);
   await writeWhole(Readable.from([`${JSON.stringify(found, null, 2)}\n`]), path.join(folder, RUN_FILE));
-  await inParallel(wanted, (file) => save(io, client, folder, file));
+  const { packs, alone } = packed(wanted);
+  for (const below of new Set(wanted.map((file) => path.posix.dirname(file.path)))) await makeFolder(path.join(folder, ...below.split('/')));
+  await inParallel(packs, (files) => savePack(client, folder, files));
+  await inParallel(alone, (file) => save(io, client, folder, file));
   if (wanted.length === 0) line(io.stdout, `No files: ${flags.module === undefined ? 'no module of this run has left any' : `${flags.module} has left none`}${found.finishedAt === null ? ' so far' : ''}; run.json is in ${folder}`);
   else line(io.stdout, `${wanted.length} ${wanted.length === 1 ? 'file' : 'files'}, ${size(wanted.reduce((sum, file) => sum + file.size, 0))}, and run.json in ${folder}`);
   return exitCodes.ok;
@@ -100,10 +108,46 @@ function folderName(name: string): string {
   return /^\.{0,2}$/.test(name) ? `_${name}` : name.replaceAll(/[/\\\0]/g, '_');
 }
 
+/** Small files are asked for many at a time: one request for each would take longer than the files themselves. */
+function packed(wanted: readonly Wanted[]): { readonly packs: readonly (readonly Wanted[])[]; readonly alone: readonly Wanted[] } {
+  const packs: Wanted[][] = [];
+  const alone: Wanted[] = [];
+  let bytes = Infinity;
+  for (const file of wanted) {
+    if (file.size > PACKED_BYTES_MAX) {
+      alone.push(file);
+      continue;
+    }
+    if (bytes + file.size > PACK_BYTES || packs.at(-1)!.length === PACK_FILES) {
+      packs.push([]);
+      bytes = 0;
+    }
+    packs.at(-1)!.push(file);
+    bytes += file.size;
+  }
+  return { packs: packs.filter(({ length }) => length > 1), alone: [...alone, ...packs.filter(({ length }) => length === 1).flat()] };
+}
+
+async function savePack(client: Client, folder: string, files: readonly Wanted[]): Promise<void> {
+  let at = 0;
+  for await (const bytes of unpacked(await client.download('/api/v1/blobs:read', { cids: files.map(({ cid }) => cid) }))) {
+    const file = files[at++];
+    if (bytes.byteLength !== file?.size) break;
+    await writeSmall(bytes, targetOf(folder, file), modeOf(file));
+  }
+  if (at !== files.length) throw new SkeinError('API_UNREACHABLE', `the answer with ${files.length} files broke off, or is of other files`);
+}
+
 async function save(io: CliIo, client: Client, folder: string, file: Wanted): Promise<void> {
-  const target = path.join(folder, ...file.path.split('/'));
-  await makeFolder(path.dirname(target));
   const api = `/api/v1/blobs/${file.cid}`;
   await untilHere((text) => line(io.stderr, `${file.path}: ${text}`), client, api);
-  await writeWhole(await client.download(`${api}/content`), target, file.executable ? 0o777 : 0o666);
+  await writeWhole(await client.download(`${api}/content`), targetOf(folder, file), modeOf(file));
+}
+
+function targetOf(folder: string, file: Wanted): string {
+  return path.join(folder, ...file.path.split('/'));
+}
+
+function modeOf({ executable }: Wanted): number {
+  return executable ? 0o777 : 0o666;
 }

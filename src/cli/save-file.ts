@@ -1,6 +1,6 @@
 /** Files that the command line writes: whole, or not at all. */
 import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isSkeinError, SkeinError } from '../errors.ts';
@@ -13,6 +13,18 @@ export async function writeWhole(content: Readable, file: string, mode = 0o666):
   const temporary = `${file}.part-${process.pid}`;
   try {
     await pipeline(content, createWriteStream(temporary, { flags: 'wx', mode }));
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw unwritable(file, cause);
+  }
+}
+
+/** The same of one that is in memory. @throws SkeinError OPTION_INVALID when it cannot be written */
+export async function writeSmall(bytes: Uint8Array, file: string, mode = 0o666): Promise<void> {
+  const temporary = `${file}.part-${process.pid}`;
+  try {
+    await writeFile(temporary, bytes, { flag: 'wx', mode });
     await rename(temporary, file);
   } catch (cause) {
     await rm(temporary, { force: true });

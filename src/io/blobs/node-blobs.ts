@@ -8,15 +8,17 @@ import { SkeinError } from '../../errors.ts';
 import type { BlobPlace } from '../../pipeline/param-files.ts';
 import type { StoredBlob } from '../../ports/blobs.ts';
 import { checkedCid } from '../../protocol/cid.ts';
-import { decodeTree, encodeTree } from '../../protocol/tree-codec.ts';
+import { decodeTreeInSlices, encodeTreeInSlices } from '../../protocol/tree-codec.ts';
 import type { Blobs } from '../../runtime/blobs/blobs.ts';
+import { fetchAll } from '../../runtime/blobs/fetch-all.ts';
 import { inParallel } from '../in-parallel.ts';
+import { inSlices } from '../in-slices.ts';
 import type { Housekeeper, StandingWord, SweepReport } from '../../runtime/blobs/housekeeper.ts';
 import type { FolderBlobStore } from './folder-store.ts';
 import { importFile, type Imported } from './import-file.ts';
 import { wholeFile } from './layout.ts';
 import { UploadSessions } from './upload-sessions.ts';
-import { importPack, PACKED_BYTES_MAX, SmallFiles } from './pack.ts';
+import { encodePack, importPack, PACK_BYTES_MAX, packedBytes, PACKED_BYTES_MAX, SmallFiles } from './pack.ts';
 
 /** A blob that somebody waited for goes on arriving for so long after the last one gave up. */
 const FETCH_LINGER_MS = 60_000;
@@ -103,9 +105,43 @@ export class NodeBlobs implements BlobPlace {
     return importPack(this.#store, source);
   }
 
+  /**
+   * Many small blobs in one (pack.ts), in order, from other nodes first if need be.
+   * @throws SkeinError as `fetch` does; REQUEST_TOO_LARGE for one that goes into no pack, or too many of them
+   */
+  async readPack(cids: readonly string[], signal: AbortSignal): Promise<Uint8Array> {
+    const names = cids.map((text) => checkedCid(text).cid);
+    const sizes = await this.#bring(names, signal);
+    const [large] = [...sizes].filter(([, size]) => size > PACKED_BYTES_MAX);
+    if (large !== undefined) throw new SkeinError('REQUEST_TOO_LARGE', `${large[0]} has ${large[1]} bytes, at most ${PACKED_BYTES_MAX} are allowed in a pack: read it alone`);
+    if (names.reduce((sum, cid) => sum + packedBytes(sizes.get(cid) ?? 0), 0) > PACK_BYTES_MAX) throw new SkeinError('REQUEST_TOO_LARGE', `these blobs have more than ${PACK_BYTES_MAX} bytes together: read fewer of them`);
+    const files: Uint8Array[] = [];
+    await inParallel([...names.entries()], async ([at, cid]) => void (files[at] = await readFile(this.#store.fileOf(wholeFile(cid)))));
+    return encodePack(files);
+  }
+
+  /** @returns their sizes. */
+  #bring(cids: readonly Cid[], signal: AbortSignal): Promise<ReadonlyMap<Cid, number>> {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const sizes = new Map<Cid, number>();
+      const giveUp = fetchAll(this.#blobs, cids, { durable: false }, (error) => end(error), (cid, size) => sizes.set(cid, size));
+      const aborted = (): void => {
+        giveUp();
+        end(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+      };
+      const end = (error?: Error): void => {
+        signal.removeEventListener('abort', aborted);
+        if (error === undefined) resolve(sizes);
+        else reject(error);
+      };
+      signal.addEventListener('abort', aborted, { once: true });
+    });
+  }
+
   /** A list of files. @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
   putTree(files: readonly BlobFile[]): Promise<Imported> {
-    return this.putBytes(encodeTree(files));
+    return inSlices((slice) => encodeTreeInSlices(files, slice)).then((bytes) => this.putBytes(bytes));
   }
 
   /** @throws SkeinError BLOB_TOO_LARGE, BLOB_DISK_FULL, BLOB_STORE_FAILED */
@@ -160,7 +196,7 @@ export class NodeBlobs implements BlobPlace {
   async files(text: string, signal?: AbortSignal): Promise<BlobFile[]> {
     const { cid } = await this.fetch(text, signal === undefined ? {} : { signal });
     const bytes = await new Promise<Uint8Array>((resolve, reject) => this.#blobs.readWhole(cid, (error, read) => (read === undefined ? reject(error ?? new Error('it is empty')) : resolve(read))));
-    return decodeTree(bytes);
+    return inSlices((slice) => decodeTreeInSlices(bytes, slice));
   }
 
   /** From this node alone. @throws SkeinError BLOB_INVALID, BLOB_NOT_FOUND, BLOB_STORE_FAILED */

@@ -51,7 +51,8 @@ export async function importPack(store: FolderBlobStore, source: AsyncIterable<U
   return imported;
 }
 
-async function* unpacked(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** The files of a pack, in order. @throws SkeinError REQUEST_INVALID, REQUEST_TOO_LARGE; errors of `source` as they are. */
+export async function* unpacked(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest: Uint8Array = new Uint8Array();
   for await (const piece of source) {
     rest = rest.byteLength === 0 ? piece : Buffer.concat([rest, piece]);

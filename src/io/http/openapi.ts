@@ -48,6 +48,7 @@ const operations: readonly Operation[] = [
   { method: 'post', path: '/api/v1/blobs', summary: 'Store a file, whose bytes are the body; with `upload` the rest of one whose connection broke', query: request.uploadQuerySchema, body: 'bytes', answer: view.blobStoredSchema, status: 201 },
   { method: 'get', path: '/api/v1/uploads/{upload}', summary: 'How much has come of a file whose connection broke, and where to go on; what still comes is given up', answer: view.uploadStateSchema },
   { method: 'post', path: '/api/v1/blobs:pack', summary: 'Store many small files, each behind four bytes with its length (big-endian)', body: 'bytes', answer: view.blobPackSchema, status: 201 },
+  { method: 'post', path: '/api/v1/blobs:read', summary: 'The bytes of many small files, each behind four bytes with its length (big-endian), fetched from other nodes first if need be', body: request.readBodySchema, answer: 'bytes' },
   { method: 'post', path: '/api/v1/blobs:gc', summary: 'Remove what no run needs any more', body: request.gcBodySchema, answer: view.blobSweepSchema },
   { method: 'get', path: '/api/v1/blobs/{cid}', summary: 'How much of a blob is on this node', answer: view.blobProgressSchema },
   { method: 'get', path: '/api/v1/blobs/{cid}/content', summary: 'The bytes, fetched from other nodes first if need be', answer: 'bytes' },

@@ -10,7 +10,7 @@ import { PACK_BYTES_MAX } from '../blobs/pack.ts';
 import { FETCH_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { checked } from './problem.ts';
 import { splitVerb } from './routes-runs.ts';
-import { blobsQuerySchema, fetchBodySchema, gcBodySchema, uploadKeySchema, uploadQuerySchema } from './schemas.ts';
+import { blobsQuerySchema, fetchBodySchema, gcBodySchema, readBodySchema, uploadKeySchema, uploadQuerySchema } from './schemas.ts';
 import { presentBlob, presentSweep, type BlobFilesJson, type BlobListJson, type BlobPackJson, type BlobPinnedJson, type BlobSweepJson, type BlobVerifiedJson } from './views.ts';
 
 interface Target {
@@ -39,6 +39,10 @@ export function blobRoutes(app: FastifyInstance, blobs: NodeBlobs): void {
     const stored = await blobs.putPack(bytesOf(request.body));
     reply.code(201);
     return { blobs: stored };
+  });
+  app.post('/api/v1/blobs::read', async (request, reply) => {
+    const { cids } = checked(readBodySchema, request.body, 'The body');
+    return reply.type('application/octet-stream').send(Buffer.from((await blobs.readPack(cids, abortOf(reply))).buffer));
   });
   app.post('/api/v1/blobs', { bodyLimit: BLOB_BYTES_MAX, config: { longBody: true } }, async (request, reply): Promise<Imported> => {
     const { upload, offset } = checked(uploadQuerySchema, request.query, 'The query');

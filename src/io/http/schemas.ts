@@ -3,7 +3,7 @@
  * by the wire codec or upset the reducer. The types of the core are the measure: a test compares both.
  */
 import { z } from 'zod';
-import { CHECKPOINT_EVERY_MS_MAX, CHECKPOINT_EVERY_MS_MIN, FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX, FOREACH_ITEMS_MAX } from '../../core/cell/limits.ts';
+import { CHECKPOINT_EVERY_MS_MAX, CHECKPOINT_EVERY_MS_MIN, CID_LENGTH_MAX, FILES_PER_MODULE_MAX, HEDGE_FACTOR_MAX, HEDGE_FACTOR_MIN, LIMITS_PER_MODULE_MAX, MEMORY_BYTES_MAX, NAME_LENGTH_MAX, PARALLEL_MAX, PATTERN_LENGTH_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX, FOREACH_ITEMS_MAX } from '../../core/cell/limits.ts';
 import { PRIORITY_MAX, PRIORITY_MIN } from '../../core/cell/policy.ts';
 import { bundleBlobs, filesOfParam } from '../../core/cell/files.ts';
 import { topologicalOrder } from '../../core/cell/needs.ts';
@@ -14,6 +14,7 @@ import { outputPattern, variablePattern } from '../../pipeline/check-files.ts';
 import * as pipeline from '../../pipeline/limits.ts';
 import { readCid } from '../../protocol/cid.ts';
 import { JSON_DEPTH_MAX } from '../../protocol/limits.ts';
+import { PACK_FILES_MAX } from '../blobs/pack.ts';
 import { FETCH_WAIT_MS, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
 
 // oxlint-disable-next-line no-control-regex -- a control character in a name would garble terminals and logs
@@ -146,6 +147,8 @@ export const uploadQuerySchema = z
     offset: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).meta({ description: 'Where in the file the body begins: what has come before' }),
   })
   .refine(({ upload, offset }) => upload !== undefined || offset === 0, { path: ['offset'], message: 'only with upload' });
+
+export const readBodySchema = z.strictObject({ cids: z.array(z.string().max(CID_LENGTH_MAX)).min(1).max(PACK_FILES_MAX) });
 
 export const blobsQuerySchema = z.strictObject({ standing: z.enum(['true', 'false']).default('false') });
 

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import test from 'node:test';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
 import { blobListSchema, blobPackSchema, blobProgressSchema, blobStoredSchema, blobSweepSchema, problemSchema, uploadStateSchema } from '../../../src/io/http/views.ts';
-import { encodePack, PACKED_BYTES_MAX } from '../../../src/io/blobs/pack.ts';
+import { encodePack, PACK_FILES_MAX, PACKED_BYTES_MAX, unpacked } from '../../../src/io/blobs/pack.ts';
 import { compileTextWith } from '../../../src/io/compile-text.ts';
 import { sharedBlobs } from '../../support/node-blobs.ts';
 import { testServer } from './support.ts';
@@ -155,4 +155,21 @@ test('a pack that breaks off, or holds what is too large, is refused; in whateve
     for (const byte of whole) yield Buffer.from([byte]);
   })();
   assert.deepEqual((await sharedBlobs().putPack(pieces)).map(({ size }) => size), [5, 6]);
+});
+
+test('many small files are read in one request, in the order asked for; what fits into no pack is named', async () => {
+  const { request } = testServer();
+  const files = ['three', '', 'one', 'three'].map((text) => Buffer.from(text));
+  const { blobs } = blobPackSchema.parse((await request({ method: 'POST', url: '/api/v1/blobs:pack', headers: octets, payload: Buffer.from(encodePack(files)) })).json());
+  const read = (cids: readonly unknown[]): ReturnType<typeof request> => request({ method: 'POST', url: '/api/v1/blobs:read', headers: { 'content-type': 'application/json' }, payload: JSON.stringify({ cids }) });
+  const answer = await read(blobs.map(({ cid }) => cid));
+  assert.deepEqual([answer.statusCode, answer.headers['content-type']], [200, 'application/octet-stream']);
+  const back: Uint8Array[] = [];
+  for await (const bytes of unpacked(Readable.from([answer.rawPayload]))) back.push(bytes);
+  assert.deepEqual(back.map((bytes) => Buffer.from(bytes)), files);
+  const large = await request({ method: 'POST', url: '/api/v1/blobs', headers: octets, payload: Buffer.alloc(PACKED_BYTES_MAX + 1) });
+  const { cid } = blobStoredSchema.parse(large.json());
+  const refused = await read([blobs[0]!.cid, cid]);
+  assert.deepEqual([refused.statusCode, problemSchema.parse(refused.json()).code], [413, 'REQUEST_TOO_LARGE']);
+  for (const wrong of [[], ['film'], [7], Array.from({ length: PACK_FILES_MAX + 1 }, () => cid)]) assert.equal((await read(wrong)).statusCode, 400, JSON.stringify(wrong).slice(0, 80));
 });
