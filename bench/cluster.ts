@@ -61,17 +61,17 @@ export class BenchCluster {
   readonly root = mkdtempSync(join(tmpdir(), 'skein-bench-'));
   nodes: BenchNode[] = [];
 
-  /** @param slots of each node, or of all of three. */
-  async start(slots: number | readonly number[]): Promise<void> {
+  /** @param slots of each node, or of all of three. @param labels of each node. */
+  async start(slots: number | readonly number[], labels: readonly Readonly<Record<string, string>>[] = []): Promise<void> {
     const [own = 1, ...others] = typeof slots === 'number' ? [slots, slots, slots] : slots;
-    const first = this.#launch('a', [], own);
+    const first = this.#launch('a', [], own, labels[0]);
     const address = await addressOf(first);
-    this.nodes = [first, ...others.map((each, position) => this.#launch('bcdefg'[position]!, [address], each))];
+    this.nodes = [first, ...others.map((each, position) => this.#launch('bcdefg'[position]!, [address], each, labels[position + 1]))];
     await this.ready();
   }
 
-  #launch(name: string, bootstrap: readonly string[], slots: number): BenchNode {
-    return new BenchNode({ name, dataDir: join(this.root, name), bootstrap, slots, keyFile: join(this.root, 'cluster.key') });
+  #launch(name: string, bootstrap: readonly string[], slots: number, labels: Readonly<Record<string, string>> = {}): BenchNode {
+    return new BenchNode({ name, labels, dataDir: join(this.root, name), bootstrap, slots, keyFile: join(this.root, 'cluster.key') });
   }
 
   /** Every node is a voter and follows the same leader. */

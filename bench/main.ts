@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { loadavg, cpus, totalmem } from 'node:os';
 import { describeBlobs, measureBlobs } from './blobs.bench.ts';
 import { describeFailover, measureFailover } from './failover.bench.ts';
+import { describeFiles, measureFiles } from './files.bench.ts';
 import { describeLatency, measureLatency } from './latency.bench.ts';
 import { describeMakespan, measureMakespan } from './makespan.bench.ts';
 import { PeerMissing } from './peers/bullmq-api.ts';
@@ -42,6 +43,7 @@ const alone: readonly Bench[] = [
   bench('shell', (full) => measureShell(full ? 300 : 200, full ? 5 : 2), describeShell),
   bench('profile', (full) => measureProfile(full), describeProfile),
   bench('blobs', (full) => measureBlobs(full), describeBlobs),
+  bench('files', (full) => measureFiles(full ? 100_000 : 2000), describeFiles),
   bench('failover', (full) => measureFailover(full ? 20 : 2), describeFailover),
   bench('sim', (full) => measureSim(full ? 100 : 15, full ? [3, 30, 100, 300] : [3, 30]), describeSim),
 ];

@@ -19,6 +19,7 @@ export interface ProgramInit {
   readonly dataDir: string;
   readonly bootstrap: readonly string[];
   readonly slots: number;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly keyFile: string;
 }
 
@@ -26,6 +27,8 @@ export type ProgramCommand =
   | { readonly id: number; readonly op: 'status' }
   /** Submits and waits, `rounds` times one after the other; answers with the ms of each. */
   | { readonly id: number; readonly op: 'run'; readonly spec: RunSpec; readonly rounds: number }
+  /** Submits and waits; answers with what became of it. */
+  | { readonly id: number; readonly op: 'runOnce'; readonly spec: RunSpec }
   /** `runs` runs of `modules` modules of the kind `action`, at most `atOnce` under way; made here, so that nothing of it comes over IPC. Answers with the ms of all. */
   | { readonly id: number; readonly op: 'many'; readonly runs: number; readonly modules: number; readonly atOnce: number }
   /** Begins a cpu profile of this process; ends it and writes it to a file. */
@@ -62,6 +65,7 @@ const node = await createNode({
   bootstrap: init.bootstrap,
   keyFile: init.keyFile,
   slots: init.slots,
+  labels: init.labels ?? {},
   clusterName: 'bench',
   mdns: false,
   p2pPort: { port: 0, fixed: false },
@@ -170,6 +174,10 @@ async function perform(command: ProgramCommand): Promise<unknown> {
     }
     case 'blobSent':
       return node.blobs.sentBytes;
+    case 'runOnce': {
+      const { runId } = await node.api.submit(command.spec);
+      return node.api.wait(runId);
+    }
     case 'cancelAll':
       for (const run of await node.api.runs()) if (run.finishedAt === 0) await node.api.cancel(run.runId).catch(() => undefined);
       return undefined;

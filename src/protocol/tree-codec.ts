@@ -1,32 +1,55 @@
 /** A list of files with paths, itself a blob: what several files of one output are named by. */
 import type { BlobFile } from '../core/cell/types.ts';
+import { drained, type Slice } from '../core/lib/slice.ts';
 import { SkeinError } from '../errors.ts';
 import { FILES_COUNT_MAX } from '../core/cell/limits.ts';
 import { readCid } from './cid.ts';
 import { BLOB_BYTES_MAX, PATH_LENGTH_MAX, TREE_BYTES_MAX } from './limits.ts';
-import { decodeWire, encodeWire, invalid, type Reader } from './reader.ts';
+import { invalid, type Reader } from './reader.ts';
+import { SlicedReader } from './sliced-reader.ts';
+import { SlicedWriter } from './sliced-writer.ts';
 
 const VERSION = 1;
 
+/** Steps (`Slice`) for a file of a list: to write it, and to look whether its path fits the others. */
+const WRITE_STEPS = 20;
+const PATH_STEPS = 5;
+
 /** Sorted by path, so that the same files have the same name. @throws SkeinError BLOB_TOO_LARGE, BLOB_INVALID for a path that no list can hold */
 export function encodeTree(files: readonly BlobFile[]): Uint8Array {
-  const wrong = files.find(({ path }) => !isSafePath(path));
-  if (wrong !== undefined) throw new SkeinError('BLOB_INVALID', `${JSON.stringify(wrong.path.slice(0, 200))} cannot be a path in a list of files: it is longer than ${PATH_LENGTH_MAX} characters, or holds what not every machine can have in a name`);
+  return drained((slice) => encodeTreeInSlices(files, slice));
+}
+
+/** @throws as `encodeTree`, in any slice. */
+export function* encodeTreeInSlices(files: readonly BlobFile[], slice: Slice): Generator<undefined, Uint8Array> {
+  for (const { path } of files) {
+    if (!isSafePath(path)) throw new SkeinError('BLOB_INVALID', `${JSON.stringify(path.slice(0, 200))} cannot be a path in a list of files: it is longer than ${PATH_LENGTH_MAX} characters, or holds what not every machine can have in a name`);
+    if (slice.spent(PATH_STEPS)) yield undefined;
+  }
   const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-  const bytes = encodeWire([VERSION, sorted.map(({ path, cid, size, executable }) => [path, cid, size, executable])]);
+  const writer = new SlicedWriter();
+  writer.list(2);
+  writer.value(VERSION);
+  yield* writer.items(sorted.length, (at) => [sorted[at]!.path, sorted[at]!.cid, sorted[at]!.size, sorted[at]!.executable], WRITE_STEPS, slice);
+  const bytes = yield* writer.bytes(slice);
   if (bytes.byteLength > TREE_BYTES_MAX) throw new SkeinError('BLOB_TOO_LARGE', `a list of ${files.length} files has ${bytes.byteLength} bytes, at most ${TREE_BYTES_MAX} are allowed: shorten their paths`);
   return bytes;
 }
 
 /** @throws SkeinError BLOB_INVALID */
 export function decodeTree(bytes: Uint8Array): BlobFile[] {
+  return drained((slice) => decodeTreeInSlices(bytes, slice));
+}
+
+/** @throws SkeinError BLOB_INVALID, in any slice. */
+export function* decodeTreeInSlices(bytes: Uint8Array, slice: Slice): Generator<undefined, BlobFile[]> {
   try {
-    const reader = decodeWire(bytes);
-    const version = reader.int();
+    const reader = new SlicedReader(bytes);
+    const version = reader.fields(1).int();
     if (version !== VERSION) throw invalid(`version ${version}`);
-    const files = reader.list(readFile, FILES_COUNT_MAX);
+    const files = yield* reader.list(readFile, FILES_COUNT_MAX, slice);
     reader.end();
-    checkPaths(files);
+    yield* checkPaths(files, slice);
     return files;
   } catch (error) {
     throw new SkeinError('BLOB_INVALID', `a list of files cannot be read: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error });
@@ -34,13 +57,18 @@ export function decodeTree(bytes: Uint8Array): BlobFile[] {
 }
 
 /** Files that can all be there at once. */
-function checkPaths(files: readonly BlobFile[]): void {
-  const paths = new Set(files.map(({ path }) => path));
+function* checkPaths(files: readonly BlobFile[], slice: Slice): Generator<undefined, void> {
+  const paths = new Set<string>();
+  for (const { path } of files) {
+    paths.add(path);
+    if (slice.spent(PATH_STEPS)) yield undefined;
+  }
   if (paths.size !== files.length) throw invalid('a path twice');
   for (const path of paths) {
     for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
       if (paths.has(path.slice(0, at))) throw invalid(`${JSON.stringify(path.slice(0, at).slice(0, 100))} is a file and a folder`);
     }
+    if (slice.spent(PATH_STEPS)) yield undefined;
   }
 }
 

@@ -204,7 +204,7 @@ export class NodeRuntime {
   // ── Clients ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   submit(spec: RunSpec, requestKey: string, done: GatewayDone<{ readonly runId: RunId; readonly run: RunNumber; readonly duplicate: boolean }>): void {
-    gatherSubmitted(this.blobs, spec, (error) => {
+    gatherSubmitted(this.context, this.blobs, spec, (error) => {
       if (error === undefined) this.#gateway.submit(spec, requestKey, WRITE_TIMEOUT_MS, done);
       else done(error);
     });

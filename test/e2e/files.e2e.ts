@@ -1,7 +1,8 @@
 /** Files from module to module on machines that share nothing: right bytes whoever makes them, and whoever dies. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobFilesJson, BlobListJson, RunJson } from '../../src/io/http/views.ts';
 import { runCli } from './support/cli.ts';
@@ -131,5 +132,23 @@ modules:
     assert.equal(ended.phase, 'succeeded', JSON.stringify(ended.moduleList.map(({ name, phase, error }) => [name, phase, error])));
     const folder = await download(cluster, others[0]!, runId, 'params');
     assert.equal(readFileSync(join(folder, 'use/told/told'), 'utf8'), '5000000\na film.txt\nOF THE SUBMITTER\n5000000\n');
+  });
+
+  await step('two thousand small files go on as one output, and are downloaded', async () => {
+    const [first] = cluster.alive;
+    const file = join(cluster.root, 'many.yaml');
+    const make = { run: 'for d in 1 2; do mkdir -p all/$d; (cd all/$d && seq $((d * 1000)) $((d * 1000 + 999)) | split -l 1 -a 3 -d - f); done', outputs: { all: 'all/**' } };
+    const use = { needs: ['make'], inputs: { ALL: '${{ needs.make.outputs.all }}' }, run: 'find "$ALL" -type f -exec cat {} + | sort -n | cksum > sum', outputs: { sum: 'sum' } };
+    writeFileSync(file, JSON.stringify({ name: 'many', modules: { make, use } }));
+    const cli = await runCli(cluster, ['run', file, '-d', '--data-dir', first!.dataDir]);
+    assert.equal(cli.code, 0, cli.stderr);
+    const runId = cli.stdout.trim();
+    assert.equal((await cluster.final(runId, first)).phase, 'succeeded');
+    const folder = await download(cluster, first!, runId, 'many');
+    const found = readdirSync(join(folder, 'make'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    assert.equal(found.length, 2000);
+    assert.equal(readFileSync(join(folder, 'make/all/all/2/f999'), 'utf8'), '2999\n');
+    const sum = execFileSync('sh', ['-c', 'seq 1000 2999 | cksum'], { encoding: 'utf8' });
+    assert.equal(readFileSync(join(folder, 'use/sum/sum'), 'utf8'), sum);
   });
 });

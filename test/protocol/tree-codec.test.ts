@@ -4,11 +4,12 @@ import test from 'node:test';
 import * as fc from 'fast-check';
 import { FILES_COUNT_MAX } from '../../src/core/cell/limits.ts';
 import type { BlobFile } from '../../src/core/cell/types.ts';
+import { Slice, STEPS_PER_SLICE } from '../../src/core/lib/slice.ts';
 import { isSkeinError } from '../../src/errors.ts';
 import { cidOf } from '../../src/protocol/cid.ts';
 import { BLOB_BYTES_MAX, PATH_LENGTH_MAX, TREE_BYTES_MAX } from '../../src/protocol/limits.ts';
 import { encodeWire } from '../../src/protocol/reader.ts';
-import { decodeTree, encodeTree, isSafePath, windowsProblem } from '../../src/protocol/tree-codec.ts';
+import { decodeTree, decodeTreeInSlices, encodeTree, encodeTreeInSlices, isSafePath, windowsProblem } from '../../src/protocol/tree-codec.ts';
 
 const cid = cidOf('raw', new Uint8Array(32));
 const entry = (path: string): BlobFile => ({ path, cid, size: 1, executable: false });
@@ -65,4 +66,22 @@ test('what is no name on Windows', () => {
   const bad = ['con', 'PRN.txt', 'a/AUX', 'nul', 'COM1', 'lpt9.log', 'conin$', 'a.', 'a ', 'a./b', 'a<b', 'a>b', 'a:b', 'a"b', 'a|b', 'a?b', 'a*b', 'a\tb'];
   for (const path of bad) assert.notEqual(windowsProblem(path), '', path);
   for (const path of ['control', 'com', 'com10', 'nully', 'a.con', '.git', 'a b', 'ü']) assert.equal(windowsProblem(path), '', path);
+});
+
+test('in slices: the same bytes and the same files, no slice much longer than it should be', () => {
+  const files = Array.from({ length: 20_000 }, (_, i) => entry(`folder ${i % 100}/${String(i).padStart(6, '0')}`));
+  const slices = <T>(work: (slice: Slice) => Generator<undefined, T>): { value: T; count: number } => {
+    const slice = new Slice(STEPS_PER_SLICE);
+    const generator = work(slice);
+    for (let count = 1; ; count++) {
+      const next = generator.next();
+      if (next.done === true) return { value: next.value, count };
+      slice.refill(STEPS_PER_SLICE);
+    }
+  };
+  const written = slices((slice) => encodeTreeInSlices(files, slice));
+  assert.deepEqual(written.value, encodeTree(files));
+  const read = slices((slice) => decodeTreeInSlices(written.value, slice));
+  assert.deepEqual(read.value, decodeTree(written.value));
+  assert.ok(written.count >= 20 && read.count >= 40, `${written.count} and ${read.count} slices`);
 });

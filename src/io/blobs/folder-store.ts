@@ -7,6 +7,7 @@ import type { Cid } from '../../core/lib/ids.ts';
 import type { BlobDone, BlobHasher, BlobStore, DiskRoom, SealState, StoredBlob, StoredPart } from '../../ports/blobs.ts';
 import { needsManifest } from '../../protocol/blob-manifest.ts';
 import { readCid } from '../../protocol/cid.ts';
+import { inParallel } from '../in-parallel.ts';
 import { writeAll } from '../disk/disk.ts';
 import { FileHandles } from '../disk/file-handles.ts';
 import { SyncAhead } from './sync-ahead.ts';
@@ -285,11 +286,11 @@ export class FolderBlobStore implements BlobStore {
     }
     // Before the files: one without its manifest is nothing.
     if (manifests.length > 0) await syncFolder(path.join(this.path, MANIFESTS));
-    for (const { file, cid } of files) {
+    await inParallel(files, async ({ file, cid }) => {
       await moveTo(this.fileOf(wholeFile(cid)), file);
       // What was there before may be open still, and may be damaged.
       this.#whole.forget(wholeFile(cid));
-    }
+    });
     await syncFolder(path.join(this.path, WHOLE));
   }
 

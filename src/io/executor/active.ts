@@ -1,6 +1,7 @@
 /** One execution, as the node's side of the executor knows it. */
 import type { FilesRef, Outcome } from '../../core/cell/types.ts';
 import type { Execution, Progress } from '../../ports/executor.ts';
+import type { TakenFile } from './messages.ts';
 import type { KeptLog, LiveLog } from './output-log.ts';
 import type { RegisteredCall } from './registered.ts';
 
@@ -18,6 +19,8 @@ export interface Active {
   progress: Progress | undefined;
   /** Its whole output, to be taken. */
   kept: KeptLog | undefined;
+  /** Files of its outputs, as far as they were told. */
+  readonly taken: TakenFile[];
   /** It has ended, and its files are becoming blobs. */
   recording: boolean;
   /** A checkpoint of it is becoming blobs. */

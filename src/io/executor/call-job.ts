@@ -101,7 +101,7 @@ export class CallJob implements Job {
   }
 
   #leave(files: CallFiles, head: string, values: string): void {
-    const told = withChange(head, { tail: this.log.tail.text(), files: [] });
+    const told = withChange(head, { tail: this.log.tail.text() });
     if (!isSuccess(told)) return this.#end(told, values);
     const changed = files.changed();
     if (changed !== '') return this.#end(JSON.stringify(this.#headOf('MODULE_INPUT', changedMessage(basename(changed)), null)), '{}');
@@ -109,7 +109,7 @@ export class CallJob implements Job {
     // Its process is free for others: a stop would meet one of them.
     this.#taking = true;
     files.take().then(
-      (taken: readonly TakenFile[]) => this.#end(withChange(told, { files: taken }), values),
+      (taken: readonly TakenFile[]) => this.#end(told, values, taken),
       (error: unknown) => {
         const { code, message } = failureOfTaking(error);
         this.#end(JSON.stringify(this.#headOf(code, message, null)), '{}');
@@ -137,10 +137,10 @@ export class CallJob implements Job {
     return { code, message, exitCode, durationMs, tail: this.log.tail.text() };
   }
 
-  #end(head: string, values: string): void {
+  #end(head: string, values: string, taken?: readonly TakenFile[]): void {
     this.#ended = true;
     clearTimeout(this.#timer);
-    endWithLog(this.id, this.log, head, values, this.#onEnd);
+    endWithLog(this.id, this.log, head, values, this.#onEnd, taken);
     this.#files?.end();
   }
 

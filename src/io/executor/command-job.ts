@@ -252,8 +252,8 @@ export class CommandJob implements Job {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#pipe?.close();
     const durationMs = performance.now() - this.#startedAt;
-    const head: EndHead = { code, message, exitCode: this.#exit?.code ?? null, durationMs, tail: this.#log.tail.text(), ...(files === undefined ? {} : { files }) };
-    endWithLog(this.id, this.#log, JSON.stringify(head), values, this.#tools.onEnd);
+    const head: EndHead = { code, message, exitCode: this.#exit?.code ?? null, durationMs, tail: this.#log.tail.text() };
+    endWithLog(this.id, this.#log, JSON.stringify(head), values, this.#tools.onEnd, files);
     if (this.#folder !== undefined) removeWorkFolder(this.#folder.path);
   }
 

@@ -27,7 +27,7 @@ import { stopMessage } from './job.ts';
 import { ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
-import type { CallHead, CancelHead, CancelMode, DeadlineHead, KeptHead, LogHead, ProgressHead, RunHead } from './messages.ts';
+import type { CallHead, CancelHead, CancelMode, DeadlineHead, KeptHead, LogHead, ProgressHead, RunHead, TakenHead } from './messages.ts';
 import { outcomeOfLine } from './outcome.ts';
 import { readLog, type KeptLog } from './output-log.ts';
 import { needsOf, RegisteredCall, RegisteredRunner } from './registered.ts';
@@ -126,7 +126,7 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   start(execution: Execution, done: (outcome: Outcome) => void, checkpointed?: (checkpoint: FilesRef) => void): void {
-    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, live: undefined, progress: undefined, kept: undefined, recording: false, checkpointing: false };
+    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, live: undefined, progress: undefined, kept: undefined, taken: [], recording: false, checkpointing: false };
     const { fence, spec } = execution;
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
@@ -317,6 +317,7 @@ class NodeExecutor implements ProcessExecutor {
     if (active === undefined) return;
     if (line.kind === 'progress') active.progress = JSON.parse(line.head) as ProgressHead;
     else if (line.kind === 'log') active.live = JSON.parse(line.head) as LogHead;
+    else if (line.kind === 'taken') active.taken.push(...(JSON.parse(line.head) as TakenHead).files);
     else if (line.kind === 'kept') active.kept = this.#takenLog(JSON.parse(line.head) as KeptHead);
     else if (line.kind === 'end') this.#onEnd(active, line);
   }
@@ -336,7 +337,7 @@ class NodeExecutor implements ProcessExecutor {
     if (!hasFiles && kept === undefined) return this.#finish(active, outcome);
     // Until its files are blobs it runs on: it can be cancelled, and another cannot take its fence.
     active.recording = true;
-    void recordAll(outcome, line, hasFiles ? outputs : [], kept, this.#shelf, this.#init.observer).then((whole) => {
+    void recordAll(outcome, active.taken, hasFiles ? outputs : [], kept, this.#shelf, this.#init.observer).then((whole) => {
       if (this.#remote.has(active.id)) this.#finish(active, hasFiles ? { ...whole, durationMs: this.#times(active).durationMs } : whole);
     });
   }

@@ -7,11 +7,12 @@ import type { Cid } from '../../core/lib/ids.ts';
 import { isSkeinError, type ErrorCode } from '../../errors.ts';
 import type { ExecutionInput, Execution } from '../../ports/executor.ts';
 import type { Observer } from '../../ports/observer.ts';
-import { encodeTree, isSafePath } from '../../protocol/tree-codec.ts';
+import { encodeTreeInSlices, isSafePath } from '../../protocol/tree-codec.ts';
+import { inSlices } from '../in-slices.ts';
 import { ERROR_MESSAGE_BYTES_MAX } from './limits.ts';
 import type { Line } from './lines.ts';
 import { ITEM_PATH_VARIABLE } from './messages.ts';
-import type { CheckpointTaken, EndHead, PlacedInput, TakenFile } from './messages.ts';
+import type { CheckpointTaken, PlacedInput, TakenFile } from './messages.ts';
 import type { KeptLog } from './output-log.ts';
 import { clipText } from './tail.ts';
 
@@ -43,12 +44,6 @@ export function inputsWithItem({ inputs, item }: Execution): readonly ExecutionI
 /** A pattern that names one file gives that file; any other gives a tree, however many files it fits. */
 function namesOne(pattern: string): boolean {
   return !/[*?[\]{}]|[!@+]\(/.test(pattern);
-}
-
-/** @param line the supervisor's word of the end. @throws SkeinError BLOB_… */
-async function recordFiles(line: Line, outputs: readonly OutputSpec[], shelf: FileShelf): Promise<Record<string, FilesRef>> {
-  const { files = [] } = JSON.parse(line.head) as EndHead;
-  return await moved(files, (here) => namedFiles(here, outputs, shelf));
 }
 
 /**
@@ -91,9 +86,9 @@ export function clearTaken(workDir: string): void {
 }
 
 /** The outcome with its files and its log. Never rejects: files that cannot be kept are a failure, a log is not. */
-export async function recordAll(outcome: Outcome, line: Line, outputs: readonly OutputSpec[], kept: KeptLog | undefined, shelf: FileShelf, observer: Observer): Promise<Outcome> {
+export async function recordAll(outcome: Outcome, taken: readonly TakenFile[], outputs: readonly OutputSpec[], kept: KeptLog | undefined, shelf: FileShelf, observer: Observer): Promise<Outcome> {
   // Both are out of the supervisor's folder before this gives way for the first time.
-  const [log, files] = await Promise.allSettled([kept === undefined ? undefined : recordLog(kept, shelf), outputs.length === 0 ? undefined : recordFiles(line, outputs, shelf)]);
+  const [log, files] = await Promise.allSettled([kept === undefined ? undefined : recordLog(kept, shelf), outputs.length === 0 ? undefined : moved(taken, (here) => namedFiles(here, outputs, shelf))]);
   const whole = log.status === 'fulfilled' && log.value !== undefined ? { ...outcome, log: log.value } : outcome;
   if (log.status === 'rejected') observer.notify({ level: 'warn', event: 'log-not-kept', message: `the output of a module could not be kept, only its end is: ${messageOf(log.reason)}` });
   if (files.status === 'fulfilled') return files.value === undefined ? whole : { ...whole, files: files.value };
@@ -130,7 +125,7 @@ async function refOf(files: readonly TakenFile[], single: boolean, blobOf: Reado
   const list = files.map(({ path: where, taken, executable }): BlobFile => ({ path: where, ...blobOf.get(taken)!, executable }));
   const [only] = list;
   if (single && only !== undefined) return { kind: only.executable ? 'program' : 'file', cid: only.cid, name: path.posix.basename(only.path), size: only.size, count: 1 };
-  const tree = await shelf.takeBytes(encodeTree(list));
+  const tree = await shelf.takeBytes(await inSlices((slice) => encodeTreeInSlices(list, slice)));
   return { kind: 'tree', cid: tree.cid, name: '', size: list.reduce((sum, { size }) => sum + size, 0), count: list.length };
 }
 

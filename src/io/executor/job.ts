@@ -1,6 +1,6 @@
 /** What the supervisor knows of one execution, however it is carried out. */
 import { isSkeinError, type ErrorCode } from '../../errors.ts';
-import type { CancelMode } from './messages.ts';
+import type { CancelMode, TakenFile } from './messages.ts';
 import { OutputProblem } from './take-outputs.ts';
 import type { KeptLog, OutputLog } from './output-log.ts';
 import type { TreeQuery } from './process-table.ts';
@@ -13,13 +13,13 @@ export interface Job {
   cancel(mode: CancelMode, code: ErrorCode): void;
 }
 
-/** Called once per job. `head`, `values`: JSON texts, an EndHead and the output values. `problem`: why there is no log, or ''. */
-export type JobEnd = (id: number, head: string, values: string, log: KeptLog | undefined, problem: string) => void;
+/** Called once per job. `head`, `values`: JSON texts, an EndHead and the output values. `problem`: why there is no log, or ''. `taken`: files of its outputs. */
+export type JobEnd = (id: number, head: string, values: string, log: KeptLog | undefined, problem: string, taken: readonly TakenFile[]) => void;
 
 /** The end is told when the log is whole; at once if there is none. */
-export function endWithLog(id: number, log: OutputLog, head: string, values: string, onEnd: JobEnd): void {
-  if (log.endWithoutFile()) onEnd(id, head, values, undefined, '');
-  else void log.finish().then((kept) => onEnd(id, head, values, kept, log.problem));
+export function endWithLog(id: number, log: OutputLog, head: string, values: string, onEnd: JobEnd, taken: readonly TakenFile[] = []): void {
+  if (log.endWithoutFile()) onEnd(id, head, values, undefined, '', taken);
+  else void log.finish().then((kept) => onEnd(id, head, values, kept, log.problem, taken));
 }
 
 /** A query for one process group and everything that carries its mark. */

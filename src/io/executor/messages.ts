@@ -2,7 +2,7 @@
  * Messages between the node and its supervisor (heads; see lines.ts for the form).
  *
  *     node → supervisor   init, run, bundle, drop, call, cancel, deadline, stop
- *     supervisor → node   ready, note, log, kept, progress, checkpoint, end
+ *     supervisor → node   ready, note, log, kept, taken, progress, checkpoint, end
  *     supervisor → host   call, abort
  *     host → supervisor   end, fatal, output, progress
  */
@@ -131,8 +131,11 @@ export interface EndHead {
   readonly durationMs: number;
   /** Not from a host: what it printed came before. */
   readonly tail?: string;
-  /** Of an execution with outputs. */
-  readonly files?: readonly TakenFile[];
+}
+
+/** `taken`, before `end`, as often as it takes: files of its outputs. One message with 100,000 would hold the node up while it is read. */
+export interface TakenHead {
+  readonly files: readonly TakenFile[];
 }
 
 export interface NoteHead {

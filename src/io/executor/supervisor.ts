@@ -19,12 +19,12 @@ import { CommandJob } from './command-job.ts';
 import type { JobTools } from './command-job.ts';
 import { HostPool } from './host-pool.ts';
 import type { Job, JobEnd } from './job.ts';
-import { LINE_LENGTH_MAX, PROGRESS_READ_MS, TIMER_MS_MAX } from './limits.ts';
+import { LINE_LENGTH_MAX, PROGRESS_READ_MS, TAKEN_PER_LINE, TIMER_MS_MAX } from './limits.ts';
 import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
-import type { BundleHead, CancelHead, DeadlineHead, InitHead, NoteHead, RunHead } from './messages.ts';
-import type { KeptLog, LiveLog } from './output-log.ts';
+import type { BundleHead, CancelHead, DeadlineHead, InitHead, NoteHead, RunHead, TakenHead } from './messages.ts';
+import type { LiveLog } from './output-log.ts';
 import { PipeStock } from './output-pipe.ts';
 import { ProcessKiller } from './process-killer.ts';
 import { ProcessTable } from './process-table.ts';
@@ -54,7 +54,7 @@ class Supervisor {
     const folder = supervisorFolder(init.workDir, init.boot);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const shell = findShell(init.env['PATH'] ?? '');
-    const onEnd: JobEnd = (id, head, values, log, problem) => this.#onEnd(id, head, values, log, problem);
+    const onEnd: JobEnd = (...end) => this.#onEnd(...end);
     const onProgress = (id: number, progress: Progress): void => writer.send('progress', id, JSON.stringify(progress));
     const onLive = (id: number, live: LiveLog): void => writer.send('log', id, JSON.stringify(live));
     const onCheckpoint: JobTools['onCheckpoint'] = (id, taken) => writer.send('checkpoint', id, JSON.stringify(taken));
@@ -148,7 +148,7 @@ class Supervisor {
     return true;
   }
 
-  #onEnd(id: number, head: string, values: string, log: KeptLog | undefined, problem: string): void {
+  #onEnd(...[id, head, values, log, problem, taken]: Parameters<JobEnd>): void {
     const job = this.#jobs.get(id);
     // What dies because all is ended has no outcome of its own.
     if (this.#ending || job === undefined || !this.#jobs.delete(id)) return;
@@ -156,6 +156,7 @@ class Supervisor {
     else this.#sweepSoon();
     if (problem !== '') this.#note({ level: 'warn', event: 'log-not-kept', message: `the output of a module could not be written to the disk, only its end is kept: ${problem}` });
     if (log !== undefined) this.#writer.send('kept', id, JSON.stringify(log));
+    for (let at = 0; at < taken.length; at += TAKEN_PER_LINE) this.#writer.send('taken', id, JSON.stringify({ files: taken.slice(at, at + TAKEN_PER_LINE) } satisfies TakenHead));
     this.#writer.send('end', id, head, values);
   }
 

@@ -6,13 +6,13 @@ import type { BlobRef } from '../../core/cell/files.ts';
 import type { Json } from '../../core/cell/types.ts';
 import type { Cid } from '../../core/lib/ids.ts';
 import { sizeText } from '../../core/lib/size-text.ts';
-import { SkeinError } from '../../errors.ts';
+import { isSkeinError, SkeinError } from '../../errors.ts';
 import type { BlobStore, StoredBlob } from '../../ports/blobs.ts';
 import { TREE_BYTES_MAX } from '../../protocol/limits.ts';
-import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import type { Blobs } from './blobs.ts';
 import { DISK_RESERVE_BYTES_MAX, DISK_RESERVE_SHARE, JUDGED_AGAIN_MS, NEEDS_ASKED_MAX, NO_ROOM_MS, PART_KEPT_MS, ROOM_KNOWN_MS, SLACK_BYTES_MAX, SWEEP_EVERY_MS } from './limits.ts';
+import { readTree } from './read-tree.ts';
 import { joined, readNeeds, type Need, type NeedsAnswer } from './needs.ts';
 import type { BlobQuota } from './quota.ts';
 import { isPinned, keptSince, victims, type Standing, type Victim } from './victims.ts';
@@ -278,15 +278,16 @@ export class Housekeeper {
   #readTrees(trees: readonly StoredBlob[], at: number, here: ReadonlyMap<Cid, StoredBlob>, needs: Map<Cid, Need>, done: (error: Error | undefined, pinned: ReadonlySet<Cid>) => void, pinned: Set<Cid> = new Set()): void {
     const tree = trees[at];
     if (tree === undefined) return done(undefined, pinned);
-    const { blobs } = this.#init;
-    blobs.readWhole(tree.cid, (error, bytes) => {
-      if (bytes === undefined) {
+    const { context, blobs } = this.#init;
+    readTree(context, blobs, tree.cid, (error, files) => {
+      // A blob that is pinned may be no list; then it lists nothing.
+      if (error !== undefined && !isSkeinError(error, 'BLOB_INVALID')) {
         // Without it nobody knows what it lists: it is fetched again, and until then nothing is removed.
         blobs.fetch(tree.cid, () => undefined, { urgency: 'background' });
-        return done(new SkeinError('BLOB_STORE_FAILED', `the list of files ${tree.cid} could not be read${error === undefined ? '' : `: ${error.message}`}`, { cid: tree.cid }), pinned);
+        return done(new SkeinError('BLOB_STORE_FAILED', `the list of files ${tree.cid} could not be read: ${error.message}`, { cid: tree.cid }), pinned);
       }
       const need = needs.get(tree.cid);
-      for (const cid of filesOf(bytes)) {
+      for (const { cid } of files) {
         if (!here.has(cid)) continue;
         if (need !== undefined) needs.set(cid, joined(needs.get(cid), { ...need, tree: false }));
         if (tree.pinned) pinned.add(cid);
@@ -305,13 +306,3 @@ export class Housekeeper {
     });
   }
 }
-
-/** A blob that is pinned may be no list; then it lists nothing. */
-function filesOf(bytes: Uint8Array): Cid[] {
-  try {
-    return decodeTree(bytes).map(({ cid }) => cid);
-  } catch {
-    return [];
-  }
-}
-

@@ -10,10 +10,11 @@ import { isSkeinError, SkeinError, type ErrorCode } from '../../errors.ts';
 import type { Execution, ExecutionInput, Executor } from '../../ports/executor.ts';
 import type { Timer } from '../../ports/clock.ts';
 import type { AssignItem } from '../../protocol/messages.ts';
-import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import type { Blobs } from './blobs.ts';
+import { fetchAll } from './fetch-all.ts';
 import { reportList } from './list-digests.ts';
+import { readTree } from './read-tree.ts';
 
 /** Files of a claim. */
 export interface Given {
@@ -118,15 +119,11 @@ export class InputGate {
   }
 
   #lookInto(gathering: Gathering, { cid }: FilesRef, lists: (readonly BlobFile[])[]): void {
-    this.#blobs.readWhole(cid, (error, bytes) => {
+    readTree(this.#context, this.#blobs, cid, (error, files) => {
       if (!this.#lives(gathering)) return;
-      try {
-        if (error !== undefined || bytes === undefined) throw error ?? new Error(`${cid} is empty`);
-        lists.push(decodeTree(bytes));
-        this.#list(gathering, lists);
-      } catch (cause) {
-        this.#fail(gathering, cause instanceof Error ? cause : new Error(String(cause)));
-      }
+      if (error !== undefined) return this.#fail(gathering, error);
+      lists.push(files);
+      this.#list(gathering, lists);
     });
   }
 
@@ -136,25 +133,17 @@ export class InputGate {
 
   /** @param failed called once: what is still under way is then nobody's any more. */
   #quietly(gathering: Gathering, cids: readonly Cid[], failed: (error: Error, cid: Cid) => void, then: () => void): void {
-    let over = false;
-    const wanted = new Set(cids);
-    let left = wanted.size;
-    if (left === 0) return this.#context.defer(() => this.#lives(gathering) && then());
-    for (const cid of wanted) {
-      const fetched = (error: Error | undefined): void => {
-        gathering.wishes.delete(giveUp);
-        if (over || !this.#lives(gathering)) return;
-        if (error !== undefined) {
-          over = true;
-          return failed(error, cid);
-        }
-        left--;
-        if (left === 0) then();
-      };
-      // Should the power go, so does the module.
-      const giveUp = this.#blobs.fetch(cid, fetched, { durable: false, holders: gathering.holders });
-      gathering.wishes.add(giveUp);
-    }
+    if (cids.length === 0) return this.#context.defer(() => this.#lives(gathering) && then());
+    const ended = (error?: Error, cid?: Cid): void => {
+      gathering.wishes.delete(giveUp);
+      if (!this.#lives(gathering)) return;
+      if (error === undefined) then();
+      else failed(error, cid!);
+    };
+    let giveUp = (): void => undefined;
+    // Should the power go, so does the module.
+    giveUp = fetchAll(this.#blobs, cids, { durable: false, holders: gathering.holders }, ended);
+    gathering.wishes.add(giveUp);
   }
 
   /** Where an earlier execution stopped, if somebody still has that; else from the beginning. */
@@ -168,15 +157,10 @@ export class InputGate {
       this.#begin(gathering, here, []);
     };
     this.#quietly(gathering, [checkpoint.cid], anew, () => {
-      this.#blobs.readWhole(checkpoint.cid, (error, bytes) => {
+      readTree(this.#context, this.#blobs, checkpoint.cid, (error, files) => {
         if (!this.#lives(gathering)) return;
-        try {
-          if (error !== undefined || bytes === undefined) throw error ?? new Error(`${checkpoint.cid} is empty`);
-          const files = decodeTree(bytes);
-          this.#quietly(gathering, files.map(({ cid }) => cid), anew, () => this.#begin(gathering, here, files));
-        } catch (cause) {
-          anew(cause instanceof Error ? cause : new Error(String(cause)));
-        }
+        if (error !== undefined) return anew(error);
+        this.#quietly(gathering, files.map(({ cid }) => cid), anew, () => this.#begin(gathering, here, files));
       });
     });
   }
@@ -207,6 +191,7 @@ export class InputGate {
     gathering.timeout?.cancel();
     // Those that wait first: else each that ends lets the next begin, which asks every peer for nothing.
     for (const giveUp of [...gathering.wishes].toReversed()) giveUp();
+    gathering.wishes.clear();
   }
 
   /** @param cid what could not be fetched. */

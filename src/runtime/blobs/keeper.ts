@@ -5,10 +5,11 @@
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { isSkeinError } from '../../errors.ts';
 import type { BlobMessage, KeptState } from '../../protocol/blob-codec.ts';
-import { decodeTree } from '../../protocol/tree-codec.ts';
 import type { NodeContext } from '../context.ts';
 import type { Blobs, Urgency } from './blobs.ts';
+import { fetchAll } from './fetch-all.ts';
 import { KEEPS_MAX } from './limits.ts';
+import { readTree } from './read-tree.ts';
 
 interface Keeping {
   readonly cid: Cid;
@@ -58,33 +59,38 @@ export class Keeper {
   }
 
   #files(keeping: Keeping): void {
-    this.#blobs.readWhole(keeping.cid, (error, bytes) => {
-      if (bytes === undefined) return this.#failed(keeping, error);
-      try {
-        this.#bring(keeping, decodeTree(bytes).map(({ cid }) => cid), () => this.#end(keeping, 'whole'));
-      } catch (cause) {
-        this.#failed(keeping, cause instanceof Error ? cause : new Error(String(cause)));
-      }
+    readTree(this.#context, this.#blobs, keeping.cid, (error, files) => {
+      if (error !== undefined) return this.#failed(keeping, error);
+      this.#bring(keeping, files.map(({ cid }) => cid), () => this.#end(keeping, 'whole'));
     });
   }
 
   #bring(keeping: Keeping, cids: readonly Cid[], then: () => void): void {
     for (const cid of cids) keeping.open.add(cid);
-    if (keeping.open.size === 0) return then();
-    for (const cid of keeping.open) {
-      const fetch = (): void => {
-        this.#blobs.fetch(cid, (error, size) => {
-          if (this.#keeping.get(keeping.cid) !== keeping) return;
-          if (error !== undefined) return this.#failed(keeping, error);
-          keeping.open.delete(cid);
-          keeping.bytesDone += size;
-          if (keeping.open.size === 0) then();
-        }, { urgency: keeping.urgency, holders: keeping.holders });
-      };
-      // What turns out to be damaged is removed, and fetched like any other.
-      if (keeping.check && this.#blobs.get(cid) !== undefined) this.#blobs.verify(cid, fetch);
-      else fetch();
-    }
+    const checked: Pick<Blobs, 'fetch'> = { fetch: (cid, done, options) => this.#checkedFetch(cid, done, options) };
+    const ended = (error?: Error): void => {
+      if (this.#keeping.get(keeping.cid) !== keeping) return;
+      if (error === undefined) then();
+      else this.#failed(keeping, error);
+    };
+    fetchAll(keeping.check ? checked : this.#blobs, keeping.open, { urgency: keeping.urgency, holders: keeping.holders }, ended, (cid, size) => {
+      keeping.open.delete(cid);
+      keeping.bytesDone += size;
+    });
+  }
+
+  /** What turns out to be damaged is removed, and fetched like any other. */
+  #checkedFetch(...[cid, done, options]: Parameters<Blobs['fetch']>): () => void {
+    if (this.#blobs.get(cid) === undefined) return this.#blobs.fetch(cid, done, options);
+    let giveUp: (() => void) | undefined;
+    let over = false;
+    this.#blobs.verify(cid, () => {
+      if (!over) giveUp = this.#blobs.fetch(cid, done, options);
+    });
+    return () => {
+      over = true;
+      giveUp?.();
+    };
   }
 
   #failed(keeping: Keeping, error: Error | undefined): void {

@@ -13,6 +13,8 @@ export const FAULTS_MAX = 8;
 export const FETCHES_MAX = 64;
 /** Of these, kept free for blobs that somebody waits for. */
 export const FETCHES_RESERVED = 16;
+/** Of the files of one list, wished for at a time: many more than are fetched at a time, so that none of those places is empty. */
+export const WISHED_AT_ONCE = 512;
 /** Blobs that wait to be fetched. */
 export const FETCHES_WAITING_MAX = 200_000;
 /** Bytes of chunks in memory, of all blobs being fetched. */
