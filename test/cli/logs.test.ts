@@ -124,6 +124,15 @@ test('run --logs for programs: the events of run and logs; where there is no pla
   }
 });
 
+test('of a cancelled run those modules are shown that had begun, though no result of them counts', async (t) => {
+  const { bed: cli, api, runId } = await bed(t);
+  api.module(runId, 'split', 'cancelled', { attempt: 1, earlierExecutions: 1 });
+  api.module(runId, 'encode', 'cancelled');
+  api.finish(runId, 'cancelled');
+  for (const name of ['split', 'encode']) api.printed.set(name, printed(8, 1, 'node1', `${name} was here\n`));
+  assert.equal((await cli.run(['logs', runId])).stdout, 'split  | split was here\n');
+});
+
 test('a log that cannot be read ends no run, and hides no other log', async (t) => {
   const { bed: cli, api, runId } = await bed(t);
   for (const name of ['split', 'encode']) api.module(runId, name, 'succeeded', { tail: 'x' });
