@@ -1,7 +1,9 @@
 /**
  * Files between nodes: one large file beside what two processes move over one bare stream with the same encryption, in
- * turn; one file for four nodes at once; many small files beside one that is as large as all of them.
+ * turn; one file for four nodes at once; many small files beside one that is as large as all of them; and what files do to
+ * runs and to failover.
  */
+import { measureDisk, measureLoad, type LoadFigures } from './blobs-load.ts';
 import { BenchCluster, type BenchNode } from './cluster.ts';
 import { spread, spreadText, type Spread } from './figures.ts';
 import { measureTransport } from './transport.bench.ts';
@@ -24,13 +26,16 @@ export interface BlobFigures {
   readonly smallMs: Spread;
   /** One file with as many bytes. */
   readonly asOneMs: Spread;
+  /** The disk alone, for as many small files. */
+  readonly diskMs: Spread;
+  readonly load: LoadFigures;
 }
 
 export async function measureBlobs(full: boolean): Promise<BlobFigures> {
   const fileBytes = (full ? 1024 : 32) * MIB;
   const smallFiles = full ? 10_000 : 500;
   const rounds = full ? 5 : 2;
-  const [one, bare, fourMs, originSent, smallMs, asOneMs]: number[][] = [[], [], [], [], [], []];
+  const [one, bare, fourMs, originSent, smallMs, asOneMs, diskMs]: number[][] = [[], [], [], [], [], [], []];
   const cluster = new BenchCluster();
   try {
     await cluster.start([1, 1, 1, 1, 1]);
@@ -49,6 +54,7 @@ export async function measureBlobs(full: boolean): Promise<BlobFigures> {
       smallMs!.push(await fetch(others[1]!, many));
       const whole = await put(origin, 1, smallFiles * SMALL_BYTES);
       asOneMs!.push(await fetch(others[1]!, whole));
+      diskMs!.push(measureDisk(smallFiles, SMALL_BYTES));
     }
   } finally {
     await cluster.stop();
@@ -65,6 +71,8 @@ export async function measureBlobs(full: boolean): Promise<BlobFigures> {
     smallFiles,
     smallMs: spread(smallMs!),
     asOneMs: spread(asOneMs!),
+    diskMs: spread(diskMs!),
+    load: await measureLoad((full ? 512 : 64) * MIB, full ? 200 : 40, full ? 10 : 2),
   };
 }
 
@@ -77,7 +85,7 @@ function fetch(node: BenchNode, cids: readonly string[]): Promise<number> {
 }
 
 export function describeBlobs(figures: BlobFigures): string {
-  const { fileBytes, oneToOne, bareStream, share, oneToFourMs, originSent, smallFiles, smallMs, asOneMs } = figures;
+  const { fileBytes, oneToOne, bareStream, share, oneToFourMs, originSent, smallFiles, smallMs, asOneMs, diskMs, load } = figures;
   const size = `${fileBytes / MIB} MiB`;
   return [
     `files, five nodes on this machine:`,
@@ -86,6 +94,12 @@ export function describeBlobs(figures: BlobFigures): string {
     `  ${size} to four nodes        ${spreadText(oneToFourMs, 'ms')}`,
     `  sent by its origin           ${spreadText(originSent, 'files')}`,
     `  ${smallFiles} files of 4 KiB          ${spreadText(smallMs, 'ms')}`,
-    `  one file with as many bytes  ${spreadText(asOneMs, 'ms')}`,
+    `  one file with as many bytes  ${spreadText(asOneMs, 'ms')}: the small ones take ${(smallMs.p50 / asOneMs.p50).toFixed(1)} times as long`,
+    `  the disk alone for the small ${spreadText(diskMs, 'ms')}`,
+    `beside files, three nodes:`,
+    `  run of one module, idle      ${spreadText(load.idleRunMs, 'ms')}`,
+    `  while a file is sent         ${spreadText(load.busyRunMs, 'ms')}: ${(load.busyRunMs.p50 / load.idleRunMs.p50).toFixed(1)} times`,
+    `  SIGKILL of the leader, idle  ${spreadText(load.idleFailoverMs, 'ms')}`,
+    `  while a file is sent         ${spreadText(load.busyFailoverMs, 'ms')}: ${(load.busyFailoverMs.p50 / load.idleFailoverMs.p50).toFixed(1)} times`,
   ].join('\n');
 }

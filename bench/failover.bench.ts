@@ -21,15 +21,15 @@ export async function measureFailover(rounds: number): Promise<FailoverFigures> 
     await cluster.start(SLOTS);
     const killed: number[] = [];
     const stopped: number[] = [];
-    for (let round = 0; round < rounds; round += 1) killed.push(await lose(cluster, 'SIGKILL'));
-    for (let round = 0; round < rounds; round += 1) stopped.push(await lose(cluster, 'SIGSTOP'));
+    for (let round = 0; round < rounds; round += 1) killed.push(await loseLeader(cluster, 'SIGKILL'));
+    for (let round = 0; round < rounds; round += 1) stopped.push(await loseLeader(cluster, 'SIGSTOP'));
     return { killed: spread(killed), stopped: spread(stopped) };
   } finally {
     await cluster.stop();
   }
 }
 
-async function lose(cluster: BenchCluster, signal: 'SIGKILL' | 'SIGSTOP'): Promise<number> {
+export async function loseLeader(cluster: BenchCluster, signal: 'SIGKILL' | 'SIGSTOP'): Promise<number> {
   const leader = await cluster.leader();
   const observers = cluster.nodes.filter((node) => node !== leader);
   const observer = observers[0]!;

@@ -48,6 +48,7 @@ export type ProgramCommand =
   | { readonly id: number; readonly op: 'blobPut'; readonly files: number; readonly bytes: number }
   /** Fetches blobs, all at once; answers with ms. */
   | { readonly id: number; readonly op: 'blobFetch'; readonly cids: readonly string[] }
+  | { readonly id: number; readonly op: 'blobRemove'; readonly cids: readonly string[] }
   /** Bytes of blobs sent to other nodes so far. */
   | { readonly id: number; readonly op: 'blobSent' };
 
@@ -172,6 +173,9 @@ async function perform(command: ProgramCommand): Promise<unknown> {
       await Promise.all(command.cids.map((cid) => node.blobs.fetch(cid)));
       return performance.now() - began;
     }
+    case 'blobRemove':
+      for (const cid of command.cids) await node.blobs.remove(cid);
+      return undefined;
     case 'blobSent':
       return node.blobs.sentBytes;
     case 'runOnce': {
