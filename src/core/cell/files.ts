@@ -157,7 +157,7 @@ export function isSound({ kind, cid, name, size, count }: FilesRef): boolean {
   const within = (value: number, max: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= max;
   const text = (value: string, max: number): boolean => value.length <= max && value.isWellFormed();
   const named = kind === 'tree' ? name === '' : text(name, NAME_LENGTH_MAX) && !/^\.{0,2}$|[/\\\0]/.test(name);
-  return (kinds as readonly string[]).includes(kind) && text(cid, CID_LENGTH_MAX) && cid !== '' && named && within(size, FILES_BYTES_MAX) && within(count, FILES_COUNT_MAX);
+  return (kinds as readonly string[]).includes(kind) && (kind === 'tree' || count === 1) && text(cid, CID_LENGTH_MAX) && cid !== '' && named && within(size, FILES_BYTES_MAX) && within(count, FILES_COUNT_MAX);
 }
 
 export function moduleFilesPlain(files: ModuleFiles | undefined): Plain {

@@ -159,8 +159,9 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   const run: Writable<RunRecord> = newRun(state.cellId, number, spec, requestKey, submittedAt, revision);
   if ((phase === 'paused') !== (paused !== null)) throw damaged(`run ${number} is ${phase}, and ${paused === null ? 'not ' : ''}paused`);
   Object.assign(run, { phase, startedAt, finishedAt, reason, paused, summary, ...(summary ? { waves: null } : {}) });
-  readExpansions(run, reader.list());
+  const expansions = reader.list();
   const modules = reader.list();
+  readExpansions(run, expansions, modules.length);
   if (modules.length !== run.modules.length) throw damaged(`run ${number} has ${modules.length} modules, its spec ${run.modules.length}`);
   const nodes = texts(reader.list()) as NodeId[];
   modules.forEach((plain, i) => readModule(state, run.modules[i]!, plain, nodes));
@@ -170,13 +171,14 @@ function readRun(state: CellState, reader: PlainReader): RunRecord {
   return run;
 }
 
-function readExpansions(run: RunRecord, list: readonly Plain[]): void {
+/** @param modulesMax what the run has of them: no records are made beyond that. */
+function readExpansions(run: RunRecord, list: readonly Plain[], modulesMax: number): void {
   for (const item of each(list, 'expansion')) {
     const template = run.modules[item.count()];
     const count = item.count();
     item.end();
     const foreach = template === undefined ? undefined : run.spec.modules[template.index]?.foreach;
-    if (template === undefined || (!run.summary && foreach === undefined) || count > FOREACH_ITEMS_MAX || run.expansions.has(template.index)) throw damaged(`the items of a module of run ${run.number}`);
+    if (template === undefined || template.item !== -1 || (!run.summary && foreach === undefined) || count > FOREACH_ITEMS_MAX || run.modules.length + count > modulesMax || run.expansions.has(template.index)) throw damaged(`the items of a module of run ${run.number}`);
     appendItems(run, template, count);
     run.counts[phaseOrdinal.ready]! += count;
   }

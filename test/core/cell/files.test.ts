@@ -28,6 +28,7 @@ test('what is reported must be what was declared', () => {
     [{ parts: { ...tree, cid: '' as Cid } }, /cannot be kept/],
     [{ parts: { ...tree, kind: 'folder' as 'tree' } }, /cannot be kept/],
     [{ parts: { ...tree, name: 'x' } }, /cannot be kept/],
+    [{ parts: { ...tree, kind: 'file', name: 'x' } }, /cannot be kept/],
     ...['', '.', '..', 'a/b', 'a\\b', 'a\0', '\ud800'].map((name): [Outcome['files'], RegExp] => [{ parts: { ...tree, kind: 'file', name } }, /cannot be kept/]),
   ];
   for (const [files, says] of bad) {

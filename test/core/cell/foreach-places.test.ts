@@ -6,11 +6,13 @@ import { digestedOutputs } from '../../../src/core/cell/files.ts';
 import { retirable } from '../../../src/core/cell/finish.ts';
 import { itemSource, listedFile } from '../../../src/core/cell/foreach.ts';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
+import { fromSections, toSections } from '../../../src/core/cell/snapshot.ts';
 import type { FilesRef, ResultItem } from '../../../src/core/cell/types.ts';
 import { nodeId } from '../../../src/core/lib/ids.ts';
+import type { Plain } from '../../../src/core/lib/plain.ts';
 import { encodeCommand } from '../../../src/protocol/command-codec.ts';
 import { ENTRY_DATA_BYTES_MAX } from '../../../src/protocol/limits.ts';
-import { module, succeeded, TestCell } from './cells.ts';
+import { hooks, module, succeeded, TestCell } from './cells.ts';
 import { cids, end, list, over } from './foreach-cells.ts';
 
 test('items are the files in the order of their lists, however they are spread', () => {
@@ -56,4 +58,13 @@ test('a run has no more modules than can be kept when it has ended', () => {
   assert.deepEqual([cell.module(run, 28).phase, last.phase, last.outcome?.error?.message], ['expanded', 'failed', 'its list has 10000 items, and the run would have more than 300000 modules']);
   cell.apply({ type: 'cancel', run, reason: '' });
   assert.deepEqual(retirable(cell.state, cell.now), []);
+});
+
+test('a snapshot that claims more items than it has is damaged, and no records are made for them', () => {
+  const cell = new TestCell();
+  cell.submit([module('a', [], over(list(1, 2))), module('b', [], over(list(1)))]);
+  const { header, runs } = toSections(cell.state);
+  const plain = runs[0]!.plain() as readonly Plain[];
+  const at = plain.findIndex((field) => JSON.stringify(field) === '[[0,2],[1,1]]');
+  for (const expansions of [[[0, 2], [1, 10_000]], [[0, 1], [2, 2]]]) assert.throws(() => fromSections(header, [plain.with(at, expansions)], hooks), /the items of a module of run/);
 });
