@@ -131,11 +131,12 @@ export function explainedLines(nodes: ModuleExplanationJson['nodes']): string[] 
 
 /** Where a module goes and why, with what each node would cost; nothing when nobody knows. */
 export function placementLines(placement: ModuleExplanationJson['placement']): string[] {
-  if (placement === null) return [];
+  // Where no node fits, each has said so.
+  if (placement === null || placement.nodes.length === 0) return [];
   const { node, why, nodes } = placement;
   const shown = nodes.slice(0, EXPLAINED_NODES_MAX);
   const head = `placement: ${node === '' ? '' : `${oneLine(node)}, since `}${oneLine(why)}`;
-  return shown.length === 0 ? [head] : [head, ...table(shown, estimateColumns, false).split('\n').map((text) => `  ${text}`)];
+  return [head, ...table(shown, estimateColumns, false).split('\n').map((text) => `  ${text}`)];
 }
 
 const estimateColumns: Column<NonNullable<ModuleExplanationJson['placement']>['nodes'][number]>[] = [

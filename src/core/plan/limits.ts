@@ -29,6 +29,6 @@ export const FETCHED_NODES_MAX = 64;
 /** Modules that are executed and of which it is remembered why they went where they are; the oldest are forgotten. */
 export const PLACEMENTS_MAX = 10_000;
 /** Nodes that are compared for people; of more, those that have some of the inputs, and the one that was chosen. */
-export const PLACEMENT_NODES_MAX = 16;
+export const PLACEMENT_NODES_MAX = 8;
 /** A module whose inputs nobody has who is there is looked at again after this. */
 export const INPUTS_LOOKED_MS = 1_000;
