@@ -98,11 +98,14 @@ export class PolicyChecker implements Checker {
     const spec = (run.spec ??= applied.node.replica?.state.runs.get(event.run)?.spec);
     const before = run.phases.get(event.module);
     const module = spec?.modules[templateOf(run, event.module)];
-    if (module !== undefined) this.#leave(cell, module, event);
+    const same = event.phase === 'claimed' && event.fence === run.fences.get(event.module);
+    // Who goes on in a new session has never left its seat, whatever others that allow more have taken since.
+    const stays = same && before === 'claimed';
+    if (module !== undefined && !stays) this.#leave(cell, module, event);
     if (event.phase === 'claimed' && spec !== undefined && module !== undefined) {
       // A node that came back keeps its claim: pauses and parallelism stop new ones only.
-      if (event.fence !== run.fences.get(event.module)) this.#claimed(cell, run, spec, event, before);
-      this.#hold(cell, module, event);
+      if (!same) this.#claimed(cell, run, spec, event, before);
+      if (!stays) this.#hold(cell, module, event);
     }
     if (event.phase !== 'claimed') run.copied.delete(event.module);
     run.phases.set(event.module, event.phase);

@@ -51,7 +51,10 @@ export function hasRoom(room: Room, { milliCpu, memory }: Requirement): boolean 
 /** Least used share of slots first, then gossiped load, then the older session: a total order. */
 function emptier(a: Room, b: Room): boolean {
   const difference = a.milliCpu * b.totalMilliCpu - b.milliCpu * a.totalMilliCpu;
-  if (difference !== 0) return difference > 0;
+  return difference === 0 ? isCalmer(a, b) : difference > 0;
+}
+
+function isCalmer(a: Room, b: Room): boolean {
   return a.load === b.load ? a.record.id < b.record.id : a.load < b.load;
 }
 
@@ -73,9 +76,10 @@ interface Choice {
   milliCpu: number;
 }
 
+/** By nothing that changes while they are filed: others take room as well. */
 function firstChoice(a: Choice, b: Choice): boolean {
   const difference = a.milliCpu * b.room.totalMilliCpu - b.milliCpu * a.room.totalMilliCpu;
-  return difference === 0 ? emptier(a.room, b.room) : difference > 0;
+  return difference === 0 ? isCalmer(a.room, b.room) : difference > 0;
 }
 
 function isNearer(a: Room, b: Room, moves: Moves): boolean {

@@ -119,10 +119,18 @@ export class ReadyModules {
     const run = this.runs.get(module.run.number);
     if (run === undefined || !this.isReady(module)) return;
     if (module.index >= run.marks.length) growMarks(run);
+    if (run.marks[module.index] === QUEUED) this.hasten(run, module, state.now);
     if (run.marks[module.index] !== IDLE) return;
     run.marks[module.index] = QUEUED;
     run.queued++;
     this.file(run, module, state.now);
+  }
+
+  /** Its node came back while it waited for its retry, and was lost: now it waits for less. Rare, so all retries may be gone through. */
+  private hasten(run: PlannedRun, module: ModuleRecord, now: number): void {
+    const before = this.retries.size;
+    this.retries.filter((retry) => retry.module !== module || retry.at <= module.notBefore);
+    if (this.retries.size < before) this.file(run, module, now);
   }
 
   /** Those whose retry has come are filed. */

@@ -33,6 +33,8 @@ interface Job {
   readonly fromMs: number;
   readonly toMs: number;
   readonly cpu: number;
+  /** It waits for room, be it for less than a millisecond: it has none yet. */
+  readonly waits: boolean;
 }
 
 interface SlowNode {
@@ -54,7 +56,7 @@ interface Wanted {
 
 const bytesOf = ({ files }: Scene, numbers: Iterable<number>): number => [...numbers].reduce((sum, file) => sum + files[file]!.mib * MIB, 0);
 const usedAt = ({ jobs }: SlowNode, at: number): number => jobs.filter(({ fromMs, toMs }) => fromMs <= at && at < toMs).reduce((sum, { cpu }) => sum + cpu, 0);
-const freeNow = (node: SlowNode): number => node.slots - node.jobs.filter(({ fromMs }) => fromMs === 0).reduce((sum, { cpu }) => sum + cpu, 0);
+const freeNow = (node: SlowNode): number => node.slots - node.jobs.filter(({ waits }) => !waits).reduce((sum, { cpu }) => sum + cpu, 0);
 
 function waitMs(node: SlowNode, cpu: number): number {
   const fromMs = Math.max(0, ...node.jobs.map((job) => job.fromMs));
@@ -80,7 +82,7 @@ function slowly(drawn: Scene, nodes: readonly SlowNode[], { takes, cpu, ms }: Wa
   const chosen = awaited ?? best!;
   const fromMs = awaited === undefined ? 0 : waitMs(chosen, cpu);
   const broughtMs = matters ? moveMs(chosen) : 0;
-  chosen.jobs.push({ fromMs, toMs: fromMs + broughtMs + ms, cpu });
+  chosen.jobs.push({ fromMs, toMs: fromMs + broughtMs + ms, cpu, waits: awaited !== undefined });
   if (awaited !== undefined) return '';
   // What it brings will be there for the next one, where that is large enough to be remembered.
   if (matters) for (const file of takes) if (drawn.files[file]!.mib >= 1 && !chosen.has.has(file)) chosen.has.set(file, broughtMs);
@@ -122,7 +124,7 @@ function occupy(cell: PlannedCell, { nodes: drawn }: Scene, nodes: readonly Slow
   for (const { node, tenths, elapsed } of fillers.toSorted((a, b) => b.elapsed - a.elapsed)) {
     cell.now = endsAt - elapsed * 100;
     cell.claim(cell.submit([module('filler', [], { durationMs: tenths * 100 })]), 0, node.order);
-    node.jobs.push({ fromMs: 0, toMs: Math.abs(tenths - elapsed) * 100, cpu: 1 });
+    node.jobs.push({ fromMs: 0, toMs: Math.abs(tenths - elapsed) * 100, cpu: 1, waits: false });
   }
   cell.now = endsAt;
 }

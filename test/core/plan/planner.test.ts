@@ -108,6 +108,19 @@ test('a module that was claimed meanwhile, or whose run ended, is not planned', 
   assert.deepEqual([cell.plan(), cell.planner.queuedCount], [[], 0]);
 });
 
+test('a module that waited for its retry while its node came back and was lost waits no longer than it says', () => {
+  const cell = new PlannedCell();
+  const session = cell.open('a');
+  const run = cell.submit([module('x')]);
+  const fence = cell.claim(run, 0, session);
+  cell.apply({ type: 'release', claims: [{ run, module: 0, fence }], reason: 'declined' });
+  assert.deepEqual(cell.plan(), [], 'it was declined a moment ago');
+  const returned = cell.open('a', { running: [{ run, module: 0, fence }] });
+  cell.apply({ type: 'sessionExpire', session: returned, reason: 'silent' });
+  cell.open('b');
+  assert.deepEqual(names(cell, cell.plan()), ['x']);
+});
+
 test('a retry wakes the planner when it is due, not before', () => {
   const cell = new PlannedCell();
   const session = cell.open('a');

@@ -65,6 +65,16 @@ test('S28: one claim more than a limit allows, of the same run or of another', (
   back.reports.none();
   back.module(5, 0, 'claimed', F1, 2);
   back.reports.only('S28');
+  // Who goes on in a new session has not left its seat, though others that allow more sit beside it by now.
+  const stays = new Story();
+  stays.run(5, PRINTER);
+  stays.run(6, TWO);
+  stays.module(5, 0, 'claimed', F1);
+  stays.module(6, 0, 'claimed', F2);
+  stays.module(5, 0, 'claimed', F1, 2);
+  stays.reports.none();
+  stays.module(6, 1, 'claimed', F3);
+  stays.reports.only('S28');
 });
 
 test('S28: more executions under way than a limit allows; not in another cell, nor where clocks keep no promise', () => {
