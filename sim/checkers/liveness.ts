@@ -3,7 +3,7 @@
  * network needs to notice and to dial again.
  */
 import { isRunFinal } from '../../src/core/cell/state.ts';
-import { nodeOfMember, type MemberId } from '../../src/core/lib/ids.ts';
+import { nodeOfMember, type MemberId, type SessionId } from '../../src/core/lib/ids.ts';
 import { targetVoters } from '../../src/core/raft/autopilot.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Core } from '../core-heal.ts';
@@ -163,7 +163,12 @@ export class LivenessChecker {
     lines.push(`leader ${leader?.name ?? 'none'}; ${this.#core.nodes.map((node) => this.#describe(node)).join('; ')}`);
     const state = leader?.replica?.state;
     if (state === undefined) return lines.join('. ');
-    lines.push(`sessions ${[...state.sessions.values()].map((session) => `${session.name}(${session.claims.size} claims)`).join(' ')}`);
+    const soft = new Map([...(leader?.runtime?.host.leader?.sessions.all() ?? [])].map((session) => [session.id, session]));
+    const waits = (id: SessionId): string => {
+      const { committing, fetching } = soft.get(id) ?? { committing: new Set(), fetching: new Set() };
+      return `${committing.size > 0 ? `, ${committing.size} have ended and wait for copies of their files` : ''}${fetching.size > 0 ? `, ${fetching.size} wait for their inputs` : ''}`;
+    };
+    lines.push(`sessions ${[...state.sessions.values()].map((session) => `${session.name}(${session.claims.size} claims${waits(session.id)})`).join(' ')}`);
     for (const run of state.runs.values()) {
       if (isRunFinal(run.phase)) continue;
       lines.push(`run ${run.shortId}: ${run.modules.map((module) => `${module.index}=${module.phase}${module.session === 0 ? '' : `@${module.session}`}${module.note === '' ? '' : ` (${module.note})`}`).join(' ')}`);

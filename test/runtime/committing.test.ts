@@ -8,6 +8,7 @@ import { cidOf } from '../../src/protocol/cid.ts';
 import { decodeWork, encodeWork } from '../../src/protocol/work-codec.ts';
 import { Committing } from '../../src/runtime/blobs/committing.ts';
 import type { CopyEnd, CopyRequest } from '../../src/runtime/blobs/copy-requests.ts';
+import { COMMIT_AGAIN_MS, COPY_WAIT_MS } from '../../src/runtime/blobs/limits.ts';
 import { cellName, succeeded } from '../core/cell/cells.ts';
 import { FakeContext } from './fake-context.ts';
 
@@ -62,4 +63,31 @@ test('sent back again and again: its own node is always named, and those that we
     assert.ok(holders.length <= HOLDERS_MAX && holders.at(-1) === bench.asked.at(-1));
     bench.committing.again(item.fence, []);
   }
+});
+
+test('who is to have a copy is gone: the leader is asked again soon, as it may have closed the session meanwhile', () => {
+  const bench = new Bench(0, () => 'silent');
+  const gone = nodeId('gone');
+  bench.committing.add(item, 2);
+  bench.fake.pass(100);
+  assert.equal(bench.sent.length, 1, 'nobody else is known here');
+  for (const round of [1, 2, 3]) {
+    bench.committing.again(item.fence, [gone]);
+    bench.fake.pass(2 * COMMIT_AGAIN_MS);
+    assert.equal(bench.asked.length, round, 'and it is asked anew each time: it may be back');
+    assert.equal(bench.sent.length, round + 1);
+    assert.equal(bench.heard().unable, undefined, 'it may come back yet');
+  }
+});
+
+test('who is there for the leader and does not answer here counts as one that cannot, in the end', () => {
+  const bench = new Bench(1, () => 'silent');
+  bench.committing.add(item, 2);
+  for (let ms = 0; ms <= COPY_WAIT_MS && bench.sent.at(-1)?.unable === undefined; ms += COMMIT_AGAIN_MS) {
+    const { length } = bench.sent;
+    bench.fake.pass(COMMIT_AGAIN_MS);
+    if (bench.sent.length > length && bench.sent.at(-1)!.unable === undefined) bench.committing.again(item.fence, [nodeId('n0')]);
+  }
+  assert.deepEqual(bench.heard().unable, ['n0']);
+  assert.ok(bench.sent.length <= COPY_WAIT_MS / COMMIT_AGAIN_MS + 1);
 });

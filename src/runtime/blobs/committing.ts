@@ -146,19 +146,24 @@ export class Committing {
     });
   }
 
-  /** Those that did not answer are asked again for a while; after that they count as those that cannot. */
+  /**
+   * Those that did not answer are asked again for a while; after that they count as those that cannot. The leader is heard
+   * in between: whoever is gone loses its session, and from then on its copy is not wanted. It names whom it wants now.
+   */
   #nobody(waiting: Waiting): void {
-    if (waiting.silent.size === 0) return this.#send(waiting);
+    const { silent } = waiting;
+    if (silent.size === 0) return this.#send(waiting);
     if (this.#context.now() - waiting.since >= COPY_WAIT_MS) {
-      for (const node of waiting.silent) waiting.unable.add(node);
-      waiting.silent.clear();
+      for (const node of silent) waiting.unable.add(node);
+      silent.clear();
       this.#context.note('warn', 'copy-not-made', `${waiting.unable.size} nodes could not keep a copy of what module ${waiting.item.module} of run ${waiting.item.run} left`);
       return this.#send(waiting);
     }
     this.#context.after(COMMIT_AGAIN_MS, () => {
       if (!this.#lives(waiting)) return;
-      waiting.silent.clear();
-      this.#step(waiting);
+      if (this.#next(waiting) !== undefined) return this.#step(waiting);
+      silent.clear();
+      this.#send(waiting);
     });
   }
 

@@ -75,7 +75,7 @@ export const COPY_ANSWER_MS = 5000;
 export const COPY_STALL_MS = 20_000;
 /** How long a result waits for nodes that do not answer before it counts with the copies that there are. */
 export const COPY_WAIT_MS = 60_000;
-/** A result that was sent back for want of copies is sent again after this, when there is nobody else to ask. */
+/** A result that was sent back for want of copies is sent again after this, when there is nobody else to ask or nobody answered. */
 export const COMMIT_AGAIN_MS = 2000;
 /** The leader looks after copies this often while any are wanting. */
 export const COPIES_TICK_MS = 200;
