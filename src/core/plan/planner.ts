@@ -226,6 +226,8 @@ export class Planner {
   settled(state: CellState, items: readonly ClaimItem[]): void {
     for (const item of items) {
       this.first.end(item.run, (other) => other === item);
+      // A run that may claim no more while they count is free again, also where none of them became a claim.
+      this.ready.touch(item.run);
       const proposal = this.proposals.takeItem(item);
       if (proposal !== undefined) this.takeBack(state, proposal);
       const copy = this.stragglers.proposals.takeItem(item);

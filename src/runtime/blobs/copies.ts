@@ -9,7 +9,7 @@ import { areFilesMissed, areFilesWanted, presentHolders, takenFiles } from '../.
 import { producersOf } from '../../core/cell/foreach.ts';
 import { UNABLE_MAX } from '../../core/cell/limits.ts';
 import { invalidateProblem } from '../../core/cell/invalidate.ts';
-import { isRunFinal, moduleAt, type CellState, type ModuleRecord } from '../../core/cell/state.ts';
+import { isFinal, isRunFinal, moduleAt, type CellState, type ModuleRecord } from '../../core/cell/state.ts';
 import type { Command, HolderItem, LostItem, ResultItem } from '../../core/cell/types.ts';
 import type { NodeId, RunNumber } from '../../core/lib/ids.ts';
 import type { NodeContext } from '../context.ts';
@@ -95,13 +95,15 @@ export class Copies {
     for (const short of this.#short.values()) this.#drop(short);
   }
 
-  /** An execution of a module has ended: it left files, or a log. */
+  /** An execution of a module has ended: it left files, or a log; or it runs again. */
   made(run: RunNumber, module: number): void {
     const state = this.#init.state();
     const record = moduleAt(state, run, module);
     if (record === undefined) return;
     this.#consider(record);
     this.#loose.ended(record);
+    // What it takes is wanted again, and who had it may have gone while nobody wanted it.
+    if (record.generation > 1 && !isFinal(record.phase)) for (const source of sourcesOf(record)) this.#consider(source);
   }
 
   /** Results that were applied, whether or not they counted: inputs that were nowhere, and what stopped executions printed, which shall outlive their nodes. */
@@ -145,8 +147,7 @@ export class Copies {
   missed(run: RunNumber, module: number): void {
     const taker = moduleAt(this.#init.state(), run, module);
     if (this.#stopped || taker === undefined || isRunFinal(taker.run.phase)) return;
-    const sources = new Set(takenFiles(specOf(taker)).flatMap((input) => producersOf(taker.run, input.module)));
-    for (const source of sources) {
+    for (const source of sourcesOf(taker)) {
       if (!areFilesWanted(source)) continue;
       const short = this.#shortOf(source);
       for (const node of presentHolders(this.#init.state(), source)) short.doubted.add(node);
@@ -348,6 +349,10 @@ const nobody: ReadonlyMap<NodeId, number> = new Map();
 /** It has a recorded result with files, and its run is known. */
 function isRecorded(state: CellState, module: ModuleRecord): boolean {
   return module.outcome?.files !== undefined && module.phase === 'succeeded' && state.runs.get(module.run.number) === module.run;
+}
+
+function sourcesOf(taker: ModuleRecord): Set<ModuleRecord> {
+  return new Set(takenFiles(specOf(taker)).flatMap((input) => producersOf(taker.run, input.module)));
 }
 
 function itemOf({ run, index, generation }: ModuleRecord): LostItem {

@@ -154,6 +154,18 @@ function submitWithClaims(cell: Foreseen, modules: ReturnType<typeof module>[], 
   return { command, number, claims: cell.planner.planFirst(cell.state, command, number, sessions, more.max ?? 1000) };
 }
 
+test('first claims that come to nothing hold up their run no longer than until they are settled', () => {
+  const cell = new Foreseen(2);
+  const command: Submit = { type: 'submit', now: cell.now, requestKey: 'narrow', spec: spec([module('a'), module('b')], 'narrow', { parallelMax: 1 }) };
+  const sessions = [...cell.state.sessions.values()].map(({ id, capabilities }) => ({ session: id, slots: capabilities.slots, load: 0 }));
+  const claims = cell.planner.planFirst(cell.state, command, cell.state.appliedIndex + 1, sessions, 10);
+  assert.equal(claims.length, 1);
+  cell.apply(command);
+  assert.deepEqual(cell.plan(), [], 'the claim on its way is the one that is allowed');
+  cell.planner.settled(cell.state, claims);
+  assert.deepEqual(cell.names(cell.plan()), ['a']);
+});
+
 test('the first modules of a run are claimed right behind its Submit, best first, and hold their room until then', () => {
   const cell = new Foreseen(2);
   const modules = [module('a', [], { durationMs: 10 }), module('b', [], { durationMs: 500 }), module('c', [0], { durationMs: 900 })];
