@@ -12,6 +12,7 @@ import type { InputGate } from './blobs/input-gate.ts';
 import { Deliveries, type DeliveriesHooks } from './deliveries.ts';
 import { claimOf, executionOf, filesOfClaim, templateOf } from './execution.ts';
 import { FenceMemory } from './fence-memory.ts';
+import { LeaderWord } from './leader-word.ts';
 import { SpecCache } from './spec-cache.ts';
 
 /** Own addresses told to the leader. */
@@ -57,6 +58,7 @@ export class Worker {
   readonly #context: NodeContext;
   readonly #hooks: WorkerHooks;
   readonly #specs: SpecCache;
+  readonly #word: LeaderWord;
   readonly results: Deliveries;
   readonly #running = new Map<Fence, Running>();
   readonly #done = new FenceMemory();
@@ -75,8 +77,6 @@ export class Worker {
   #sequence = 0;
   /** Keepalives on their way: when and to whom. */
   readonly #sent = new Map<number, { readonly at: number; readonly to: NodeId }>();
-  /** Send time of the newest message by which the leader knows that this session lives. */
-  #lastAckedSentAt = -Infinity;
   #cpuUsed = 0;
   #restUntil = -Infinity;
   #stopping = false;
@@ -85,6 +85,7 @@ export class Worker {
   constructor(context: NodeContext, hooks: WorkerHooks) {
     this.#context = context;
     this.#hooks = hooks;
+    this.#word = new LeaderWord(context, () => hooks.checkSuspended());
     this.#specs = new SpecCache(context, (run) => this.#startWaiting(run));
     this.#requestId = context.firstId();
     const send: DeliveriesHooks['send'] = (items, id) => void (this.#cell !== '' && this.#leader !== '' && context.sendWork(this.#leader, { type: 'results', cell: this.#cell, id, items }));
@@ -167,7 +168,7 @@ export class Worker {
     }
     // Answers to what was said before are worth nothing now, and what was assigned before may be given away: the session
     // is asked for anew, and until then nothing is begun.
-    this.#lastAckedSentAt = -Infinity;
+    this.#word.voidAll();
     this.#sent.clear();
     if (!this.#stopping) this.#session = { state: 'none' };
     this.#keepalive();
@@ -285,10 +286,7 @@ export class Worker {
   }
 
   #acked(sentAt: number): void {
-    if (sentAt <= this.#lastAckedSentAt) return;
-    if (this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs) this.#hooks.inputs.fenced();
-    this.#lastAckedSentAt = sentAt;
-    if (!this.#context.mutant('no-self-fence')) this.#context.ports.executor.setFenceDeadline(sentAt + this.#context.timing.selfFenceMs);
+    if (this.#word.given(sentAt)) this.#hooks.inputs.fenced();
   }
 
   #forgetCell(): void {
@@ -340,16 +338,16 @@ export class Worker {
       return;
     }
     const exclusive = isExclusive(module);
-    if (exclusive) this.#hooks.checkSuspended();
-    // An exclusive module may only begin while the leader's word is fresh enough to be killed in time.
-    if (exclusive && this.#context.now() > this.#lastAckedSentAt + this.#context.timing.selfFenceMs && !this.#context.mutant('late-start')) {
-      this.#decline([claimOf(item)], false);
-      return;
-    }
+    const mayBegin = (): boolean => !exclusive || this.#word.mayBegin();
+    if (!mayBegin()) return this.#decline([claimOf(item)], false);
     this.#cpuUsed += cpu;
     this.#running.set(item.fence, { item, cpu, exclusive, copies: copiesWanted(spec, templateOf(item)) });
     this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
-    this.#hooks.inputs.start(executionOf(item, runId, spec), filesOfClaim(item, spec), { done: (outcome) => this.#finished(item.fence, outcome), kept: (files) => void (this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), inputsHash: item.inputsHash, files })) });
+    this.#hooks.inputs.start(executionOf(item, runId, spec), filesOfClaim(item, spec), {
+      mayBegin,
+      done: (outcome) => this.#finished(item.fence, outcome),
+      kept: (files) => void (this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), inputsHash: item.inputsHash, files })),
+    });
   }
 
   #finished(fence: Fence, outcome: Outcome): void {

@@ -334,6 +334,20 @@ test('an exclusive module whose inputs come after the leader was lost is not beg
   assert.deepEqual([fixture.started, declined], [[2], [1]]);
 });
 
+test('nor without any next word', () => {
+  const fixture = new Fixture();
+  const files = { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] };
+  fixture.spec = spec([module('plain'), module('effect', [0], { effectful: true, files })]);
+  fixture.open();
+  fixture.assign(1, 1, 7, [[{ kind: 'file', cid: 'x' as Cid, name: 'x', size: 1, count: 1 }]]);
+  fixture.fake.pass(fixture.fake.context.timing.selfFenceMs + 1);
+  for (const round of [1, 2]) {
+    for (const done of fixture.fetched.splice(0)) fixture.fake.process.run(() => done(undefined, round));
+    fixture.fake.pass();
+  }
+  assert.deepEqual([fixture.started, fixture.take('decline').flatMap(({ claims }) => claims.map(({ fence }) => fence))], [[], [1]]);
+});
+
 test('a module whose inputs cannot be stored here is handed back, not failed', () => {
   const fixture = new Fixture();
   fixture.spec = spec([module('plain'), module('pure', [0], { files: { inputs: [{ variable: 'IN', module: 0, output: 'o' }], outputs: [] } })]);

@@ -31,8 +31,10 @@ export interface Given {
   readonly checkpoint: FilesRef | null;
 }
 
-/** As the executor tells. */
 export interface Told {
+  /** Asked once more when all is here: its time may have passed meanwhile. */
+  readonly mayBegin: () => boolean;
+  /** As the executor tells. */
   readonly done: (outcome: Outcome) => void;
   readonly kept: (checkpoint: FilesRef) => void;
 }
@@ -70,10 +72,10 @@ export class InputGate {
   }
 
   /** As the executor's. */
-  start(execution: Execution, given: Given, { done, kept }: Told): void {
+  start(execution: Execution, given: Given, { mayBegin, done, kept }: Told): void {
     const { inputs } = filesOf(execution.spec);
     const { item, listed, checkpoint } = given;
-    const told: Told = { kept, done: listed.length === 0 ? done : (outcome) => reportList(this.#blobs, outcome, listed, done) };
+    const told: Told = { mayBegin, kept, done: listed.length === 0 ? done : (outcome) => reportList(this.#blobs, outcome, listed, done) };
     const refs = [...given.inputs.flat(), ...(item?.source.type === 'file' ? [item.source.files] : [])];
     const code = this.#context.mutant('code-not-awaited') ? undefined : codeBlobOf(execution);
     if (inputs.length === 0 && refs.length === 0 && checkpoint === null && code === undefined) return this.#context.ports.executor.start(execution, told.done, told.kept);
@@ -101,9 +103,11 @@ export class InputGate {
    * executed elsewhere; one that waits for its inputs must not begin under the new word either.
    */
   fenced(): void {
-    for (const gathering of this.#gathering.values()) {
-      if (isExclusive(gathering.execution.spec)) this.#fail(gathering, new SkeinError('MODULE_FENCED', 'contact with the leader was lost while its inputs were fetched'));
-    }
+    for (const gathering of this.#gathering.values()) if (isExclusive(gathering.execution.spec)) this.#fence(gathering);
+  }
+
+  #fence(gathering: Gathering): void {
+    this.#fail(gathering, new SkeinError('MODULE_FENCED', 'contact with the leader was lost while its inputs were fetched'));
   }
 
   /** Looks into the lists of files, one after the other. @param lists of those that were looked into. */
@@ -166,8 +170,9 @@ export class InputGate {
   }
 
   #begin(gathering: Gathering, { lists, file }: Here, checkpoint: readonly BlobFile[]): void {
-    this.#end(gathering);
     const { execution, given, told, startedAt } = gathering;
+    if (!told.mayBegin()) return this.#fence(gathering);
+    this.#end(gathering);
     const { spec, item } = execution;
     let at = 0;
     const inputs = filesOf(spec).inputs.map((input, position): ExecutionInput => {
