@@ -19,6 +19,8 @@ interface Whole {
   written?: boolean;
   /** Not synced yet. */
   loose?: boolean;
+  /** To be compared before it is used. */
+  unsealed?: boolean;
 }
 
 /** What lies on the disk, through all processes of the machine. */
@@ -133,7 +135,7 @@ export class SimBlobStore implements BlobStore {
     this.#later(bytes.byteLength, () => {
       // What is durable stays so, whoever brings the same once more.
       const present = this.#shelf.whole.get(cid);
-      if (present !== undefined && present.loose !== true && present.written !== true) return done();
+      if (present !== undefined && present.loose !== true && present.written !== true && present.unsealed !== true) return done();
       if (this.#shelf.bytes + bytes.byteLength > this.#shelf.bytesMax) return done(full());
       this.#shelf.whole.set(cid, { bytes: bytes.slice(), manifest: undefined, usedAt: this.#clock.wall(), loose: true });
       const before = this.#loose.get(cid) ?? [];
@@ -201,20 +203,31 @@ export class SimBlobStore implements BlobStore {
     this.#later(0, () => {
       const whole = this.#shelf.whole.get(cid);
       if (whole?.written === true) done('broken');
-      else done(whole?.loose === true && !this.#loose.has(cid) ? 'missing' : 'whole');
+      else done(whole?.unsealed === true || (whole?.loose === true && !this.#loose.has(cid)) ? 'missing' : 'whole');
+    });
+  }
+
+  unseal(cid: Cid, done: BlobDone): void {
+    this.#later(0, () => {
+      const whole = this.#shelf.whole.get(cid);
+      if (whole !== undefined) Object.assign(whole, { written: false, unsealed: true });
+      done();
     });
   }
 
   seal(cid: Cid, done: BlobDone): void {
     this.#later(0, () => {
       const whole = this.#shelf.whole.get(cid);
-      if (whole !== undefined) whole.written = whole.loose = false;
+      if (whole?.unsealed === true && whole.written !== true) whole.unsealed = whole.loose = false;
       done();
     });
   }
 
   remove(cid: Cid, done: BlobDone): void {
+    const removed = this.#shelf.whole.get(cid);
     this.#later(0, () => {
+      // What came again meanwhile stays.
+      if (this.#shelf.whole.get(cid) !== removed) return done();
       this.#shelf.whole.delete(cid);
       this.#shelf.pins.delete(cid);
       done();

@@ -50,7 +50,9 @@ export interface BlobStore {
   touch(cid: Cid): void;
   /** Is it certain enough that nobody wrote to the file since it was stored? Cheap: nothing is read. */
   sealed(cid: Cid, done: (seal: SealState) => void): void;
-  /** Synced, and from now on every write is noticed again. */
+  /** It counts as `missing` until it is sealed, for this process and the next: it is going to be compared. */
+  unseal(cid: Cid, done: BlobDone): void;
+  /** It fits: synced, and `whole` from now on, unless somebody wrote to it since `unseal`. */
   seal(cid: Cid, done: BlobDone): void;
   remove(cid: Cid, done: BlobDone): void;
   /** sha2-256, off the event loop where that is possible. */
@@ -59,7 +61,7 @@ export interface BlobStore {
   hasher(): BlobHasher;
 }
 
-/** `missing`: written by a process that ended before it was synced. `broken`: somebody wrote to it. */
+/** `missing`: not compared since its seal broke, or written by a process that ended before it was synced. `broken`: somebody wrote to it. */
 export type SealState = 'whole' | 'missing' | 'broken';
 
 export interface BlobHasher {

@@ -13,7 +13,7 @@ import { FileHandles } from '../disk/file-handles.ts';
 import { SyncAhead } from './sync-ahead.ts';
 import { SmallBatches } from './small-batches.ts';
 import { UnsyncedBlobs } from './unsynced.ts';
-import { isSealed, isUnsynced, MANIFESTS, manifestFile, NEW, PARTS, pinFile, PINS, SEAL, UNSYNCED, WHOLE, wholeFile } from './layout.ts';
+import { isSealed, isUnsealed, isUnsynced, MANIFESTS, manifestFile, NEW, PARTS, pinFile, PINS, SEAL, UNSEALED, UNSYNCED, WHOLE, wholeFile } from './layout.ts';
 
 /** So much is digested in the time in which another thread would take it over. */
 const HASHED_HERE_BYTES_MAX = 32 * 1024;
@@ -41,6 +41,8 @@ export class FolderBlobStore implements BlobStore {
   #placing = false;
   /** Told of blobs that came from outside or from a module, not by `finish`. */
   onAdded: (cid: Cid, size: number) => void = () => undefined;
+  /** Is it being compared with its digest? Then what brings the same once more takes its place. */
+  isDoubted: (cid: Cid) => boolean = () => false;
   /** Sees to it that there is room for so many bytes, of which `written` are on the disk. Rejects with BLOB_DISK_FULL. */
   makeRoom: (bytes: number, written: number) => Promise<void> = () => Promise.resolve();
   /** Told of what lies among the blobs and is none: it is left alone. */
@@ -194,7 +196,7 @@ export class FolderBlobStore implements BlobStore {
     // Somebody may remove it in this moment; then there is nothing to note. Only while the seal holds: this must not mend it.
     const file = this.fileOf(wholeFile(cid));
     fs.stat(file, (error, stats) => {
-      if (error === null && (isSealed(stats) || isUnsynced(stats))) utimes(file, new Date(), stats.mtime).catch(() => undefined);
+      if (error === null && (isSealed(stats) || isUnsynced(stats) || isUnsealed(stats))) utimes(file, new Date(), stats.mtime).catch(() => undefined);
     });
   }
 
@@ -202,9 +204,13 @@ export class FolderBlobStore implements BlobStore {
     fs.stat(this.fileOf(wholeFile(cid)), (error, stats) => {
       // What cannot be looked at will not be read either.
       if (error !== null || isSealed(stats)) done('whole');
-      else if (isUnsynced(stats)) done(this.#unsynced.has(cid) ? 'whole' : 'missing');
-      else done('broken');
+      else if (isUnsynced(stats) && this.#unsynced.has(cid)) done('whole');
+      else done(isUnsynced(stats) || isUnsealed(stats) ? 'missing' : 'broken');
     });
+  }
+
+  unseal(cid: Cid, done: BlobDone): void {
+    utimes(this.fileOf(wholeFile(cid)), new Date(), UNSEALED).then(() => done(), done);
   }
 
   seal(cid: Cid, done: BlobDone): void {
@@ -216,7 +222,7 @@ export class FolderBlobStore implements BlobStore {
     const handle = await open(file, syncsLater ? 'r' : 'r+');
     try {
       await handle.datasync();
-      await handle.utimes(new Date(), SEAL);
+      if (isUnsealed(await handle.stat())) await handle.utimes(new Date(), SEAL);
     } finally {
       await handle.close();
     }
@@ -296,14 +302,18 @@ export class FolderBlobStore implements BlobStore {
 
   /** Is the file of this blob here, does it stay, and is it durable, or will be when `sync` has called back? */
   has(cid: Cid): boolean {
-    if (this.#removals.has(cid)) return false;
-    return this.isDurable(cid) || (this.#unsynced.has(cid) && fs.existsSync(this.fileOf(wholeFile(cid))));
+    return this.#isHere(cid, (stats) => isSealed(stats) || (isUnsynced(stats) && this.#unsynced.has(cid)));
   }
 
   /** The same of one that needs no `sync` any more. */
   isDurable(cid: Cid): boolean {
+    return this.#isHere(cid, isSealed);
+  }
+
+  #isHere(cid: Cid, fits: (stats: fs.Stats) => boolean): boolean {
+    if (this.#removals.has(cid) || this.isDoubted(cid)) return false;
     const stats = fs.statSync(this.fileOf(wholeFile(cid)), { throwIfNoEntry: false });
-    return stats !== undefined && isSealed(stats) && !this.#removals.has(cid);
+    return stats !== undefined && fits(stats);
   }
 
   /** A name in `new` that nobody uses. */

@@ -33,6 +33,13 @@ export const SEAL = new Date(946_684_800_000);
 /** The same of a small file that is whole and was not synced yet: no seal, since a power cut may take its bytes. */
 export const UNSYNCED = new Date(SEAL.getTime() - 1000);
 
+/** The same of one that is to be compared before it is used, whatever becomes of the process that began to. */
+export const UNSEALED = new Date(SEAL.getTime() - 2000);
+
+export function isUnsealed({ mtimeMs }: Stats): boolean {
+  return mtimeMs === UNSEALED.getTime();
+}
+
 export function isUnsynced({ mtimeMs }: Stats): boolean {
   return mtimeMs === UNSYNCED.getTime();
 }

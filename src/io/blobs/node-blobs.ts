@@ -48,6 +48,7 @@ export class NodeBlobs implements BlobPlace {
     this.#housekeeper = housekeeper;
     this.uploads = new UploadSessions(store);
     store.onAdded = (cid, size) => blobs.added(cid, size);
+    store.isDoubted = (cid) => blobs.isVerifying(cid);
     store.makeRoom = (bytes, written) => new Promise((resolve, reject) => housekeeper.makeRoom(bytes, written, (error) => (error === undefined ? resolve() : reject(error))));
   }
 

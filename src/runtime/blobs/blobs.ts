@@ -40,6 +40,8 @@ export class Blobs {
   readonly #here = new Map<Cid, StoredBlob>();
   readonly #wishes: Wishes;
   readonly #verifier: Verifier;
+  /** Came once more while they were verified. */
+  readonly #renewed = new Set<Cid>();
   #ticking = false;
   #bytes = 0;
   /** What keeps them within their room sets it. */
@@ -99,6 +101,11 @@ export class Blobs {
     return this.#wishes.fetches();
   }
 
+  /** Is it being read and compared? */
+  isVerifying(cid: Cid): boolean {
+    return this.#verifier.isVerifying(cid);
+  }
+
   isWanted(cid: Cid): boolean {
     return this.#wishes.has(cid);
   }
@@ -130,6 +137,7 @@ export class Blobs {
   /** It is whole in the store now. */
   added(cid: Cid, size: number): void {
     const before = this.#here.get(cid);
+    if (this.#verifier.isVerifying(cid)) this.#renewed.add(cid);
     // A new file was touched when it was stored.
     if (before !== undefined) this.#store.touch(cid);
     this.#keepInMind({ cid, size, usedAt: this.#context.ports.clock.wall(), pinned: before?.pinned === true });
@@ -165,7 +173,8 @@ export class Blobs {
       if (over) return;
       if (error !== undefined) done(new SkeinError('BLOB_STORE_FAILED', `${cid} could not be read: ${error.message}`, { cid }, { cause: error }), 0);
       else if (intact) done(undefined, blob.size);
-      else giveUp = this.#wish(cid, done, urgency, holders);
+      // It may have come back meanwhile.
+      else giveUp = this.#fetch(cid, done, urgency, holders);
     });
     return () => giveUp();
   }
@@ -180,10 +189,14 @@ export class Blobs {
     const { cid } = blob;
     this.#store.sealed(cid, (seal) => {
       if (this.#context.stopped) return;
-      if (seal === 'whole') return done(this.#here.has(cid));
+      if (seal === 'whole' && !this.isVerifying(cid)) return done(this.#here.has(cid));
+      if (seal === 'whole') return this.verify(cid, done);
       if (seal === 'broken') this.#context.note('warn', 'blob-written', `somebody wrote to the file of ${cid}: it is checked before it is used`, { cid });
-      // Sealed first: who writes while it is read breaks the seal again.
-      this.#store.seal(cid, () => this.verify(cid, done));
+      // Until it has been compared nobody else believes it, nor the next process; and who writes meanwhile is noticed.
+      this.#store.unseal(cid, () => this.verify(cid, (fits, error) => {
+        if (fits) this.#store.seal(cid, (unsealed) => done(unsealed === undefined, unsealed));
+        else done(false, error);
+      }));
     });
   }
 
@@ -217,8 +230,12 @@ export class Blobs {
   verify(cid: Cid, done: VerifyDone): void {
     const blob = this.#here.get(cid);
     if (blob === undefined) return done(false);
-    this.#verifier.verify(blob, done, (fits, error, tell) => {
-      if (fits || error !== undefined || !this.#here.has(cid)) return tell(fits, error);
+    this.#verifier.verify(blob, done, ({ fits, error, tell, again }) => {
+      const renewed = this.#renewed.delete(cid);
+      const now = this.#here.get(cid);
+      if (fits || error !== undefined || now === undefined) return tell(fits, error);
+      // What was read may have been the file before.
+      if (renewed) return again(now);
       this.#context.note('error', 'blob-damaged', `${cid} on this disk is not what it was: removed`, { cid });
       this.remove(cid, () => tell(false));
     });

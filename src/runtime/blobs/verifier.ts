@@ -10,6 +10,16 @@ import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
 /** @param error it could not be looked at now, which says nothing about it. */
 export type VerifyDone = (fits: boolean, error?: Error) => void;
 
+/** What is to be made of it. */
+export interface Verdict {
+  readonly fits: boolean;
+  readonly error: Error | undefined;
+  /** To all that asked. */
+  readonly tell: VerifyDone;
+  /** Reads it once more, before anybody is told. */
+  readonly again: (blob: StoredBlob) => void;
+}
+
 export class Verifier {
   readonly #store: BlobStore;
   /** Under way, and who waits to hear of it. */
@@ -23,8 +33,8 @@ export class Verifier {
     return this.#waiting.has(cid);
   }
 
-  /** @param settle is told once, before all that asked: what it makes of it, it hands on. */
-  verify(blob: StoredBlob, done: VerifyDone, settle: (fits: boolean, error: Error | undefined, tell: VerifyDone) => void): void {
+  /** @param settle is told before all that asked, and sees to it that they are. */
+  verify(blob: StoredBlob, done: VerifyDone, settle: (verdict: Verdict) => void): void {
     const { cid } = blob;
     const waiting = this.#waiting.get(cid);
     if (waiting !== undefined) return void waiting.push(done);
@@ -34,8 +44,11 @@ export class Verifier {
       this.#waiting.delete(cid);
       for (const each of told) each(fits, error);
     };
-    const end: VerifyDone = (fits, error) => settle(fits, error, tell);
-    this.#layoutOf(blob, (layout, error) => (layout === undefined ? end(false, error) : this.#chunk(layout, 0, end)));
+    const look = (looked: StoredBlob): void => {
+      const end: VerifyDone = (fits, error) => settle({ fits, error, tell, again: look });
+      this.#layoutOf(looked, (layout, error) => (layout === undefined ? end(false, error) : this.#chunk(layout, 0, end)));
+    };
+    look(blob);
   }
 
   #layoutOf({ cid, size }: StoredBlob, done: (layout: BlobLayout | undefined, error?: Error) => void): void {

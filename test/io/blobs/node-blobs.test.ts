@@ -235,6 +235,44 @@ test('what is stored while the same is being removed stays', async (t) => {
   assert.equal(await node.verify(cid), true);
 });
 
+test('what a module left takes the place of a damaged file that is being compared', async (t) => {
+  const { node, store } = testBlobs(folder(t));
+  const bytes = randomBytes(BLOB_CHUNK_BYTES + 1);
+  const { cid } = await node.put(pieces(bytes, 100_000));
+  const file = store.fileOf(wholeFile(cid));
+  chmodSync(file, 0o600);
+  writeFileSync(file, randomBytes(BLOB_CHUNK_BYTES + 1));
+  utimesSync(file, new Date(), SEAL);
+  const again = store.temporary();
+  writeFileSync(again, bytes);
+  const verified = node.verify(cid);
+  const [moved] = await moveFilesIn(store, [again]);
+  assert.equal(moved?.cid, cid);
+  // It saw the one or the other; what is left is the right one.
+  await verified;
+  assert.equal(await node.verify(cid), true);
+  assert.ok(bytes.equals(readFileSync(file)));
+});
+
+test('a file counts as missing from when it is to be compared until it is sealed, and not sealed when somebody wrote to it meanwhile', async (t) => {
+  const path = folder(t);
+  const { node, store } = testBlobs(path);
+  const { cid } = await node.put(pieces(randomBytes(1000), 1000));
+  const file = store.fileOf(wholeFile(cid));
+  const state = (other: FolderBlobStore = store): Promise<string> => new Promise((resolve) => other.sealed(cid, resolve));
+  const done = (begin: (end: (error?: Error) => void) => void): Promise<void> => new Promise((resolve, reject) => begin((error) => (error === undefined ? resolve() : reject(error))));
+  assert.equal(await state(), 'whole');
+  await done((end) => store.unseal(cid, end));
+  assert.deepEqual([await state(), await state(testBlobs(path).store)], ['missing', 'missing']);
+  await done((end) => store.seal(cid, end));
+  assert.equal(await state(), 'whole');
+  await done((end) => store.unseal(cid, end));
+  chmodSync(file, 0o600);
+  writeFileSync(file, randomBytes(1000));
+  await done((end) => store.seal(cid, end));
+  assert.equal(await state(), 'broken');
+});
+
 test('a small blob can be read at once, is sealed when it is synced, and is not believed when the process ended before', async (t) => {
   const path = folder(t);
   const { store } = testBlobs(path);
