@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { isTimed } from './support/files.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const LINES_MAX = 400;
@@ -110,6 +111,13 @@ function roomOf(file: string): string {
 function importsOf({ file, text }: Source): string[] {
   return Array.from(text.matchAll(/(?:from |import\()'(\.[^']+)'/g), ([, to = '']) => path.posix.join(path.posix.dirname(file), to));
 }
+
+test('tests that run beside all others see no clock', () => {
+  const timeless = sources.filter(({ file }) => file.endsWith('.test.ts') && !isTimed(file));
+  assert.ok(timeless.length > 100);
+  const found = timeless.flatMap(({ file, lines }) => lines.flatMap((line, index) => (/\b(?:setTimeout|setInterval|performance\.now|Date\.now)\(|timers\/promises'/.test(line) && file !== 'test/tidy.test.ts' ? [`${file}:${index + 1} ${line.trim()}`] : [])));
+  assert.deepEqual(found, [], 'list it in test/support/files.ts');
+});
 
 test('imports point one way: node → io → runtime → core; the simulator never meets io', () => {
   const wrong: string[] = [];
