@@ -77,6 +77,15 @@ export class BlobShelf {
   }
 }
 
+/** The same part, at least so long. Files come in hundreds of pieces: they are not copied for each. */
+function grown(part: Uint8Array, length: number): Uint8Array {
+  if (length <= part.byteLength) return part;
+  if (part.byteOffset + length <= part.buffer.byteLength) return new Uint8Array(part.buffer, part.byteOffset, length);
+  const room = new Uint8Array(Math.max(length, 2 * part.byteLength));
+  room.set(part);
+  return room.subarray(0, length);
+}
+
 /** The port as one process sees it: callbacks of a dead process never fire. */
 export class SimBlobStore implements BlobStore {
   readonly #shelf: BlobShelf;
@@ -122,8 +131,7 @@ export class SimBlobStore implements BlobStore {
       const before = this.#shelf.parts.get(cid) ?? new Uint8Array(0);
       const end = offset + bytes.byteLength;
       if (this.#shelf.bytes + Math.max(0, end - before.byteLength) > this.#shelf.bytesMax) return done(full());
-      const after = new Uint8Array(Math.max(before.byteLength, end));
-      after.set(before);
+      const after = grown(before, end);
       after.set(bytes, offset);
       this.#shelf.parts.set(cid, after);
       this.#shelf.partsAt.set(cid, this.#clock.wall());

@@ -93,18 +93,22 @@ function compare(oracle: Oracle, state: CellState, index: number, command: Comma
   }
 }
 
+/** Of plain values. All modules are compared after every command, so the message is made for those that differ. */
+function sameValues(actual: readonly unknown[], expected: readonly unknown[], where: () => string): void {
+  if (actual.length !== expected.length || actual.some((value, at) => value !== expected[at])) assert.deepEqual(actual, expected, where());
+}
+
 function sameRuns(oracle: Oracle, state: CellState, command: Command): void {
   for (const run of state.runs.values()) {
     for (const module of run.modules) {
       const model = oracle.module(run.number, module.index)!;
-      const where = `run ${run.number} module ${module.index} after ${JSON.stringify(command)}`;
-      assert.equal(module.phase, oracle.phase(run.number, model), where);
-      assert.deepEqual([module.failures, module.losses, module.generation, module.inputsMissed], [model.failures, model.losses, model.generation, model.inputsMissed], where);
-      assert.deepEqual(module.holders, model.holders, where);
+      const where = (): string => `run ${run.number} module ${module.index} after ${JSON.stringify(command)}`;
       const live = oracle.live(model);
-      assert.deepEqual([module.session, live === undefined ? 0 : module.fence], [live?.session ?? 0, live?.fence ?? 0], where);
       const copy = oracle.copy(model);
-      assert.deepEqual([module.hedge?.session, module.hedge?.fence, module.hedge?.nodeId], [copy?.session, copy?.fence, copy?.node], where);
+      sameValues([module.phase, module.failures, module.losses, module.generation, module.inputsMissed], [oracle.phase(run.number, model), model.failures, model.losses, model.generation, model.inputsMissed], where);
+      sameValues(module.holders, model.holders, where);
+      sameValues([module.session, live === undefined ? 0 : module.fence], [live?.session ?? 0, live?.fence ?? 0], where);
+      sameValues([module.hedge?.session, module.hedge?.fence, module.hedge?.nodeId], [copy?.session, copy?.fence, copy?.node], where);
     }
     if (!isRunFinal(run.phase)) assert.equal(run.phase, oracle.runPhase(run.number));
   }
