@@ -87,6 +87,11 @@ export abstract class OutChannel {
 
   /** Hands queued messages to the stream, as far as it takes them. */
   protected abstract flush(): void;
+  /** When this process has looked at what else came. */
+  protected nextTurn(): Promise<void> {
+    return new Promise((resolve) => void this.#init.clock.setTimer(0, resolve));
+  }
+
   /** The stream is open and the hello was given to it. */
   protected abstract begin(stream: Stream, hello: Uint8Array): void;
   protected abstract ended(): void;
@@ -167,7 +172,10 @@ export class HotOutChannel extends OutChannel {
   }
 }
 
-/** Big messages: a pipe that waits for the stream by itself. */
+/**
+ * Big messages: a pipe that waits for the stream by itself. One piece a turn: a whole window at once, encrypted twice, would
+ * hold up this process, and whoever receives it, for as long as some heartbeats take.
+ */
 export class BulkOutChannel extends OutChannel {
   #wake: (() => void) | undefined;
 
@@ -187,8 +195,10 @@ export class BulkOutChannel extends OutChannel {
     yield hello;
     while (this.stream === stream && stream.status === 'open') {
       const piece = this.nextPiece();
-      if (piece !== undefined) yield piece;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+      if (piece !== undefined) {
+        yield piece;
+        await this.nextTurn();
+      } else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 }
