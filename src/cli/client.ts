@@ -75,12 +75,13 @@ export class Client {
 
   /** The same of bytes that can be sent again. */
   async uploadBytes<T>(path: string, bytes: Uint8Array): Promise<T> {
-    const end = Date.now() + (this.#init.reconnectMs ?? RECONNECT_MS);
-    for (;;) {
+    const end = Date.now() + this.#reconnectMs;
+    for (let reached = false; ; ) {
       try {
         return await this.#sent<T>(path, () => Readable.from([bytes]));
       } catch (error) {
-        if (!isTransient(error) || Date.now() > end) throw error;
+        reached ||= !isUnreached(error);
+        if (!isTransient(error) || !reached || Date.now() > end) throw error;
         await pause(RETRY_MS);
       }
     }
@@ -92,36 +93,45 @@ export class Client {
    */
   async uploadFile<T>(path: string, open: (offset: number) => Readable, resumed: (offset: number) => void = () => undefined): Promise<T> {
     const key = randomUUID();
-    const patienceMs = this.#init.reconnectMs ?? RECONNECT_MS;
-    let end = Date.now() + patienceMs;
+    let end = Date.now() + this.#reconnectMs;
     let most = 0;
+    let reached = false;
     for (let offset = 0; ; ) {
       try {
         return await this.#sent<T>(`${path}?upload=${key}&offset=${offset}`, () => open(offset));
       } catch (error) {
-        if (!isTransient(error)) throw error;
+        const broke = !isUnreached(error);
+        reached ||= broke;
+        if (!isTransient(error) || !reached) throw error;
         for (;;) {
           await pause(RETRY_MS);
           const state = await this.#uploadState<T>(key);
-          if (state.stored !== null) return state.stored;
-          offset = state.received;
+          if (state !== undefined && state.stored !== null) return state.stored;
           // As long as more comes each time there is no end to patience.
-          if (offset > most || state.finishing) end = Date.now() + patienceMs;
-          most = Math.max(most, offset);
-          if (!state.finishing) break;
+          if (state !== undefined && (state.received > most || state.finishing)) end = Date.now() + this.#reconnectMs;
+          most = Math.max(most, state?.received ?? 0);
+          offset = state?.received ?? offset;
+          if (state?.finishing === false) break;
+          if (Date.now() > end) throw error;
         }
         if (Date.now() > end) throw error;
-        resumed(offset);
+        if (broke) resumed(offset);
       }
     }
   }
 
-  async #uploadState<T>(key: string): Promise<UploadState<T>> {
+  get #reconnectMs(): number {
+    return this.#init.reconnectMs ?? RECONNECT_MS;
+  }
+
+  /** @returns undefined when no node can say it now. */
+  async #uploadState<T>(key: string): Promise<UploadState<T> | undefined> {
     try {
       return await this.get<UploadState<T>>(`/api/v1/uploads/${key}`);
     } catch (error) {
-      // Another node, or the same one started anew; or none now: it is tried again, and then that is said.
-      if (isSkeinError(error, 'BLOB_NOT_FOUND') || isTransient(error)) return { received: 0, finishing: false, stored: null };
+      // Another node, or the same one started anew.
+      if (isSkeinError(error, 'BLOB_NOT_FOUND')) return { received: 0, finishing: false, stored: null };
+      if (isTransient(error)) return undefined;
       throw error;
     }
   }
@@ -166,7 +176,7 @@ export class Client {
         if (signal.aborted) return;
         // A node that has just joined may not have heard of the run yet.
         const passing = isTransient(error) || isSkeinError(error, 'RUN_NOT_FOUND');
-        if (!passing || Date.now() - lostSince > (this.#init.reconnectMs ?? RECONNECT_MS)) throw error;
+        if (!passing || Date.now() - lostSince > this.#reconnectMs) throw error;
       }
       await pause(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
@@ -196,8 +206,7 @@ export class Client {
         if ((response.statusCode ?? 0) >= 300) throw await failure(response);
         return (await readJson(response)) as T;
       } catch (error) {
-        const unreachable = isSkeinError(error, 'API_UNREACHABLE') && error.data['answered'] !== true;
-        if (!isTransient(error) || unreachable || Date.now() > end) throw error;
+        if (!isTransient(error) || isUnreached(error) || Date.now() > end) throw error;
         this.#last = '';
         await pause(RETRY_MS, undefined, call.signal === undefined ? {} : { signal: call.signal });
       }
@@ -240,7 +249,13 @@ export class Client {
         ? httpRequest({ ...options, path, socketPath: endpoint.socketPath, host: 'localhost', agent: false }, resolve)
         : (endpoint.url.protocol === 'https:' ? httpsRequest : httpRequest)(new URL(endpoint.url.pathname.replace(/\/$/, '') + path, endpoint.url), { ...options, agent: false }, resolve);
     const patience = method === 'GET' ? (this.#init.requestMs ?? REQUEST_MS) : (this.#init.writeMs ?? WRITE_MS);
-    request.setTimeout(patience, () => request.destroy(new Error('no answer in time')));
+    let response: IncomingMessage | undefined;
+    request.once('response', (begun) => (response = begun));
+    // While what has come waits for its reader, it is not the node that is silent.
+    request.setTimeout(patience, () => {
+      if (response === undefined || response.readableLength === 0) (response ?? request).destroy(new Error('no answer in time'));
+      else response.socket.setTimeout(patience);
+    });
     const { bytes } = call;
     if (bytes === undefined) request.on('error', reject).end(body);
     else sendBytes(request, bytes, reject);
@@ -268,6 +283,11 @@ function sendBytes(request: ClientRequest, bytes: () => Readable, failed: (error
 /** Another node, or the same one in a moment, may do better. */
 function isTransient(error: unknown): boolean {
   return isSkeinError(error) && ['API_UNREACHABLE', 'NO_LEADER', 'NO_QUORUM', 'CELL_CLOSED', 'NODE_STOPPING'].includes(error.code);
+}
+
+/** Nobody took the connection. */
+function isUnreached(error: unknown): boolean {
+  return isSkeinError(error, 'API_UNREACHABLE') && error.data['answered'] !== true;
 }
 
 async function* untilItBreaks(response: IncomingMessage): AsyncGenerator<Buffer, void, void> {

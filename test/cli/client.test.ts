@@ -151,3 +151,18 @@ test('an event stream gives up when no node is found in time', async () => {
     (error) => isSkeinError(error, 'API_UNREACHABLE'),
   );
 });
+
+test('a file is not given up because its reader is slow, though it is when the node says nothing more', async (t) => {
+  const bytes = Buffer.alloc(8 * 1024 * 1024, 'x');
+  const node = await serve(t, (_request, response) => void response.writeHead(200).end(bytes));
+  const client = new Client({ endpoints: () => [node], requestMs: 1000 });
+  const slow = await client.download('/x');
+  let read = 0;
+  for await (const piece of slow as AsyncIterable<Buffer>) {
+    if (read === 0) await new Promise((resolve) => setTimeout(resolve, 2500));
+    read += piece.length;
+  }
+  assert.equal(read, bytes.length);
+  const silent = await serve(t, (_request, response) => void response.writeHead(200, { 'content-length': '10' }).write('half'));
+  await assert.rejects(new Client({ endpoints: () => [silent], requestMs: 1000 }).download('/x').then((file) => file.toArray()), /The connection broke in the middle of a file \(no answer in time\)/);
+});

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { SkeinError } from '../../src/errors.ts';
@@ -19,7 +19,7 @@ interface Line {
 }
 
 /** A line to the node that breaks after so many bytes, so many times. */
-async function badLine(t: TestContext, url: string, cutBytes: number, cutsMax: number, onCut: () => void = () => undefined): Promise<Line> {
+async function badLine(t: TestContext, url: string, cutBytes: number, cutsMax: number, onCut: (server: Server) => void = () => undefined): Promise<Line> {
   const { port } = new URL(url);
   const open = new Set<Socket>();
   const server = createServer((client) => {
@@ -32,7 +32,7 @@ async function badLine(t: TestContext, url: string, cutBytes: number, cutsMax: n
       node.write(bytes);
       if (sent < cutBytes || line.cuts >= cutsMax) return;
       line.cuts += 1;
-      onCut();
+      onCut(server);
       // Here it breaks at once, at the node later, or never.
       client.resetAndDestroy();
     });
@@ -109,4 +109,31 @@ test('the next node is sent all of it when the first one does not take the conne
     assert.equal(code, 0, stderr);
     assert.equal((await sharedBlobs().open(stdout.trim())).size, argv[2] === '-' ? Buffer.byteLength(bytes.toString('latin1')) : SIZE);
   }
+});
+
+test('when no node was reached ever it is said at once, and nothing of a connection that broke', async (t) => {
+  const bed = new TestBed(t);
+  writeFileSync(join(bed.home, 'small'), 'x');
+  writeFileSync(join(bed.home, 'p.yaml'), 'params: { src: { type: file } }\nmodules: { a: { run: a, inputs: { SRC: "${{ params.src }}" } } }\n');
+  const before = performance.now();
+  for (const argv of [['blob', 'put', 'small'], ['run', 'p.yaml', '-p', 'src=small']]) {
+    const { code, stdout, stderr } = await bed.run([...argv, '--api', 'http://127.0.0.1:1']);
+    assert.deepEqual([code, stdout], [3, '']);
+    assert.match(stderr, /^error API_UNREACHABLE: No node answers [^\n]*\nhint: [^\n]*\n$/);
+  }
+  // A file on its way has 30 s for its node to come back.
+  assert.ok(performance.now() - before < 20_000);
+});
+
+test('a node that is away for a while is waited for, and asked how much it has: one word for one break', async (t) => {
+  const { bed, url } = await withLarge(t);
+  const line = await badLine(t, url, 2 * BLOB_CHUNK_BYTES, 1, (server) => {
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    setTimeout(() => server.listen(port, '127.0.0.1'), 1000);
+  });
+  const { code, stderr } = await bed.run(['blob', 'put', 'large', '--api', line.url]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^the connection broke; goes on at (4|8) MiB of 20 MiB\n$/);
+  assert.ok(line.bytes < SIZE + 2 * 2 * BLOB_CHUNK_BYTES, String(line.bytes));
 });
