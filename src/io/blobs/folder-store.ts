@@ -100,8 +100,7 @@ export class FolderBlobStore implements BlobStore {
   }
 
   finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void {
-    this.#parts.use(cid, false, (lastError) => {
-      const failure = this.#ahead.end(cid);
+    const synced = (failure: Error | undefined, lastError: Error | undefined): void => {
       // What the disk has not taken may still look well in memory.
       if (failure !== undefined) return this.dropPart(cid, () => done(failure));
       if (lastError !== undefined) return done(lastError);
@@ -111,7 +110,11 @@ export class FolderBlobStore implements BlobStore {
         this.#parts.forget(cid);
         done();
       }, done);
-    }, (fd, end) => fs.ftruncate(fd, size, (error) => (error === null ? fs.fdatasync(fd, end) : end(error))));
+    };
+    let notSynced: Error | undefined;
+    const sync = (fd: number, end: fs.NoParamCallback): void => fs.fdatasync(fd, (error) => end((notSynced = error ?? undefined) ?? null));
+    const ended: BlobDone = (lastError) => this.#ahead.end(cid, (failure) => synced(failure ?? notSynced, lastError));
+    this.#parts.use(cid, false, ended, (fd, end) => fs.ftruncate(fd, size, (error) => (error === null ? sync(fd, end) : end(error))));
   }
 
   write(cid: Cid, bytes: Uint8Array, done: BlobDone): void {
@@ -161,7 +164,7 @@ export class FolderBlobStore implements BlobStore {
   }
 
   dropPart(cid: Cid, done: BlobDone): void {
-    this.#ahead.end(cid);
+    this.#ahead.end(cid, () => undefined);
     this.#parts.forget(cid);
     rm(path.join(this.path, PARTS, cid), { force: true }).then(() => done(), done);
   }

@@ -12,6 +12,8 @@ interface Growing {
   syncing: boolean;
   /** The system says it once only. */
   failure: Error | undefined;
+  /** Waits for the sync that is under way. */
+  end: (() => void) | undefined;
 }
 
 export class SyncAhead {
@@ -25,7 +27,7 @@ export class SyncAhead {
 
   written(name: string, bytes: number): void {
     let file = this.#files.get(name);
-    if (file === undefined) this.#files.set(name, (file = { unsynced: 0, syncing: false, failure: undefined }));
+    if (file === undefined) this.#files.set(name, (file = { unsynced: 0, syncing: false, failure: undefined, end: undefined }));
     file.unsynced += bytes;
     if (file.syncing || file.unsynced < SYNC_AHEAD_BYTES) return;
     file.syncing = true;
@@ -34,13 +36,15 @@ export class SyncAhead {
     this.#sync(name, (error) => {
       growing.syncing = false;
       growing.failure ??= error;
+      growing.end?.();
     });
   }
 
-  /** It is written no more. @returns what a sync before has found. */
-  end(name: string): Error | undefined {
-    const failure = this.#files.get(name)?.failure;
+  /** It is written no more. @param done at once, or after the sync that is under way, with what any of them has found. */
+  end(name: string, done: (failure: Error | undefined) => void): void {
+    const file = this.#files.get(name);
     this.#files.delete(name);
-    return failure;
+    if (file?.syncing === true) file.end = () => done(file.failure);
+    else done(file?.failure);
   }
 }

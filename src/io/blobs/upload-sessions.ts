@@ -62,6 +62,8 @@ export class UploadSessions {
       this.#begin(session);
     }
     session.refused = undefined;
+    // What came over an earlier connection has set it again as it ended.
+    clearTimeout(session.timer);
     const taken = this.#take(session, source);
     session.running = { source, over: taken.catch(() => undefined) };
     return taken;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import { importFile } from '../../../src/io/blobs/import-file.ts';
-import { UPLOADS_MAX } from '../../../src/io/blobs/limits.ts';
+import { UPLOAD_KEPT_MS, UPLOADS_MAX } from '../../../src/io/blobs/limits.ts';
 import { UploadSessions } from '../../../src/io/blobs/upload-sessions.ts';
 import { isSkeinError, SkeinError } from '../../../src/errors.ts';
 import { BLOB_CHUNK_BYTES } from '../../../src/protocol/limits.ts';
@@ -116,4 +116,22 @@ test('of many that broke off the oldest goes, of many that come none', async (t)
   for (const { source } of coming) source.destroy();
   await Promise.all(coming.map(({ ended }) => ended));
   assert.equal((await one.sessions.put('more', 0, Readable.from([Buffer.from('x')]))).size, 1);
+});
+
+test('what comes is not forgotten, though an earlier connection for it ended meanwhile', async (t) => {
+  const one = lab(t);
+  const bytes = randomBytes(BLOB_CHUNK_BYTES + 50);
+  const silent = new PassThrough();
+  const first = assert.rejects(one.sessions.put('upload-1', 0, silent));
+  await turn();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const long = new PassThrough();
+  const second = one.sessions.put('upload-1', 0, long);
+  await first;
+  for (let turns = 0; turns < 20; turns++) await turn();
+  t.mock.timers.tick(UPLOAD_KEPT_MS + 1);
+  t.mock.timers.reset();
+  long.end(bytes);
+  assert.equal((await second).cid, await nameOf(one, bytes));
+  assert.equal((await one.sessions.state('upload-1')).stored?.size, bytes.length);
 });
