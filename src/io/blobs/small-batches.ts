@@ -91,7 +91,8 @@ export class SmallBatches {
 
   #begin(): Worker {
     const worker = new Worker(THREAD);
-    worker.on('message', (result: SmallResult) => this.#came(result));
+    // Whoever it worked for has been told that it does not, once it has failed.
+    worker.on('message', (result: SmallResult) => worker === this.#worker && this.#came(result));
     // It could not begin, or had no memory: the files are there to be read and written all the same.
     worker.on('error', () => this.#end(worker));
     worker.on('exit', () => this.#end(worker));

@@ -48,7 +48,7 @@ function eachOf({ names, lengths }: SmallJob, work: (name: string, at: number, l
 function writeOne({ folder, through }: Extract<SmallJob, { op: 'write' }>, name: string, bytes: Uint8Array): SmallOutcome {
   const temporary = path.join(through, `small-${name}`);
   try {
-    const fd = fs.openSync(temporary, 'wx', 0o400);
+    const fd = openNew(temporary);
     try {
       let written = 0;
       while (written < bytes.byteLength) written += fs.writeSync(fd, bytes, written);
@@ -60,6 +60,17 @@ function writeOne({ folder, through }: Extract<SmallJob, { op: 'write' }>, name:
   } catch (error) {
     fs.rmSync(temporary, { force: true });
     throw error;
+  }
+}
+
+/** A thread that ended in the middle may have left its half: there is one at a time. */
+function openNew(temporary: string): number {
+  try {
+    return fs.openSync(temporary, 'wx', 0o400);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    fs.rmSync(temporary, { force: true });
+    return fs.openSync(temporary, 'wx', 0o400);
   }
 }
 

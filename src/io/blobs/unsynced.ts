@@ -51,6 +51,7 @@ export class UnsyncedBlobs {
     const waiting = this.#blobs.get(cid)?.waiting ?? [];
     this.#blobs.delete(cid);
     this.#blobs.set(cid, { since: performance.now(), waiting: [...waiting] });
+    if (waiting.length > 0) this.#wanted.add(cid);
     waiting.length = 0;
     this.#plan();
   }

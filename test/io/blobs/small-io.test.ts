@@ -52,6 +52,14 @@ test('one that cannot be written is told, and leaves nothing half done', (t) => 
   assert.deepEqual(readdirSync(where.through), []);
 });
 
+test('what a thread that ended in the middle has left is in nobody\'s way', (t) => {
+  const where = folders(t);
+  writeFileSync(join(where.through, 'small-a'), 'ha', { mode: 0o400 });
+  assert.deepEqual(write(where, { a: 'half' }), ['written']);
+  assert.equal(readFileSync(join(where.folder, 'a'), 'utf8'), 'half');
+  assert.deepEqual(readdirSync(where.through), []);
+});
+
 test('few are left to the caller; many go through the thread, each with its own bytes', async (t) => {
   const { folder, through } = folders(t);
   const batches = new SmallBatches(folder, through);
