@@ -281,7 +281,7 @@ function sendBytes(request: ClientRequest, bytes: () => Readable, failed: (error
 }
 
 /** Another node, or the same one in a moment, may do better. */
-function isTransient(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   return isSkeinError(error) && ['API_UNREACHABLE', 'NO_LEADER', 'NO_QUORUM', 'CELL_CLOSED', 'NODE_STOPPING'].includes(error.code);
 }
 

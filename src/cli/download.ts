@@ -6,10 +6,10 @@ import { PACKED_BYTES_MAX, unpacked } from '../io/blobs/pack.ts';
 import { inParallel } from '../io/in-parallel.ts';
 import type { BlobFilesJson, ModuleJson, RunJson } from '../io/http/views.ts';
 import { untilHere } from './blob.ts';
-import type { Client } from './client.ts';
+import { isTransient, type Client } from './client.ts';
 import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { size } from './format.ts';
+import { oneLine, size } from './format.ts';
 import { line, type CliIo } from './io.ts';
 import { makeFolder, writeSmall, writeWhole } from './save-file.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
@@ -51,7 +51,7 @@ async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<E
   await writeWhole(Readable.from([`${JSON.stringify(found, null, 2)}\n`]), path.join(folder, RUN_FILE));
   const { packs, alone } = packed(wanted);
   for (const below of new Set(wanted.map((file) => path.posix.dirname(file.path)))) await makeFolder(path.join(folder, ...below.split('/')));
-  await inParallel(packs, (files) => savePack(client, folder, files));
+  await inParallel(packs, (files) => saveMany(io, client, folder, files));
   await inParallel(alone, (file) => save(io, client, folder, file));
   if (wanted.length === 0) line(io.stdout, `No files: ${flags.module === undefined ? 'no module of this run has left any' : `${flags.module} has left none`}${found.finishedAt === null ? ' so far' : ''}; run.json is in ${folder}`);
   else line(io.stdout, `${wanted.length} ${wanted.length === 1 ? 'file' : 'files'}, ${size(wanted.reduce((sum, file) => sum + file.size, 0))}, and run.json in ${folder}`);
@@ -128,6 +128,16 @@ function packed(wanted: readonly Wanted[]): { readonly packs: readonly (readonly
   return { packs: packs.filter(({ length }) => length > 1), alone: [...alone, ...packs.filter(({ length }) => length === 1).flat()] };
 }
 
+/** When they do not come together, on a slow line for instance, they come one by one, however long that takes. */
+async function saveMany(io: CliIo, client: Client, folder: string, files: readonly Wanted[]): Promise<void> {
+  try {
+    await savePack(client, folder, files);
+  } catch (error) {
+    if (!isTransient(error)) throw error;
+    for (const file of files) await save(io, client, folder, file);
+  }
+}
+
 async function savePack(client: Client, folder: string, files: readonly Wanted[]): Promise<void> {
   let at = 0;
   for await (const bytes of unpacked(await client.download('/api/v1/blobs:read', { cids: files.map(({ cid }) => cid) }))) {
@@ -140,7 +150,7 @@ async function savePack(client: Client, folder: string, files: readonly Wanted[]
 
 async function save(io: CliIo, client: Client, folder: string, file: Wanted): Promise<void> {
   const api = `/api/v1/blobs/${file.cid}`;
-  await untilHere((text) => line(io.stderr, `${file.path}: ${text}`), client, api);
+  await untilHere((text) => line(io.stderr, `${oneLine(file.path)}: ${text}`), client, api);
   await writeWhole(await client.download(`${api}/content`), targetOf(folder, file), modeOf(file));
 }
 

@@ -1,9 +1,13 @@
 /** `skein runs download`: each file where it belongs, and errors that say whose they are. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
+import { SkeinError } from '../../src/errors.ts';
+import { PACKED_BYTES_MAX } from '../../src/io/blobs/pack.ts';
 import type { FilesRef } from '../../src/core/cell/types.ts';
 import { FakeNode, fakeSpec } from '../support/fake-node.ts';
 import { sharedBlobs } from '../support/node-blobs.ts';
@@ -49,4 +53,44 @@ test('what cannot be written is exit 2 with its name, and leaves nothing half wr
     assert.match(stderr, says);
   }
   assert.deepEqual(readdirSync(join(bed.home, 'got')), ['run.json']);
+});
+
+test('names of any length that a disk can have, and what says how far they are, in one line', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve(new FakeNode());
+  const { runId } = await api.submit(fakeSpec({ a: [] }));
+  const [long, odd] = ['n'.repeat(255), 'red\u001b[31m\nline'];
+  const bytes = Buffer.alloc(PACKED_BYTES_MAX + 1, 'x');
+  const { cid, size } = await sharedBlobs().put(Readable.from([bytes]));
+  api.module(runId, 'a', 'succeeded', { files: { small: { ...(await left('short')), name: long }, large: { kind: 'file', cid, size, name: long, count: 1 }, odd: { kind: 'file', cid, size, name: odd, count: 1 } } });
+  api.finish(runId, 'succeeded');
+  let asked = 0;
+  t.mock.method(sharedBlobs(), 'fetch', (text: string) => Promise.resolve({ cid: text, size, bytesHere: size, whole: asked++ > 1 }));
+  const { code, stderr } = await bed.run(['runs', 'download', '7f01', '--out', 'got']);
+  assert.equal(code, 0, stderr);
+  for (const [output, length] of [['small', 5], ['large', size]] as const) assert.equal(statSync(join(bed.home, 'got', 'a', output, long)).size, length);
+  assert.equal(statSync(join(bed.home, 'got', 'a', 'odd', odd)).size, size);
+  assert.ok(!stderr.includes('\u001b') && stderr.trim().split('\n').every((each) => each.includes(' are here')), stderr);
+});
+
+test('files that do not come together in time come one by one', async (t) => {
+  const bed = await finished(t, 'a', 'b', 'c');
+  t.mock.method(sharedBlobs(), 'readPack', () => Promise.reject(new SkeinError('NODE_STOPPING', 'the node stops')));
+  const { code, stdout, stderr } = await bed.run(['runs', 'download', '7f01', '--out', 'got']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^3 files/);
+  for (const name of ['a', 'b', 'c']) assert.equal(readFileSync(join(bed.home, 'got', name, 'out', 'file.txt'), 'utf8'), name);
+});
+
+test('what is no file is not replaced by one', { skip: process.platform === 'win32' ? 'no sockets in folders there' : false }, async (t) => {
+  const bed = new TestBed(t);
+  await bed.serve(new FakeNode());
+  const { cid } = await left('text');
+  const socket = createServer().listen(join(bed.home, 'socket'));
+  t.after(() => socket.close());
+  await once(socket, 'listening');
+  const { code, stderr } = await bed.run(['blob', 'get', cid, '--out', 'socket']);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /^error OPTION_INVALID: .*socket is there and is no file: it is not replaced/);
+  assert.ok(statSync(join(bed.home, 'socket')).isSocket());
 });

@@ -100,10 +100,9 @@ export class FolderBlobStore implements BlobStore {
   }
 
   finish(cid: Cid, size: number, manifest: Uint8Array | undefined, done: BlobDone): void {
-    const synced = (failure: Error | undefined, lastError: Error | undefined): void => {
+    const synced: BlobDone = (failure) => {
       // What the disk has not taken may still look well in memory.
       if (failure !== undefined) return this.dropPart(cid, () => done(failure));
-      if (lastError !== undefined) return done(lastError);
       this.#parts.forget(cid);
       this.takeIn({ file: path.join(this.path, PARTS, cid), cid, manifest }).then(() => {
         // Somebody may have read the part while it was moved: the next part of this name is another file.
@@ -111,10 +110,8 @@ export class FolderBlobStore implements BlobStore {
         done();
       }, done);
     };
-    let notSynced: Error | undefined;
-    const sync = (fd: number, end: fs.NoParamCallback): void => fs.fdatasync(fd, (error) => end((notSynced = error ?? undefined) ?? null));
-    const ended: BlobDone = (lastError) => this.#ahead.end(cid, (failure) => synced(failure ?? notSynced, lastError));
-    this.#parts.use(cid, false, ended, (fd, end) => fs.ftruncate(fd, size, (error) => (error === null ? sync(fd, end) : end(error))));
+    const cut: BlobDone = (error) => (error === undefined ? this.#ahead.end(cid, synced) : done(error));
+    this.#parts.use(cid, false, cut, (fd, end) => fs.ftruncate(fd, size, end));
   }
 
   write(cid: Cid, bytes: Uint8Array, done: BlobDone): void {
@@ -164,7 +161,7 @@ export class FolderBlobStore implements BlobStore {
   }
 
   dropPart(cid: Cid, done: BlobDone): void {
-    this.#ahead.end(cid, () => undefined);
+    this.#ahead.forget(cid);
     this.#parts.forget(cid);
     rm(path.join(this.path, PARTS, cid), { force: true }).then(() => done(), done);
   }

@@ -13,7 +13,7 @@ interface Growing {
   /** The system says it once only. */
   failure: Error | undefined;
   /** Waits for the sync that is under way. */
-  end: (() => void) | undefined;
+  end: BlobDone | undefined;
 }
 
 export class SyncAhead {
@@ -36,15 +36,29 @@ export class SyncAhead {
     this.#sync(name, (error) => {
       growing.syncing = false;
       growing.failure ??= error;
-      growing.end?.();
+      growing.end?.(error);
     });
   }
 
-  /** It is written no more. @param done at once, or after the sync that is under way, with what any of them has found. */
-  end(name: string, done: (failure: Error | undefined) => void): void {
+  /** It is written no more. @param done when all of it is on the disk, or with what any of its syncs has found. */
+  end(name: string, done: BlobDone): void {
     const file = this.#files.get(name);
+    this.forget(name);
+    let open = 1;
+    let found = file?.failure;
+    const synced: BlobDone = (error) => {
+      found ??= error;
+      if (--open === 0) done(found);
+    };
+    if (file?.syncing === true) {
+      open++;
+      file.end = synced;
+    }
+    this.#sync(name, synced);
+  }
+
+  /** It is no more. */
+  forget(name: string): void {
     this.#files.delete(name);
-    if (file?.syncing === true) file.end = () => done(file.failure);
-    else done(file?.failure);
   }
 }

@@ -23,12 +23,16 @@ test('a sync begins with every eight megabytes, never two of a file', () => {
   ahead.written('a', MIB);
   assert.equal(begun.length, 2);
   begun[1]!.done();
-  assert.equal(ended(ahead, 'a').failure, undefined);
+  const last = ended(ahead, 'a');
+  begun[2]!.done();
+  assert.deepEqual([last.over, last.failure, begun.length], [true, undefined, 3]);
 });
 
 test('the system says once that it could not write: it is said again at the end, and not of the next file of that name', () => {
-  const ahead = new SyncAhead((_name, done) => done(new Error('EIO')));
+  let fails = true;
+  const ahead = new SyncAhead((_name, done) => done(fails ? new Error('EIO') : undefined));
   ahead.written('a', 8 * MIB);
+  fails = false;
   assert.equal(ended(ahead, 'a').failure?.message, 'EIO');
   assert.equal(ended(ahead, 'a').failure, undefined);
 });
@@ -38,10 +42,13 @@ test('a sync that is under way at the end is waited for: it may be the one that 
   const ahead = new SyncAhead((_name, done) => void begun.push(done));
   ahead.written('a', 8 * MIB);
   const last = ended(ahead, 'a');
+  begun[1]!();
   assert.equal(last.over, false);
   // The next file of that name has nothing to do with it.
   ahead.written('a', 1);
-  assert.equal(ended(ahead, 'a').over, true);
+  const next = ended(ahead, 'a');
+  begun[2]!();
+  assert.deepEqual([next.over, next.failure], [true, undefined]);
   begun[0]!(new Error('EIO'));
   assert.deepEqual([last.over, last.failure?.message], [true, 'EIO']);
 });
