@@ -65,7 +65,7 @@ test('names of any length that a disk can have, and what says how far they are, 
   api.module(runId, 'a', 'succeeded', { files: { small: { ...(await left('short')), name: long }, large: { kind: 'file', cid, size, name: long, count: 1 }, odd: { kind: 'file', cid, size, name: odd, count: 1 } } });
   api.finish(runId, 'succeeded');
   let asked = 0;
-  t.mock.method(sharedBlobs(), 'fetch', (text: string) => Promise.resolve({ cid: text, size, bytesHere: size, whole: asked++ > 1 }));
+  t.mock.method(sharedBlobs(), 'fetch', (text: string) => Promise.resolve({ ...sharedBlobs().progress(text), whole: asked++ > 1 }));
   const { code, stderr } = await bed.run(['runs', 'download', '7f01', '--out', 'got']);
   assert.equal(code, 0, stderr);
   for (const [output, length] of [['small', 5], ['large', size]] as const) assert.equal(statSync(join(bed.home, 'got', 'a', output, long)).size, length);
