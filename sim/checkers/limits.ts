@@ -19,7 +19,8 @@ const loadMax: Readonly<Record<keyof RaftLoad, number>> = {
   reads: raft.READS_PENDING_MAX,
   heldPreVotes: raft.HELD_PRE_VOTES_MAX,
   brokenLinks: raft.BROKEN_LINKS_MAX,
-  tailEntries: raft.COMPACTED_TAIL_ENTRIES_MAX,
+  // The longer one, which a follower may need that answers and is behind.
+  tailEntries: raft.COMPACTED_TAIL_ENTRIES_MAX * raft.CATCH_UP_TAIL_FACTOR,
 };
 
 type Table = 'sessions' | 'requests' | 'live runs' | 'live modules' | 'finished runs' | 'drained nodes' | 'node names' | 'unfinished submits' | 'unfinished bytes' | 'learned pipelines';
