@@ -5,7 +5,7 @@ import { SESSIONS_MAX } from '../../../src/core/cell/limits.ts';
 import type { SessionRecord } from '../../../src/core/cell/state.ts';
 import type { CellEvent } from '../../../src/core/cell/types.ts';
 import { fenceOf, nodeId, type RunId } from '../../../src/core/lib/ids.ts';
-import { COMPACTED_TAIL_ENTRIES_MAX, INFLIGHT_APPENDS_MAX } from '../../../src/core/raft/limits.ts';
+import { CATCH_UP_TAIL_FACTOR, COMPACTED_TAIL_ENTRIES_MAX, INFLIGHT_APPENDS_MAX } from '../../../src/core/raft/limits.ts';
 import type { Entry, RaftLoad } from '../../../src/core/raft/types.ts';
 import { LeaseChecker } from '../../../sim/checkers/leases.ts';
 import { LimitChecker } from '../../../sim/checkers/limits.ts';
@@ -223,9 +223,9 @@ test('S26: memory of a leader, and tables of the state, beyond their bounds', ()
     checker.stepped(node);
     return reports;
   };
-  load({ inflightAppends: INFLIGHT_APPENDS_MAX, tailEntries: COMPACTED_TAIL_ENTRIES_MAX }).none();
+  load({ inflightAppends: INFLIGHT_APPENDS_MAX, tailEntries: COMPACTED_TAIL_ENTRIES_MAX * CATCH_UP_TAIL_FACTOR }).none();
   load({ inflightAppends: INFLIGHT_APPENDS_MAX + 1 }).only('S26');
-  load({ tailEntries: COMPACTED_TAIL_ENTRIES_MAX + 1 }).only('S26');
+  load({ tailEntries: COMPACTED_TAIL_ENTRIES_MAX * CATCH_UP_TAIL_FACTOR + 1 }).only('S26');
   load({ inflightBytes: 2 ** 30 }).only('S26');
   const table = (sessions: number): Reports => {
     const reports = new Reports();
