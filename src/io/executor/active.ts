@@ -1,7 +1,7 @@
 /** One execution, as the node's side of the executor knows it. */
 import type { FilesRef, Outcome } from '../../core/cell/types.ts';
 import type { Execution, Progress } from '../../ports/executor.ts';
-import type { TakenFile } from './messages.ts';
+import type { CancelHead, TakenFile } from './messages.ts';
 import type { KeptLog, LiveLog } from './output-log.ts';
 import type { RegisteredCall } from './registered.ts';
 
@@ -13,6 +13,8 @@ export interface Active {
   readonly startedWall: number;
   readonly startedAt: number;
   call: RegisteredCall | undefined;
+  /** While its files are being told to the supervisor: how to stop it when that is over; '' = not at all. */
+  telling: { stop: CancelHead | '' } | undefined;
   /** Where to read what it prints, when there is a file. */
   live: LiveLog | undefined;
   /** What it said last of how far it is. */

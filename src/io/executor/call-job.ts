@@ -21,7 +21,7 @@ export class CallJob implements Job {
   readonly id: number;
   readonly exclusive: boolean;
   readonly head: CallHead;
-  /** JSON texts for the host: as they came, but for where its files are. */
+  /** JSON texts for the host: as they came, but for where its files are. The head may have been without these. */
   headText: string;
   readonly context: string;
   /** Undefined for a function without files. */
@@ -39,12 +39,12 @@ export class CallJob implements Job {
   #taking = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(id: number, headText: string, context: string, tools: JobTools) {
+  constructor(id: number, head: CallHead, headText: string, context: string, tools: JobTools) {
     const { init, folder, onEnd, onLive } = tools;
     this.id = id;
     this.headText = headText;
-    this.head = JSON.parse(headText) as CallHead;
-    this.exclusive = this.head.exclusive;
+    this.head = head;
+    this.exclusive = head.exclusive;
     this.context = context;
     this.#graceMs = init.graceMs;
     this.log = new OutputLog(join(folder, `l${id}`), (live) => onLive(id, live));

@@ -9,7 +9,7 @@
  */
 import { rm } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { isSkeinError, SkeinError } from '../../errors.ts';
+import { isSkeinError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { isExclusive } from '../../core/cell/policy.ts';
 import type { FilesRef, Outcome } from '../../core/cell/types.ts';
@@ -21,19 +21,20 @@ import type { Observer } from '../../ports/observer.ts';
 import { filesOf } from '../../core/cell/files.ts';
 import type { Active } from './active.ts';
 import { commandEnvironment, evaluatedItem, type EvaluateEnv } from './environment.ts';
-import { inputsWithItem, placedInput, recordAll, type FileShelf } from './files.ts';
+import { recordAll, type FileShelf } from './files.ts';
 import { keepCheckpoint } from './keep-checkpoint.ts';
 import { stopMessage } from './job.ts';
-import { ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, FILE_LIST_LENGTH_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
+import { ERROR_MESSAGE_BYTES_MAX, EXECUTIONS_MAX, GRACE_MS, POOLED_PER_CORE } from './limits.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
-import type { CallHead, CancelHead, CancelMode, DeadlineHead, KeptHead, LogHead, ProgressHead, RunHead, TakenHead } from './messages.ts';
+import type { CallHead, CancelHead, CancelMode, DeadlineHead, FilesHead, KeptHead, LogHead, ProgressHead, RunHead, TakenHead } from './messages.ts';
 import { outcomeOfLine } from './outcome.ts';
 import { readLog, type KeptLog } from './output-log.ts';
 import { needsOf, RegisteredCall, RegisteredRunner } from './registered.ts';
 import { SentBundles } from './sent-bundles.ts';
 import { SupervisorLink } from './supervisor-link.ts';
 import { clipText } from './tail.ts';
+import { toldFiles } from './told-files.ts';
 import { thrownMessage } from './thrown.ts';
 import { commandFolder } from './work-folder.ts';
 
@@ -126,7 +127,7 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   start(execution: Execution, done: (outcome: Outcome) => void, checkpointed?: (checkpoint: FilesRef) => void): void {
-    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, live: undefined, progress: undefined, kept: undefined, taken: [], recording: false, checkpointing: false };
+    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, telling: undefined, live: undefined, progress: undefined, kept: undefined, taken: [], recording: false, checkpointing: false };
     const { fence, spec } = execution;
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
@@ -156,6 +157,8 @@ class NodeExecutor implements ProcessExecutor {
     // The supervisor has forgotten it.
     else if (active.recording) this.#clock.defer(() => this.#remote.has(active.id) && this.#fail(active, code, stopMessage(code, 0)));
     else if (this.#parked.delete(active)) this.#fail(active, code, stopMessage(code, 0));
+    // The supervisor does not know it yet.
+    else if (active.telling !== undefined) active.telling.stop = { mode, code };
     else this.#link.send('cancel', active.id, JSON.stringify({ mode, code } satisfies CancelHead));
   }
 
@@ -248,25 +251,16 @@ class NodeExecutor implements ProcessExecutor {
   #startCommand(active: Active, command: string, env: Readonly<Record<string, string>>): void {
     this.#requireSupervisor();
     const { execution } = active;
+    const { head: files, before } = toldFiles(execution, () => this.#shelf);
     const head: RunHead = {
       command,
       env: commandEnvironment(execution, env, this.#init.nodeName),
       timeoutMs: execution.spec.timeoutMs,
       exclusive: isExclusive(execution.spec),
-      ...this.#filesFor(execution),
+      outputs: filesOf(execution.spec).outputs,
+      ...files,
     };
-    const text = headText(head);
-    this.#remember(active);
-    this.#link.send('run', active.id, text, JSON.stringify(execution.params));
-  }
-
-  #filesFor(execution: Execution): Pick<RunHead, 'inputs' | 'outputs' | 'checkpoint'> {
-    const { spec, checkpoint } = execution;
-    return {
-      inputs: inputsWithItem(execution).map((input) => placedInput(input, this.#shelf)),
-      outputs: filesOf(spec).outputs,
-      ...(spec.checkpoint === undefined ? {} : { checkpoint: { ...spec.checkpoint, files: placedInput({ variable: '', single: false, files: checkpoint }, this.#shelf).files } }),
-    };
+    this.#send(active, before, 'run', head, JSON.stringify(execution.params));
   }
 
   #startCall(active: Active, action: { readonly bundle: string; readonly export: string; readonly sourceName: string }, env: Readonly<Record<string, string>>): void {
@@ -274,15 +268,30 @@ class NodeExecutor implements ProcessExecutor {
     const { execution } = active;
     this.#bundles.ensure(action.bundle, execution.bundle(action.bundle), action.sourceName);
     const { params, needs, attempt, fence, runId, runName, idempotencyKey, spec, item } = execution;
-    const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, exclusive: isExclusive(spec), ...this.#filesFor(execution) };
-    const text = headText(head);
-    this.#remember(active);
-    this.#link.send('call', active.id, text, JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey, ...(item === undefined ? {} : { item: item.value, itemIndex: item.index }) }));
+    const { head: files, before } = toldFiles(execution, () => this.#shelf);
+    const head: CallHead = { bundle: action.bundle, export: action.export, sourceName: action.sourceName, timeoutMs: spec.timeoutMs, exclusive: isExclusive(spec), outputs: filesOf(spec).outputs, ...files };
+    this.#send(active, before, 'call', head, JSON.stringify({ params, needs: needsOf(needs), env, attempt, fence, runId, runName, module: spec.name, idempotencyKey, ...(item === undefined ? {} : { item: item.value, itemIndex: item.index }) }));
   }
 
-  #remember(active: Active): void {
-    this.#remote.set(active.id, active);
+  /** @param before goes first, a part each turn. */
+  #send(active: Active, before: Iterator<FilesHead>, kind: 'run' | 'call', head: RunHead | CallHead, body: string): void {
+    const { id } = active;
+    this.#remote.set(id, active);
     this.#link.hold(true);
+    const next = ({ done, value }: IteratorResult<FilesHead>): void => {
+      // The supervisor was lost.
+      if (this.#remote.get(id) !== active) return;
+      if (done !== true) {
+        active.telling ??= { stop: '' };
+        this.#link.send('files', id, JSON.stringify(value));
+        return void this.#clock.setTimer(0, () => next(before.next()));
+      }
+      const stop = active.telling?.stop ?? '';
+      active.telling = undefined;
+      this.#link.send(kind, id, JSON.stringify(head), body);
+      if (stop !== '') this.#link.send('cancel', id, JSON.stringify(stop));
+    };
+    next(before.next());
   }
 
   get #shelf(): FileShelf {
@@ -380,11 +389,4 @@ class NodeExecutor implements ProcessExecutor {
     const outcome: Outcome = { ok: false, values: {}, error: { code, message: clipText(message, ERROR_MESSAGE_BYTES_MAX) }, exitCode: null, tail: '', ...this.#times(active) };
     this.#clock.defer(() => active.done(outcome));
   }
-}
-
-/** @throws SkeinError MODULE_INPUT */
-function headText(head: RunHead | CallHead): string {
-  const text = JSON.stringify(head);
-  if (head.inputs.length > 0 && text.length > FILE_LIST_LENGTH_MAX) throw new SkeinError('MODULE_INPUT', `the list of its input files has ${text.length} characters, at most ${FILE_LIST_LENGTH_MAX} are allowed: take fewer files, or one archive of them`);
-  return text;
 }

@@ -32,8 +32,8 @@ interface Named {
   readonly size: number;
 }
 
-export function placedInput({ variable, single, files }: ExecutionInput, shelf: FileShelf): PlacedInput {
-  return { variable, single, files: files.map(({ path: where, cid, executable }) => ({ path: where, source: shelf.pathOf(cid), executable })) };
+export function placedFile({ path: where, cid, executable }: BlobFile, shelf: FileShelf): PlacedInput['files'][number] {
+  return { path: where, source: shelf.pathOf(cid), executable };
 }
 
 /** The file that an item is comes like an input. */

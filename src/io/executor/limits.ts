@@ -20,10 +20,10 @@ export const VALUE_DEPTH_MAX = 30;
 export const OUTPUT_FILE_BYTES_MAX = 256 * 1024;
 /** One line between node, supervisor and pooled processes. Params and inputs of one execution have to fit. */
 export const LINE_LENGTH_MAX = 64 * 1024 * 1024;
-/** Files that one module takes, and files that it leaves, as such a line lists them. */
+/** Files that one module leaves, as they are listed. */
 export const FILE_LIST_LENGTH_MAX = 48 * 1024 * 1024;
-/** Files of an execution that one such line tells the node of, when it has ended. */
-export const TAKEN_PER_LINE = 500;
+/** Files of an execution in one such line: of those it takes, and of those it left. */
+export const FILES_PER_LINE = 500;
 /** One line from a pooled process, which runs code that is not ours. */
 export const HOST_LINE_LENGTH_MAX = 1024 * 1024;
 /** Of the output of one execution the first so many bytes are kept… */

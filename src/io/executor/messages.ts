@@ -1,7 +1,7 @@
 /**
  * Messages between the node and its supervisor (heads; see lines.ts for the form).
  *
- *     node → supervisor   init, run, bundle, drop, call, cancel, deadline, stop
+ *     node → supervisor   init, files, run, bundle, drop, call, cancel, deadline, stop
  *     supervisor → node   ready, note, log, kept, taken, progress, checkpoint, end
  *     supervisor → host   call, abort
  *     host → supervisor   end, fatal, output, progress
@@ -59,6 +59,13 @@ export interface PlacedInput {
   readonly single: boolean;
   /** `source`: the blob on this disk, absolute. */
   readonly files: readonly { readonly path: string; readonly source: string; readonly executable: boolean }[];
+}
+
+/** `files`, before `run` or `call` of the same id when there are many: they go to the end of one of its lists. */
+export interface FilesHead {
+  /** An input by its position, or the checkpoint behind the last of them. */
+  readonly list: number;
+  readonly files: PlacedInput['files'];
 }
 
 /** A file that a module left, moved to where nobody changes it any more. */

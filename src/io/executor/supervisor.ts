@@ -17,13 +17,14 @@ import type { Progress } from '../../ports/executor.ts';
 import { CallJob } from './call-job.ts';
 import { CommandJob } from './command-job.ts';
 import type { JobTools } from './command-job.ts';
+import { HeardFiles } from './heard-files.ts';
 import { HostPool } from './host-pool.ts';
 import type { Job, JobEnd } from './job.ts';
-import { LINE_LENGTH_MAX, PROGRESS_READ_MS, TAKEN_PER_LINE, TIMER_MS_MAX } from './limits.ts';
+import { FILES_PER_LINE, LINE_LENGTH_MAX, PROGRESS_READ_MS, TIMER_MS_MAX } from './limits.ts';
 import { LineReader, LineWriter } from './lines.ts';
 import type { Line } from './lines.ts';
 import { systemMonotonicMs } from './messages.ts';
-import type { BundleHead, CancelHead, DeadlineHead, InitHead, NoteHead, RunHead, TakenHead } from './messages.ts';
+import type { BundleHead, CallHead, CancelHead, DeadlineHead, FilesHead, InitHead, NoteHead, RunHead, TakenHead } from './messages.ts';
 import type { LiveLog } from './output-log.ts';
 import { PipeStock } from './output-pipe.ts';
 import { ProcessKiller } from './process-killer.ts';
@@ -42,6 +43,8 @@ class Supervisor {
   readonly #killer = new ProcessKiller();
   readonly #tools: JobTools;
   readonly #pool: HostPool;
+  /** Of executions whose message has not come yet. */
+  readonly #files = new HeardFiles();
   #deadline = Number.POSITIVE_INFINITY;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #sweeping = false;
@@ -73,6 +76,9 @@ class Supervisor {
   onLine(line: Line): void {
     if (this.#ending) return;
     switch (line.kind) {
+      case 'files':
+        this.#files.add(line.id, JSON.parse(line.head) as FilesHead);
+        return;
       case 'run':
         this.#run(line);
         return;
@@ -118,14 +124,14 @@ class Supervisor {
   }
 
   #run(line: Line): void {
-    const job = new CommandJob(line.id, JSON.parse(line.head) as RunHead, this.#tools);
+    const job = new CommandJob(line.id, this.#files.fill(line.id, JSON.parse(line.head) as RunHead), this.#tools);
     this.#jobs.set(job.id, job);
     if (this.#fenced(job)) return;
     job.start(line.body);
   }
 
   #call(line: Line): void {
-    const job = new CallJob(line.id, line.head, line.body, this.#tools);
+    const job = new CallJob(line.id, this.#files.fill(line.id, JSON.parse(line.head) as CallHead), line.head, line.body, this.#tools);
     this.#jobs.set(job.id, job);
     if (this.#fenced(job)) return;
     job.prepare(() => this.#pool.call(job));
@@ -156,7 +162,7 @@ class Supervisor {
     else this.#sweepSoon();
     if (problem !== '') this.#note({ level: 'warn', event: 'log-not-kept', message: `the output of a module could not be written to the disk, only its end is kept: ${problem}` });
     if (log !== undefined) this.#writer.send('kept', id, JSON.stringify(log));
-    for (let at = 0; at < taken.length; at += TAKEN_PER_LINE) this.#writer.send('taken', id, JSON.stringify({ files: taken.slice(at, at + TAKEN_PER_LINE) } satisfies TakenHead));
+    for (let at = 0; at < taken.length; at += FILES_PER_LINE) this.#writer.send('taken', id, JSON.stringify({ files: taken.slice(at, at + FILES_PER_LINE) } satisfies TakenHead));
     this.#writer.send('end', id, head, values);
   }
 

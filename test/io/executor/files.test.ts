@@ -13,16 +13,18 @@ import { shelfOf } from '../../../src/io/blobs/shelf.ts';
 import { isSkeinError, SkeinError } from '../../../src/errors.ts';
 import type { ProcessExecutor } from '../../../src/io/executor/executor.ts';
 import type { FileShelf } from '../../../src/io/executor/files.ts';
+import { FILES_PER_LINE } from '../../../src/io/executor/limits.ts';
 import { placeInputs } from '../../../src/io/executor/place-inputs.ts';
 import { takeOutputs } from '../../../src/io/executor/take-outputs.ts';
-import type { ExecutionInput } from '../../../src/ports/executor.ts';
+import type { Execution, ExecutionInput } from '../../../src/ports/executor.ts';
 import { BLOB_BYTES_MAX } from '../../../src/protocol/limits.ts';
 import { testBlobs, type TestBlobs } from '../../support/node-blobs.ts';
-import { bench, command } from './harness.ts';
+import { bench, bundled, command } from './harness.ts';
 
 interface Lab extends TestBlobs {
   readonly folder: string;
   readonly executor: ProcessExecutor;
+  readonly run: (execution: Execution) => Promise<Outcome>;
   readonly execute: (text: string, files?: Partial<ModuleFiles>, inputs?: readonly ExecutionInput[]) => Promise<Outcome>;
 }
 
@@ -32,7 +34,7 @@ function lab(t: TestContext, shelf: Partial<FileShelf> = {}): Lab {
   const blobs = testBlobs(join(folder, 'blobs'));
   const { run, workDir, executor } = bench(t, { files: { ...shelfOf(blobs.store), ...shelf } });
   const execute = (text: string, files: Partial<ModuleFiles> = {}, inputs: readonly ExecutionInput[] = []): Promise<Outcome> => run(command(text, { spec: { files: { inputs: [], outputs: [], ...files } }, inputs }));
-  return { ...blobs, folder: workDir, executor, execute };
+  return { ...blobs, folder: workDir, executor, run, execute };
 }
 
 async function put(store: FolderBlobStore, path: string, bytes: Uint8Array | string, executable = false): Promise<BlobFile> {
@@ -232,6 +234,51 @@ test('a thousand files come and go', async (t) => {
   assert.equal(new Set(files.map(({ cid }) => cid)).size, 50);
   const back = await one.execute('ls "$IN/d" | wc -l; cat "$IN/d/7"', { inputs: [{ variable: 'IN', module: 0, output: 'a' }] }, [{ variable: 'IN', single: false, files }]);
   assert.equal(back.tail.replaceAll(' ', ''), '1000\n7\n');
+});
+
+test('many files of several inputs go to the supervisor in parts, whether for a command or for a function, and its checkpoint as well', async (t) => {
+  const one = lab(t);
+  const file = await put(one.store, 'x', 'x');
+  const other = await put(one.store, 'y', 'yy');
+  const inputs: ExecutionInput[] = [
+    { variable: 'MANY', single: false, files: Array.from({ length: 2 * FILES_PER_LINE + 1 }, (_, i) => ({ ...file, path: `m/${i}` })) },
+    { variable: 'NONE', single: false, files: [] },
+    { variable: 'ONE', single: true, files: [other] },
+  ];
+  const checkpoint = Array.from({ length: FILES_PER_LINE }, (_, i) => ({ ...other, path: `c${i}` }));
+  const declared = inputs.map(({ variable }) => ({ variable, module: 0, output: 'a' }));
+  const spec = { files: { inputs: declared, outputs: [] }, checkpoint: { folder: 'kept', everyMs: 60_000 } };
+  const { tail } = await one.run(command('ls "$MANY/m" | wc -l; ls "$NONE" | wc -l; cat "$ONE"; ls "$SKEIN_CHECKPOINT_DIR" | wc -l', { spec, inputs, checkpoint }));
+  assert.equal(tail.replaceAll(' ', ''), `${2 * FILES_PER_LINE + 1}\n0\nyy${FILES_PER_LINE}\n`);
+  const source = `import { readdirSync, readFileSync } from 'node:fs';
+    export const count = ({ inputs, checkpointDir }) => ({ many: readdirSync(inputs.MANY + '/m').length, one: readFileSync(inputs.ONE, 'utf8'), kept: readdirSync(checkpointDir).length });`;
+  const { values } = await one.run(bundled(source, 'count', { spec, inputs, checkpoint }));
+  assert.deepEqual(values, { many: 2 * FILES_PER_LINE + 1, one: 'yy', kept: FILES_PER_LINE });
+});
+
+test('what is stopped while its files are being told to the supervisor does not begin', async (t) => {
+  const one = lab(t);
+  const file = await put(one.store, 'x', 'x');
+  const inputs: ExecutionInput[] = [{ variable: 'IN', single: false, files: Array.from({ length: 10 * FILES_PER_LINE }, (_, i) => ({ ...file, path: String(i) })) }];
+  const outcome = one.execute('echo begun', { inputs: [{ variable: 'IN', module: 0, output: 'a' }] }, inputs);
+  await setImmediate();
+  for (const fence of one.executor.running()) one.executor.cancel(fence, 'grace', 'MODULE_CANCELLED');
+  const { error, tail } = await outcome;
+  assert.deepEqual([error?.code, tail], ['MODULE_CANCELLED', '']);
+  assert.deepEqual(one.executor.running(), []);
+});
+
+test('a supervisor that is lost while files are being told to it is followed by one that gets them all', async (t) => {
+  const one = lab(t);
+  await one.execute('true');
+  const file = await put(one.store, 'x', 'x');
+  const inputs: ExecutionInput[] = [{ variable: 'IN', single: false, files: Array.from({ length: 20 * FILES_PER_LINE }, (_, i) => ({ ...file, path: String(i) })) }];
+  const files = { inputs: [{ variable: 'IN', module: 0, output: 'a' }] };
+  const lost = one.execute('true', files, inputs);
+  await setImmediate();
+  process.kill(one.executor.supervisorPid!, 'SIGKILL');
+  assert.equal((await lost).error?.code, 'MODULE_SPAWN');
+  assert.equal((await one.execute('ls "$IN" | wc -l', files, inputs)).tail.trim(), String(20 * FILES_PER_LINE));
 });
 
 test('what could not become blobs is not left on the disk', async (t) => {
