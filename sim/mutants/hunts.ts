@@ -29,7 +29,7 @@ export const hunts: readonly Hunt[] = [
   { mutant: 'noop-skipped', invariants: ['L5'], drill: 'ordinary', seed: '1' },
   { mutant: 'commit-old-term', invariants: ['S7'], drill: 'ordinary', seed: '1' },
   { mutant: 'config-before-noop', invariants: ['S9'], drill: 'earlyChange', seed: '1' },
-  { mutant: 'read-before-noop', invariants: ['S23'], drill: 'earlyRead', seed: '1' },
+  { mutant: 'read-before-noop', invariants: ['S23'], drill: 'earlyRead', seed: '2' },
   { mutant: 'read-unconfirmed', invariants: ['S23'], drill: 'staleRead', seed: '1' },
   { mutant: 'joint-not-finished', invariants: ['L5'], drill: 'ordinary', seed: '1' },
   { mutant: 'full-timeout-retry', invariants: ['T1'], drill: 'failedElection', seed: '1' },

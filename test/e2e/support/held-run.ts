@@ -22,7 +22,7 @@ export class HeldRun {
     this.runId = runId;
   }
 
-  /** Resolves in the middle: some results are recorded, and each node executes something. */
+  /** Resolves in the middle: some results are recorded, and every slot of each node has begun to execute something. */
   static async begin(cluster: Cluster, contact: TestNode): Promise<HeldRun> {
     const gate = join(cluster.root, 'gate');
     rmSync(gate, { force: true });
@@ -36,7 +36,8 @@ export class HeldRun {
     ]);
     const runId = await cluster.submit(contact, { ledger: cluster.ledger, name: 'held', modules });
     const run = new HeldRun(cluster, gate, runId);
-    await until('every node executes something', () => cluster.alive.every((node) => run.executions(node).some((execution) => execution.module.startsWith('held'))));
+    const holds = (node: TestNode): number => run.executions(node).filter(({ module }) => module.startsWith('held')).length;
+    await until('every slot executes something', () => cluster.alive.every((node) => holds(node) >= cluster.slots));
     return run;
   }
 
