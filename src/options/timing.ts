@@ -44,8 +44,7 @@ export const timingProfiles: Readonly<Record<ProfileName, Timing>> = {
   },
   /**
    * Several nodes on one machine in a test: everything about half a second, which is as quick as two busy cores allow
-   * before a process that had to wait for its turn looks like one that was suspended. Beacons are signed and go to all:
-   * every 300 ms they were two fifths of what five idle nodes computed. Not for real networks.
+   * before a process that had to wait for its turn looks like one that was suspended. Not for real networks.
    */
   test: {
     heartbeatMs: 50,
@@ -58,7 +57,7 @@ export const timingProfiles: Readonly<Record<ProfileName, Timing>> = {
     voterDeadMs: 2500,
     memberForgottenMs: 60_000,
     stalledMs: 4000,
-    beaconMs: 600,
+    beaconMs: 300,
     seekMs: 500,
     seekStepMs: 500,
     diskStallMs: 1000,
