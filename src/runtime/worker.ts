@@ -358,7 +358,7 @@ export class Worker {
     const { item } = running;
     const code = outcome.error?.code;
     if (code === 'NODE_EXHAUSTED') this.#rest(outcome.error?.message ?? '');
-    if ((code === 'NODE_STOPPING' && outcome.tail === '' && outcome.log === undefined) || code === 'MODULE_FENCED' || code === 'NODE_EXHAUSTED') {
+    if ((code === 'NODE_STOPPING' || code === 'MODULE_FENCED' || code === 'NODE_EXHAUSTED') && outcome.tail === '' && outcome.log === undefined) {
       // Handed back, not failed: another node executes it. One that has printed something says so as a result, which counts for nothing else.
       this.#decline([claimOf(item)], false);
       return;

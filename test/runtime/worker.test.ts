@@ -187,7 +187,7 @@ test('a node that has no room for a module hands it back uncounted, and offers n
   fixture.assign(1, 0);
   fixture.take('keepalive');
   const { done } = fixture.executor.started.get(1)!;
-  fixture.fake.process.run(() => done(failed('NODE_EXHAUSTED')));
+  fixture.fake.process.run(() => done({ ...failed('NODE_EXHAUSTED'), tail: '' }));
   fixture.fake.pass();
   const told = fixture.fake.takeWork().map(({ message }) => message).filter(({ type }) => type !== 'sessionOpen');
   const [keepalive, decline] = told;
@@ -264,15 +264,20 @@ test('a module that its node stopped is handed back and not begun again under th
   assert.ok(fixture.worker.idle);
 });
 
-test('what a module printed that its node stopped is told, and the module handed back all the same', () => {
-  const fixture = new Fixture();
-  fixture.open();
-  fixture.assign(1, 0);
-  fixture.fake.process.run(() => fixture.executor.started.get(1)!.done({ ...failed('NODE_STOPPING'), tail: 'half way\n' }));
-  const [result] = fixture.take('results').flatMap(({ items }) => items);
-  assert.deepEqual([result?.fence, result?.outcome.error?.code, result?.outcome.tail], [1, 'NODE_STOPPING', 'half way\n']);
-  assert.deepEqual(fixture.take('decline'), []);
-});
+for (const code of ['NODE_STOPPING', 'MODULE_FENCED', 'NODE_EXHAUSTED']) {
+  test(`what a module printed that its node hands back with ${code} is told; of one that printed nothing there is no result`, () => {
+    const fixture = new Fixture();
+    fixture.open();
+    fixture.assign(1, 0);
+    fixture.assign(2, 0);
+    fixture.fake.process.run(() => fixture.executor.started.get(1)!.done({ ...failed(code), tail: 'half way\n' }));
+    const [result] = fixture.take('results').flatMap(({ items }) => items);
+    assert.deepEqual([result?.fence, result?.outcome.error?.code, result?.outcome.tail], [1, code, 'half way\n']);
+    assert.deepEqual(fixture.take('decline'), []);
+    fixture.fake.process.run(() => fixture.executor.started.get(2)!.done({ ...failed(code), tail: '' }));
+    assert.deepEqual(fixture.take('decline').flatMap(({ claims }) => claims.map(({ fence }) => fence)), [2]);
+  });
+}
 
 test('another cell is another life: what ran is killed and its results go nowhere', () => {
   const fixture = new Fixture();

@@ -8,14 +8,24 @@ import { ownFailure, printedOf } from './outcome.ts';
 import { restPhase } from './waves.ts';
 import { retryWaitMs } from './retry.ts';
 import type { CellState, ModuleRecord } from './state.ts';
-import type { CellEvent, Outcome } from './types.ts';
+import type { CellEvent, EarlierExecution, Outcome } from './types.ts';
 
 /** It was stopped, and what it came to does not count: what it printed is kept, once, if it printed anything. */
 export function keepPrinted(state: CellState, module: ModuleRecord, fence: Fence, outcome: Outcome): void {
   const printed = printedOf(outcome);
-  if ((printed.tail === '' && printed.log === null) || module.executions.some((execution) => execution.fence === fence)) return;
+  const before = module.executions.find((execution) => execution.fence === fence);
+  if ((printed.tail === '' && printed.log === null) || (before !== undefined && !isLost(before))) return;
   const code = outcome.error?.code ?? 'MODULE_CANCELLED';
-  keepExecution(state, module, { fence, attempt: module.attempt, nodeId: module.nodeId as NodeId, code: clip(code, ERROR_CODE_LENGTH_MAX), ...printed });
+  keepExecution(state, module, { fence, attempt: before?.attempt ?? module.attempt, nodeId: before?.nodeId ?? (module.nodeId as NodeId), code: clip(code, ERROR_CODE_LENGTH_MAX), ...printed });
+}
+
+/** An execution that was believed to be lost with its node has failed there, and another one may be under way: what it printed is not lost. */
+export function keepLatePrinted(state: CellState, module: ModuleRecord, fence: Fence, outcome: Outcome): void {
+  if (module.executions.some((execution) => execution.fence === fence && isLost(execution))) keepPrinted(state, module, fence, outcome);
+}
+
+function isLost({ code }: EarlierExecution): boolean {
+  return code === '';
 }
 
 /** Handed back: ready again at once, nothing counted. */

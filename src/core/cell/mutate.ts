@@ -137,12 +137,14 @@ export function setOutcome(state: CellState, module: ModuleRecord, outcome: Outc
   editModule(state, module).outcome = outcome;
 }
 
-/** An execution ended and does not count: what is left of its output is remembered. */
+/** An execution ended and does not count: what is left of its output is remembered, in its place if it was believed to be lost. */
 export function keepExecution(state: CellState, module: ModuleRecord, execution: EarlierExecution): void {
-  const { run } = module;
+  const { run, executions } = module;
   const lengthMax = state.finished.has(run.number) ? SUMMARY_TAILS_LENGTH_MAX : TAILS_PER_RUN_LENGTH_MAX;
   const tail = run.tailsLength + execution.tail.length <= lengthMax ? execution.tail : '';
-  setExecutions(state, module, [...module.executions.slice(1 - EARLIER_EXECUTIONS_MAX), { ...execution, tail }]);
+  const kept = { ...execution, tail };
+  const isKnown = executions.some(({ fence }) => fence === execution.fence);
+  setExecutions(state, module, isKnown ? executions.map((each) => (each.fence === execution.fence ? kept : each)) : [...executions.slice(1 - EARLIER_EXECUTIONS_MAX), kept]);
 }
 
 /** It was not lost after all. */

@@ -3,7 +3,7 @@
  * a node that was cut off is taken where that is safe, since the work is done.
  */
 import { liveFences, specOf } from './accessors.ts';
-import { failAttempt, keepPrinted, loseClaim, missedInput, returnClaim, takeBackLoss } from './attempts.ts';
+import { declineClaim, failAttempt, keepLatePrinted, keepPrinted, missedInput, returnClaim, takeBackLoss } from './attempts.ts';
 import { rememberResult } from './cache.ts';
 import { keepHolders, lacksCopies } from './copies.ts';
 import { endModule, maybeEndRun } from './finish.ts';
@@ -91,20 +91,18 @@ function currentOutcome(state: CellState, module: ModuleRecord, item: ResultItem
   return { outcome: ownFailure('INPUT_MISSING', 'what it takes was made again while it was executed, and is not the same'), valuesBytes: 0 };
 }
 
+/** The node stopped it for reasons of its own, or had no room for what it left: handed back, not an attempt. */
+const handsBack: ReadonlySet<string> = new Set(['NODE_STOPPING', 'MODULE_CANCELLED', 'MODULE_FENCED', 'NODE_EXHAUSTED']);
+
 function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: KeptOutcome, jitter: number, events: CellEvent[]): void {
   const code = kept.outcome.error?.code ?? '';
-  if (code === 'NODE_STOPPING' || code === 'MODULE_CANCELLED') {
-    // The node stopped it for reasons of its own: handed back, not an attempt.
-    takeBackLoss(state, module);
+  if (handsBack.has(code)) {
+    // A node that lost contact was lost, if that was noticed.
+    if (code !== 'MODULE_FENCED') takeBackLoss(state, module);
     keepPrinted(state, module, item.fence, kept.outcome);
     editModule(state, module).countedFence = item.fence;
-    return returnClaim(state, module, 'the node handed it back', events);
-  }
-  if (code === 'MODULE_FENCED') {
-    editModule(state, module).countedFence = item.fence;
-    // Counted already if the session expired meanwhile.
-    if (module.lostFence === module.fence) return returnClaim(state, module, 'its node lost contact and stopped it', events);
-    return loseClaim(state, module, 'its node lost contact and stopped it', events);
+    if (code === 'NODE_EXHAUSTED') return declineClaim(state, module, events);
+    return returnClaim(state, module, code === 'MODULE_FENCED' ? 'its node lost contact and stopped it' : 'the node handed it back', events);
   }
   takeBackLoss(state, module);
   // What was lost before it was recorded was never there; but what touches the world outside is not done twice.
@@ -120,6 +118,7 @@ function failed(state: CellState, module: ModuleRecord, item: ResultItem, kept: 
 function underEarlierFence(state: CellState, module: ModuleRecord, item: ResultItem, events: CellEvent[]): ResultVerdict {
   const claim = module.earlier.find((earlier) => earlier.fence === item.fence);
   const once = specOf(module).effectful && !cellMutant(state, 'effectful-late-result');
+  if (claim !== undefined && !item.outcome.ok) keepLatePrinted(state, module, item.fence, item.outcome);
   if (claim === undefined || !item.outcome.ok || once) return 'stale';
   if (item.inputsHash !== inputsHashOfModule(state, module)) return 'stale';
   const kept = keptOutcome(module, item.outcome);

@@ -154,12 +154,10 @@ export class Oracle extends OracleGrants {
   }
 
   private failed(run: number, module: OracleModule, claim: PastClaim, code: string): void {
-    const handedBack = code === 'NODE_STOPPING' || code === 'MODULE_CANCELLED';
+    const handedBack = code === 'NODE_STOPPING' || code === 'MODULE_CANCELLED' || code === 'NODE_EXHAUSTED';
     claim.counted = true;
-    if (code === 'MODULE_FENCED') {
-      if (!claim.lost) this.lose(run, module, claim);
-      return;
-    }
+    // Counted as a loss when its session ended, and not else.
+    if (code === 'MODULE_FENCED') return;
     if (claim.lost) module.losses--;
     claim.lost = false;
     if (handedBack) return;

@@ -1,7 +1,7 @@
 /** What stopped executions printed: it changes nothing of how a module ended, and is kept once, with the run. */
 import { strict as assert } from 'node:assert';
 import test from 'node:test';
-import { SUMMARY_TAILS_LENGTH_MAX, TAIL_LENGTH_MAX } from '../../../src/core/cell/limits.ts';
+import { DECLINED_WAIT_MS, SUMMARY_TAILS_LENGTH_MAX, TAIL_LENGTH_MAX } from '../../../src/core/cell/limits.ts';
 import type { LogRef, Outcome } from '../../../src/core/cell/types.ts';
 import type { Cid } from '../../../src/core/lib/ids.ts';
 import { TestCell, failed, module, succeeded } from './cells.ts';
@@ -56,16 +56,38 @@ test('one that printed nothing leaves nothing, and the output of one that counts
   assert.deepEqual([0, 1].map((at) => cell.module(run, at).executions), [[], []]);
 });
 
-test('what a module printed before it was handed back is kept beside what counts', () => {
-  const cell = new TestCell();
-  const [a, b] = [cell.open('a'), cell.open('b')];
-  const run = cell.submit([module('x')]);
-  const first = cell.claim(run, 0, a);
-  assert.equal(cell.result(run, 0, first, stopped('NODE_STOPPING')), 'accepted');
-  assert.deepEqual([cell.module(run, 0).phase, cell.module(run, 0).failures], ['ready', 0]);
-  const second = cell.claim(run, 0, b);
-  assert.equal(cell.result(run, 0, second, succeeded()), 'accepted');
-  assert.deepEqual(cell.module(run, 0).executions, [{ fence: first, attempt: 1, nodeId: 'a', code: 'NODE_STOPPING', tail: 'half way\n', log }]);
+for (const code of ['NODE_STOPPING', 'MODULE_FENCED', 'NODE_EXHAUSTED']) {
+  test(`what a module printed before it was handed back with ${code} is kept beside what counts`, () => {
+    const cell = new TestCell();
+    const [a, b] = [cell.open('a'), cell.open('b')];
+    const run = cell.submit([module('x')]);
+    const first = cell.claim(run, 0, a);
+    assert.equal(cell.result(run, 0, first, stopped(code)), 'accepted');
+    assert.deepEqual([cell.module(run, 0).phase, cell.module(run, 0).failures], ['ready', 0]);
+    cell.now += DECLINED_WAIT_MS;
+    const second = cell.claim(run, 0, b);
+    assert.equal(cell.result(run, 0, second, succeeded()), 'accepted');
+    assert.deepEqual(cell.module(run, 0).executions, [{ fence: first, attempt: 1, nodeId: 'a', code, tail: 'half way\n', log }]);
+  });
+}
+
+test('what was believed to be lost with its node is known when the node tells it, also when another one executes the module by then', () => {
+  for (const again of [false, true]) {
+    const cell = new TestCell();
+    const [a, b] = [cell.open('a'), cell.open('b')];
+    const run = cell.submit([module('x', [], { effectful: true })]);
+    const first = cell.claim(run, 0, a);
+    cell.apply({ type: 'sessionExpire', session: a, reason: 'silent' });
+    const lost = { fence: first, attempt: 1, nodeId: 'a' };
+    assert.deepEqual(cell.module(run, 0).executions, [{ ...lost, code: '', tail: '', log: null }]);
+    if (again) cell.claim(run, 0, b);
+    for (let twice = 0; twice < 2; twice++) cell.result(run, 0, first, stopped('MODULE_FENCED'));
+    assert.deepEqual(cell.module(run, 0).executions, [{ ...lost, code: 'MODULE_FENCED', tail: 'half way\n', log }]);
+    assert.deepEqual([cell.module(run, 0).losses, cell.module(run, 0).phase], [1, again ? 'claimed' : 'ready']);
+    // Whoever only claims to have executed it is not heard.
+    cell.result(run, 0, first + 1, stopped('MODULE_FENCED', 'nonsense'));
+    assert.equal(cell.module(run, 0).executions.length, 1);
+  }
 });
 
 test('short outputs of finished runs have their bound, long ones are blobs and stay', () => {

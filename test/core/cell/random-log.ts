@@ -219,7 +219,7 @@ export class RandomLog {
 
   private result(a: number, b: number, c: number): ResultItem {
     const claim = this.claim(a);
-    const codes = ['MODULE_EXIT', 'MODULE_EXIT', 'NODE_STOPPING', 'MODULE_FENCED', 'MODULE_CANCELLED', ...(this.files ? ['INPUT_MISSING', 'OUTPUT_LOST'] : [])];
+    const codes = ['MODULE_EXIT', 'MODULE_EXIT', 'NODE_STOPPING', 'MODULE_FENCED', 'MODULE_CANCELLED', 'NODE_EXHAUSTED', ...(this.files ? ['INPUT_MISSING', 'OUTPUT_LOST'] : [])];
     let outcome: Outcome = b % 4 === 0 ? failed(codes[c % codes.length]) : succeeded(c % 4 === 0 ? {} : c % 4 === 1 ? { value: c % 5 } : { value: Array.from({ length: c % 5 }, (_, item) => item) });
     if (outcome.ok && claim.leaves) outcome = { ...outcome, files: { o: { kind: 'file', cid, name: 'f', size: 1, count: 1 } } };
     if (outcome.ok && claim.leaves && this.wild) outcome = this.listed(outcome, b % 3 === 0 ? 1 : 2 + (c % 2));

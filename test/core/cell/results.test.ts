@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import test from 'node:test';
 import { inputsHashOf } from '../../../src/core/cell/inputs.ts';
+import { DECLINED_WAIT_MS } from '../../../src/core/cell/limits.ts';
 import type { ClaimItem } from '../../../src/core/cell/types.ts';
 import { CLAIMS_PER_BATCH_MAX, fenceOf, type Fence, type RunNumber, type SessionId } from '../../../src/core/lib/ids.ts';
 import { TestCell, failed, module, succeeded, type ModuleSketch } from './cells.ts';
@@ -184,15 +185,17 @@ test('a failed attempt is counted once however often it is reported', () => {
   assert.equal(cell.module(run, 0).failures, 1);
 });
 
-for (const [code, losses] of [['NODE_STOPPING', 0], ['MODULE_CANCELLED', 0], ['MODULE_FENCED', 1]] as const) {
-  test(`${code} is no attempt: the module is ready again at once`, () => {
+for (const [code, waitMs] of [['NODE_STOPPING', 0], ['MODULE_CANCELLED', 0], ['MODULE_FENCED', 0], ['NODE_EXHAUSTED', DECLINED_WAIT_MS]] as const) {
+  test(`${code} is no attempt, and no loss: the module is ready again${waitMs === 0 ? ' at once' : ', and waits a moment'}`, () => {
     const cell = new TestCell();
     const session = cell.open('a');
     const run = cell.submit([module('x')]);
     const fence = cell.claim(run, 0, session);
     assert.equal(cell.result(run, 0, fence, failed(code)), 'accepted');
     const record = cell.module(run, 0);
-    assert.deepEqual([record.phase, record.failures, record.losses, record.session], ['ready', 0, losses, 0]);
+    assert.deepEqual([record.phase, record.failures, record.losses, record.session], ['ready', 0, 0, 0]);
+    assert.equal(record.notBefore, waitMs === 0 ? 0 : cell.state.now + waitMs);
+    cell.now += waitMs;
     assert.notEqual(cell.claim(run, 0, session), 0);
   });
 }
