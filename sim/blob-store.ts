@@ -211,7 +211,7 @@ export class SimBlobStore implements BlobStore {
     this.#later(0, () => {
       const whole = this.#shelf.whole.get(cid);
       if (whole?.written === true) done('broken');
-      else done(whole?.unsealed === true || (whole?.loose === true && !this.#loose.has(cid)) ? 'missing' : 'whole');
+      else done(whole === undefined || whole.unsealed === true || (whole.loose === true && !this.#loose.has(cid)) ? 'missing' : 'whole');
     });
   }
 

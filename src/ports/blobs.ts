@@ -61,7 +61,7 @@ export interface BlobStore {
   hasher(): BlobHasher;
 }
 
-/** `missing`: not compared since its seal broke, or written by a process that ended before it was synced. `broken`: somebody wrote to it. */
+/** `missing`: there is no file, or it was not compared since its seal broke, or written by a process that ended before it was synced. `broken`: somebody wrote to it. */
 export type SealState = 'whole' | 'missing' | 'broken';
 
 export interface BlobHasher {

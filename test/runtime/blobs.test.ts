@@ -285,62 +285,6 @@ test('a blob that is waited for does not stand behind a thousand that are not', 
   assert.equal(fetch.error, undefined);
 });
 
-test('an input that somebody wrote to is fetched anew before it is used', () => {
-  const lab = new Lab('written', 2);
-  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
-  const one = file(5 * MIB);
-  lab.put(a, one);
-  lab.put(b, one);
-  b.blobs.write(one.cid, 4 * MIB);
-  const fetch = lab.fetch(b, one.cid);
-  lab.until('the blob', () => fetch.ended, 5000, 1);
-  assert.equal(fetch.error, undefined);
-  lab.assertWhole(b, one);
-});
-
-test('nobody is told that a file is whole while it is compared, nor after a kill in the middle of that', () => {
-  for (const gapMs of [0, 0.2, 0.4, 1, 3, 6, 9, 20]) {
-    for (const kill of [false, true]) {
-      const lab = new Lab(`compared ${gapMs} ${kill}`, 2);
-      const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
-      const one = file(6 * MIB);
-      lab.put(a, one);
-      lab.put(b, one);
-      b.blobs.write(one.cid, 5 * MIB);
-      const first = lab.fetch(b, one.cid);
-      lab.run(gapMs);
-      if (kill) {
-        lab.crash(b);
-        lab.boot(b);
-        lab.run(3000);
-      }
-      const second = lab.fetch(b, one.cid);
-      lab.until('the second answer', () => second.ended, 5000, 0.1);
-      lab.assertWhole(b, one);
-      if (!kill) lab.until('the first answer', () => first.ended, 5000, 0.1);
-      assert.equal(second.error ?? first.error, undefined);
-    }
-  }
-});
-
-test('what comes once more while the file before it is compared stays', () => {
-  for (const gapMs of [0, 3, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20]) {
-    const lab = new Lab(`once more ${gapMs}`, 1);
-    const [a] = lab.cluster.nodes as [SimNode];
-    const one = file(6 * MIB);
-    lab.put(a, one);
-    a.blobs.flip(one.cid, 5 * MIB);
-    let heard = false;
-    a.incarnation?.process.run(() => a.runtime?.blobs.verify(one.cid, () => (heard = true)));
-    lab.run(gapMs);
-    lab.put(a, one);
-    lab.until('the verdict', () => heard, 5000, 0.1);
-    lab.run(10);
-    assert.ok(a.runtime?.blobs.get(one.cid) !== undefined, `${gapMs} ms after it was begun`);
-    lab.assertWhole(a, one);
-  }
-});
-
 test('after a power cut a small blob that was not synced is not believed, and one that was promised is there', () => {
   for (const durable of [false, true]) {
     const lab = new Lab(`power ${durable}`, 2);

@@ -202,8 +202,9 @@ export class FolderBlobStore implements BlobStore {
 
   sealed(cid: Cid, done: (seal: SealState) => void): void {
     fs.stat(this.fileOf(wholeFile(cid)), (error, stats) => {
-      // What cannot be looked at will not be read either.
-      if (error !== null || isSealed(stats)) done('whole');
+      // Somebody took it away. What cannot be looked at for another reason will not be read either.
+      if (error !== null) done(error.code === 'ENOENT' ? 'missing' : 'whole');
+      else if (isSealed(stats)) done('whole');
       else if (isUnsynced(stats) && this.#unsynced.has(cid)) done('whole');
       else done(isUnsynced(stats) || isUnsealed(stats) ? 'missing' : 'broken');
     });

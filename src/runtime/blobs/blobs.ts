@@ -9,6 +9,7 @@ import { Asks } from './asks.ts';
 import { CopyRequests } from './copy-requests.ts';
 import { Fetch } from './fetch.ts';
 import { Keeper } from './keeper.ts';
+import { COMPARED_MAX } from './limits.ts';
 import type { BlobRoom } from './quota.ts';
 import { RateLimit } from './rate-limit.ts';
 import { BlobServer } from './server.ts';
@@ -42,6 +43,8 @@ export class Blobs {
   readonly #verifier: Verifier;
   /** Came once more while they were verified. */
   readonly #renewed = new Set<Cid>();
+  /** Without their seals, and who waits until that is over. */
+  readonly #comparing = new Map<Cid, ((error?: Error) => void)[]>();
   #ticking = false;
   #bytes = 0;
   /** What keeps them within their room sets it. */
@@ -169,7 +172,7 @@ export class Blobs {
     let giveUp = (): void => {
       over = true;
     };
-    this.#intact(blob, (intact, error) => {
+    this.#intact(cid, (intact, error) => {
       if (over) return;
       if (error !== undefined) done(new SkeinError('BLOB_STORE_FAILED', `${cid} could not be read: ${error.message}`, { cid }, { cause: error }), 0);
       else if (intact) done(undefined, blob.size);
@@ -185,30 +188,48 @@ export class Blobs {
     return giveUp;
   }
 
-  #intact(blob: StoredBlob, done: VerifyDone): void {
-    const { cid } = blob;
+  /** @param looks so often it was compared for this reader, and somebody wrote to it meanwhile. */
+  #intact(cid: Cid, done: VerifyDone, looks = 0): void {
     this.#store.sealed(cid, (seal) => {
       if (this.#context.stopped) return;
-      if (seal === 'whole' && !this.isVerifying(cid)) return done(this.#here.has(cid));
-      if (seal === 'whole') return this.verify(cid, done);
-      if (seal === 'broken') this.#context.note('warn', 'blob-written', `somebody wrote to the file of ${cid}: it is checked before it is used`, { cid });
-      // Until it has been compared nobody else believes it, nor the next process; and who writes meanwhile is noticed.
-      this.#store.unseal(cid, () => this.verify(cid, (fits, error) => {
-        if (fits) this.#store.seal(cid, (unsealed) => done(unsealed === undefined, unsealed));
-        else done(false, error);
-      }));
+      const again = (error?: Error): void => (error === undefined ? this.#intact(cid, done, looks) : done(false, error));
+      const comparing = this.#comparing.get(cid);
+      if (!this.#here.has(cid)) done(false);
+      // Their words are of what they have read; who wrote since then has broken the seal again.
+      else if (comparing !== undefined) comparing.push(again);
+      else if (this.isVerifying(cid)) this.verify(cid, (_fits, error) => again(error));
+      else if (seal === 'whole') done(true);
+      else if (looks === COMPARED_MAX) done(false, new Error('it is written to while it is compared, or its disk keeps no times'));
+      else {
+        if (seal === 'broken') this.#context.note('warn', 'blob-written', `somebody wrote to the file of ${cid}: it is checked before it is used`, { cid });
+        this.#compare(cid, (error) => (error === undefined ? this.#intact(cid, done, looks + 1) : done(false, error)));
+      }
     });
   }
 
-  /** The bytes of a blob that is here, checked. For lists of files: it is all in memory. */
+  /** By one at a time: whoever takes the seal off in the middle of it would hide what was written since. */
+  #compare(cid: Cid, done: (error?: Error) => void): void {
+    const waiting = [done];
+    this.#comparing.set(cid, waiting);
+    const end = (error?: Error): void => {
+      this.#comparing.delete(cid);
+      for (const each of waiting) each(error);
+    };
+    // Until it has been compared nobody else believes it, nor the next process; and who writes meanwhile is noticed.
+    this.#store.unseal(cid, () => this.verify(cid, (fits, error) => {
+      if (fits) this.#store.seal(cid, (unsealed) => end(this.#here.has(cid) ? unsealed : undefined));
+      else end(error);
+    }));
+  }
+
+  /** The bytes of a blob that is here: those that were compared. For lists of files: it is all in memory. */
   readWhole(cid: Cid, done: (error: Error | undefined, bytes?: Uint8Array) => void): void {
     const blob = this.#here.get(cid);
     if (blob === undefined) return done(new SkeinError('BLOB_NOT_FOUND', `${cid} is not on this node`));
     if (blob.size > TREE_BYTES_MAX) return done(new SkeinError('BLOB_INVALID', `${cid} has ${blob.size} bytes, a list of files has at most ${TREE_BYTES_MAX}`));
-    this.verify(cid, (fits, error) => {
-      if (error !== undefined) return done(error);
-      if (!fits) return done(new SkeinError('BLOB_NOT_FOUND', `${cid} on this node was damaged and is removed`));
-      this.#store.read(cid, 0, blob.size, done);
+    this.#verifier.read(blob, (error, bytes) => {
+      if (error !== undefined || bytes !== undefined) return done(error, bytes);
+      this.verify(cid, (_fits, failure) => done(failure ?? new SkeinError('BLOB_NOT_FOUND', `${cid} on this node was damaged and is removed`)));
     });
   }
 
@@ -233,7 +254,7 @@ export class Blobs {
     this.#verifier.verify(blob, done, ({ fits, error, tell, again }) => {
       const renewed = this.#renewed.delete(cid);
       const now = this.#here.get(cid);
-      if (fits || error !== undefined || now === undefined) return tell(fits, error);
+      if (fits || error !== undefined || now === undefined) return tell(fits && now !== undefined, error);
       // What was read may have been the file before.
       if (renewed) return again(now);
       this.#context.note('error', 'blob-damaged', `${cid} on this disk is not what it was: removed`, { cid });

@@ -15,6 +15,8 @@ export const FETCHES_MAX = 64;
 export const FETCHES_RESERVED = 16;
 /** Of the files of one list, wished for at a time: many more than are fetched at a time, so that none of those places is empty. */
 export const WISHED_AT_ONCE = 512;
+/** A blob to which somebody writes while it is compared is compared so often, then it is given to nobody. */
+export const COMPARED_MAX = 3;
 /** Blobs that wait to be fetched. */
 export const FETCHES_WAITING_MAX = 200_000;
 /** Bytes of chunks in memory, of all blobs being fetched. */

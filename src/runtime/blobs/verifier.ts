@@ -51,6 +51,25 @@ export class Verifier {
     look(blob);
   }
 
+  /** All of it. @param done with neither when it is not what it was. */
+  read(blob: StoredBlob, done: (error: Error | undefined, bytes?: Uint8Array) => void): void {
+    this.#layoutOf(blob, (layout, unknown) => {
+      if (layout === undefined) return done(unknown);
+      this.#store.read(blob.cid, 0, blob.size + 1, (error, bytes) => {
+        if (error !== undefined && isPassing(error)) done(error);
+        else if (error !== undefined || bytes?.byteLength !== blob.size) done(undefined);
+        else this.#fit(layout, bytes, 0, (fits) => done(undefined, fits ? bytes : undefined));
+      });
+    });
+  }
+
+  #fit(layout: BlobLayout, bytes: Uint8Array, chunk: number, done: (fits: boolean) => void): void {
+    if (chunk === layout.chunkCount) return done(true);
+    const start = chunk * BLOB_CHUNK_BYTES;
+    const expected = chunkDigest(layout, chunk);
+    this.#store.digest(bytes.subarray(start, start + chunkLength(layout, chunk)), (digest) => (equalBytes(digest, expected) ? this.#fit(layout, bytes, chunk + 1, done) : done(false)));
+  }
+
   #layoutOf({ cid, size }: StoredBlob, done: (layout: BlobLayout | undefined, error?: Error) => void): void {
     if (!needsManifest(size)) return done(readCid(cid)?.kind === 'raw' ? layoutOfRaw(cid, size) : undefined);
     this.#store.manifest(cid, (error, bytes) => {
