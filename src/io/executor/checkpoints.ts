@@ -10,6 +10,7 @@ import { FILES_COUNT_MAX } from '../../core/cell/limits.ts';
 import { isSafePath } from '../../protocol/tree-codec.ts';
 import { inParallel } from '../in-parallel.ts';
 import { CHECKPOINT_AGAIN_MS, FILE_LIST_LENGTH_MAX } from './limits.ts';
+import { intact } from './place-inputs.ts';
 import type { CheckpointHead, CheckpointTaken, TakenFile } from './messages.ts';
 
 /** The files are the module's own: it may write to them. Throws file-system errors, and what `over` was aborted with. */
@@ -18,6 +19,7 @@ async function fill(folder: string, files: CheckpointHead['files'], over: AbortS
   for (const parent of new Set([folder, ...files.map((file) => path.dirname(targetOf(file.path)))])) await mkdir(parent, { recursive: true });
   await inParallel(files, async ({ path: where, source, executable }) => {
     over.throwIfAborted();
+    await intact(source);
     await copyFile(source, targetOf(where), constants.COPYFILE_FICLONE);
     await chmod(targetOf(where), executable ? 0o755 : 0o644);
   });

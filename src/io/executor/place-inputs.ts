@@ -1,9 +1,10 @@
 /** Puts input files where a command finds them: `in/<variable>/<path>`, read-only, without copying where the disk can do that. */
-import { constants, statSync } from 'node:fs';
+import { constants, statSync, type Stats } from 'node:fs';
 import { chmod, copyFile, link, mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { SkeinError } from '../../errors.ts';
 import { sameOnWindows, windowsProblem } from '../../protocol/tree-codec.ts';
+import { isSealed, isUnsynced } from '../blobs/layout.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { PlacedInput } from './messages.ts';
 
@@ -18,7 +19,10 @@ export interface Placement {
   readonly changed: () => string;
 }
 
-/** @param links false: nothing is shared with the store. Throws file-system errors, and what `over` was aborted with. */
+/**
+ * @param links false: nothing is shared with the store. Throws file-system errors, and what `over` was aborted with.
+ * @throws SkeinError INPUT_MISSING: since it was fetched it was removed, or somebody wrote to it
+ */
 export async function placeInputs(folder: string, inputs: readonly PlacedInput[], over: AbortSignal, { platform = process.platform, links = !isRoot() } = {}): Promise<Placement> {
   const variables: Record<string, string> = {};
   const placer = new Placer(links);
@@ -77,15 +81,11 @@ class Placer {
   /** A clone shares blocks until one of the two changes, a link is the blob itself (which nobody may write), a copy is neither. */
   async place(source: string, target: string, executable: boolean): Promise<void> {
     const mode = executable ? 0o555 : 0o444;
-    if (this.#clones) {
-      try {
-        await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE);
-        return await chmod(target, mode);
-      } catch {
-        this.#clones = false;
-      }
+    if (await this.#clone(source, target)) {
+      await intact(source);
+      return await chmod(target, mode);
     }
-    const { size, mtimeMs } = await stat(source);
+    const { size, mtimeMs } = await intact(source);
     if (this.#links && !executable && size >= LINKED_BYTES_MIN) {
       try {
         await link(source, target);
@@ -95,6 +95,27 @@ class Placer {
       }
     }
     await copyFile(source, target);
+    // That takes a while.
+    if (size >= LINKED_BYTES_MIN) await intact(source);
     await chmod(target, mode);
   }
+
+  async #clone(source: string, target: string): Promise<boolean> {
+    if (!this.#clones) return false;
+    try {
+      await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE);
+    } catch {
+      this.#clones = false;
+    }
+    return this.#clones;
+  }
+}
+
+/** What was fetched first may have waited long for the last, and others use it, too. */
+export async function intact(source: string): Promise<Stats> {
+  const stats = await stat(source).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? new SkeinError('INPUT_MISSING', `${path.basename(source)} was removed from this disk before the module began`) : error;
+  });
+  if (!isSealed(stats) && !isUnsynced(stats)) throw new SkeinError('INPUT_MISSING', `somebody wrote to ${path.basename(source)} before the module began`);
+  return stats;
 }

@@ -1,6 +1,6 @@
 /** Files of modules on real processes: put into place, taken out, and everything that is no file to be given away. */
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import test, { type TestContext } from 'node:test';
 import type { BlobFile, ModuleFiles, Outcome } from '../../../src/core/cell/types.ts';
 import type { FolderBlobStore } from '../../../src/io/blobs/folder-store.ts';
 import { importFile, moveFilesIn } from '../../../src/io/blobs/import-file.ts';
+import { SEAL } from '../../../src/io/blobs/layout.ts';
 import { shelfOf } from '../../../src/io/blobs/shelf.ts';
 import { isSkeinError, SkeinError } from '../../../src/errors.ts';
 import type { ProcessExecutor } from '../../../src/io/executor/executor.ts';
@@ -114,6 +115,7 @@ test('names that Windows does not know are refused there, and only there', async
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const source = join(folder, 'source');
   writeFileSync(source, 'x');
+  utimesSync(source, SEAL, SEAL);
   const place = (paths: readonly string[], platform: NodeJS.Platform): Promise<unknown> => placeInputs(join(folder, platform), [{ variable: 'IN', single: false, files: paths.map((path) => ({ path, source, executable: false })) }], new AbortController().signal, { platform });
   const bad = [['CON', /name of a device/], ['d/nul.txt', /name of a device/], ['com1', /name of a device/], ['a.', /ends with a dot or a space/], ['a ', /ends with a dot/], ['a:b', /has ":"/], ['q?', /has "\?"/], ['new\nline', /has "\\n"/]] as const;
   for (const [name, says] of bad) {
@@ -217,13 +219,26 @@ test('a module that fails leaves no files', async (t) => {
   assert.deepEqual(one.node.list(), []);
 });
 
-test('an input that is gone from the disk fails the module with a clear word', async (t) => {
+test('an input that is gone from the disk is missing, which is not held against the module', async (t) => {
   const one = lab(t);
   const gone = await put(one.store, 'gone', 'x');
   await one.node.remove(gone.cid);
   const outcome = await one.execute('true', { inputs: [{ variable: 'IN', module: 0, output: 'a' }] }, [{ variable: 'IN', single: true, files: [gone] }]);
-  assert.equal(outcome.ok, false);
-  assert.match(outcome.error?.message ?? '', /ENOENT/);
+  assert.equal(outcome.error?.code, 'INPUT_MISSING');
+  assert.match(outcome.error?.message ?? '', /was removed from this disk before the module began/);
+});
+
+test('an input that somebody wrote to after it was fetched is not given to the module', async (t) => {
+  for (const size of [10, 600_000]) {
+    const one = lab(t);
+    const input = await put(one.store, 'written', new Uint8Array(size).fill(7));
+    const source = join(one.store.path, 'whole', input.cid);
+    chmodSync(source, 0o600);
+    appendFileSync(source, 'x');
+    const outcome = await one.execute('true', { inputs: [{ variable: 'IN', module: 0, output: 'a' }] }, [{ variable: 'IN', single: true, files: [input] }]);
+    assert.equal(outcome.error?.code, 'INPUT_MISSING');
+    assert.match(outcome.error?.message ?? '', /somebody wrote to/);
+  }
 });
 
 test('a thousand files come and go', async (t) => {
@@ -343,6 +358,7 @@ test('nothing is put into the folder of a module that has ended', async (t) => {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const source = join(folder, 'source');
   writeFileSync(source, 'x');
+  utimesSync(source, SEAL, SEAL);
   const over = new AbortController();
   const inputs = ['A', 'B'].map((variable) => ({ variable, single: false, files: Array.from({ length: 50 }, (_, i) => ({ path: String(i), source, executable: false })) }));
   const placed = placeInputs(join(folder, 'in'), inputs, over.signal);
