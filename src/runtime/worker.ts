@@ -61,6 +61,8 @@ export class Worker {
   readonly #word: LeaderWord;
   readonly results: Deliveries;
   readonly #running = new Map<Fence, Running>();
+  /** Of the cell before, and not over yet: that fence is another one here. */
+  readonly #foreign = new Map<Fence, Running>();
   readonly #done = new FenceMemory();
   /** Handed back; the leader may not have heard it and assign again. */
   readonly #declined = new FenceMemory();
@@ -290,7 +292,10 @@ export class Worker {
   }
 
   #forgetCell(): void {
-    for (const fence of this.#running.keys()) this.#hooks.inputs.cancel(fence, 'now', 'MODULE_CANCELLED');
+    for (const [fence, running] of this.#running) {
+      this.#foreign.set(fence, running);
+      this.#hooks.inputs.cancel(fence, 'now', 'MODULE_CANCELLED');
+    }
     this.#running.clear();
     this.#waitingForSpec.clear();
     this.#done.clear();
@@ -307,10 +312,7 @@ export class Worker {
   #assigned(item: AssignItem): void {
     const { fence } = item;
     if (this.#running.has(fence) || this.#done.has(fence) || this.#waitingForSpec.has(fence) || this.results.has(fence)) return;
-    if (this.#stopping || this.#declined.has(fence)) {
-      this.#decline([claimOf(item)], false);
-      return;
-    }
+    if (this.#stopping || this.#declined.has(fence)) return this.#decline([claimOf(item)], false);
     const known = this.#hooks.specOf(item.run) ?? this.#specs.get(item.run);
     if (known === undefined) {
       this.#waitingForSpec.set(fence, item);
@@ -333,29 +335,29 @@ export class Worker {
   #start(item: AssignItem, runId: RunId, spec: RunSpec): void {
     const module = spec.modules[templateOf(item)];
     const cpu = module?.requires.cpu ?? 1;
-    if (module === undefined || this.#cpuUsed + cpu > this.#context.init.capabilities.slots) {
-      this.#decline([claimOf(item)], false);
-      return;
-    }
+    const hasRoom = this.#cpuUsed + cpu <= this.#context.init.capabilities.slots && !this.#foreign.has(item.fence);
+    if (module === undefined || !hasRoom) return this.#decline([claimOf(item)], false);
     const exclusive = isExclusive(module);
     const mayBegin = (): boolean => !exclusive || this.#word.mayBegin();
     if (!mayBegin()) return this.#decline([claimOf(item)], false);
+    const running: Running = { item, cpu, exclusive, copies: copiesWanted(spec, templateOf(item)) };
     this.#cpuUsed += cpu;
-    this.#running.set(item.fence, { item, cpu, exclusive, copies: copiesWanted(spec, templateOf(item)) });
+    this.#running.set(item.fence, running);
     this.#context.init.probe?.started?.(this.#context.self, this.sessionId, item.fence);
     this.#hooks.inputs.start(executionOf(item, runId, spec), filesOfClaim(item, spec), {
       mayBegin,
-      done: (outcome) => this.#finished(item.fence, outcome),
-      kept: (files) => void (this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), inputsHash: item.inputsHash, files })),
+      done: (outcome) => this.#finished(running, outcome),
+      kept: (files) => void (this.#running.get(item.fence) === running && this.#cell !== '' && this.#leader !== '' && this.#context.sendWork(this.#leader, { type: 'checkpoint', cell: this.#cell, claim: claimOf(item), inputsHash: item.inputsHash, files })),
     });
   }
 
-  #finished(fence: Fence, outcome: Outcome): void {
-    const running = this.#running.get(fence);
-    if (running === undefined || this.#context.stopped) return;
+  #finished(running: Running, outcome: Outcome): void {
+    const { item } = running;
+    const { fence } = item;
+    if (this.#foreign.get(fence) === running) return void this.#foreign.delete(fence);
+    if (this.#running.get(fence) !== running || this.#context.stopped) return;
     this.#running.delete(fence);
     this.#cpuUsed -= running.cpu;
-    const { item } = running;
     const code = outcome.error?.code;
     if (code === 'NODE_EXHAUSTED') this.#rest(outcome.error?.message ?? '');
     if ((code === 'NODE_STOPPING' || code === 'MODULE_FENCED' || code === 'NODE_EXHAUSTED') && outcome.tail === '' && outcome.log === undefined) {

@@ -279,6 +279,22 @@ for (const code of ['NODE_STOPPING', 'MODULE_FENCED', 'NODE_EXHAUSTED']) {
   });
 }
 
+test('what another cell has of the same number is another module: it waits for the end of the one before, and is not told of it', () => {
+  const fixture = new Fixture();
+  fixture.open();
+  fixture.assign(9, 0);
+  const { done } = fixture.executor.started.get(9)!;
+  const other = 'other' as typeof cellName;
+  fixture.fake.process.run(() => fixture.worker.follow(other, leader));
+  fixture.open(8);
+  const assign = (): void => fixture.receive({ type: 'assign', cell: other, session: 8, items: [{ run: RUN, module: 0, fence: 9, generation: 1, attempt: 1, inputsHash: 'h', needs: [], inputs: [], inputHolders: [], checkpoint: null, item: null }] });
+  assign();
+  assert.deepEqual(fixture.take('decline').map(({ claims }) => claims.map(({ fence }) => fence)), [[9]]);
+  fixture.fake.process.run(() => done(failed()));
+  assert.deepEqual(fixture.take('results'), []);
+  assert.equal(fixture.worker.slotsUsed, 0);
+});
+
 test('another cell is another life: what ran is killed and its results go nowhere', () => {
   const fixture = new Fixture();
   fixture.open();
