@@ -1,7 +1,7 @@
 /** The `BlobStore` port on a folder: `whole/<cid>`, `manifests/<cid>`, `parts/<cid>`, `new/` for files on their way in. */
 import { createHash, hash, webcrypto } from 'node:crypto';
 import fs from 'node:fs';
-import { chmod, open, readdir, rename, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cid } from '../../core/lib/ids.ts';
 import type { BlobDone, BlobHasher, BlobStore, DiskRoom, SealState, StoredBlob, StoredPart } from '../../ports/blobs.ts';
@@ -10,6 +10,7 @@ import { readCid } from '../../protocol/cid.ts';
 import { inParallel } from '../in-parallel.ts';
 import { writeAll } from '../disk/disk.ts';
 import { FileHandles } from '../disk/file-handles.ts';
+import { codeOf, moveTo, readAt, syncFolder } from './folder-files.ts';
 import { SyncAhead } from './sync-ahead.ts';
 import { SmallBatches } from './small-batches.ts';
 import { UnsyncedBlobs } from './unsynced.ts';
@@ -33,6 +34,8 @@ export class FolderBlobStore implements BlobStore {
   readonly #ahead = new SyncAhead((name, done) => this.#parts.use(name, false, done, (fd, end) => fs.fdatasync(fd, end)));
   /** Under way: what comes again must not be what they remove. */
   readonly #removals = new Map<Cid, Promise<void>>();
+  /** The same of what is being put into its place. */
+  readonly #arrivals = new Map<Cid, Promise<unknown>>();
   readonly #small: SmallBatches;
   readonly #unsynced = new UnsyncedBlobs((name) => this.fileOf(name), () => syncFolder(path.join(this.path, WHOLE)));
   #temporary = 0;
@@ -120,7 +123,7 @@ export class FolderBlobStore implements BlobStore {
       if (later && isNew) this.#unsynced.add(cid);
       done();
     };
-    const alone = (): void => void this.#write(cid, bytes, later).then(written, done);
+    const alone = (): void => void this.#arrive([cid], () => this.#write(cid, bytes, later)).then(written, done);
     if (!later || this.#removals.has(cid)) return alone();
     this.#small.write(cid, bytes, (outcome) => {
       // It may have come back while it was removed.
@@ -133,7 +136,6 @@ export class FolderBlobStore implements BlobStore {
 
   /** @returns false when it was here and durable already. */
   async #write(cid: Cid, bytes: Uint8Array, later: boolean): Promise<boolean> {
-    await this.#removals.get(cid)?.catch(() => undefined);
     // A module may have left the same meanwhile: what is durable is not replaced by what is not.
     const present = await stat(this.fileOf(wholeFile(cid))).catch(() => undefined);
     if (present !== undefined && present.size === bytes.byteLength && isSealed(present)) return false;
@@ -154,6 +156,17 @@ export class FolderBlobStore implements BlobStore {
       throw error;
     }
     return true;
+  }
+
+  /** After the removals that are under way; those that come meanwhile are of what was there before, and wait to see whether it is replaced. */
+  async #arrive<T>(cids: readonly Cid[], work: () => Promise<T>): Promise<T> {
+    const arrival = Promise.allSettled(cids.flatMap((cid) => this.#removals.get(cid) ?? [])).then(work);
+    for (const cid of cids) this.#arrivals.set(cid, arrival);
+    try {
+      return await arrival;
+    } finally {
+      for (const cid of cids) if (this.#arrivals.get(cid) === arrival) this.#arrivals.delete(cid);
+    }
   }
 
   sync(cid: Cid, done: BlobDone): void {
@@ -218,11 +231,12 @@ export class FolderBlobStore implements BlobStore {
     this.#seal(this.fileOf(wholeFile(cid))).then(() => done(), done);
   }
 
-  /** Synced first: a seal outlives a power cut. */
+  /** Synced first, with its name, which a process before may have given it: a seal outlives a power cut. */
   async #seal(file: string): Promise<void> {
     const handle = await open(file, syncsLater ? 'r' : 'r+');
     try {
       await handle.datasync();
+      await syncFolder(path.join(this.path, WHOLE));
       if (isUnsealed(await handle.stat())) await handle.utimes(new Date(), SEAL);
     } finally {
       await handle.close();
@@ -231,16 +245,18 @@ export class FolderBlobStore implements BlobStore {
 
   remove(cid: Cid, done: BlobDone): void {
     this.#whole.forget(wholeFile(cid));
-    // The file first: a manifest without its file is nothing.
-    const removed = rm(this.fileOf(wholeFile(cid)), { force: true })
-      .then(() => rm(this.fileOf(manifestFile(cid)), { force: true }))
-      .then(() => rm(this.fileOf(pinFile(cid)), { force: true }))
-      .finally(() => {
-        this.#whole.forget(wholeFile(cid));
-        if (this.#removals.get(cid) === removed) this.#removals.delete(cid);
-      });
+    const arrival = this.#arrivals.get(cid);
+    const removed = (arrival === undefined ? this.#remove(cid) : arrival.then(() => undefined, () => this.#remove(cid))).finally(() => {
+      this.#whole.forget(wholeFile(cid));
+      if (this.#removals.get(cid) === removed) this.#removals.delete(cid);
+    });
     this.#removals.set(cid, removed);
     removed.then(() => done(), done);
+  }
+
+  /** The file first: a manifest without its file is nothing. */
+  async #remove(cid: Cid): Promise<void> {
+    for (const name of [wholeFile(cid), manifestFile(cid), pinFile(cid)]) await rm(this.fileOf(name), { force: true });
   }
 
   digest(bytes: Uint8Array, done: (digest: Uint8Array) => void): void {
@@ -278,8 +294,11 @@ export class FolderBlobStore implements BlobStore {
   }
 
   /** The same of several at once. */
-  async takeAllIn(files: readonly NamedFile[]): Promise<void> {
-    for (const { cid } of files) await this.#removals.get(cid)?.catch(() => undefined);
+  takeAllIn(files: readonly NamedFile[]): Promise<void> {
+    return this.#arrive(files.map(({ cid }) => cid), () => this.#place(files));
+  }
+
+  async #place(files: readonly NamedFile[]): Promise<void> {
     const manifests = files.filter(({ manifest }) => manifest !== undefined);
     for (const { cid, manifest } of manifests) {
       const temporary = this.temporary();
@@ -339,21 +358,6 @@ export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes));
 }
 
-function readAt(handles: FileHandles, name: string, offset: number, length: number, done: BlobDone<Uint8Array>): void {
-  const buffer = Buffer.allocUnsafe(length);
-  let read = 0;
-  handles.use(name, false, (error) => (error === undefined ? done(undefined, buffer.subarray(0, read)) : done(error)), (fd, end) => {
-    const more = (): void =>
-      fs.read(fd, buffer, read, length - read, offset + read, (error, count) => {
-        read += count ?? 0;
-        if (error !== null || count === 0 || read === length) end(error);
-        else more();
-      });
-    if (length === 0) end(null);
-    else more();
-  });
-}
-
 /** @returns what the file of this name is, or undefined when it is no blob. */
 function stored(file: string, name: string, manifests: ReadonlySet<string>): StoredPart | undefined {
   const read = readCid(name);
@@ -364,34 +368,7 @@ function stored(file: string, name: string, manifests: ReadonlySet<string>): Sto
   return { cid: read.cid, size, usedAt: atimeMs };
 }
 
-async function moveTo(target: string, file: string): Promise<void> {
-  try {
-    // A module may be given the file itself, by a link: nobody writes to it any more.
-    await chmod(file, 0o400);
-    await utimes(file, new Date(), SEAL);
-    await rename(file, target);
-  } catch (error) {
-    // Moved by a try before, whose end did not come.
-    if (codeOf(error as Error) !== 'ENOENT' || !fs.existsSync(target)) throw error;
-  }
-}
-
 /** Windows syncs no file that is open for reading only. */
 const syncsLater = process.platform !== 'win32';
 /** Larger ones are few, and may be linked to as inputs, where a seal that comes later would look like a write. */
 const SMALL_BYTES_MAX = 128 * 1024;
-
-/** Windows opens no folders for syncing; its rename is journaled. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function codeOf(error: Error): unknown {
-  return (error as NodeJS.ErrnoException).code;
-}

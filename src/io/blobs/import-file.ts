@@ -93,7 +93,10 @@ export async function moveFilesIn(store: FolderBlobStore, files: readonly string
     // Whatever its module made of its rights: to be read, and synced, which on some systems takes the right to write.
     await stored(chmod(file, 0o600));
     const named = (read[at] = await readFile(file));
-    if (taken.has(named.cid) || store.isDurable(named.cid)) await stored(rm(file, { force: true }));
+    const isHere = store.isDurable(named.cid);
+    // Used now: room for the others is not made of it.
+    if (isHere) store.onAdded(named.cid, named.size);
+    if (isHere || taken.has(named.cid)) await stored(rm(file, { force: true }));
     else {
       taken.set(named.cid, named);
       // What the module wrote may still be in the page cache only.

@@ -235,6 +235,46 @@ test('what is stored while the same is being removed stays', async (t) => {
   assert.equal(await node.verify(cid), true);
 });
 
+test('what is removed while the same is being stored is what was there before', async (t) => {
+  const { node, store } = testBlobs(folder(t));
+  const bytes = randomBytes(1000);
+  const { cid } = await node.put(pieces(bytes, 1000));
+  const again = store.temporary();
+  writeFileSync(again, bytes);
+  store.isDoubted = () => true;
+  const { rename, rm } = fsPromises;
+  t.mock.method(fsPromises, 'rename', async (...given: Parameters<typeof rename>) => {
+    await setTimeout(100);
+    return rename(...given);
+  });
+  t.mock.method(fsPromises, 'rm', async (...given: Parameters<typeof rm>) => {
+    await setTimeout(200);
+    return rm(...given);
+  });
+  syncBuiltinESMExports();
+  const moved = moveFilesIn(store, [again]);
+  await setTimeout(50);
+  await Promise.all([node.remove(cid), moved]);
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  assert.equal(await node.verify(cid), true);
+});
+
+test('what a module left and is here already is not removed to make room for the rest of it', async (t) => {
+  const { node, store, blobs } = testBlobs(folder(t));
+  const bytes = randomBytes(1000);
+  const { cid } = await node.put(pieces(bytes, 1000));
+  const judged = blobs.get(cid)?.usedAt;
+  await setTimeout(5);
+  const again = store.temporary();
+  writeFileSync(again, bytes);
+  // As a sweep does: what was used since it was judged stays.
+  store.makeRoom = async () => void (blobs.get(cid)?.usedAt === judged && (await node.remove(cid)));
+  await moveFilesIn(store, [again]);
+  assert.ok(existsSync(store.fileOf(wholeFile(cid))));
+  assert.equal(await node.verify(cid), true);
+});
+
 test('what a module left takes the place of a damaged file that is being compared', async (t) => {
   const { node, store } = testBlobs(folder(t));
   const bytes = randomBytes(BLOB_CHUNK_BYTES + 1);
