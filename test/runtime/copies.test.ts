@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
-import type { ModuleFiles } from '../../src/core/cell/types.ts';
+import type { ModuleFiles, ModuleSpec } from '../../src/core/cell/types.ts';
 import type { RunRecord } from '../../src/core/cell/state.ts';
 import type { Cid, NodeId } from '../../src/core/lib/ids.ts';
 import { cidOf } from '../../src/protocol/cid.ts';
@@ -254,4 +254,62 @@ test('what takes files of a node that is away is not handed to and fro meanwhile
     assert.equal(lab.lastRun.modules[2]!.inputsMissed, 0);
     assert.equal(lab.lastRun.modules[0]!.generation, comesBack ? 1 : 2);
   }
+});
+
+/** As after its time, or for want of room. */
+function evict(lab: Lab, nodes: readonly SimNode[]): void {
+  let left = 0;
+  for (const node of nodes) {
+    for (const cid of node.blobs.whole.keys()) {
+      left++;
+      node.incarnation?.process.run(() => node.runtime?.blobs.remove(cid, () => left--));
+    }
+  }
+  lab.until('that they are gone', () => left === 0);
+}
+
+test('a result is taken from the cache while somebody has its files; when nobody has them any more that is noticed, and it is made again', () => {
+  const lab = new Lab('evicted', 3);
+  const [only] = modulesOf(1, SHORT, { cache: true, ...leaves() });
+  const [, slow] = modulesOf(2, { kind: 'ok', durationMs: 3 * FIND_TIMEOUT_MS }, leaves());
+  const again = (modules: readonly ModuleSpec[] = [only!]): RunRecord => {
+    const before = lab.lastRun;
+    lab.submit(modules);
+    lab.until('the end', () => lab.lastRun !== before && lab.lastRun.phase === 'succeeded', 5 * FIND_TIMEOUT_MS);
+    return lab.lastRun;
+  };
+  const first = again();
+  assert.equal(again().modules[0]!.reusedFrom, first.number);
+  const [kept, ...others] = lab.having(0);
+  evict(lab, lab.cluster.nodes.filter((node) => node !== kept));
+  assert.ok(others.length > 0 && lab.having(0).length === 1);
+  const second = again();
+  assert.equal(second.modules[0]!.reusedFrom, first.number, 'one is enough');
+  lab.until('the other copy', () => lab.having(0).length === 2);
+  evict(lab, lab.cluster.nodes);
+  // Its run is over when it is noticed: the next one executes it.
+  const over = again();
+  assert.equal(over.modules[0]!.reusedFrom, first.number);
+  lab.until('that it is noticed', () => over.modules[0]!.holders.length === 0, 3 * FIND_TIMEOUT_MS);
+  const made = again();
+  assert.deepEqual([made.modules[0]!.reusedFrom, lab.having(0).length], [0, 2]);
+  assert.equal(again().modules[0]!.reusedFrom, made.number);
+  evict(lab, lab.cluster.nodes);
+  // A run that goes on makes it again itself.
+  const live = again([only!, slow!]);
+  assert.deepEqual([live.modules[0]!.generation, live.modules[0]!.reusedFrom], [2, 0]);
+  assert.ok(lab.having(0).length >= 2);
+});
+
+test('what a run takes over from one that failed is made again when nobody has its files any more', () => {
+  const lab = new Lab('taken over', 3);
+  const [source, second] = modulesOf(2, SHORT);
+  lab.submit([{ ...source!, ...leaves() }, { ...second!, action: { type: 'run', command: `fail ${3 * FIND_TIMEOUT_MS}` }, timeoutMs: 120_000, retry: { ...second!.retry, attempts: 1 } }]);
+  lab.until('the end', () => lab.lastRun?.phase === 'failed', 4 * FIND_TIMEOUT_MS);
+  const before = lab.lastRun;
+  evict(lab, lab.cluster.nodes);
+  lab.call(lab.leader, (replica) => replica.propose({ type: 'rerun', now: replica.stamp(), requestKey: 'again', run: before.number, failedOnly: true }));
+  lab.until('the end', () => lab.lastRun !== before && lab.lastRun.phase === 'failed', 5 * FIND_TIMEOUT_MS);
+  assert.deepEqual(lab.lastRun.modules.map(({ generation }) => generation), [2, 1]);
+  assert.equal(lab.having(0).length, 2);
 });

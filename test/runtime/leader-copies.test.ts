@@ -5,7 +5,7 @@ import { nodeId, type Cid, type NodeId, type RunNumber } from '../../src/core/li
 import type { Command, ModuleFiles, Outcome } from '../../src/core/cell/types.ts';
 import { Copies } from '../../src/runtime/blobs/copies.ts';
 import type { CopyRequest } from '../../src/runtime/blobs/copy-requests.ts';
-import { COPY_REST_MS, LEAVING_KNOWN_MS } from '../../src/runtime/blobs/limits.ts';
+import { COPIES_ASKED_MAX, COPY_REST_MS, LEAVING_KNOWN_MS } from '../../src/runtime/blobs/limits.ts';
 import { module, succeeded, TestCell } from '../core/cell/cells.ts';
 import { FakeContext } from './fake-context.ts';
 
@@ -125,6 +125,28 @@ test('who has said that it has them is on its way into the log: nobody else is a
   for (const command of bench.proposed.splice(0).slice(-1)) bench.cell.apply(command);
   assert.equal(bench.cell.state.runs.get(run)!.modules[0]!.holders.length, 2);
   assert.deepEqual(bench.askedNodes(10 * COPY_REST_MS), []);
+});
+
+test('whoever has what is taken over is asked whether that is so, some at a time, once, and not to read it', () => {
+  const bench = new Bench('a', 'b');
+  const cached = [module('m', [], { ...leaves, cache: true })];
+  bench.made(bench.cell.submit(cached), 'x', 'a');
+  const session = bench.cell.state.sessionOfNode.get(nodeId('a'))!;
+  for (let i = 0; i < COPIES_ASKED_MAX + 10; i++) {
+    const run = bench.cell.submit(cached);
+    bench.cell.apply({ type: 'reuse', claims: [{ run, module: 0, session }] });
+    assert.deepEqual([bench.cell.module(run, 0).phase, bench.cell.phase(run)], ['succeeded', 'succeeded']);
+    bench.copies.made(run, 0);
+  }
+  const first = bench.during(1000);
+  assert.deepEqual([first.length, new Set(first.map(({ node, check }) => `${node} ${check}`))], [COPIES_ASKED_MAX, new Set(['a false'])]);
+  for (const { done } of first) done('whole');
+  const rest = bench.during(1000);
+  assert.deepEqual([rest.length, bench.proposed.length], [10, 0]);
+  for (const { done } of rest) done('missing');
+  assert.deepEqual(bench.askedNodes(10 * COPY_REST_MS), []);
+  const told = bench.proposed.flatMap((command) => (command.type === 'holders' ? command.items.map(({ node, on }) => `${node} ${on}`) : [command.type]));
+  assert.deepEqual(told, Array.from({ length: 10 }, () => 'a false'));
 });
 
 test('a leader that is none any more asks nobody, whatever it still hears', () => {

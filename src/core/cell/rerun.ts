@@ -9,7 +9,7 @@ import { cachedNote, reused } from './reuse.ts';
 import { newRunInSlices } from './run-record.ts';
 import { checkInSlices, type SpecProblem } from './run-spec.ts';
 import { countOf, isRunFinal, phaseOrdinal, timeAfter, type CellState, type ModuleRecord, type RunRecord } from './state.ts';
-import type { Command, ModulePhase } from './types.ts';
+import type { Command, ModulePhase, ModuleSpec } from './types.ts';
 import { nextWave, restPhase } from './waves.ts';
 
 type Rerun = Extract<Command, { type: 'rerun' }>;
@@ -45,10 +45,11 @@ function* takeOver(state: CellState, run: Writable<RunRecord>, before: RunRecord
   const order = yield* orderInSlices(run.spec.modules, slice, run);
   for (const index of order) {
     const source = before.modules[index]!;
-    const { needs } = run.spec.modules[index]!;
+    const own = run.spec.modules[index]!;
+    const { needs } = own;
     const standing = needs.every((need) => taken[need] === 1);
     const items = standing ? takeItems(state, run, before, index) : 0;
-    if (standing && isWhole(source) && items === 'all') {
+    if (standing && isWhole(source, own) && items === 'all') {
       taken[index] = 1;
       take(state, run, run.modules[index]!, source);
     }
@@ -72,8 +73,10 @@ function oldOf(before: RunRecord, { index, template, item }: ModuleRecord): Modu
   return item === -1 ? before.modules[index] : before.modules[(before.expansions.get(template)?.first ?? 0) + item];
 }
 
-function isWhole({ phase, outcome }: ModuleRecord): boolean {
-  return phase === 'succeeded' && outcome !== null && outcome.valuesCut !== true;
+/** What is known to be lost is made again at once, unless it touches the world outside. */
+function isWhole({ phase, outcome, holders }: ModuleRecord, { effectful }: ModuleSpec): boolean {
+  if (phase !== 'succeeded' || outcome === null || outcome.valuesCut === true) return false;
+  return outcome.files === undefined || holders.length > 0 || effectful;
 }
 
 /**
@@ -89,7 +92,7 @@ function takeItems(state: CellState, run: Writable<RunRecord>, before: RunRecord
   run.counts[phaseOrdinal.ready]! += old.count;
   for (let item = 0; item < old.count; item++) {
     const source = before.modules[old.first + item]!;
-    if (!isWhole(source)) continue;
+    if (!isWhole(source, run.spec.modules[template]!)) continue;
     take(state, run, run.modules[expansion.first + item]!, source);
     expansion.open--;
   }

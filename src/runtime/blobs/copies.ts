@@ -41,6 +41,8 @@ interface Short {
   missedAt: number;
   /** Holders whose word is doubted. */
   readonly doubted: Set<NodeId>;
+  /** Holders of what was taken over from an earlier result, who may have removed it since: whether they have it, not whether it is sound. */
+  readonly unsure: Set<NodeId>;
   /** When it was last proposed to make them again. */
   proposedAt: number;
   /** Questions that are open, by node: each takes one back. */
@@ -101,6 +103,7 @@ export class Copies {
     const record = moduleAt(state, run, module);
     if (record === undefined) return;
     this.#consider(record);
+    this.#confirm(record);
     this.#loose.ended(record);
     // What it takes is wanted again, and who had it may have gone while nobody wanted it.
     if (record.generation > 1 && !isFinal(record.phase)) for (const source of sourcesOf(record)) this.#consider(source);
@@ -120,7 +123,11 @@ export class Copies {
   submitted(run: RunNumber): void {
     const state = this.#init.state();
     this.#loose.came(run);
-    for (const module of state.runs.get(run)?.modules ?? []) if (module.outcome?.files !== undefined) this.#consider(module);
+    for (const module of state.runs.get(run)?.modules ?? []) {
+      if (module.outcome?.files === undefined) continue;
+      this.#consider(module);
+      this.#confirm(module);
+    }
   }
 
   checkpointed(run: RunNumber, module: number): void {
@@ -199,11 +206,18 @@ export class Copies {
     if (this.#isShort(module)) this.#shortOf(module);
   }
 
+  /** A result of long ago counts as it is. What it left may be gone: then it is made again if its run still wants it, and is nobody's result any more. */
+  #confirm(module: ModuleRecord): void {
+    if (this.#stopped || module.reusedFrom === 0 || !isRecorded(this.#init.state(), module)) return;
+    const { unsure } = this.#shortOf(module);
+    for (const node of presentHolders(this.#init.state(), module)) unsure.add(node);
+  }
+
   #shortOf(module: ModuleRecord): Short {
     const present = this.#short.get(module);
     if (present?.generation === module.generation) return present;
     if (present !== undefined) this.#drop(present);
-    const short: Short = { module, generation: module.generation, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), asking: new Map(), restUntil: new Map(), came: new Map() };
+    const short: Short = { module, generation: module.generation, lostAt: undefined, missedAt: -Infinity, proposedAt: -Infinity, doubted: new Set(), unsure: new Set(), asking: new Map(), restUntil: new Map(), came: new Map() };
     this.#short.set(module, short);
     this.#ticks.wake();
     return short;
@@ -258,10 +272,10 @@ export class Copies {
   }
 
   #look(short: Short): void {
-    const { module, doubted } = short;
+    const { module, doubted, unsure } = short;
     if (module.generation !== short.generation || !isRecorded(this.#init.state(), module)) return this.#drop(short);
     // Holders that were asked to look have not answered yet: what they say decides whether it is short.
-    if (doubted.size === 0 && short.asking.size === 0 && !this.#isShort(module)) return this.#drop(short);
+    if (doubted.size + unsure.size + short.asking.size === 0 && !this.#isShort(module)) return this.#drop(short);
     const state = this.#init.state();
     const now = this.#init.context.now();
     const present = presentHolders(state, module);
@@ -274,6 +288,11 @@ export class Copies {
       if (short.asking.has(doubt)) continue;
       doubted.delete(doubt);
       if (present.includes(doubt)) this.#ask(short, doubt, true);
+    }
+    for (const node of unsure) {
+      if (this.#asked >= COPIES_ASKED_MAX) break;
+      unsure.delete(node);
+      if (present.includes(node) && !short.asking.has(node)) this.#ask(short, node, false);
     }
     for (const [node, until] of short.came) if (until <= now) short.came.delete(node);
     if (short.asking.size > 0 || this.#asked >= COPIES_ASKED_MAX || !this.#isShort(module, short.came)) return;

@@ -4,7 +4,8 @@ import test from 'node:test';
 import { reusable } from '../../../src/core/cell/cache.ts';
 import { seenParams } from '../../../src/core/cell/seen-params.ts';
 import { fromSections, stateHash, toSections } from '../../../src/core/cell/snapshot.ts';
-import type { ModuleSpec } from '../../../src/core/cell/types.ts';
+import type { ModuleSpec, Outcome } from '../../../src/core/cell/types.ts';
+import { nodeId, type Cid } from '../../../src/core/lib/ids.ts';
 import { failed, hooks, module, spec, succeeded, TestCell, type ModuleSketch } from './cells.ts';
 
 const cached = (name: string, needs: readonly number[] = [], more: ModuleSketch = {}): ModuleSpec => module(name, needs, { cache: true, ...more });
@@ -241,6 +242,21 @@ test('with failedOnly what succeeded is taken over, and told', () => {
   for (const index of [2, 3]) cell.result(run, index, cell.claim(run, index, session), succeeded());
   assert.equal(cell.phase(run), 'succeeded');
   assert.equal(cell.refusal({ type: 'rerun', requestKey: 'k', run, failedOnly: true }), 'RUN_SUCCEEDED');
+});
+
+test('files that nobody has any more are not taken over, unless they are those of what is not done twice', () => {
+  for (const effectful of [false, true]) {
+    const cell = new TestCell();
+    const session = cell.open('a');
+    const before = cell.submit([module('a', [], { effectful, files: { inputs: [], outputs: [{ name: 'o', pattern: 'o' }] } }), module('b'), module('c', [1])]);
+    const files: Outcome['files'] = { o: { kind: 'file', cid: 'x' as Cid, name: 'o', size: 1, count: 1 } };
+    cell.result(before, 0, cell.claim(before, 0, session), { ...succeeded(), files }, { holders: [nodeId('a')] });
+    cell.result(before, 1, cell.claim(before, 1, session), failed());
+    const phases = (key: string): string[] => cell.state.runs.get(rerun(cell, before, true, key))!.modules.map(({ phase }) => phase);
+    assert.deepEqual(phases('there'), ['succeeded', 'ready', 'waiting']);
+    cell.apply({ type: 'holders', items: [{ run: before, module: 0, generation: 1, node: nodeId('a'), on: false }] });
+    assert.deepEqual(phases('gone'), [effectful ? 'succeeded' : 'ready', 'ready', 'waiting']);
+  }
 });
 
 test('with a barrier the waves go on where they stopped', () => {
