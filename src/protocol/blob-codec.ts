@@ -30,8 +30,8 @@ export type BlobMessage =
   | { readonly type: 'logPiece'; readonly id: number; readonly over: boolean; readonly offset: number; readonly bytes: Uint8Array }
   /** Keep a copy; asked again until it is answered. `tree`: and of the files that it lists. `holders`: a hint. `check`: do not trust the own disk. `urgent`: somebody waits for it. */
   | { readonly type: 'keep'; readonly cid: Cid; readonly tree: boolean; readonly check: boolean; readonly urgent: boolean; readonly holders: readonly NodeId[] }
-  /** `bytesHere`: how far it has come. */
-  | { readonly type: 'kept'; readonly cid: Cid; readonly state: KeptState; readonly bytesHere: number };
+  /** `tree`, `check`: as it was asked. `bytesHere`: how far it has come. */
+  | { readonly type: 'kept'; readonly cid: Cid; readonly tree: boolean; readonly check: boolean; readonly state: KeptState; readonly bytesHere: number };
 
 /** All that travel as CBOR. */
 type Listed = Exclude<BlobMessage, Piece>;
@@ -75,7 +75,7 @@ function fieldsOf(message: Listed): unknown[] {
     case 'logPiece':
       return [message.id, message.over, message.offset, message.bytes];
     case 'kept':
-      return [message.cid, keptStates.indexOf(message.state), message.bytesHere];
+      return [message.cid, message.tree, message.check, keptStates.indexOf(message.state), message.bytesHere];
   }
 }
 
@@ -113,7 +113,7 @@ function read(reader: Reader): Listed {
     case 'logPiece':
       return { type, id: reader.int(), over: reader.boolean(), offset: reader.int(), bytes: reader.bytes(BLOB_PIECE_BYTES) };
     case 'kept':
-      return { type, cid: cid(reader), state: reader.oneOf(keptStates), bytesHere: reader.int() };
+      return { type, cid: cid(reader), tree: reader.boolean(), check: reader.boolean(), state: reader.oneOf(keptStates), bytesHere: reader.int() };
   }
 }
 

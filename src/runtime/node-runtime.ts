@@ -88,7 +88,7 @@ export class NodeRuntime {
       store: init.ports.blobs,
       blobs: this.blobs,
       read: (query, argument, done) => this.read(query, argument, true, done),
-      unrecorded: () => this.worker.results.unrecorded(),
+      unrecorded: () => [...this.worker.results.unrecorded(), ...this.blobs.unrecorded()],
       retentionMs: init.blobRetentionMs ?? BLOB_RETENTION_MS,
       quota: init.blobQuota ?? BLOB_QUOTA,
     });

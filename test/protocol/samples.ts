@@ -142,7 +142,7 @@ export const blobMessages: BlobMessage[] = [
   { type: 'doubt', cid, chunk: 0 },
   { type: 'keep', cid, tree: true, check: false, urgent: true, holders: [node] },
   { type: 'keep', cid, tree: false, check: true, urgent: false, holders: [] },
-  { type: 'kept', cid, state: 'coming', bytesHere: 5_000_000_000 },
+  { type: 'kept', cid, tree: true, check: false, state: 'coming', bytesHere: 5_000_000_000 },
   { type: 'readLog', id: 9, fence: 2 ** 40, offset: 2 ** 33, wait: true },
   { type: 'logPiece', id: 9, over: false, offset: 2 ** 33, bytes: new Uint8Array([27, 91, 0]) },
   { type: 'logPiece', id: 9, over: true, offset: 0, bytes: new Uint8Array(0) },

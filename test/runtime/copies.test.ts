@@ -126,6 +126,21 @@ test('a holder that is asked to look finds out that its copy is gone or has rott
   assert.equal(lab.end(lab.ask(c, b, gone, { check: true })), 'missing');
 });
 
+test('a holder that is asked to look is not answered for by another question about the same file', () => {
+  for (const gapMs of [0, 0.3, 1]) {
+    const lab = new Lab(`both ${gapMs}`, 3);
+    const [, b, c] = lab.cluster.nodes as [SimNode, SimNode, SimNode];
+    const one = file('one');
+    lab.put(b, one);
+    b.blobs.flip(one.cid, 1);
+    const plain = lab.ask(c, b, one);
+    lab.run(gapMs);
+    const check = lab.ask(c, b, one, { check: true });
+    assert.equal(lab.end(check), 'missing');
+    assert.notEqual(lab.end(plain), 'silent');
+  }
+});
+
 test('a holder that is named is asked, and nobody else hears of it', () => {
   const lab = new Lab('hint', 5);
   const [a, b, ...others] = lab.cluster.nodes as [SimNode, SimNode, ...SimNode[]];

@@ -1,4 +1,5 @@
 /** The blobs of one node: what is here, what is being fetched, and the messages about both. */
+import type { BlobRef } from '../../core/cell/files.ts';
 import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import { SkeinError } from '../../errors.ts';
 import type { BlobStore, StoredBlob } from '../../ports/blobs.ts';
@@ -107,6 +108,11 @@ export class Blobs {
   /** Is it being read and compared? */
   isVerifying(cid: Cid): boolean {
     return this.#verifier.isVerifying(cid);
+  }
+
+  /** Copies that others asked for and of which the log may not know yet. */
+  unrecorded(): Iterable<BlobRef> {
+    return this.#keeper.unrecorded();
   }
 
   isWanted(cid: Cid): boolean {

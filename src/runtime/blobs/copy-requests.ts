@@ -55,9 +55,10 @@ export class CopyRequests {
     return () => void this.#open.delete(open);
   }
 
-  kept(from: NodeId, { cid, state, bytesHere }: Extract<BlobMessage, { type: 'kept' }>): void {
+  kept(from: NodeId, { cid, tree, check, state, bytesHere }: Extract<BlobMessage, { type: 'kept' }>): void {
     for (const open of this.#open) {
-      if (open.request.node !== from || !open.waiting.has(cid)) continue;
+      // A look that was none, or at a list without its files, answers nothing else.
+      if (open.request.node !== from || open.request.check !== check || open.waiting.get(cid) !== tree) continue;
       open.heardAt = this.#context.now();
       if (state === 'coming') {
         if (bytesHere <= (open.bytes.get(cid) ?? 0)) continue;

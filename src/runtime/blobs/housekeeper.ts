@@ -23,7 +23,7 @@ export interface HousekeeperInit {
   readonly blobs: Blobs;
   /** Asks the leader. */
   readonly read: (query: string, argument: Json, done: (error: Error | undefined, answer?: Json) => void) => void;
-  /** What modules left here that the log does not know yet: nobody else can say that it is needed. */
+  /** What modules left here, and copies that others asked for, that the log does not know yet: nobody else can say that it is needed. */
   readonly unrecorded: () => Iterable<BlobRef>;
   readonly retentionMs: number;
   readonly quota: BlobQuota;
