@@ -4,16 +4,18 @@ import { createHash } from 'node:crypto';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import { cutMark } from '../../src/core/lib/log-mark.ts';
-import type { Cid } from '../../src/core/lib/ids.ts';
+import { nodeId, type Cid, type RunId } from '../../src/core/lib/ids.ts';
 import type { LogRef } from '../../src/core/cell/types.ts';
 import type { ModuleRecord } from '../../src/core/cell/state.ts';
 import { isSkeinError } from '../../src/errors.ts';
 import type { LogEvent, LogOptions } from '../../src/runtime/api.ts';
-import type { LogFollower } from '../../src/runtime/logs/follower.ts';
+import { LogFollower } from '../../src/runtime/logs/follower.ts';
+import type { ExecutionLog } from '../../src/runtime/logs/view.ts';
 import { partOfTail, placeInBlob, wholeCharacters } from '../../src/runtime/logs/stored.ts';
 import type { Behaviour } from '../../sim/behaviour.ts';
 import type { SimNode } from '../../sim/sim-node.ts';
 import { modulesOf, Stage } from '../../sim/stage.ts';
+import { FakeContext } from './fake-context.ts';
 
 // ── Places ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -68,6 +70,33 @@ test('a piece of text ends with a whole character', () => {
   }
   assert.equal(wholeCharacters(text), text.length);
   assert.equal(wholeCharacters(Buffer.from([0x80, 0x80, 0x80, 0x80])), 4, 'no text anyway');
+});
+
+test('a stored log whose beginning was cut in the middle of a character is read to its end', () => {
+  const [head, end] = [Buffer.from('€€').subarray(0, 5), Buffer.from('the end\n')];
+  const stored = Buffer.concat([head, Buffer.from(cutMark(1000)), end]);
+  const log: LogRef = { cid: 'b' as Cid, size: stored.length, cut: 1000, cutAt: head.length };
+  const execution: ExecutionLog = { fence: 1, attempt: 1, nodeId: nodeId('a'), node: 'a', state: 'ended', code: '', tail: '', log };
+  const fake = new FakeContext();
+  const follower = new LogFollower({
+    context: fake.context,
+    asks: undefined as never,
+    look: (done) => done(undefined, { runId: 'run' as RunId, module: 'm', phase: 'succeeded', final: true, executions: [execution] }),
+    readBlob: (_log, from, length, done) => done(undefined, stored.subarray(from, from + length)),
+    follow: false,
+    attempt: 0,
+    after: undefined,
+  });
+  const events: LogEvent[] = [];
+  const read: Buffer[] = [];
+  for (let count = 0; count < 20 && events.at(-1)?.type !== 'end'; count++) {
+    follower.next((_error, event) => event && events.push(event));
+    fake.pass(1);
+    const event = events.at(-1);
+    if (event?.type === 'output') read.push(Buffer.from(event.bytes));
+  }
+  assert.deepEqual(events.at(-1), { type: 'end', phase: 'succeeded', final: true });
+  assert.ok(Buffer.concat(read).equals(stored));
 });
 
 // ── Between nodes ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -213,7 +213,8 @@ export class LogFollower {
       if (error !== undefined || bytes === undefined || bytes.byteLength === 0) return this.#fail(error ?? new Error(`${log.cid} ends too soon`));
       if (place.isMark) return this.#part(log.cutAt + log.cut, bytes);
       const isLast = place.from + bytes.byteLength === log.size;
-      const whole = isLast ? bytes.byteLength : wholeCharacters(bytes);
+      // Of half a character before a cut there is no more.
+      const whole = (isLast ? 0 : wholeCharacters(bytes)) || bytes.byteLength;
       this.#part(this.#offset + whole, bytes.subarray(0, whole));
     });
   }
