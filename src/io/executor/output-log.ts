@@ -39,6 +39,8 @@ export interface KeptLog {
 
 /** Written at once. */
 const BATCH_BYTES = 1024 * 1024;
+/** Of UTF-8. */
+const CHARACTER_BYTES_MAX = 4;
 /** How far the kept end may move to begin with a whole line. */
 const LINE_SEARCH_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
@@ -235,20 +237,31 @@ function placeInLog(at: number, { headBytes, segmentBytes }: LogSizes): { readon
  * A part of what has been printed so far.
  * @returns nothing when there is nothing yet; with a later offset when what lay there is gone.
  */
-export async function readLog({ path, firstSegment }: LiveLog, at: number, length: number, sizes: LogSizes = logSizes): Promise<{ readonly offset: number; readonly bytes: Uint8Array }> {
+export async function readLog(live: LiveLog, at: number, length: number, sizes: LogSizes = logSizes): Promise<{ readonly offset: number; readonly bytes: Uint8Array }> {
+  const { path, firstSegment } = live;
   const from = at >= sizes.headBytes ? Math.max(at, sizes.headBytes + (firstSegment - 1) * sizes.segmentBytes) : at;
   const { segment, offset, room } = placeInLog(from, sizes);
+  const bytes = await readSegment(segmentPath(path, segment), offset, Math.min(length, room));
+  // Whoever waits for the rest of a character finds it in the next file, or that it is gone.
+  if (room >= CHARACTER_BYTES_MAX || room >= length || bytes.byteLength < room) return { offset: from, bytes };
+  if (firstSegment > segment + 1) return readLog(live, from + room, length, sizes);
+  const rest = await readSegment(segmentPath(path, segment + 1), 0, length - room);
+  return { offset: from, bytes: Buffer.concat([bytes, rest]) };
+}
+
+/** @returns nothing when it is not there. */
+async function readSegment(file: string, offset: number, length: number): Promise<Uint8Array> {
   let handle: FileHandle;
   try {
-    handle = await open(segmentPath(path, segment), 'r');
+    handle = await open(file, 'r');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { offset: from, bytes: new Uint8Array(0) };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Uint8Array(0);
     throw error;
   }
   try {
-    const bytes = new Uint8Array(Math.min(length, room));
-    const { bytesRead } = await handle.read(bytes, 0, bytes.byteLength, offset);
-    return { offset: from, bytes: bytes.subarray(0, bytesRead) };
+    const bytes = new Uint8Array(length);
+    const { bytesRead } = await handle.read(bytes, 0, length, offset);
+    return bytes.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import * as fc from 'fast-check';
 import { cutMark } from '../../../src/core/lib/log-mark.ts';
+import { wholeCharacters } from '../../../src/runtime/logs/stored.ts';
 import { OutputLog, readLog, type LiveLog, type LogSizes } from '../../../src/io/executor/output-log.ts';
 import { command, bench, bundled, temporaryFolder, until } from './harness.ts';
 import type { FileShelf } from '../../../src/io/executor/files.ts';
@@ -52,6 +53,25 @@ test('a little that is no text is kept byte for byte', async (t) => {
   assert.deepEqual(readFileSync(kept!.path), bytes);
 });
 
+test('a reader that keeps up takes whole characters past the end of each file', async (t) => {
+  const { log, live } = bed(t);
+  const bytes = Buffer.from('€'.repeat(2500));
+  await write(log, bytes, 1000);
+  await until(() => live() !== undefined);
+  const read: Buffer[] = [];
+  let at = 0;
+  for (let tries = 0; at < bytes.length && tries < 200; tries++) {
+    const piece = await readLog(live()!, at, 500, sizes);
+    const whole = piece.bytes.subarray(0, wholeCharacters(piece.bytes));
+    assert.equal(piece.offset, at);
+    read.push(Buffer.from(whole));
+    at += whole.byteLength;
+    if (whole.byteLength === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(Buffer.concat(read).equals(bytes), `${at} of ${bytes.length}`);
+  await log.finish();
+});
+
 test('any output: whole up to the bound; beyond it beginning, one line, and the end from a whole line on', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 2049, max: 40_000 }), fc.integer({ min: 1, max: 3000 }), fc.integer({ min: 1, max: 200 }), async (length, step, lineLength) => {
@@ -97,6 +117,8 @@ test('while it is written it can be read from any place; what is gone is skipped
     expected = piece.offset + piece.bytes.byteLength;
   }
   assert.equal(gaps, 1);
+  const last = await readLog(live()!, sizes.headBytes - 1, 500, sizes);
+  assert.ok(last.offset > sizes.headBytes, 'nobody waits for the rest of a character that is gone');
   assert.ok(20_000 - got.find(({ offset }) => offset > sizes.headBytes)!.offset >= sizes.endBytes, 'the bound of the end is there');
   await log.finish();
 });
