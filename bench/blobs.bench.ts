@@ -1,9 +1,10 @@
 /**
  * Files between nodes: one large file beside what two processes move over one bare stream with the same encryption, in
  * turn; one file for four nodes at once; many small files beside one that is as large as all of them; and what files do to
- * runs and to failover.
+ * runs and to failover. Over a slow line: sources, which are compressed on their way, beside random bytes.
  */
 import { measureDisk, measureLoad, type LoadFigures } from './blobs-load.ts';
+import { measureSlowLine, type SlowLineFigures } from './blobs-slow.ts';
 import { BenchCluster, type BenchNode } from './cluster.ts';
 import { spread, spreadText, type Spread } from './figures.ts';
 import { measureTransport } from './transport.bench.ts';
@@ -11,6 +12,8 @@ import { measureTransport } from './transport.bench.ts';
 const MIB = 1024 * 1024;
 const SMALL_BYTES = 4096;
 const BARE_SECONDS = 1;
+/** 100 Mbit/s. */
+const SLOW_BYTES_PER_SECOND = 12_500_000;
 
 export interface BlobFigures {
   readonly fileBytes: number;
@@ -29,6 +32,7 @@ export interface BlobFigures {
   /** The disk alone, for as many small files. */
   readonly diskMs: Spread;
   readonly load: LoadFigures;
+  readonly slow: SlowLineFigures;
 }
 
 export async function measureBlobs(full: boolean): Promise<BlobFigures> {
@@ -73,6 +77,7 @@ export async function measureBlobs(full: boolean): Promise<BlobFigures> {
     asOneMs: spread(asOneMs!),
     diskMs: spread(diskMs!),
     load: await measureLoad((full ? 512 : 64) * MIB, full ? 200 : 40, full ? 10 : 2),
+    slow: await measureSlowLine((full ? 64 : 8) * MIB, SLOW_BYTES_PER_SECOND, full ? 5 : 1),
   };
 }
 
@@ -85,7 +90,7 @@ function fetch(node: BenchNode, cids: readonly string[]): Promise<number> {
 }
 
 export function describeBlobs(figures: BlobFigures): string {
-  const { fileBytes, oneToOne, bareStream, share, oneToFourMs, originSent, smallFiles, smallMs, asOneMs, diskMs, load } = figures;
+  const { fileBytes, oneToOne, bareStream, share, oneToFourMs, originSent, smallFiles, smallMs, asOneMs, diskMs, load, slow } = figures;
   const size = `${fileBytes / MIB} MiB`;
   return [
     `files, five nodes on this machine:`,
@@ -101,5 +106,8 @@ export function describeBlobs(figures: BlobFigures): string {
     `  while a file is sent         ${spreadText(load.busyRunMs, 'ms')}: ${(load.busyRunMs.p50 / load.idleRunMs.p50).toFixed(1)} times`,
     `  SIGKILL of the leader, idle  ${spreadText(load.idleFailoverMs, 'ms')}`,
     `  while a file is sent         ${spreadText(load.busyFailoverMs, 'ms')}: ${(load.busyFailoverMs.p50 / load.idleFailoverMs.p50).toFixed(1)} times`,
+    `over a line of ${slow.lineBytesPerSecond / 1e6} MB/s, two nodes:`,
+    `  ${slow.fileBytes / MIB} MiB of random bytes      ${spreadText(slow.randomMs, 'ms')}`,
+    `  as much of sources           ${spreadText(slow.sourcesMs, 'ms')}: ${(slow.randomMs.p50 / slow.sourcesMs.p50).toFixed(1)} times as fast`,
   ].join('\n');
 }

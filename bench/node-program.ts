@@ -3,7 +3,7 @@
  * What is measured inside it is what a library client in a node's process sees.
  */
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Session } from 'node:inspector/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,8 +44,8 @@ export type ProgramCommand =
   | { readonly id: number; readonly op: 'watch' }
   | { readonly id: number; readonly op: 'claims' }
   | { readonly id: number; readonly op: 'cancelAll' }
-  /** Stores so many files of random bytes; answers with their names. */
-  | { readonly id: number; readonly op: 'blobPut'; readonly files: number; readonly bytes: number }
+  /** Stores so many files of random bytes, or one of sources, which can be compressed; answers with their names. */
+  | { readonly id: number; readonly op: 'blobPut'; readonly files: number; readonly bytes: number; readonly sources?: boolean }
   /** Fetches blobs, all at once; answers with ms. */
   | { readonly id: number; readonly op: 'blobFetch'; readonly cids: readonly string[] }
   | { readonly id: number; readonly op: 'blobRemove'; readonly cids: readonly string[] }
@@ -116,6 +116,17 @@ async function* randomPieces(bytes: number): AsyncGenerator<Uint8Array> {
   for (let left = bytes; left > 0; left -= PIECE_BYTES) yield randomBytes(Math.min(left, PIECE_BYTES));
 }
 
+/** What this program is written in, again and again. */
+async function* sourcePieces(bytes: number): AsyncGenerator<Uint8Array> {
+  const folder = new URL('../src/', import.meta.url);
+  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts')).toSorted();
+  for (let i = 0, left = bytes; left > 0; i += 1) {
+    const piece = (await readFile(new URL(files[i % files.length]!, folder))).subarray(0, left);
+    left -= piece.byteLength;
+    yield piece;
+  }
+}
+
 /** As the CLI sends small files. */
 async function putSmall({ files, bytes }: Extract<ProgramCommand, { op: 'blobPut' }>): Promise<string[]> {
   const cids: string[] = [];
@@ -160,6 +171,7 @@ async function perform(command: ProgramCommand): Promise<unknown> {
     case 'claims':
       return claims.splice(0);
     case 'blobPut': {
+      if (command.sources === true) return [(await node.blobs.put(sourcePieces(command.bytes))).cid];
       if (command.files > 1 && command.bytes <= PACKED_BYTES_MAX) return putSmall(command);
       const lanes = Array.from({ length: Math.min(PUTS_AT_ONCE, command.files) }, async (_, lane) => {
         const cids: string[] = [];

@@ -15,6 +15,7 @@ import { Checkers } from './checkers/index.ts';
 import type { Invariant } from './checkers/checker.ts';
 import { SimDisk, type DiskFault, type DiskOperation, type SimDiskInit } from './disk.ts';
 import { SimBlobStore } from './blob-store.ts';
+import { SimCompressor } from './compressor.ts';
 import { SimExecutor } from './executor.ts';
 import type { HistoryEvent } from './history/events.ts';
 import { Kernel, Process } from './kernel.ts';
@@ -154,6 +155,7 @@ export class Cluster {
         transport,
         executor,
         blobs: new SimBlobStore(node.blobs, process),
+        compressor: node.compresses ? new SimCompressor(process) : undefined,
         observer: { notify: (note) => this.#note(node, note) },
         fatal: (error) => this.#fatal(node, process, error),
       },

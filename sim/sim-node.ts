@@ -38,6 +38,8 @@ export class SimNode implements NodeView {
   leaving = false;
   /** What this machine offers beside or instead of what all do; looked at when it boots. */
   capabilities: Partial<Capabilities> = {};
+  /** Its Node.js has zstd; looked at when it boots. */
+  compresses = true;
   /** Rules that are switched off on this node alone, looked at when it boots; undefined = those of the cluster. */
   mutants: ReadonlySet<string> | undefined;
   /** Of each turn of the node; more than 0 on a slow machine. */

@@ -23,6 +23,7 @@ import { createExecutor, type ProcessExecutor } from './executor/executor.ts';
 import { FolderBlobStore } from './blobs/folder-store.ts';
 import { NodeBlobs } from './blobs/node-blobs.ts';
 import { shelfOf } from './blobs/shelf.ts';
+import { zstdCompressor } from './blobs/zstd.ts';
 import { listenHttp, type HttpListener } from './http/listen.ts';
 import { loadClusterKey, type ClusterKey } from './key/cluster-key.ts';
 import { loadNodeKey } from './key/node-key.ts';
@@ -99,7 +100,7 @@ async function assemble(options: NodeOptions, extras: StartExtras, opened: Array
   };
   const disk = new FolderDisk(logDir);
   const runtime: NodeRuntime = new NodeRuntime({
-    ports: { clock, random: realRandom(), disk, transport, executor, blobs: blobStore, observer, fatal },
+    ports: { clock, random: realRandom(), disk, transport, executor, blobs: blobStore, compressor: zstdCompressor(), observer, fatal },
     name,
     clusterName: options.clusterName,
     version: VERSION,

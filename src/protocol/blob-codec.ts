@@ -16,8 +16,8 @@ export type BlobMessage =
   | { readonly type: 'gained'; readonly cid: Cid; readonly chunk: number }
   /** This one is on its way here from somebody who has all: to those that asked before, so that they ask for others. */
   | { readonly type: 'taking'; readonly cid: Cid; readonly chunk: number }
-  /** `chunk` -1 = the manifest. Answered by pieces in order, or by `refuse`. */
-  | { readonly type: 'want'; readonly id: number; readonly cid: Cid; readonly chunk: number }
+  /** `chunk` -1 = the manifest. Answered by pieces in order, or by `refuse`. `zstd`: they may be compressed. */
+  | { readonly type: 'want'; readonly id: number; readonly cid: Cid; readonly chunk: number; readonly zstd: boolean }
   | Piece
   /** `gone`: not here (any more). `busy`: later. */
   | { readonly type: 'refuse'; readonly id: number; readonly reason: RefuseReason }
@@ -63,7 +63,7 @@ function fieldsOf(message: Listed): unknown[] {
     case 'doubt':
       return [message.cid, message.chunk];
     case 'want':
-      return [message.id, message.cid, message.chunk + 1];
+      return [message.id, message.cid, message.chunk + 1, message.zstd];
     case 'refuse':
       return [message.id, reasons.indexOf(message.reason)];
     case 'stop':
@@ -101,7 +101,7 @@ function read(reader: Reader): Listed {
     case 'doubt':
       return { type, cid: cid(reader), chunk: reader.int() };
     case 'want':
-      return { type, id: reader.int(), cid: cid(reader), chunk: reader.int() - 1 };
+      return { type, id: reader.int(), cid: cid(reader), chunk: reader.int() - 1, zstd: reader.boolean() };
     case 'refuse':
       return { type, id: reader.int(), reason: reader.oneOf(reasons) };
     case 'stop':

@@ -7,6 +7,7 @@ import type { Capabilities, CellEvent, Command, Reply } from '../core/cell/types
 import type { Entry } from '../core/raft/types.ts';
 import type { BlobStore } from '../ports/blobs.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Compressor } from '../ports/compressor.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Executor } from '../ports/executor.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -22,6 +23,8 @@ export interface NodePorts {
   readonly transport: Transport;
   readonly executor: Executor;
   readonly blobs: BlobStore;
+  /** Undefined where the system has none: then files are neither sent nor received compressed. */
+  readonly compressor: Compressor | undefined;
   readonly observer: Observer;
   /** Ends the process: a disk error, a broken assumption. In the simulator: a crash. */
   readonly fatal: (error: Error) => void;

@@ -23,7 +23,7 @@ class Fixture {
   }
 
   piece(index: number, offset: number, length: number, total = 100): void {
-    this.asks.piece(holder, { type: 'piece', id: this.ids[index]!, offset, total, bytes: new Uint8Array(length) });
+    this.asks.piece(holder, { type: 'piece', id: this.ids[index]!, offset, total, bytes: new Uint8Array(length), rawBytes: null });
   }
 
   pass(ms: number): void {

@@ -23,6 +23,11 @@ export interface File {
 export function file(size: number): File {
   const bytes = new Uint8Array(size);
   for (let i = 0; i < size; i += 97) bytes[i] = (i * 31 + (i >>> 16)) & 255;
+  return fileOf(bytes);
+}
+
+export function fileOf(bytes: Uint8Array): File {
+  const size = bytes.byteLength;
   if (size <= BLOB_CHUNK_BYTES) return { cid: cidOf('raw', sha256(bytes)), bytes, manifest: undefined };
   const digests = Buffer.concat(Array.from({ length: Math.ceil(size / BLOB_CHUNK_BYTES) }, (_, i) => sha256(bytes.subarray(i * BLOB_CHUNK_BYTES, (i + 1) * BLOB_CHUNK_BYTES))));
   const manifest = encodeManifest(size, digests);

@@ -10,6 +10,7 @@ import { NodeContext } from '../../src/runtime/context.ts';
 import type { Timing } from '../../src/runtime/init.ts';
 import { Kernel, Process } from '../../sim/kernel.ts';
 import type { Clock } from '../../src/ports/clock.ts';
+import type { Compressor } from '../../src/ports/compressor.ts';
 import type { Disk } from '../../src/ports/disk.ts';
 import { capabilities } from '../core/cell/cells.ts';
 
@@ -27,7 +28,7 @@ export class FakeContext {
   readonly connected = new Set<NodeId>();
   readonly context: NodeContext;
 
-  constructor(init: { readonly self?: string; readonly executor?: Executor; readonly timing?: Partial<Timing>; readonly chance?: number; readonly disk?: (clock: Clock) => Disk } = {}) {
+  constructor(init: { readonly self?: string; readonly executor?: Executor; readonly timing?: Partial<Timing>; readonly chance?: number; readonly disk?: (clock: Clock) => Disk; readonly compressor?: (clock: Clock) => Compressor } = {}) {
     this.process = new Process(this.kernel, 'self');
     const { process } = this;
     this.context = new NodeContext({
@@ -38,6 +39,7 @@ export class FakeContext {
         transport: this.#transport(nodeId(init.self ?? 'self')),
         executor: init.executor ?? (undefined as never),
         blobs: undefined as never,
+        compressor: init.compressor?.(process),
         observer: { notify: (note) => void this.notes.push(note) },
         fatal: (error) => {
           throw error;

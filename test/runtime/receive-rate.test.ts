@@ -26,7 +26,7 @@ class Fixture {
   /** All of it, after so long. */
   answer(index: number, bytes: number, afterMs: number): void {
     this.fake.pass(afterMs);
-    this.asks.piece(holder, { type: 'piece', id: this.ids[index]!, offset: 0, total: bytes, bytes: new Uint8Array(bytes) });
+    this.asks.piece(holder, { type: 'piece', id: this.ids[index]!, offset: 0, total: bytes, bytes: new Uint8Array(bytes), rawBytes: null });
   }
 
   get rate(): number {

@@ -33,6 +33,7 @@ export function testBlobs(folder: string, more: Partial<HousekeeperInit> = {}): 
       transport,
       executor: undefined as never,
       blobs: store,
+      compressor: undefined,
       observer: { notify: () => undefined },
       fatal: (error) => {
         throw error;

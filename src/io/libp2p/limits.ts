@@ -3,7 +3,7 @@ import type { Channel } from '../../ports/transport.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/limits.ts';
 
 /** Spoken by this version; it stands in the protocol names and in every hello. */
-export const WIRE_VERSION = 3;
+export const WIRE_VERSION = 4;
 
 /** Prefix of a frame and of each message in it: unsigned 32 bit, big endian. */
 export const LENGTH_BYTES = 4;

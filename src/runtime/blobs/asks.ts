@@ -25,7 +25,8 @@ export interface Answered {
   readonly tookMs: number;
 }
 
-export type AskFailure = 'gone' | 'busy' | 'stalled' | 'invalid' | 'down';
+/** `invalid`: no such answer was asked for. `damaged`: what came could not be decompressed. */
+export type AskFailure = 'gone' | 'busy' | 'stalled' | 'invalid' | 'damaged' | 'down';
 
 interface UnderWay {
   readonly ask: Ask;
@@ -60,26 +61,30 @@ export class Asks {
     const now = this.#context.now();
     this.#underWay.set(id, { ask, askedAt: now, movedAt: now, bytes: nothing, received: 0, hasher: undefined });
     if (this.rate.counts(ask.bytesMax)) this.rate.began(now);
-    if (!this.#send(ask.node, { type: 'want', id, cid: ask.cid, chunk: ask.chunk })) this.#context.defer(() => this.#end(id, 'down'));
+    if (!this.#send(ask.node, { type: 'want', id, cid: ask.cid, chunk: ask.chunk, zstd: this.#context.ports.compressor !== undefined })) this.#context.defer(() => this.#end(id, 'down'));
   }
 
   piece(from: NodeId, message: Extract<BlobMessage, { type: 'piece' }>): void {
     const under = this.#underWay.get(message.id);
     if (under === undefined || under.ask.node !== from) return;
-    const { offset, total, bytes } = message;
+    const { offset, total, rawBytes } = message;
+    const length = rawBytes ?? message.bytes.byteLength;
     // In order, as the channel keeps it: a gap means that the connection changed in between.
-    if (offset !== under.received || total > under.ask.bytesMax || offset + bytes.byteLength > total) return this.#end(message.id, 'invalid');
+    if (offset !== under.received || total > under.ask.bytesMax || offset + length > total) return this.#end(message.id, 'invalid');
     // Pieces of nothing would keep an answer alive that never ends.
-    if (bytes.byteLength === 0 && total > 0) return this.#end(message.id, 'invalid');
+    if (length === 0 && total > 0) return this.#end(message.id, 'invalid');
+    if (offset > 0 && total !== under.bytes.byteLength) return this.#end(message.id, 'invalid');
+    const bytes = rawBytes === null ? message.bytes : this.#context.ports.compressor?.decompress(message.bytes, rawBytes);
+    if (bytes === undefined) return this.#end(message.id, 'damaged');
     if (offset === 0) under.bytes = this.#memory(total);
-    else if (total !== under.bytes.byteLength) return this.#end(message.id, 'invalid');
     under.bytes.set(bytes, offset);
     under.hasher ??= this.#store.hasher();
     under.hasher.update(bytes);
-    under.received += bytes.byteLength;
+    under.received += length;
     under.movedAt = this.#context.now();
     this.#heardAt.set(from, under.movedAt);
-    if (this.rate.counts(under.ask.bytesMax)) this.rate.received(bytes.byteLength, under.movedAt);
+    // Of the line, which is what others of its answers will find: those may not become less by compression.
+    if (this.rate.counts(under.ask.bytesMax)) this.rate.received(message.bytes.byteLength, under.movedAt);
     if (under.received === total) this.#end(message.id, undefined);
   }
 

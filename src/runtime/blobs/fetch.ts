@@ -296,6 +296,7 @@ export class Fetch {
     if (this.#over) return;
     plan.answered(pick.node);
     const layout = this.#layout!;
+    if (answer === 'damaged') return this.#damaged(plan, pick, 'could not be decompressed');
     if (typeof answer === 'string' || answer.bytes.byteLength !== chunkLength(layout, pick.chunk)) {
       const lost = typeof answer === 'string' ? answer : 'gone';
       if (lost === 'gone' || lost === 'down') this.hadNot(pick.node);
@@ -305,7 +306,7 @@ export class Fetch {
     }
     const { bytes, digest, tookMs } = answer;
     plan.measured(pick.node, bytes.byteLength / Math.max(tookMs, 0.1));
-    if (!equalBytes(digest, chunkDigest(layout, pick.chunk))) return this.#damaged(plan, pick);
+    if (!equalBytes(digest, chunkDigest(layout, pick.chunk))) return this.#damaged(plan, pick, 'does not fit its digest');
     this.#write(plan, pick, bytes);
     // While it is written the next one is on its way.
     this.#go();
@@ -336,9 +337,9 @@ export class Fetch {
     else store.writePart(this.cid, chunk * BLOB_CHUNK_BYTES, bytes, written);
   }
 
-  #damaged(plan: FetchPlan, pick: Pick): void {
+  #damaged(plan: FetchPlan, pick: Pick, what: string): void {
     const { context, send } = this.#init;
-    context.note('warn', 'blob-damaged', `chunk ${pick.chunk} of ${this.cid} that came from ${pick.node} does not fit its digest`, { cid: this.cid, from: pick.node, chunk: pick.chunk });
+    context.note('warn', 'blob-damaged', `chunk ${pick.chunk} of ${this.cid} that came from ${pick.node} ${what}`, { cid: this.cid, from: pick.node, chunk: pick.chunk });
     send(pick.node, { type: 'doubt', cid: this.cid, chunk: pick.chunk });
     // A file of one chunk that is wrong is none.
     if (!this.#trust.wrong(pick.node) || plan.chunkCount === 1) this.hadNot(pick.node);

@@ -41,10 +41,30 @@ export const SERVED_PER_PEER_MAX = 256;
 export const INTERESTED_MAX = 64;
 /** No piece is read for a peer while so much waits to be sent to it. */
 export const SEND_AHEAD_BYTES = 4 * 1024 * 1024;
+/** The same while it is not known what the line to that peer takes: until then nothing is compressed. */
+export const SEND_AHEAD_UNKNOWN_BYTES = 1024 * 1024;
 /** Pieces of small blobs that are read at the same time for one peer, at most one piece together. */
 export const READ_TOGETHER_MAX = 64;
 /** When the queue to a peer is full, it is looked at again after this. */
 export const SEND_AGAIN_MS = 5;
+/** A line is slow or fast only while so much stands before it: less may be gone before anybody looks. */
+export const LINE_STANDING_BYTES = 256 * 1024;
+/** What a line takes is measured over at least so long. */
+export const LINE_SAMPLE_MS = 50;
+/** And so many bytes. */
+export const LINE_SAMPLE_BYTES = 256 * 1024;
+/** How fast a line is, is believed for so long. */
+export const LINE_KNOWN_MS = 30_000;
+/** To compress a piece takes so long, whatever its size, on a machine with nothing else to do. */
+export const COMPRESS_CALL_MS = 0.15;
+/** And a millisecond for so many bytes. */
+export const COMPRESS_BYTES_PER_MS = 200_000;
+/** That it takes longer here than that is believed for so long; then it is tried again. */
+export const SLOWNESS_KNOWN_MS = 1000;
+/** Pieces that are compressed at a time, over all peers: each holds one of the threads that the disk needs. */
+export const COMPRESSING_MAX = 2;
+/** After a piece that did not become less, so much of the answer goes as it is. */
+export const COMPRESS_AGAIN_BYTES = 2 * 1024 * 1024;
 /** Names in one question which blobs are needed. */
 export const NEEDS_ASKED_MAX = 1024;
 /** How often a node looks whether blobs have expired or are over the quota. */

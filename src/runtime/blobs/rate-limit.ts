@@ -12,6 +12,11 @@ export class RateLimit {
     this.#bytesPerMs = bytesPerSecond / 1000;
   }
 
+  /** Infinity = no limit. */
+  get bytesPerMs(): number {
+    return this.#bytesPerMs === 0 ? Infinity : this.#bytesPerMs;
+  }
+
   /** @param now monotonic ms. @returns 0 and counts the bytes, or how long to wait before asking again, ms. */
   take(now: number, bytes: number): number {
     if (this.#bytesPerMs === 0) return 0;
@@ -21,7 +26,7 @@ export class RateLimit {
     return 0;
   }
 
-  /** Counts bytes that go with what was taken a moment ago. */
+  /** Counts bytes that go with what was taken a moment ago; fewer than none, when it became less. */
   add(bytes: number): void {
     if (this.#bytesPerMs > 0) this.#freeAt += bytes / this.#bytesPerMs;
   }

@@ -8,7 +8,8 @@ import type { BlobMessage } from '../../protocol/blob-codec.ts';
 import { needsManifest } from '../../protocol/blob-manifest.ts';
 import { BLOB_CHUNK_BYTES, BLOB_PIECE_BYTES } from '../../protocol/limits.ts';
 import type { NodeContext } from '../context.ts';
-import { READ_TOGETHER_MAX, SEND_AGAIN_MS, SEND_AHEAD_BYTES, SERVED_PER_PEER_MAX } from './limits.ts';
+import { Compression, type Compressible } from './compression.ts';
+import { READ_TOGETHER_MAX, SEND_AGAIN_MS, SERVED_PER_PEER_MAX } from './limits.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { Turns } from './turns.ts';
 
@@ -25,8 +26,7 @@ export interface ServerInit {
   readonly manifest: (cid: Cid) => Uint8Array | undefined;
 }
 
-interface Answer {
-  readonly to: NodeId;
+interface Answer extends Compressible {
   readonly id: number;
   readonly cid: Cid;
   /** Of its first byte in the file; -1 = a manifest. */
@@ -37,36 +37,48 @@ interface Answer {
   sent: number;
 }
 
+/** Of an answer, before it is sent. */
+interface Ready {
+  readonly answer: Answer;
+  /** Undefined when they could not be read. */
+  bytes: Uint8Array | undefined;
+  /** Undefined when they are sent as they are. */
+  compressed: Uint8Array | undefined;
+}
+
 export class BlobServer {
   readonly #init: ServerInit;
   readonly #answers = new Map<NodeId, Turns<Answer>>();
   /** Peers that wait for the disk or for the network, and the answers of which a piece is being read. */
   readonly #reading = new Map<NodeId, Set<Answer>>();
+  readonly #compression: Compression;
   #sentBytes = 0;
 
   constructor(init: ServerInit) {
     this.#init = init;
+    this.#compression = new Compression(init.context, init.rate);
   }
 
-  /** Bytes of pieces sent since the node began. */
+  /** Bytes of pieces sent since the node began, as they are when nothing is compressed. */
   get sentBytes(): number {
     return this.#sentBytes;
   }
 
-  wanted(from: NodeId, { id, cid, chunk }: Extract<BlobMessage, { type: 'want' }>): void {
+  wanted(from: NodeId, { id, cid, chunk, zstd }: Extract<BlobMessage, { type: 'want' }>): void {
     const { send, size } = this.#init;
     if ((this.#answers.get(from)?.count ?? 0) >= SERVED_PER_PEER_MAX) return void send(from, { type: 'refuse', id, reason: 'busy' });
     if (chunk < 0) {
       const known = this.#init.manifest(cid);
-      if (known !== undefined) return this.#add({ to: from, id, cid, start: -1, total: known.byteLength, whole: known, sent: 0 });
+      const manifest = { to: from, id, cid, start: -1, sent: 0, ...digestsOnly };
+      if (known !== undefined) return this.#add({ ...manifest, total: known.byteLength, whole: known });
       const bytes = size(cid, 0);
       if (bytes === undefined || !needsManifest(bytes)) return void send(from, { type: 'refuse', id, reason: 'gone' });
-      return this.#add({ to: from, id, cid, start: -1, total: 0, whole: undefined, sent: 0 });
+      return this.#add({ ...manifest, total: 0, whole: undefined });
     }
     const bytes = size(cid, chunk);
     const start = chunk * BLOB_CHUNK_BYTES;
     if (bytes === undefined || (start >= bytes && start > 0)) return void send(from, { type: 'refuse', id, reason: 'gone' });
-    this.#add({ to: from, id, cid, start, total: Math.min(BLOB_CHUNK_BYTES, bytes - start), whole: undefined, sent: 0 });
+    this.#add({ to: from, id, cid, start, total: Math.min(BLOB_CHUNK_BYTES, bytes - start), whole: undefined, sent: 0, zstd, plainUntil: 0 });
   }
 
   stopped(from: NodeId, id: number): void {
@@ -79,6 +91,7 @@ export class BlobServer {
   peerDown(peer: NodeId): void {
     this.#answers.delete(peer);
     this.#reading.get(peer)?.clear();
+    this.#compression.peerDown(peer);
   }
 
   #add(answer: Answer): void {
@@ -107,8 +120,8 @@ export class BlobServer {
     if (first === undefined) return void this.#answers.delete(peer);
     if (first.start < 0 && first.whole === undefined) return this.#loadManifest(turns.take()!);
     const { context, rate } = this.#init;
-    const ahead = context.ports.transport.queued(peer, 'blob') >= SEND_AHEAD_BYTES;
-    const waitMs = ahead ? SEND_AGAIN_MS : rate.take(context.now(), pieceBytes(first));
+    const queued = context.ports.transport.queued(peer, 'blob');
+    const waitMs = queued >= this.#compression.look(peer, queued) ? SEND_AGAIN_MS : rate.take(context.now(), pieceBytes(first));
     if (waitMs > 0) {
       this.#reading.set(peer, new Set());
       return void context.after(waitMs, () => this.#goOn(peer));
@@ -120,7 +133,7 @@ export class BlobServer {
   #read(peer: NodeId, turns: Turns<Answer>): void {
     const { rate, store } = this.#init;
     const reading = new Set<Answer>();
-    const batch: { readonly answer: Answer; bytes: Uint8Array | undefined }[] = [];
+    const batch: Ready[] = [];
     this.#reading.set(peer, reading);
     let left = BLOB_PIECE_BYTES;
     for (let next = turns.first(); next !== undefined && batch.length < READ_TOGETHER_MAX; next = turns.first()) {
@@ -129,13 +142,13 @@ export class BlobServer {
       if (batch.length > 0) rate.add(pieceBytes(next));
       left -= pieceBytes(next);
       reading.add(next);
-      batch.push({ answer: turns.take()!, bytes: undefined });
+      batch.push({ answer: turns.take()!, bytes: undefined, compressed: undefined });
     }
     let unread = batch.length;
     const end = (): void => {
       if (--unread > 0) return;
       this.#reading.delete(peer);
-      for (const { answer, bytes } of batch) if (reading.has(answer)) this.#send(answer, bytes);
+      for (const ready of batch) if (reading.has(ready.answer)) this.#send(ready);
       this.#serve(peer);
     };
     for (const each of batch) {
@@ -143,7 +156,11 @@ export class BlobServer {
       const length = pieceBytes(answer);
       const read = (bytes: Uint8Array | undefined): void => {
         each.bytes = bytes;
-        end();
+        if (bytes === undefined || !reading.has(answer)) return end();
+        this.#compression.compress(answer, bytes, (compressed) => {
+          each.compressed = compressed;
+          end();
+        });
       };
       if (answer.whole !== undefined) read(answer.whole.subarray(answer.sent, answer.sent + length));
       else store.read(answer.cid, answer.start + answer.sent, length, (error, bytes) => read(error === undefined && bytes?.byteLength === length ? bytes : undefined));
@@ -169,20 +186,26 @@ export class BlobServer {
     });
   }
 
-  /** @param bytes undefined when they could not be read. */
-  #send(answer: Answer, bytes: Uint8Array | undefined): void {
+  #send({ answer, bytes, compressed }: Ready): void {
     const { to, id, cid, total } = answer;
     if (bytes === undefined) {
       this.#init.unread(cid);
       return void this.#init.send(to, { type: 'refuse', id, reason: 'gone' });
     }
-    const sent = this.#init.send(to, { type: 'piece', id, offset: answer.sent, total, bytes });
+    const wire = compressed ?? bytes;
+    const sent = this.#init.send(to, { type: 'piece', id, offset: answer.sent, total, bytes: wire, rawBytes: compressed === undefined ? null : bytes.byteLength });
+    // The limit is one of the line: it was counted before it was known what goes there.
+    this.#init.rate.add(wire.byteLength - bytes.byteLength);
+    this.#compression.sent(to, wire.byteLength);
     answer.sent += bytes.byteLength;
     this.#sentBytes += bytes.byteLength;
     // What was dropped will be missed and asked again: going on would only send what cannot be used.
     if (sent && answer.sent < total) this.#answers.get(to)?.putBack(answer);
   }
 }
+
+/** A manifest is nearly all digests, which no compression makes smaller. */
+const digestsOnly = { zstd: false, plainUntil: 0 };
 
 function pieceBytes({ total, sent }: Answer): number {
   return Math.min(BLOB_PIECE_BYTES, total - sent);
