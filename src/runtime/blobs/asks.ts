@@ -3,8 +3,10 @@ import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import type { BlobHasher, BlobStore } from '../../ports/blobs.ts';
 import type { BlobMessage } from '../../protocol/blob-codec.ts';
 import { BLOB_CHUNK_BYTES } from '../../protocol/limits.ts';
+import type { Piece } from '../../protocol/piece-codec.ts';
 import type { NodeContext } from '../context.ts';
 import { ANSWER_STALL_MS, ANSWER_TURN_MS, SPARE_CHUNKS_MAX } from './limits.ts';
+import { PieceQueue } from './piece-queue.ts';
 import { ReceiveRate } from './receive-rate.ts';
 
 export interface Ask {
@@ -43,6 +45,7 @@ export class Asks {
   readonly #store: Pick<BlobStore, 'hasher'>;
   readonly #send: (to: NodeId, message: BlobMessage) => boolean;
   readonly #underWay = new Map<number, UnderWay>();
+  readonly #pieces: PieceQueue;
   /** When the last piece came from each node: over a slow line answers wait for each other's pieces. */
   readonly #heardAt = new Map<NodeId, number>();
   #nextId: number;
@@ -54,6 +57,7 @@ export class Asks {
     this.#store = store;
     this.#send = send;
     this.#nextId = context.firstId();
+    this.#pieces = new PieceQueue(context, (from, piece) => this.#take(from, piece));
   }
 
   ask(ask: Ask): void {
@@ -64,7 +68,12 @@ export class Asks {
     if (!this.#send(ask.node, { type: 'want', id, cid: ask.cid, chunk: ask.chunk, zstd: this.#context.ports.compressor !== undefined })) this.#context.defer(() => this.#end(id, 'down'));
   }
 
-  piece(from: NodeId, message: Extract<BlobMessage, { type: 'piece' }>): void {
+  piece(from: NodeId, piece: Piece): void {
+    if (this.#underWay.get(piece.id)?.ask.node === from && !this.#pieces.add(from, piece)) this.#end(piece.id, 'stalled');
+  }
+
+  #take(from: NodeId, message: Piece): void {
+    // Something else may have ended it while the piece waited.
     const under = this.#underWay.get(message.id);
     if (under === undefined || under.ask.node !== from) return;
     const { offset, total, rawBytes } = message;

@@ -65,6 +65,10 @@ export const SLOWNESS_KNOWN_MS = 1000;
 export const COMPRESSING_MAX = 2;
 /** After a piece that did not become less, so much of the answer goes as it is. */
 export const COMPRESS_AGAIN_BYTES = 2 * 1024 * 1024;
+/** Pieces that came faster than they are decompressed, of all peers; beyond that they are dropped, and asked again. */
+export const PIECES_WAITING_BYTES_MAX = 16 * 1024 * 1024;
+/** Each counts for so much more than its bytes. */
+export const PIECE_COST_BYTES = 256;
 /** Names in one question which blobs are needed. */
 export const NEEDS_ASKED_MAX = 1024;
 /** How often a node looks whether blobs have expired or are over the quota. */
