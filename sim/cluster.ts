@@ -155,7 +155,7 @@ export class Cluster {
         transport,
         executor,
         blobs: new SimBlobStore(node.blobs, process),
-        compressor: node.compresses ? new SimCompressor(process) : undefined,
+        compressor: node.compresses ? new SimCompressor(process, () => node.compressSlowness) : undefined,
         observer: { notify: (note) => this.#note(node, note) },
         fatal: (error) => this.#fatal(node, process, error),
       },

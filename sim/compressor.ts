@@ -12,14 +12,17 @@ const RUN_MAX = 256;
 
 export class SimCompressor implements Compressor {
   readonly #clock: Clock;
+  readonly #slowness: () => number;
 
-  constructor(clock: Clock) {
+  /** @param slowness how many times as long it takes at the moment. */
+  constructor(clock: Clock, slowness = (): number => 1) {
     this.#clock = clock;
+    this.#slowness = slowness;
   }
 
   compress(bytes: Uint8Array, done: (compressed: Uint8Array | undefined) => void): void {
     const compressed = runsOf(bytes);
-    this.#clock.setTimer(CALL_MS + bytes.byteLength / BYTES_PER_MS, () => done(compressed));
+    this.#clock.setTimer(this.#slowness() * (CALL_MS + bytes.byteLength / BYTES_PER_MS), () => done(compressed));
   }
 
   decompress(compressed: Uint8Array, length: number): Uint8Array | undefined {

@@ -40,6 +40,8 @@ export class SimNode implements NodeView {
   capabilities: Partial<Capabilities> = {};
   /** Its Node.js has zstd; looked at when it boots. */
   compresses = true;
+  /** How many times as long that takes beside other work on its processors. */
+  compressSlowness = 1;
   /** Rules that are switched off on this node alone, looked at when it boots; undefined = those of the cluster. */
   mutants: ReadonlySet<string> | undefined;
   /** Of each turn of the node; more than 0 on a slow machine. */

@@ -28,12 +28,13 @@ interface Way {
   readonly compressed: number;
 }
 
-/** One file from the first node to the second. @param compress which of the two can. */
-function way(name: string, one: File, compress: readonly [boolean, boolean] = [true, true], scenery: ConstructorParameters<typeof Lab>[2] = SLOW): Way {
+/** One file from the first node to the second. @param compress which of the two can. @param slowness of the first one. */
+function way(name: string, one: File, compress: readonly [boolean, boolean] = [true, true], scenery: ConstructorParameters<typeof Lab>[2] = SLOW, slowness = 1): Way {
   const lab = new Lab(name, 2, scenery);
   const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
   for (const [i, node] of [a, b].entries()) {
     node.compresses = compress[i]!;
+    node.compressSlowness = slowness;
     lab.crash(node, 'process');
     lab.boot(node);
   }
@@ -79,6 +80,16 @@ test('of a file that can be compressed in part, that part is', () => {
   for (let at = 0; at < bytes.byteLength; at += 2 * BLOB_CHUNK_BYTES) bytes.set(randomBytes(BLOB_CHUNK_BYTES), at);
   const { bytes: sent } = way('mixed', fileOf(bytes));
   assert.ok(sent > 8 * MIB && sent < 10 * MIB, `${sent} bytes`);
+});
+
+test('beside other work, where it takes longer than the line would, the line never waits for it', () => {
+  const one = file(12 * MIB);
+  const plain = way('plain', one, [false, true]);
+  for (const slowness of [10, 30, 100, 1000]) {
+    const { ms, bytes } = way(`slowness ${slowness}`, one, [true, true], SLOW, slowness);
+    assert.ok(ms < 1.05 * plain.ms && bytes <= plain.bytes, `${ms} ms instead of ${plain.ms} with ${bytes} bytes when it takes ${slowness} times as long`);
+    if (slowness <= 30) assert.ok(ms < 0.9 * plain.ms, `${ms} ms instead of ${plain.ms}: some of it may well be compressed when it takes ${slowness} times as long`);
+  }
 });
 
 test('over a fast line nothing is compressed', () => {

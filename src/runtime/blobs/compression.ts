@@ -1,6 +1,6 @@
 /**
  * Which pieces are compressed before they are sent: those that this takes less time than the line would take for them as
- * they are. One that does not become less speaks for those behind it, for a while.
+ * they are, while the line has something else to carry. One that does not become less speaks for those behind it, for a while.
  */
 import type { NodeId } from '../../core/lib/ids.ts';
 import type { Compressor } from '../../ports/compressor.ts';
@@ -28,7 +28,8 @@ export class Compression {
   #slowness = 1;
   #slowAt = -Infinity;
   #underWay = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** Each says whether it began: whoever waited for it may have lost patience. */
+  readonly #waiting: ((compressor: Compressor) => boolean)[] = [];
 
   constructor(context: NodeContext, rate: RateLimit) {
     this.#context = context;
@@ -57,26 +58,42 @@ export class Compression {
 
   /** @param done called once, with undefined when the piece goes as it is; at once when nothing is tried. */
   compress(answer: Compressible, bytes: Uint8Array, done: (compressed: Uint8Array | undefined) => void): void {
-    const compressor = this.#compressor;
-    if (compressor === undefined || !this.#isWorthIt(answer, bytes.byteLength)) return done(undefined);
-    const begin = (): void => {
+    const patienceMs = this.#patienceMs(answer, bytes.byteLength);
+    if (patienceMs === 0) return done(undefined);
+    const end = (compressed: Uint8Array | undefined): void => {
+      timer.cancel();
+      over = true;
+      done(compressed);
+    };
+    let over = false;
+    const timer = this.#context.after(patienceMs, () => {
+      this.#took(bytes.byteLength, patienceMs);
+      end(undefined);
+    });
+    this.#waiting.push((compressor) => {
+      if (over) return false;
       const beganAt = this.#context.now();
       compressor.compress(bytes, (compressed) => {
         this.#underWay--;
-        this.#took(bytes.byteLength, beganAt);
+        this.#took(bytes.byteLength, this.#context.now() - beganAt);
         if (compressed === undefined) answer.plainUntil = answer.sent + COMPRESS_AGAIN_BYTES;
-        this.#waiting.shift()?.();
-        done(compressed);
+        if (!over) end(compressed);
+        this.#begin();
       });
-    };
-    if (this.#underWay >= COMPRESSING_MAX) this.#waiting.push(begin);
-    else begin();
-    this.#underWay++;
+      return true;
+    });
+    this.#begin();
   }
 
-  #took(bytes: number, beganAt: number): void {
+  #begin(): void {
+    while (this.#underWay < COMPRESSING_MAX && this.#waiting.length > 0) if (this.#waiting.shift()!(this.#compressor!)) this.#underWay++;
+  }
+
+  #took(bytes: number, ms: number): void {
     const now = this.#context.now();
-    this.#slowness = Math.max(1, (this.#slownessAt(now) + (now - beganAt) / compressMs(bytes)) / 2);
+    const factor = ms / compressMs(bytes);
+    // Up at once and down by and by: what takes longer than expected costs more than what takes less gives.
+    this.#slowness = Math.max(1, factor, (this.#slownessAt(now) + factor) / 2);
     this.#slowAt = now;
   }
 
@@ -85,11 +102,16 @@ export class Compression {
     return now - this.#slowAt > SLOWNESS_KNOWN_MS ? 1 : this.#slowness;
   }
 
-  #isWorthIt({ to, zstd, sent, plainUntil }: Compressible, bytes: number): boolean {
-    if (!zstd || sent < plainUntil) return false;
+  /** @returns how long the line may wait for it; 0 when it is not worth it. */
+  #patienceMs({ to, zstd, sent, plainUntil }: Compressible, bytes: number): number {
+    if (this.#compressor === undefined || !zstd || sent < plainUntil) return 0;
     const now = this.#context.now();
     const lineBytesPerMs = Math.min(this.#rate.bytesPerMs, this.#lines.get(to)?.bytesPerMs(now) ?? Infinity);
-    return this.#slownessAt(now) * compressMs(bytes) < bytes / lineBytesPerMs;
+    const tookMs = compressMs(bytes);
+    if (tookMs >= bytes / lineBytesPerMs) return 0;
+    // What stands before it keeps it busy meanwhile, and half a piece is what may well be saved. Half of that, since all of it is guessed.
+    const patienceMs = (this.#context.ports.transport.queued(to, 'blob') + bytes / 2) / lineBytesPerMs / 2;
+    return this.#slownessAt(now) * tookMs < patienceMs ? patienceMs : 0;
   }
 }
 
