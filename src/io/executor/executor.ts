@@ -169,6 +169,8 @@ class NodeExecutor implements ProcessExecutor {
     for (const active of this.#parked) {
       if (passed && isExclusive(active.execution.spec) && this.#parked.delete(active)) this.#fail(active, 'MODULE_FENCED', stopMessage('MODULE_FENCED', 0));
     }
+    // Of one whose files are being told the supervisor did not know when it passed.
+    for (const { telling, execution } of this.#remote.values()) if (passed && telling !== undefined && isExclusive(execution.spec)) telling.stop = { mode: 'now', code: 'MODULE_FENCED' };
     if (this.#link.pid !== undefined) this.#sendDeadline();
   }
 

@@ -283,6 +283,20 @@ test('what is stopped while its files are being told to the supervisor does not 
   assert.deepEqual(one.executor.running(), []);
 });
 
+test('when the deadline passes while the files of an effectful module are being told, it does not begin under a later one', async (t) => {
+  const one = lab(t);
+  await one.execute('true');
+  const file = await put(one.store, 'x', 'x');
+  const inputs: ExecutionInput[] = [{ variable: 'IN', single: false, files: Array.from({ length: 10 * FILES_PER_LINE }, (_, i) => ({ ...file, path: String(i) })) }];
+  const deadline = performance.now() + 50;
+  one.executor.setFenceDeadline(deadline);
+  const outcome = one.run(command('echo begun', { spec: { effectful: true, files: { inputs: [{ variable: 'IN', module: 0, output: 'a' }], outputs: [] } }, inputs }));
+  while (performance.now() <= deadline);
+  one.executor.setFenceDeadline(performance.now() + 60_000);
+  const { error, tail } = await outcome;
+  assert.deepEqual([error?.code, tail], ['MODULE_FENCED', '']);
+});
+
 test('a supervisor that is lost while files are being told to it is followed by one that gets them all', async (t) => {
   const one = lab(t);
   await one.execute('true');
