@@ -39,7 +39,7 @@ export interface KeptLog {
 
 /** Written at once. */
 const BATCH_BYTES = 1024 * 1024;
-/** Of UTF-8. */
+/** Of one character in UTF-8. */
 const CHARACTER_BYTES_MAX = 4;
 /** How far the kept end may move to begin with a whole line. */
 const LINE_SEARCH_BYTES = 64 * 1024;
