@@ -247,7 +247,8 @@ export class Client {
     const request =
       endpoint.url === undefined
         ? httpRequest({ ...options, path, socketPath: endpoint.socketPath, host: 'localhost', agent: false }, resolve)
-        : (endpoint.url.protocol === 'https:' ? httpsRequest : httpRequest)(new URL(endpoint.url.pathname.replace(/\/$/, '') + path, endpoint.url), { ...options, agent: false }, resolve);
+        : // Not by way of a URL, where `..` would be the folder above.
+          (endpoint.url.protocol === 'https:' ? httpsRequest : httpRequest)(endpoint.url, { ...options, path: endpoint.url.pathname.replace(/\/$/, '') + path, agent: false }, resolve);
     const patience = method === 'GET' ? (this.#init.requestMs ?? REQUEST_MS) : (this.#init.writeMs ?? WRITE_MS);
     let response: IncomingMessage | undefined;
     request.once('response', (begun) => (response = begun));

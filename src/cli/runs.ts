@@ -1,6 +1,7 @@
 /** `skein runs list|view|cancel|pause|resume|rerun|wait|watch|download`, and the short cuts `ps` and `cancel`. */
 import { Option, type Command } from 'commander';
 import type { RunExplanationJson, RunPausedJson } from '../io/http/queue-views.ts';
+import { PAGE_LIMIT_MAX } from '../io/http/limits.ts';
 import type { ModuleJson, RunJson, RunListJson, RunSummaryJson } from '../io/http/views.ts';
 import { addDownload } from './download.ts';
 import { addRerun } from './rerun.ts';
@@ -13,14 +14,16 @@ import { moduleColumns, progressOfRun, withProgress } from './module.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
 import { durationOf, explainedBlocks, failureBlocks, policyLine, summaryBlock } from './render.ts';
 import { table, type Column } from './table.ts';
-import { action, clientFor, duration, withNode, type AddVerb, type VerbContext } from './verb.ts';
+import { action, clientFor, duration, wholeNumber, withNode, type AddVerb, type VerbContext } from './verb.ts';
 import { waitForRun } from './wait.ts';
 
+/** When nothing is said. */
+const RUNS_LISTED = 20;
 const phases = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'];
 
 interface ListFlags extends EndpointFlags {
   readonly output: Format;
-  readonly limit: string;
+  readonly limit: number;
   readonly phase?: string;
   readonly status?: string;
 }
@@ -64,7 +67,7 @@ export const addShortCuts: AddVerb = (program, context) => {
 
 function addList(command: Command, context: VerbContext): void {
   withNode(command.addOption(outputOption()))
-    .option('--limit <n>', 'at most this many', '20')
+    .addOption(new Option('--limit <n>', 'at most this many').argParser(wholeNumber(1, PAGE_LIMIT_MAX)).default(RUNS_LISTED))
     .addOption(new Option('--phase <phase>', 'only those').choices(phases))
     .addOption(new Option('--status <status>', 'only those').choices(['pending', 'running', 'completed', 'failed']))
     .action(action(context, (flags: ListFlags) => list(context.io, flags)));
@@ -96,7 +99,7 @@ function runColumns(now: number): Column<RunSummaryJson>[] {
 }
 
 async function list(io: CliIo, flags: ListFlags): Promise<ExitCode> {
-  const query = new URLSearchParams({ limit: flags.limit });
+  const query = new URLSearchParams({ limit: String(flags.limit) });
   if (flags.phase !== undefined) query.set('phase', flags.phase);
   if (flags.status !== undefined) query.set('status', flags.status);
   const whole = await clientFor(io, flags).get<RunListJson>(`/api/v1/runs?${query.toString()}`);

@@ -252,6 +252,7 @@ test('mistyped command lines are exit 2 and name what was meant', async (t) => {
     [['queue', 'foo', '-o', 'json'], /unknown command 'foo'$/m],
     [['queue', 'stats', 'foo'], /too many arguments for 'stats': foo/],
     [['runs', 'list', '--lmit', '3'], /unknown option '--lmit' \(did you mean --limit\?\)/],
+    [['runs', 'list', '--limit', 'all'], /--limit <n>' argument 'all' is invalid\. it must be a whole number from 1 to 1000/],
     [['--bootstrp', 'x'], /unknown option '--bootstrp' \(did you mean --bootstrap\?\)/],
     [['runs', 'list', '-o', 'xml'], /'xml' is invalid. Allowed choices are table/],
     [['run'], /missing required argument 'file'/],
@@ -268,6 +269,20 @@ test('mistyped command lines are exit 2 and name what was meant', async (t) => {
     assert.equal(stdout, '');
     assert.match(stderr, message);
     assert.match(stderr, /^error [A-Z_]+: /);
+  }
+});
+
+test('an empty name, or one of dots, is like any other that nobody has, over a socket and over TCP', async (t) => {
+  const bed = new TestBed(t);
+  const { listener } = await bed.serve();
+  for (const name of ['', '.', '..']) {
+    for (const where of [[], ['--api', listener.url]]) {
+      for (const [argv, says] of [[['runs', 'cancel'], 'RUN_NOT_FOUND: No run has the id'], [['runs', 'view'], 'RUN_NOT_FOUND: No run has the id'], [['blob', 'verify'], 'BLOB_INVALID:'], [['blob', 'rm'], 'BLOB_INVALID:']] as const) {
+        const { code, stderr } = await bed.run([...argv, name, ...where]);
+        assert.equal(code, 2);
+        assert.ok(stderr.startsWith(`error ${says} ${JSON.stringify(name)}`), `${argv.join(' ')}: ${stderr}`);
+      }
+    }
   }
 });
 

@@ -95,11 +95,11 @@ function accepted(reply: FastifyReply, answer: SubmitAnswer): AcceptedJson {
   return { ...answer, status: 'pending' };
 }
 
-/** `abc:cancel` → `abc` and `cancel` (custom verbs as in Google's API guide). */
+/** `abc:cancel` → `abc` and `cancel` (custom verbs as in Google's API guide). The name may be empty: whoever looks for it says what it must be. */
 export function splitVerb(target: string, verbs: readonly string[]): { readonly name: string; readonly verb: string } {
   const colon = target.lastIndexOf(':');
   const verb = target.slice(colon + 1);
-  if (colon > 0 && verbs.includes(verb)) return { name: target.slice(0, colon), verb };
+  if (colon !== -1 && verbs.includes(verb)) return { name: target.slice(0, colon), verb };
   throw new SkeinError('REQUEST_INVALID', `POST here needs a verb: ${verbs.map((known) => `…:${known}`).join(', ')}`, { status: 404 });
 }
 
