@@ -92,6 +92,17 @@ test('while a node leaves, only what it has last is urgent', () => {
   assert.deepEqual(Object.fromEntries(urgent), { x: true, y: false });
 });
 
+test('what one node made while it was alone gets its second copy when another one comes', () => {
+  const bench = new Bench('a');
+  const run = bench.cell.submit([module('m', [], leaves), module('n', [0], takes)]);
+  bench.made(run, 'x', 'a');
+  assert.deepEqual(bench.askedNodes(1000), []);
+  bench.cell.open('b');
+  bench.copies.nodeCame(nodeId('b'));
+  const [asked] = bench.during(1000);
+  assert.deepEqual([asked?.node, asked?.refs.map(({ cid }) => cid), asked?.urgent], ['b', ['x'], false]);
+});
+
 test('an answer about files that were lost says nothing of those that were made anew', () => {
   const bench = new Bench('a', 'b');
   const run = bench.cell.submit([module('m', [], leaves), module('n', [0], takes)]);

@@ -125,6 +125,22 @@ function checkpointed(bench: Bench): { run: RunNumber; keep: (digit: number) => 
   return { run, keep };
 }
 
+test('what one node had while it was alone gets its second copy when another one comes; a third one changes nothing', () => {
+  const bench = new Bench();
+  const { cell } = bench;
+  const session = cell.open('a');
+  const run = cell.submit([module('m')]);
+  cell.result(run, 0, cell.claim(run, 0, session), { ...succeeded(), log: log(1) });
+  bench.loose.ended(cell.state.runs.get(run)!.modules[0]!);
+  assert.deepEqual(bench.told().map(({ to }) => to), ['a']);
+  cell.open('b');
+  bench.loose.nodeCame();
+  assert.deepEqual(bench.told().map(({ to }) => to).sort(), ['a', 'b']);
+  cell.open('c');
+  bench.loose.nodeCame();
+  assert.deepEqual(bench.told(), []);
+});
+
 test('a checkpoint has a second copy, and another one when the node that has it goes', () => {
   const bench = new Bench();
   const { keep } = checkpointed(bench);

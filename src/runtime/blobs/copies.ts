@@ -135,9 +135,12 @@ export class Copies {
     if (record !== undefined) this.#loose.checkpointed(record);
   }
 
+  /** While there was nobody else one copy was enough. */
   nodeCame(node: NodeId): void {
     this.#leaving.delete(node);
     this.#stay = undefined;
+    if (this.#staying().size <= COPIES) this.#each((module) => this.#consider(module));
+    this.#loose.nodeCame();
   }
 
   nodeWent(node: NodeId): void {
@@ -255,9 +258,7 @@ export class Copies {
     const now = this.#init.context.now();
     // It was let go, or thought better of it.
     for (const [node, { askedAt }] of this.#leaving) {
-      if (now - askedAt < LEAVING_KNOWN_MS) continue;
-      this.#leaving.delete(node);
-      this.#stay = undefined;
+      if (now - askedAt >= LEAVING_KNOWN_MS) this.nodeCame(node);
     }
     for (let looked = 0; looked < COPIES_LOOKED_MAX; looked++) {
       const { value, done } = this.#cursor.next();

@@ -2,7 +2,7 @@
  * Copies that the log does not count: what came with a run, its large bundles too, shall outlive the node that accepted it;
  * what a module printed, and what it has got so far, the node that executes it. The leader has two nodes keep them. Which
  * ones follows from the run or the module and the nodes that are there, so a new leader chooses the same. Nothing waits for
- * it. When a node goes, and by a new leader, all of it is gone through again: also logs of runs that ended a short while
+ * it. When a node goes, when the second one comes, and by a new leader, all of it is gone through again: also logs of runs that ended a short while
  * ago, since the last word of a run is as easily lost as any. A few at a time, so that nobody's heartbeat waits for it.
  */
 import { broughtFiles, logRefs, type BlobRef } from '../../core/cell/files.ts';
@@ -74,6 +74,11 @@ export class LooseCopies {
 
   checkpointed(module: ModuleRecord): void {
     this.#add(checkpointOf(module));
+  }
+
+  /** Of what came while there was nobody else there is one copy. */
+  nodeCame(): void {
+    if (this.#init.state().sessionOfNode.size <= COPIES) this.rebuild();
   }
 
   /** What it had shall be on two nodes again. */
