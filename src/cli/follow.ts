@@ -79,6 +79,8 @@ class Follower {
   #why: Why = nothing;
   #paused = false;
   #asking = false;
+  /** Why nothing is executed is being asked. */
+  #checking = false;
   #idleChecks = 0;
 
   constructor(client: Client, io: CliIo, path: string, view: RunJson, options: FollowOptions) {
@@ -180,9 +182,12 @@ class Follower {
       return;
     }
     const { placeTimeoutMs = Infinity } = this.#options;
+    if (this.#checking) return;
     this.#idleChecks += 1;
     if (!isDue(this.#idleChecks) && Date.now() - this.#idleSince < placeTimeoutMs) return;
+    this.#checking = true;
     const why = await this.#reasons().catch(() => nothing);
+    this.#checking = false;
     if (this.#over.signal.aborted || this.#tracker.counts.running > 0) return;
     if (!this.#paused) this.#tellWhy(why);
     if (Date.now() - this.#idleSince >= placeTimeoutMs) unplaced();

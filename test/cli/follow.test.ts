@@ -180,6 +180,24 @@ test('--place-timeout is exit 5 and says why nothing is placed', async (t) => {
   assert.match(stderr, /No node can take it: FetchData: no node has the label gpu/);
 });
 
+test('a node that answers slowly is asked for the reasons once at a time', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve();
+  const { runId } = await api.submit(fakeSpec());
+  api.module(runId, 'FetchData', 'ready', { note: 'no node has the label gpu' });
+  const answer = await api.explainRun(runId);
+  let [open, most] = [0, 0];
+  t.mock.method(api, 'explainRun', async () => {
+    most = Math.max(most, ++open);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    open--;
+    return answer;
+  });
+  const { code, stderr } = await bed.run(['runs', 'watch', '7f01', '--place-timeout', '0s']);
+  assert.equal(code, 5, stderr);
+  assert.equal(most, 1);
+});
+
 test('the same reason a moment later is not said again', async (t) => {
   const bed = new TestBed(t);
   const { api } = await bed.serve();
