@@ -120,16 +120,23 @@ async function list(io: CliIo, flags: BlobFlags): Promise<ExitCode> {
 
 async function verify(io: CliIo, cids: readonly string[], flags: BlobFlags): Promise<ExitCode> {
   const client = clientFor(io, flags);
-  const paths = cids.map(pathOf);
-  const all = cids.length > 0 ? paths : (await client.get<BlobListJson>('/api/v1/blobs')).blobs.map(({ cid }) => pathOf(cid));
+  const named = cids.length > 0;
+  const all = named ? cids : (await client.get<BlobListJson>('/api/v1/blobs')).blobs.map(({ cid }) => cid);
   let damaged = 0;
-  for (const api of all) {
-    const { cid, fits } = await client.post<BlobVerifiedJson>(`${api}:verify`);
-    if (fits) continue;
-    damaged++;
-    line(io.stderr, `${cid} was damaged and is removed from this node`);
+  let gone = 0;
+  for (const cid of all) {
+    try {
+      const { fits } = await client.post<BlobVerifiedJson>(`${pathOf(cid)}:verify`);
+      if (fits) continue;
+      damaged++;
+      line(io.stderr, `${cid} was damaged and is removed from this node`);
+    } catch (error) {
+      // The node has removed it since it was listed.
+      if (named || !isSkeinError(error, 'BLOB_NOT_FOUND')) throw error;
+      gone++;
+    }
   }
-  line(io.stdout, `${all.length - damaged} of ${all.length} blobs are whole`);
+  line(io.stdout, `${all.length - damaged - gone} of ${all.length - gone} blobs are whole`);
   return damaged === 0 ? exitCodes.ok : exitCodes.runFailed;
 }
 

@@ -94,3 +94,15 @@ test('what is no file is not replaced by one', { skip: process.platform === 'win
   assert.match(stderr, /^error OPTION_INVALID: .*socket is there and is no file: it is not replaced/);
   assert.ok(statSync(join(bed.home, 'socket')).isSocket());
 });
+
+test('blob verify goes on when the node removes what it has listed', async (t) => {
+  const bed = new TestBed(t);
+  await bed.serve(new FakeNode());
+  const [gone, damaged] = [(await left('gone')).cid, (await left('damaged')).cid];
+  const listed = sharedBlobs().list();
+  t.mock.method(sharedBlobs(), 'verify', (cid: string) => (cid === gone ? Promise.reject(new SkeinError('BLOB_NOT_FOUND', `${cid} is not on this node`)) : Promise.resolve(cid !== damaged)));
+  const all = await bed.run(['blob', 'verify']);
+  assert.deepEqual([all.code, all.stdout], [1, `${listed.length - 2} of ${listed.length - 1} blobs are whole\n`]);
+  assert.equal(all.stderr, `${damaged} was damaged and is removed from this node\n`);
+  assert.match((await bed.run(['blob', 'verify', gone])).stderr, /^error BLOB_NOT_FOUND/);
+});
