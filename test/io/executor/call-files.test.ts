@@ -94,6 +94,6 @@ test('an input that cannot be placed', async (t) => {
   const one = lab(t);
   const gone: BlobFile = { ...(await one.put('a', 'x')), cid: 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy' as BlobFile['cid'] };
   const outcome = await one.execute('plain', {}, [{ variable: 'SRC', single: true, files: [gone] }]);
-  assert.equal(outcome.error?.code, 'MODULE_SPAWN');
+  assert.equal(outcome.error?.code, 'INPUT_MISSING');
   assert.ok(await until(() => one.left().length === 0), one.left().join());
 });
