@@ -39,6 +39,8 @@ export const queueAtHolder: Scenario = {
   play(scene) {
     const workload = scene.idle();
     const [holder, other] = scene.cluster.nodes.slice(3) as [SimNode, SimNode];
+    // Files here are zeros, which would be compressed to nothing: this story is about how long files take.
+    for (const node of [holder, other]) node.compresses = false;
     holder.capabilities = { labels: { holder: '', worker: '' } };
     other.capabilities = { labels: { other: '', worker: '' } };
     scene.boot(holder);

@@ -92,8 +92,8 @@ export class Asks {
     under.received += length;
     under.movedAt = this.#context.now();
     this.#heardAt.set(from, under.movedAt);
-    // Of the line, which is what others of its answers will find: those may not become less by compression.
-    if (this.rate.counts(under.ask.bytesMax)) this.rate.received(message.bytes.byteLength, under.movedAt);
+    // As they are when not compressed: placement asks how soon a file is here. Of the line alone a file of zeros would say that it is slow.
+    if (this.rate.counts(under.ask.bytesMax)) this.rate.received(length, under.movedAt);
     if (under.received === total) this.#end(message.id, undefined);
   }
 
