@@ -64,6 +64,7 @@ export class SimExecutor implements Executor {
 
   start(execution: Execution, done: (outcome: Outcome) => void): void {
     const { spec, runId, module, fence, generation, attempt } = execution;
+    if (this.#running.has(fence)) throw new Error(`fence ${fence} is executed already`);
     const startedAt = this.#kernel.now;
     const record = this.#ledger.open({ node: this.#node, runId, module, name: spec.name, fence, generation, attempt, effectful: spec.effectful, limits: modulePolicy(spec).limits, startedAt });
     const running: Running = { execution, record, done, timer: undefined, timeout: undefined, stopping: '' };
