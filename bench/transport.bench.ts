@@ -1,6 +1,6 @@
 /**
- * The libp2p transport between two processes on loopback: round trip of a small message, small messages pipelined,
- * bulk. Prints a line of JSON, then the same for people.
+ * The libp2p transport between two processes on loopback: round trip of a small message, by itself and beside bulk, small
+ * messages pipelined, bulk. Prints a line of JSON, then the same for people.
  *
  *     node bench/transport.bench.ts [--seconds 2]
  */
@@ -17,6 +17,9 @@ import type { Channel, TransportEvents } from '../src/ports/transport.ts';
 export interface TransportFigures {
   readonly roundTripP50Ms: number;
   readonly roundTripP99Ms: number;
+  /** While as much bulk goes to the same peer as it takes: what a heartbeat meets beside a file. */
+  readonly besideBulkP50Ms: number;
+  readonly besideBulkP99Ms: number;
   /** 100-byte messages that made the way there and back, 1000 under way. */
   readonly echoesPerSecond: number;
   /** 100-byte messages one way, a batch per event-loop turn. */
@@ -29,6 +32,8 @@ const UNDER_WAY = 1000;
 const BULK_BYTES = 256 * 1024;
 const BULK_QUEUED_MAX = 8 * 1024 * 1024;
 const ACK_BYTES = 1;
+/** As who sends files looks at its queue. */
+const REFILL_MS = 5;
 
 async function open(events: Partial<TransportEvents>): Promise<Libp2pTransport> {
   const transport = await createLibp2pTransport({
@@ -59,7 +64,7 @@ async function serve(): Promise<void> {
   process.once('disconnect', () => transport.stop());
 }
 
-/** @param seconds of each of the three measurements. */
+/** @param seconds of each of the five measurements. */
 export async function measureTransport(seconds: number): Promise<TransportFigures> {
   const child = fork(new URL(import.meta.url), ['--serve']);
   const [other] = (await once(child, 'message')) as [{ id: NodeId; addresses: string[] }];
@@ -71,9 +76,12 @@ export async function measureTransport(seconds: number): Promise<TransportFigure
   const run = { transport, to: other.id, onMessage: (listener: (channel: Channel) => void) => (received = listener) };
   try {
     const trips = await roundTrips(run, seconds);
+    const beside = await besideBulk(run, seconds);
     return {
       roundTripP50Ms: quantile(trips, 0.5),
       roundTripP99Ms: quantile(trips, 0.99),
+      besideBulkP50Ms: quantile(beside, 0.5),
+      besideBulkP99Ms: quantile(beside, 0.99),
       echoesPerSecond: await echoes(run, seconds),
       messagesPerSecond: await oneWay(run, 'work', SMALL_BYTES, seconds),
       bulkMegabytesPerSecond: ((await oneWay(run, 'bulk', BULK_BYTES, seconds)) * BULK_BYTES) / 1e6,
@@ -107,6 +115,20 @@ function roundTrips(run: Run, seconds: number): Promise<number[]> {
     });
     run.transport.send(run.to, 'raft', message);
   });
+}
+
+async function besideBulk(run: Run, seconds: number): Promise<number[]> {
+  const piece = new Uint8Array(BULK_BYTES);
+  const refill = (): void => {
+    while (run.transport.queued(run.to, 'bulk') < BULK_QUEUED_MAX && run.transport.send(run.to, 'bulk', piece));
+  };
+  refill();
+  const timer = setInterval(refill, REFILL_MS);
+  const trips = await roundTrips(run, seconds);
+  clearInterval(timer);
+  // What is on its way still is not to stand before what is measured next.
+  await oneWay(run, 'bulk', BULK_BYTES, 0);
+  return trips;
 }
 
 function echoes(run: Run, seconds: number): Promise<number> {
@@ -153,6 +175,7 @@ function quantile(values: readonly number[], q: number): number {
 export function describeTransport(figures: TransportFigures): string {
   return [
     `round trip, 100 bytes   p50 ${figures.roundTripP50Ms.toFixed(3)} ms, p99 ${figures.roundTripP99Ms.toFixed(3)} ms`,
+    `beside bulk             p50 ${figures.besideBulkP50Ms.toFixed(3)} ms, p99 ${figures.besideBulkP99Ms.toFixed(3)} ms`,
     `echoes, 1000 under way  ${Math.round(figures.echoesPerSecond).toLocaleString('en')} a second`,
     `one way, 100 bytes      ${Math.round(figures.messagesPerSecond).toLocaleString('en')} a second`,
     `bulk, 256 KiB messages  ${figures.bulkMegabytesPerSecond.toFixed(0)} MB/s`,
