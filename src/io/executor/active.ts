@@ -25,6 +25,8 @@ export interface Active {
   readonly taken: TakenFile[];
   /** It has ended, and its files are becoming blobs. */
   recording: boolean;
+  /** Of these only what it printed: it failed, or was stopped. */
+  keepsOutput: boolean;
   /** A checkpoint of it is becoming blobs. */
   checkpointing: boolean;
 }

@@ -127,7 +127,7 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   start(execution: Execution, done: (outcome: Outcome) => void, checkpointed?: (checkpoint: FilesRef) => void): void {
-    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, telling: undefined, live: undefined, progress: undefined, kept: undefined, taken: [], recording: false, checkpointing: false };
+    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, telling: undefined, live: undefined, progress: undefined, kept: undefined, taken: [], recording: false, keepsOutput: false, checkpointing: false };
     const { fence, spec } = execution;
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
@@ -155,6 +155,8 @@ class NodeExecutor implements ProcessExecutor {
     if (active === undefined) return;
     if (active.call !== undefined) active.call.stop(code);
     // The supervisor has forgotten it.
+    // A second word to stop it, as the leader says until it is heard, must not take away what it printed.
+    else if (active.keepsOutput) return;
     else if (active.recording) this.#clock.defer(() => this.#remote.has(active.id) && this.#fail(active, code, stopMessage(code, 0)));
     else if (this.#parked.delete(active)) this.#fail(active, code, stopMessage(code, 0));
     // The supervisor does not know it yet.
@@ -348,6 +350,7 @@ class NodeExecutor implements ProcessExecutor {
     if (!hasFiles && kept === undefined) return this.#finish(active, outcome);
     // Until its files are blobs it runs on: it can be cancelled, and another cannot take its fence.
     active.recording = true;
+    active.keepsOutput = !hasFiles;
     void recordAll(outcome, active.taken, hasFiles ? outputs : [], kept, this.#shelf, this.#init.observer).then((whole) => {
       if (this.#remote.has(active.id)) this.#finish(active, hasFiles ? { ...whole, durationMs: this.#times(active).durationMs } : whole);
     });
