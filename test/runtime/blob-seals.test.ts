@@ -4,18 +4,21 @@ import test from 'node:test';
 import type { SimNode } from '../../sim/sim-node.ts';
 import { file, Lab, MIB } from './blob-lab.ts';
 
-test('an input that somebody wrote to is fetched anew before it is used', () => {
-  const lab = new Lab('written', 2);
-  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
-  const one = file(5 * MIB);
-  lab.put(a, one);
-  lab.put(b, one);
-  b.blobs.write(one.cid, 4 * MIB);
-  const fetch = lab.fetch(b, one.cid);
-  lab.until('the blob', () => fetch.ended, 5000, 1);
-  assert.equal(fetch.error, undefined);
-  lab.assertWhole(b, one);
-});
+for (const harm of ['written to', 'taken out of the store'] as const) {
+  test(`a file that somebody has ${harm} is fetched anew before it is used`, () => {
+    const lab = new Lab(harm, 2);
+    const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
+    const one = file(5 * MIB);
+    lab.put(a, one);
+    lab.put(b, one);
+    if (harm === 'written to') b.blobs.write(one.cid, 4 * MIB);
+    else b.blobs.lose(one.cid);
+    const fetch = lab.fetch(b, one.cid);
+    lab.until('the blob', () => fetch.ended, 5000, 1);
+    assert.equal(fetch.error, undefined);
+    lab.assertWhole(b, one);
+  });
+}
 
 test('nobody is told that a file is whole while it is compared, nor after a kill in the middle of that', () => {
   for (const gapMs of [0, 0.2, 0.4, 1, 3, 6, 9, 20]) {
@@ -98,19 +101,6 @@ test('a list is read as it was compared, whatever happens to its file at that mo
     lab.until('the list', () => ended, 5000, 2);
     if (read !== undefined) assert.ok(Buffer.from(one.bytes).equals(read), `it was damaged ${gapMs} ms later`);
   }
-});
-
-test('a file that somebody took out of the store is fetched again', () => {
-  const lab = new Lab('taken', 2);
-  const [a, b] = lab.cluster.nodes as [SimNode, SimNode];
-  const one = file(5 * MIB);
-  lab.put(a, one);
-  lab.put(b, one);
-  b.blobs.lose(one.cid);
-  const fetch = lab.fetch(b, one.cid);
-  lab.until('the blob', () => fetch.ended, 5000, 1);
-  assert.equal(fetch.error, undefined);
-  lab.assertWhole(b, one);
 });
 
 test('what comes once more while the file before it is compared stays', () => {

@@ -23,10 +23,8 @@ export interface Active {
   kept: KeptLog | undefined;
   /** Files of its outputs, as far as they were told. */
   readonly taken: TakenFile[];
-  /** It has ended, and its files are becoming blobs. */
-  recording: boolean;
-  /** Of these only what it printed: it failed, or was stopped. */
-  keepsOutput: boolean;
+  /** It has ended, and becomes blobs: the files that it left, or only what it printed, when it left none. '' = not yet. */
+  recording: 'files' | 'output' | '';
   /** A checkpoint of it is becoming blobs. */
   checkpointing: boolean;
 }

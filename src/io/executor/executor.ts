@@ -127,7 +127,7 @@ class NodeExecutor implements ProcessExecutor {
   }
 
   start(execution: Execution, done: (outcome: Outcome) => void, checkpointed?: (checkpoint: FilesRef) => void): void {
-    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, telling: undefined, live: undefined, progress: undefined, kept: undefined, taken: [], recording: false, keepsOutput: false, checkpointing: false };
+    const active: Active = { id: this.#nextId++, execution, done, checkpointed, startedWall: this.#clock.wall(), startedAt: this.#clock.now(), call: undefined, telling: undefined, live: undefined, progress: undefined, kept: undefined, taken: [], recording: '', checkpointing: false };
     const { fence, spec } = execution;
     if (this.#stopped) return this.#refuse(active, 'NODE_STOPPING', 'the node stops and starts nothing any more');
     if (this.#active.has(fence)) return this.#refuse(active, 'MODULE_SPAWN', `fence ${fence} is executed already`);
@@ -154,13 +154,13 @@ class NodeExecutor implements ProcessExecutor {
     const active = this.#active.get(fence);
     if (active === undefined) return;
     if (active.call !== undefined) active.call.stop(code);
-    // The supervisor has forgotten it.
     // A second word to stop it, as the leader says until it is heard, must not take away what it printed.
-    else if (active.keepsOutput) return;
-    else if (active.recording) this.#clock.defer(() => this.#remote.has(active.id) && this.#fail(active, code, stopMessage(code, 0)));
+    else if (active.recording === 'output') return;
+    // The supervisor has forgotten it.
+    else if (active.recording === 'files') this.#clock.defer(() => this.#remote.has(active.id) && this.#fail(active, code, stopMessage(code, 0)));
     else if (this.#parked.delete(active)) this.#fail(active, code, stopMessage(code, 0));
-    // The supervisor does not know it yet.
-    else if (active.telling !== undefined) active.telling.stop = { mode, code };
+    // The supervisor does not know it yet. The first word counts, as it does there.
+    else if (active.telling !== undefined) active.telling.stop ||= { mode, code };
     else this.#link.send('cancel', active.id, JSON.stringify({ mode, code } satisfies CancelHead));
   }
 
@@ -349,15 +349,14 @@ class NodeExecutor implements ProcessExecutor {
     const hasFiles = outcome.ok && outputs.length > 0;
     if (!hasFiles && kept === undefined) return this.#finish(active, outcome);
     // Until its files are blobs it runs on: it can be cancelled, and another cannot take its fence.
-    active.recording = true;
-    active.keepsOutput = !hasFiles;
+    active.recording = hasFiles ? 'files' : 'output';
     void recordAll(outcome, active.taken, hasFiles ? outputs : [], kept, this.#shelf, this.#init.observer).then((whole) => {
       if (this.#remote.has(active.id)) this.#finish(active, hasFiles ? { ...whole, durationMs: this.#times(active).durationMs } : whole);
     });
   }
 
   #keep(line: Line, active: Active | undefined): void {
-    void keepCheckpoint(line, active?.recording === false ? active : undefined, {
+    void keepCheckpoint(line, active?.recording === '' ? active : undefined, {
       shelf: this.#init.files,
       kept: (execution, files) => void (this.#remote.get(line.id) === execution && execution.checkpointed?.(files)),
       notify: (note) => this.#init.observer.notify(note),
@@ -366,7 +365,7 @@ class NodeExecutor implements ProcessExecutor {
 
   #onSupervisorLost(why: string): void {
     // Of one that had ended only its files are missing, and they lie where the supervisor has no part in them.
-    for (const active of this.#remote.values()) if (!active.recording) this.#fail(active, 'MODULE_SPAWN', why);
+    for (const active of this.#remote.values()) if (active.recording === '') this.#fail(active, 'MODULE_SPAWN', why);
     const parked = [...this.#parked];
     this.#parked.clear();
     for (const active of parked) this.#begin(active);

@@ -87,6 +87,7 @@ export abstract class OutChannel {
 
   /** Hands queued messages to the stream, as far as it takes them. */
   protected abstract flush(): void;
+
   /** When this process has looked at what else came. */
   protected nextTurn(): Promise<void> {
     return new Promise((resolve) => void this.#init.clock.setTimer(0, resolve));

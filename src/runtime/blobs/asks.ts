@@ -69,7 +69,10 @@ export class Asks {
   }
 
   piece(from: NodeId, piece: Piece): void {
-    if (this.#underWay.get(piece.id)?.ask.node === from && !this.#pieces.add(from, piece)) this.#end(piece.id, 'stalled');
+    if (this.#underWay.get(piece.id)?.ask.node !== from || this.#pieces.add(from, piece)) return;
+    // Too much waits here: what follows could not be used either.
+    this.#send(from, { type: 'stop', id: piece.id });
+    this.#end(piece.id, 'stalled');
   }
 
   #take(from: NodeId, message: Piece): void {
