@@ -20,12 +20,9 @@ import { LogClock } from './log-clock.ts';
 import { PendingReads, type ReadDone } from './pending-reads.ts';
 import { Proposals, type ProposalDone } from './proposals.ts';
 import { SnapshotImage, restoreImage, type CapturedSnapshot } from './snapshot-image.ts';
+import { SnapshotPace } from './snapshot-pace.ts';
 import type { LogStore } from './storage/log-store.ts';
 import type { Recovered } from './storage/recover.ts';
-
-/** What lies between two snapshots at most: committed entries, bytes of log. */
-const SNAPSHOT_ENTRIES = 20_000;
-const SNAPSHOT_LOG_BYTES = 32 * 1024 * 1024;
 
 export interface ReplicaHooks {
   send(to: MemberId, message: RaftMessage): void;
@@ -65,11 +62,11 @@ export class Replica {
   #timer: Timer | undefined;
   #timerAt = Infinity;
   #snapshotUnderWay = false;
-  #logBytesSinceSnapshot = 0;
+  readonly #pace: SnapshotPace;
   #stopped = false;
   #installing = false;
   /** Durable, and offered to the core in this very step. */
-  #arrived: { readonly meta: SnapshotMeta; readonly state: CellState } | undefined;
+  #arrived: { readonly meta: SnapshotMeta; readonly sections: readonly Uint8Array[]; readonly state: CellState } | undefined;
   #lastRole: Role = 'follower';
 
   constructor(init: ReplicaInit) {
@@ -99,6 +96,9 @@ export class Replica {
       wentOn: () => this.#afterwards(),
     });
     this.#image = new SnapshotImage();
+    this.#pace = new SnapshotPace(storage?.snapshotEntries);
+    this.#pace.taken(recovered.snapshot?.sections ?? []);
+    this.#pace.appended(recovered.entries);
     this.#logClock = new LogClock(context.ports.clock);
     this.#gate = new AckGate(this.raft, context.timing.electionMs);
   }
@@ -171,7 +171,7 @@ export class Replica {
     this.#log.installSnapshot(meta, sections, () => {
       this.#installing = false;
       if (this.#stopped || meta.index <= this.appliedIndex) return;
-      this.#arrived = { meta, state };
+      this.#arrived = { meta, sections, state };
       this.#step({ type: 'snapshotArrived', now: this.#context.now(), from, term, meta });
       this.#arrived = undefined;
     });
@@ -313,7 +313,7 @@ export class Replica {
   #persist(effect: Extract<RaftEffect, { type: 'persist' }>): void {
     if (effect.snapshot !== undefined) this.#adopt(effect.snapshot);
     if (effect.truncateAfter !== undefined) this.#proposals.failAfter(effect.truncateAfter);
-    for (const entry of effect.entries) this.#logBytesSinceSnapshot += entry.data.length + 16;
+    this.#pace.appended(effect.entries);
     this.#log.persist(effect, () => {
       if (this.#stopped) return;
       for (const { to, message } of effect.messages) this.#hooks.send(to, message);
@@ -326,7 +326,8 @@ export class Replica {
     const arrived = this.#arrived;
     assert(arrived !== undefined && arrived.meta.index === meta.index, 'only the snapshot that just arrived can come in force');
     this.#applier.replace(arrived.state, meta.index);
-    this.#logBytesSinceSnapshot = 0;
+    this.#pace.begun();
+    this.#pace.taken(arrived.sections);
     this.#hooks.replaced(arrived.state);
   }
 
@@ -383,10 +384,11 @@ export class Replica {
   #maybeSnapshot(): void {
     const entries = this.appliedIndex - this.raft.snapshot.index;
     if (this.#snapshotUnderWay || this.#stopped) return;
-    if (entries < (this.#context.init.storage?.snapshotEntries ?? SNAPSHOT_ENTRIES) && this.#logBytesSinceSnapshot < SNAPSHOT_LOG_BYTES) return;
+    if (!this.#pace.isDue(entries)) return;
     this.#snapshotUnderWay = true;
-    this.#logBytesSinceSnapshot = 0;
+    this.#pace.begun();
     this.capture(({ meta, sections }) => {
+      this.#pace.taken(sections);
       this.#log.saveSnapshot(meta, sections, () => {
         this.#snapshotUnderWay = false;
         if (this.#stopped || meta.index <= this.raft.snapshot.index) return;

@@ -1,0 +1,47 @@
+/**
+ * When the next snapshot is due. Writing one costs as much as the state is large, so it waits until the log behind the last
+ * one is as long as that: all snapshots together then write no more than the log does, however large the state becomes,
+ * and a start reads the log at most about as long as it reads the state.
+ */
+import type { Entry } from '../core/raft/types.ts';
+
+/** With a small state: committed entries, bytes of log. */
+const SNAPSHOT_ENTRIES = 20_000;
+const SNAPSHOT_LOG_BYTES = 32 * 1024 * 1024;
+/** A log this long is cut however large the state is: it stands in memory. */
+const LOG_BYTES_MAX = 128 * 1024 * 1024;
+/** What an entry takes besides its data. */
+const ENTRY_BYTES = 16;
+
+export class SnapshotPace {
+  readonly #entriesMin: number;
+  /** Of the newest snapshot. */
+  #snapshotBytes = 0;
+  /** Of the log since it was begun. */
+  #logBytes = 0;
+
+  /** @param entriesMin committed entries between two snapshots of a small state. */
+  constructor(entriesMin = SNAPSHOT_ENTRIES) {
+    this.#entriesMin = entriesMin;
+  }
+
+  appended(entries: readonly Entry[]): void {
+    for (const { data } of entries) this.#logBytes += data.length + ENTRY_BYTES;
+  }
+
+  /** The state goes into a snapshot now: what is appended from here on stands behind it. */
+  begun(): void {
+    this.#logBytes = 0;
+  }
+
+  /** Taken here, read at the start, or sent by a leader. */
+  taken(sections: readonly Uint8Array[]): void {
+    this.#snapshotBytes = sections.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** @param entries applied since the last snapshot. */
+  isDue(entries: number): boolean {
+    if (entries < this.#entriesMin && this.#logBytes < SNAPSHOT_LOG_BYTES) return false;
+    return this.#logBytes >= Math.min(this.#snapshotBytes, LOG_BYTES_MAX);
+  }
+}
