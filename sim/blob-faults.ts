@@ -25,10 +25,10 @@ export class BlobFaults {
   }
 
   /** Under the feet of the node that runs. */
-  #take(): boolean {
+  #take(): true | 'nothing' {
     const { cluster, random } = this.#bench;
     const node = this.#holder();
-    if (node === undefined) return false;
+    if (node === undefined) return 'nothing';
     const cid = random.pick([...node.blobs.whole.keys()]);
     cluster.line(node.name, `somebody removes ${cid} from its disk`);
     node.blobs.lose(cid);
@@ -36,10 +36,10 @@ export class BlobFaults {
   }
 
   /** It comes back with its log and without its files. */
-  #wipe(): boolean {
+  #wipe(): true | 'nothing' {
     const { cluster, mix, random } = this.#bench;
     const node = this.#holder();
-    if (node === undefined) return false;
+    if (node === undefined) return 'nothing';
     cluster.crashNode(node, 'process');
     cluster.line(node.name, `loses its ${node.blobs.whole.size} blobs`);
     for (const cid of node.blobs.whole.keys()) node.blobs.lose(cid);

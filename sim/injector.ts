@@ -31,8 +31,11 @@ export interface FaultKind {
   readonly name: string;
   /** 0 = never. */
   readonly everyMs: number;
-  /** False: not now, nobody is there to suffer it. `armed`: it happens with what a machine does next, and is counted then. */
-  readonly inject: () => boolean | 'armed';
+  /**
+   * False: not now, nobody is there to suffer it. `armed`: it happens with what a machine does next, and is counted then.
+   * `nothing`: the work has made nothing yet that it could break, and may never make any.
+   */
+  readonly inject: () => boolean | 'armed' | 'nothing';
 }
 
 export class FaultInjector implements FaultBench {
@@ -43,6 +46,8 @@ export class FaultInjector implements FaultBench {
   readonly random: Prng;
   readonly #machines: MachineFaults;
   readonly #switchedOn: string[] = [];
+  /** Kinds that were tried, and only where there was nothing to break. */
+  readonly #idle = new Set<string>();
   #stopped = false;
   #endsAt = 0;
 
@@ -67,9 +72,9 @@ export class FaultInjector implements FaultBench {
     this.#stopped = true;
   }
 
-  /** Kinds that are switched on and never happened. */
+  /** Kinds that are switched on and never happened, though there was something to break. */
   neverFired(): string[] {
-    return this.#switchedOn.filter((kind) => this.figures[kind] === 0);
+    return this.#switchedOn.filter((kind) => this.figures[kind] === 0 && !this.#idle.has(kind));
   }
 
   after(delayMs: number, action: () => void): void {
@@ -90,10 +95,14 @@ export class FaultInjector implements FaultBench {
     const random = this.random.fork(name);
     this.#switchedOn.push(name);
     this.figures[name] = 0;
+    let tried = false;
     const next = (delayMs: number): void =>
       this.after(delayMs, () => {
         const done = inject();
-        if (done === false) return next(random.between(0.5, 1.5) * AGAIN_MS);
+        if (done !== 'nothing') this.#idle.delete(name);
+        else if (!tried) this.#idle.add(name);
+        tried = true;
+        if (done === false || done === 'nothing') return next(random.between(0.5, 1.5) * AGAIN_MS);
         if (done === true) this.count(name);
         next(random.exponential(everyMs));
       });

@@ -36,6 +36,8 @@ export interface SimOptions {
 const SUBMIT_EVERY_MS = [400, 1000, 3000, 3000, 10_000, 10_000, 10_000, 10_000];
 /** Modules of an average pipeline. */
 const MODULES_MEAN = 4.5;
+/** 0: as often as the entries say, even of a large state. That is what takes most time to simulate. */
+const SNAPSHOT_LOG_BYTES_MAX = [0, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000];
 /** What hanging, repeated and lost executions add to an average module; one node alone can then keep up. */
 const OVERHEAD_MS = 300;
 
@@ -69,7 +71,7 @@ export function drawOptions({ seed, nodes, minutes, faults }: SimArguments): Sim
 }
 
 function drawStorage(random: Prng): StorageTuning {
-  return { snapshotEntries: random.pick([20, 100, 1000]), tailEntriesMax: random.pick([0, 10, 1024]), segmentBytes: random.pick([2000, 50_000, 16_000_000]), stepsPerSlice: random.pick([30, 200, 20_000]) };
+  return { snapshotEntries: random.pick([20, 100, 1000]), tailEntriesMax: random.pick([0, 10, 1024]), segmentBytes: random.pick([2000, 50_000, 16_000_000]), stepsPerSlice: random.pick([30, 200, 20_000]), snapshotLogBytesMax: random.pick(SNAPSHOT_LOG_BYTES_MAX) };
 }
 
 /** One line of `key=value`, only what differs from a quiet cluster. */

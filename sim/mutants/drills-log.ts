@@ -182,7 +182,7 @@ const stalledFollower: Drill = {
 
 /** A voter was away for longer than the log reaches back: it gets a snapshot, then loses its power at a bad moment. */
 const snapshotToLaggard: Drill = {
-  scenery: { nodes: 3, storage: { snapshotEntries: 20, tailEntriesMax: 0, segmentBytes: 2000 }, diskMeanMs: 5 },
+  scenery: { nodes: 3, storage: { snapshotEntries: 20, snapshotLogBytesMax: 0, tailEntriesMax: 0, segmentBytes: 2000 }, diskMeanMs: 5 },
   play(stage) {
     const { leader, cluster } = stage;
     stage.busy();
@@ -235,7 +235,7 @@ const killedWhileWriting: Drill = {
 
 /** Ordinary life: work, a leader that is killed, and everybody coming back. */
 const ordinary: Drill = {
-  scenery: { nodes: 5, storage: { snapshotEntries: 50, tailEntriesMax: 10, segmentBytes: 2000 }, diskMeanMs: 2 },
+  scenery: { nodes: 5, storage: { snapshotEntries: 50, snapshotLogBytesMax: 0, tailEntriesMax: 10, segmentBytes: 2000 }, diskMeanMs: 2 },
   play(stage) {
     stage.busy();
     const { leader } = stage;

@@ -89,7 +89,7 @@ const submitTwice: Drill = {
 
 /** A node comes back with what its snapshot says, and is compared with those that never were away. */
 const restored: Drill = {
-  scenery: { nodes: 3, storage: { snapshotEntries: 20, tailEntriesMax: 0, segmentBytes: 16_000 } },
+  scenery: { nodes: 3, storage: { snapshotEntries: 20, snapshotLogBytesMax: 0, tailEntriesMax: 0, segmentBytes: 16_000 } },
   play(stage) {
     const workload = stage.busy();
     const node = stage.others(stage.leader)[0]!;

@@ -10,7 +10,7 @@ export const appliedOnce: Scenario = {
   number: '20',
   tells: 'restarts at writes: no entry is applied twice or skipped',
   proof: { mutants: ['dedupe-not-restored'], invariants: ['S15', 'S21', 'S23'] },
-  scenery: { nodes: 3, storage: { snapshotEntries: 20, tailEntriesMax: 0, segmentBytes: 4000 }, diskMeanMs: 2 },
+  scenery: { nodes: 3, storage: { snapshotEntries: 20, snapshotLogBytesMax: 0, tailEntriesMax: 0, segmentBytes: 4000 }, diskMeanMs: 2 },
   play(scene) {
     const workload = scene.clients();
     const steady = scene.newLeader();

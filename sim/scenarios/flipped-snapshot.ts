@@ -13,7 +13,7 @@ export const flippedSnapshot: Scenario = {
   number: '4',
   tells: 'a bit flips in the snapshot of one node, and the leader dies at that moment',
   proof: { argument: 'The check sum of a snapshot is all that stands between its node and a wrong state. A node that went on with it would speak as the old member, which is demanded never to happen.' },
-  scenery: { nodes: 5, storage: { snapshotEntries: 20, tailEntriesMax: 0, segmentBytes: 2000 } },
+  scenery: { nodes: 5, storage: { snapshotEntries: 20, snapshotLogBytesMax: 0, tailEntriesMax: 0, segmentBytes: 2000 } },
   play(scene) {
     const workload = scene.clients();
     const [a, b, ...rest] = scene.five();

@@ -10,7 +10,7 @@ export const largeSnapshot: Scenario = {
   number: 'near',
   tells: 'a snapshot that takes seconds to travel holds up neither heartbeats nor clients',
   proof: { argument: 'On one stream with the heartbeats the snapshot would make followers elect another leader, which L10 notices; a snapshot that is never whole leaves the follower behind, which is demanded to end.' },
-  scenery: { nodes: 3, storage: { snapshotEntries: 30, tailEntriesMax: 0, segmentBytes: 100_000 } },
+  scenery: { nodes: 3, storage: { snapshotEntries: 30, snapshotLogBytesMax: 0, tailEntriesMax: 0, segmentBytes: 100_000 } },
   play(scene) {
     const { network } = scene.cluster;
     const workload = scene.clients();

@@ -10,7 +10,7 @@ export const restartAlone: Scenario = {
   number: '8',
   tells: 'all restart, each alone: nobody makes itself the only voter by what its log begins with',
   proof: { argument: 'A recovery that took an early configuration for the latest one would elect itself at once: no leader and no commit is demanded while each is alone.' },
-  scenery: { nodes: 5, storage: { snapshotEntries: 40, tailEntriesMax: 10, segmentBytes: 2000 } },
+  scenery: { nodes: 5, storage: { snapshotEntries: 40, snapshotLogBytesMax: 0, tailEntriesMax: 10, segmentBytes: 2000 } },
   play(scene) {
     const workload = scene.clients();
     const { cell } = scene.replica(scene.newLeader());

@@ -10,7 +10,7 @@ export const snapshotCrash: Scenario = {
   number: '19',
   tells: 'power lost between the snapshot and the log that begins after it, and slices that arrive late',
   proof: { mutants: ['snapshot-name-unsynced'], invariants: ['S8', 'S5'] },
-  scenery: { nodes: 3, storage: { snapshotEntries: 20, tailEntriesMax: 0, segmentBytes: 2000 }, diskMeanMs: 5, network: { nastyChannels: ['bulk'], duplicateRate: 0.5, reorderRate: 0.3, reorderMeanMs: 800 } },
+  scenery: { nodes: 3, storage: { snapshotEntries: 20, snapshotLogBytesMax: 0, tailEntriesMax: 0, segmentBytes: 2000 }, diskMeanMs: 5, network: { nastyChannels: ['bulk'], duplicateRate: 0.5, reorderRate: 0.3, reorderMeanMs: 800 } },
   play(scene) {
     const workload = scene.busy();
     const leader = scene.newLeader();

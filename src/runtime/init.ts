@@ -78,8 +78,10 @@ export interface NodeRuntimeInit {
 
 /** Each has a default where it is used. */
 export interface StorageTuning {
-  /** Committed entries between two snapshots. */
+  /** Committed entries between two snapshots of a small state. */
   readonly snapshotEntries?: number;
+  /** Bytes of log that are cut however large the state is. */
+  readonly snapshotLogBytesMax?: number;
   /** Entries kept before a snapshot for followers that are a little behind. */
   readonly tailEntriesMax?: number;
   /** How much of a large Submit is applied in one turn (`Slice`). */

@@ -96,7 +96,7 @@ export class Replica {
       wentOn: () => this.#afterwards(),
     });
     this.#image = new SnapshotImage();
-    this.#pace = new SnapshotPace(storage?.snapshotEntries);
+    this.#pace = new SnapshotPace(storage);
     this.#pace.taken(recovered.snapshot?.sections ?? []);
     this.#pace.appended(recovered.entries);
     this.#logClock = new LogClock(context.ports.clock);

@@ -4,6 +4,7 @@
  * and a start reads the log at most about as long as it reads the state.
  */
 import type { Entry } from '../core/raft/types.ts';
+import type { StorageTuning } from './init.ts';
 
 /** With a small state: committed entries, bytes of log. */
 const SNAPSHOT_ENTRIES = 20_000;
@@ -15,14 +16,15 @@ const ENTRY_BYTES = 16;
 
 export class SnapshotPace {
   readonly #entriesMin: number;
+  readonly #logBytesMax: number;
   /** Of the newest snapshot. */
   #snapshotBytes = 0;
   /** Of the log since it was begun. */
   #logBytes = 0;
 
-  /** @param entriesMin committed entries between two snapshots of a small state. */
-  constructor(entriesMin = SNAPSHOT_ENTRIES) {
-    this.#entriesMin = entriesMin;
+  constructor({ snapshotEntries = SNAPSHOT_ENTRIES, snapshotLogBytesMax = LOG_BYTES_MAX }: StorageTuning = {}) {
+    this.#entriesMin = snapshotEntries;
+    this.#logBytesMax = snapshotLogBytesMax;
   }
 
   appended(entries: readonly Entry[]): void {
@@ -42,6 +44,6 @@ export class SnapshotPace {
   /** @param entries applied since the last snapshot. */
   isDue(entries: number): boolean {
     if (entries < this.#entriesMin && this.#logBytes < SNAPSHOT_LOG_BYTES) return false;
-    return this.#logBytes >= Math.min(this.#snapshotBytes, LOG_BYTES_MAX);
+    return this.#logBytes >= Math.min(this.#snapshotBytes, this.#logBytesMax);
   }
 }

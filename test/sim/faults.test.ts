@@ -4,6 +4,7 @@ import test from 'node:test';
 import { Cluster } from '../../sim/cluster.ts';
 import { canLose } from '../../sim/core-heal.ts';
 import { NO_FAULTS, type FaultMix } from '../../sim/faults.ts';
+import { made } from '../../sim/files.ts';
 import { FaultInjector } from '../../sim/injector.ts';
 import { drawOptions } from '../../sim/options.ts';
 import { PARTITION_SHAPES } from '../../sim/partitions.ts';
@@ -57,6 +58,21 @@ for (const [kind, faults] of Object.entries(kinds)) {
 
 test('a kind that is very rare still happens once, early enough to matter', () => {
   assert.deepEqual(under({ pauseEveryMs: 1e9, pauseMeanMs: 10, clockJumpEveryMs: 1e9, clockJumpMaxMs: 10 }).neverFired, []);
+});
+
+test('who has no files can lose none; where there is one, it is lost', () => {
+  const none = under({ blobTakenEveryMs: 500, blobsWipedEveryMs: 500 });
+  assert.deepEqual([none.figures['blobsTaken'], none.figures['blobsWiped'], none.neverFired], [0, 0, []]);
+  for (const [kind, faults] of [['blobsTaken', { blobTakenEveryMs: 1e9 }], ['blobsWiped', { blobsWipedEveryMs: 1e9 }]] as const) {
+    const cluster = steadyCluster({ seed: 'late file' });
+    const injector = new FaultInjector(cluster, { ...NO_FAULTS, downMeanMs: 1000, ...faults }, cluster.random.fork('faults'));
+    injector.start(WINDOW_MS);
+    cluster.run(WINDOW_MS * 0.9);
+    const { cid, bytes } = made(new TextEncoder().encode('a result'));
+    cluster.nodes[2]?.blobs.put(cid, bytes);
+    cluster.run(WINDOW_MS * 0.1);
+    assert.deepEqual([injector.figures[kind], cluster.nodes[2]?.blobs.whole.has(cid)], [1, false], kind);
+  }
 });
 
 test('a failed or full disk ends the node with a reason, and it comes back', () => {
