@@ -15,7 +15,7 @@ import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { age, size, timeOf } from './format.ts';
 import { line, type CliIo } from './io.ts';
 import { outputOption, printList, printOne, type Format } from './output.ts';
-import { writeWhole } from './save-file.ts';
+import { savingFiles } from './save-file.ts';
 import type { Column } from './table.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
 
@@ -65,13 +65,16 @@ async function get(io: CliIo, cid: string, flags: BlobFlags): Promise<ExitCode> 
     throw new SkeinError('OPTION_INVALID', 'A file is not written to a terminal', { hint: 'Name a file with --out FILE, or redirect stdout.' });
   }
   await untilHere((text) => line(io.stderr, text), client, api);
-  const content = await client.download(`${api}/content`);
-  if (flags.out === undefined) await pipeline(content, io.stdout, { end: false });
-  else {
-    await writeWhole(content, path.resolve(io.cwd, flags.out));
-    line(io.stderr, `written to ${flags.out}`);
+  const { out } = flags;
+  if (out === undefined) {
+    await pipeline(await client.download(`${api}/content`), io.stdout, { end: false });
+    return exitCodes.ok;
   }
-  return exitCodes.ok;
+  return savingFiles(io, async (saver) => {
+    await saver.whole(await client.download(`${api}/content`, saver), path.resolve(io.cwd, out));
+    line(io.stderr, `written to ${out}`);
+    return exitCodes.ok;
+  });
 }
 
 /** Asks until the node has it, and says how far it is. */

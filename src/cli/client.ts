@@ -143,8 +143,8 @@ export class Client {
   }
 
   /** The bytes of an answer, which end in an error (API_UNREACHABLE) when the connection breaks. */
-  async download(path: string, body?: unknown): Promise<Readable> {
-    const response = await this.#anyEndpoint(body === undefined ? 'GET' : 'POST', path, body === undefined ? {} : { body });
+  async download(path: string, { body, signal }: Pick<Call, 'body' | 'signal'> = {}): Promise<Readable> {
+    const response = await this.#anyEndpoint(body === undefined ? 'GET' : 'POST', path, { body, signal });
     if (response.statusCode !== 200) throw await failure(response);
     return Readable.from(untilItBreaks(response), { objectMode: false });
   }
@@ -252,21 +252,26 @@ export class Client {
     const patience = method === 'GET' ? (this.#init.requestMs ?? REQUEST_MS) : (this.#init.writeMs ?? WRITE_MS);
     let response: IncomingMessage | undefined;
     request.once('response', (begun) => (response = begun));
-    // While what has come waits for its reader, it is not the node that is silent.
-    request.setTimeout(patience, () => {
-      if (response === undefined || response.readableLength === 0) (response ?? request).destroy(new Error('no answer in time'));
-      else response.socket.setTimeout(patience);
-    });
     const { bytes } = call;
     if (bytes === undefined) request.on('error', reject).end(body);
-    else sendBytes(request, bytes, reject);
+    const isOurTurn = bytes === undefined ? () => false : sendBytes(request, bytes, reject);
+    // While what has come waits for its reader, or nothing is there to be sent, it is not the node that is silent.
+    request.setTimeout(patience);
+    request.on('timeout', () => {
+      if (isOurTurn() || (response?.readableLength ?? 0) > 0) request.socket?.setTimeout(patience);
+      else (response ?? request).destroy(new Error('no answer in time'));
+    });
     return promise;
   }
 }
 
-/** Not before the connection is there: another node is tried with all of the bytes. */
-function sendBytes(request: ClientRequest, bytes: () => Readable, failed: (error: unknown) => void): void {
+/**
+ * Not before the connection is there: another node is tried with all of the bytes.
+ * @returns says whether everything so far was taken and more is to come, from stdin for instance.
+ */
+function sendBytes(request: ClientRequest, bytes: () => Readable, failed: (error: unknown) => void): () => boolean {
   let sending = false;
+  let sent = false;
   const broken = (error: unknown): void => {
     if (!sending || isSkeinError(error)) failed(error);
     else failed(new SkeinError('API_UNREACHABLE', `The connection broke while a file was sent (${reasonOf(error)})`, { answered: true }, { cause: error }));
@@ -275,10 +280,11 @@ function sendBytes(request: ClientRequest, bytes: () => Readable, failed: (error
   request.once('socket', (socket) => {
     socket.once('connect', () => {
       sending = true;
-      pipeline(bytes(), request).catch(broken);
+      pipeline(bytes(), request).then(() => (sent = true), broken);
     });
   });
   request.flushHeaders();
+  return () => sending && !sent && request.writableLength === 0;
 }
 
 /** Another node, or the same one in a moment, may do better. */

@@ -11,7 +11,7 @@ import type { EndpointFlags } from './endpoints.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { oneLine, size } from './format.ts';
 import { line, type CliIo } from './io.ts';
-import { makeFolder, writeSmall, writeWhole } from './save-file.ts';
+import { makeFolder, savingFiles, type FileSaver } from './save-file.ts';
 import { action, clientFor, withNode, type AddVerb } from './verb.ts';
 
 /** Of one request: several are under way, each in memory. */
@@ -35,10 +35,10 @@ export const addDownload: AddVerb = (runs, context) => {
   withNode(runs.command('download <run>').description('the files that its modules left, as MODULE/OUTPUT/…, and run.json'))
     .option('--out <dir>', 'where to put them; the short id of the run if left out')
     .option('--module <name>', 'only those of one module')
-    .action(action(context, (run: string, flags: DownloadFlags) => download(context.io, run, flags)));
+    .action(action(context, (run: string, flags: DownloadFlags) => savingFiles(context.io, (saver) => download(context.io, saver, run, flags))));
 };
 
-async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<ExitCode> {
+async function download(io: CliIo, saver: FileSaver, run: string, flags: DownloadFlags): Promise<ExitCode> {
   const client = clientFor(io, flags);
   const found = await client.get<RunJson>(`/api/v1/runs/${encodeURIComponent(run)}?consistency=strong`);
   const modules = flags.module === undefined ? found.moduleList : found.moduleList.filter(({ name, item }) => name === flags.module || item?.of === flags.module);
@@ -48,11 +48,11 @@ async function download(io: CliIo, run: string, flags: DownloadFlags): Promise<E
   const folders = foldersOf(found.moduleList);
   for (const module of modules) for (const file of await filesOf(client, module, folders.get(module.name)!)) wanted.push(file);
   await makeFolder(folder);
-  await writeWhole(Readable.from([`${JSON.stringify(found, null, 2)}\n`]), path.join(folder, RUN_FILE));
+  await saver.whole(Readable.from([`${JSON.stringify(found, null, 2)}\n`]), path.join(folder, RUN_FILE));
   const { packs, alone } = packed(wanted);
   for (const below of new Set(wanted.map((file) => path.posix.dirname(file.path)))) await makeFolder(path.join(folder, ...below.split('/')));
-  await inParallel(packs, (files) => saveMany(io, client, folder, files));
-  await inParallel(alone, (file) => save(io, client, folder, file));
+  await inParallel(packs, (files) => saveMany({ io, client, saver, folder }, files));
+  await inParallel(alone, (file) => save({ io, client, saver, folder }, file));
   if (wanted.length === 0) line(io.stdout, `No files: ${flags.module === undefined ? 'no module of this run has left any' : `${flags.module} has left none`}${found.finishedAt === null ? ' so far' : ''}; run.json is in ${folder}`);
   else line(io.stdout, `${wanted.length} ${wanted.length === 1 ? 'file' : 'files'}, ${size(wanted.reduce((sum, file) => sum + file.size, 0))}, and run.json in ${folder}`);
   return exitCodes.ok;
@@ -128,30 +128,38 @@ function packed(wanted: readonly Wanted[]): { readonly packs: readonly (readonly
   return { packs: packs.filter(({ length }) => length > 1), alone: [...alone, ...packs.filter(({ length }) => length === 1).flat()] };
 }
 
+/** Where files come from and go to. */
+interface Place {
+  readonly io: CliIo;
+  readonly client: Client;
+  readonly saver: FileSaver;
+  readonly folder: string;
+}
+
 /** When they do not come together, on a slow line for instance, they come one by one, however long that takes. */
-async function saveMany(io: CliIo, client: Client, folder: string, files: readonly Wanted[]): Promise<void> {
+async function saveMany(place: Place, files: readonly Wanted[]): Promise<void> {
   try {
-    await savePack(client, folder, files);
+    await savePack(place, files);
   } catch (error) {
     if (!isTransient(error)) throw error;
-    for (const file of files) await save(io, client, folder, file);
+    for (const file of files) await save(place, file);
   }
 }
 
-async function savePack(client: Client, folder: string, files: readonly Wanted[]): Promise<void> {
+async function savePack({ client, saver, folder }: Place, files: readonly Wanted[]): Promise<void> {
   let at = 0;
-  for await (const bytes of unpacked(await client.download('/api/v1/blobs:read', { cids: files.map(({ cid }) => cid) }))) {
+  for await (const bytes of unpacked(await client.download('/api/v1/blobs:read', { body: { cids: files.map(({ cid }) => cid) }, signal: saver.signal }))) {
     const file = files[at++];
     if (bytes.byteLength !== file?.size) break;
-    await writeSmall(bytes, targetOf(folder, file), modeOf(file));
+    await saver.small(bytes, targetOf(folder, file), modeOf(file));
   }
   if (at !== files.length) throw new SkeinError('API_UNREACHABLE', `the answer with ${files.length} files broke off, or is of other files`);
 }
 
-async function save(io: CliIo, client: Client, folder: string, file: Wanted): Promise<void> {
+async function save({ io, client, saver, folder }: Place, file: Wanted): Promise<void> {
   const api = `/api/v1/blobs/${file.cid}`;
   await untilHere((text) => line(io.stderr, `${oneLine(file.path)}: ${text}`), client, api);
-  await writeWhole(await client.download(`${api}/content`), targetOf(folder, file), modeOf(file));
+  await saver.whole(await client.download(`${api}/content`, saver), targetOf(folder, file), modeOf(file));
 }
 
 function targetOf(folder: string, file: Wanted): string {

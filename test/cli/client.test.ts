@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import { Client } from '../../src/cli/client.ts';
 import type { Endpoint } from '../../src/cli/endpoints.ts';
@@ -165,4 +166,21 @@ test('a file is not given up because its reader is slow, though it is when the n
   assert.equal(read, bytes.length);
   const silent = await serve(t, (_request, response) => void response.writeHead(200, { 'content-length': '10' }).write('half'));
   await assert.rejects(new Client({ endpoints: () => [silent], requestMs: 1000 }).download('/x').then((file) => file.toArray()), /The connection broke in the middle of a file \(no answer in time\)/);
+});
+
+test('whoever has nothing to send yet is waited for; a node that takes nothing, or says nothing at the end, is not', async (t) => {
+  const echo = await serve(t, (request, response) => {
+    let length = 0;
+    request.on('data', (chunk: Buffer) => (length += chunk.length)).on('end', () => response.end(JSON.stringify({ length })));
+  });
+  async function* slowly(): AsyncGenerator<Buffer> {
+    yield Buffer.from('one');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    yield Buffer.from('two');
+  }
+  const upload = (node: Endpoint, bytes: Readable): Promise<unknown> => new Client({ endpoints: () => [node], writeMs: 500 }).upload('/x', bytes);
+  assert.deepEqual(await upload(echo, Readable.from(slowly())), { length: 6 });
+  const deaf = await serve(t, (request) => void request.pause());
+  const mute = await serve(t, (request) => void request.resume());
+  for (const node of [deaf, mute]) await assert.rejects(upload(node, Readable.from([Buffer.alloc(32 * 1024 * 1024)])), /The connection broke while a file was sent \(no answer in time\)/);
 });

@@ -106,3 +106,32 @@ test('blob verify goes on when the node removes what it has listed', async (t) =
   assert.equal(all.stderr, `${damaged} was damaged and is removed from this node\n`);
   assert.match((await bed.run(['blob', 'verify', gone])).stderr, /^error BLOB_NOT_FOUND/);
 });
+
+function endless(first: Uint8Array): Readable {
+  const readable = new Readable({ read: () => undefined });
+  readable.push(first);
+  return readable;
+}
+
+test('Ctrl-C ends it, and nothing stays of a file that was on its way', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve(new FakeNode());
+  const { runId } = await api.submit(fakeSpec({ a: [] }));
+  const bytes = Buffer.alloc(PACKED_BYTES_MAX + 1, 'x');
+  const { cid, size } = await sharedBlobs().put(Readable.from([bytes]));
+  api.module(runId, 'a', 'succeeded', { files: { large: { kind: 'file', cid, size, name: 'large', count: 1 } } });
+  api.finish(runId, 'succeeded');
+  // The last byte never comes.
+  t.mock.method(sharedBlobs(), 'open', () => Promise.resolve({ cid, size, content: endless(bytes.subarray(1)) }));
+  const out = join(bed.home, 'got');
+  const partsIn = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.part'));
+  mkdirSync(out);
+  for (const [signal, argv] of [['SIGINT', ['blob', 'get', cid, '--out', 'got/file']], ['SIGINT', ['runs', 'download', '7f01', '--out', 'got']], ['SIGTERM', ['runs', 'download', '7f01', '--out', 'got']]] as const) {
+    const running = bed.start(argv);
+    while (partsIn(out).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    running.signal(signal);
+    assert.equal((await running.done).code, 130, argv.join(' '));
+    assert.deepEqual(partsIn(out), []);
+  }
+  assert.deepEqual(readdirSync(out).toSorted(), ['a', 'run.json']);
+});
