@@ -75,6 +75,13 @@ test('what cannot be compressed costs nothing over a slow line', () => {
   assert.ok(ms < 1.01 * plain.ms, `${ms} ms instead of ${plain.ms}`);
 });
 
+test('a large file that cannot be compressed is not tried again and again', (t) => {
+  const tries = t.mock.method(SimCompressor.prototype, 'compress').mock;
+  way('in vain for long', fileOf(randomBytes(96 * MIB)), [true, true], { network: { bytesPerMs: 50_000 } });
+  // With each chunk anew they would be about fifty.
+  assert.ok(tries.callCount() >= 8 && tries.callCount() <= 16, `${tries.callCount()} tries`);
+});
+
 test('of a file that can be compressed in part, that part is', () => {
   const bytes = new Uint8Array(16 * MIB);
   for (let at = 0; at < bytes.byteLength; at += 2 * BLOB_CHUNK_BYTES) bytes.set(randomBytes(BLOB_CHUNK_BYTES), at);

@@ -1,17 +1,20 @@
 /**
  * Which pieces are compressed before they are sent: those that this takes less time than the line would take for them as
- * they are, while the line has something else to carry. One that does not become less speaks for those behind it, for a while.
+ * they are, while the line has something else to carry. One that does not become less speaks for those behind it, for a while;
+ * many in a row speak for the whole blob, the longer the more they are: each try takes memory that the garbage collector
+ * hears of, and with a gigabyte of film it would do little else.
  */
-import type { NodeId } from '../../core/lib/ids.ts';
+import type { Cid, NodeId } from '../../core/lib/ids.ts';
 import type { Compressor } from '../../ports/compressor.ts';
 import type { NodeContext } from '../context.ts';
 import { LineRate } from './line-rate.ts';
-import { COMPRESS_AGAIN_BYTES, COMPRESS_BYTES_PER_MS, COMPRESS_CALL_MS, COMPRESSING_MAX, SEND_AHEAD_BYTES, SEND_AHEAD_UNKNOWN_BYTES, SLOWNESS_KNOWN_MS } from './limits.ts';
+import { COMPRESS_AGAIN_BYTES, COMPRESS_AGAIN_BYTES_MAX, COMPRESS_BYTES_PER_MS, COMPRESS_CALL_MS, COMPRESS_IN_VAIN_MAX, COMPRESSING_MAX, PLAIN_REMEMBERED_MAX, SEND_AHEAD_BYTES, SEND_AHEAD_UNKNOWN_BYTES, SLOWNESS_KNOWN_MS } from './limits.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 /** What compression has to know of an answer, and remembers there. */
 export interface Compressible {
   readonly to: NodeId;
+  readonly cid: Cid;
   /** Whoever asked can undo it. */
   readonly zstd: boolean;
   readonly sent: number;
@@ -19,11 +22,21 @@ export interface Compressible {
   plainUntil: number;
 }
 
+/** Of a blob of which the last piece that was tried did not become less. */
+interface Plain {
+  /** Tries in a row. */
+  readonly inVain: number;
+  /** Bytes that go as they are before the next. */
+  left: number;
+}
+
 export class Compression {
   readonly #context: NodeContext;
   readonly #compressor: Compressor | undefined;
   readonly #rate: RateLimit;
   readonly #lines = new Map<NodeId, LineRate>();
+  /** The longest known first. */
+  readonly #plain = new Map<Cid, Plain>();
   /** How many times as long as it should it took lately, on a machine that has other work. At least 1. */
   #slowness = 1;
   #slowAt = -Infinity;
@@ -77,12 +90,22 @@ export class Compression {
         this.#underWay--;
         this.#took(bytes.byteLength, this.#context.now() - beganAt);
         if (compressed === undefined) answer.plainUntil = answer.sent + COMPRESS_AGAIN_BYTES;
+        this.#tried(answer.cid, compressed !== undefined);
         if (!over) end(compressed);
         this.#begin();
       });
       return true;
     });
     this.#begin();
+  }
+
+  #tried(cid: Cid, becameLess: boolean): void {
+    const inVain = (this.#plain.get(cid)?.inVain ?? 0) + 1;
+    this.#plain.delete(cid);
+    if (becameLess) return;
+    const over = inVain - COMPRESS_IN_VAIN_MAX;
+    this.#plain.set(cid, { inVain, left: over < 0 ? 0 : Math.min(COMPRESS_AGAIN_BYTES * 2 ** over, COMPRESS_AGAIN_BYTES_MAX) });
+    if (this.#plain.size > PLAIN_REMEMBERED_MAX) this.#plain.delete(this.#plain.keys().next().value!);
   }
 
   #begin(): void {
@@ -103,8 +126,13 @@ export class Compression {
   }
 
   /** @returns how long the line may wait for it; 0 when it is not worth it. */
-  #patienceMs({ to, zstd, sent, plainUntil }: Compressible, bytes: number): number {
+  #patienceMs({ to, cid, zstd, sent, plainUntil }: Compressible, bytes: number): number {
     if (this.#compressor === undefined || !zstd || sent < plainUntil) return 0;
+    const plain = this.#plain.get(cid);
+    if (plain !== undefined && plain.left > 0) {
+      plain.left -= bytes;
+      return 0;
+    }
     const now = this.#context.now();
     const lineBytesPerMs = Math.min(this.#rate.bytesPerMs, this.#lines.get(to)?.bytesPerMs(now) ?? Infinity);
     const tookMs = compressMs(bytes);

@@ -65,6 +65,11 @@ export const SLOWNESS_KNOWN_MS = 1000;
 export const COMPRESSING_MAX = 2;
 /** After a piece that did not become less, so much of the answer goes as it is. */
 export const COMPRESS_AGAIN_BYTES = 2 * 1024 * 1024;
+/** From so many in a row on, as much of the whole blob, twice as much after the next one, and so on up to the other. */
+export const COMPRESS_IN_VAIN_MAX = 8;
+export const COMPRESS_AGAIN_BYTES_MAX = 256 * 1024 * 1024;
+/** Blobs of which that is known. */
+export const PLAIN_REMEMBERED_MAX = 1000;
 /** Pieces that came faster than they are decompressed, of all peers; beyond that they are dropped, and asked again. */
 export const PIECES_WAITING_BYTES_MAX = 16 * 1024 * 1024;
 /** Each counts for so much more than its bytes. */

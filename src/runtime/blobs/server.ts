@@ -69,7 +69,8 @@ export class BlobServer {
     if ((this.#answers.get(from)?.count ?? 0) >= SERVED_PER_PEER_MAX) return void send(from, { type: 'refuse', id, reason: 'busy' });
     if (chunk < 0) {
       const known = this.#init.manifest(cid);
-      const manifest = { to: from, id, cid, start: -1, sent: 0, ...digestsOnly };
+      // Nearly all digests, which no compression makes smaller.
+      const manifest = { to: from, id, cid, start: -1, sent: 0, zstd: false, plainUntil: 0 };
       if (known !== undefined) return this.#add({ ...manifest, total: known.byteLength, whole: known });
       const bytes = size(cid, 0);
       if (bytes === undefined || !needsManifest(bytes)) return void send(from, { type: 'refuse', id, reason: 'gone' });
@@ -203,9 +204,6 @@ export class BlobServer {
     if (sent && answer.sent < total) this.#answers.get(to)?.putBack(answer);
   }
 }
-
-/** A manifest is nearly all digests, which no compression makes smaller. */
-const digestsOnly = { zstd: false, plainUntil: 0 };
 
 function pieceBytes({ total, sent }: Answer): number {
   return Math.min(BLOB_PIECE_BYTES, total - sent);
