@@ -1,27 +1,19 @@
 /**
- * Files between nodes: one large file beside what two processes move over one bare stream with the same encryption, in
- * turn; one file for four nodes at once; many small files beside one that is as large as all of them; and what files do to
- * runs and to failover. Over a slow line: sources, which are compressed on their way, beside random bytes.
+ * Files among nodes: one for four nodes at once; many small files beside one that is as large as all of them; and what
+ * files do to runs and to failover. Over a slow line: sources, which are compressed on their way, beside random bytes.
  */
 import { measureDisk, measureLoad, type LoadFigures } from './blobs-load.ts';
 import { measureSlowLine, type SlowLineFigures } from './blobs-slow.ts';
 import { BenchCluster, type BenchNode } from './cluster.ts';
 import { spread, spreadText, type Spread } from './figures.ts';
-import { measureTransport } from './transport.bench.ts';
 
 const MIB = 1024 * 1024;
 const SMALL_BYTES = 4096;
-const BARE_SECONDS = 1;
 /** 100 Mbit/s. */
 const SLOW_BYTES_PER_SECOND = 12_500_000;
 
 export interface BlobFigures {
   readonly fileBytes: number;
-  /** Megabytes a second. */
-  readonly oneToOne: Spread;
-  readonly bareStream: Spread;
-  /** Medians. */
-  readonly share: number;
   /** Ms until all four have it, and what its origin sent, in files. */
   readonly oneToFourMs: Spread;
   readonly originSent: Spread;
@@ -39,16 +31,12 @@ export async function measureBlobs(full: boolean): Promise<BlobFigures> {
   const fileBytes = (full ? 1024 : 32) * MIB;
   const smallFiles = full ? 10_000 : 500;
   const rounds = full ? 3 : 2;
-  const [one, bare, fourMs, originSent, smallMs, asOneMs, diskMs]: number[][] = [[], [], [], [], [], [], []];
+  const [fourMs, originSent, smallMs, asOneMs, diskMs]: number[][] = [[], [], [], [], []];
   const cluster = new BenchCluster();
   try {
     await cluster.start([1, 1, 1, 1, 1]);
     const [origin, ...others] = cluster.nodes as [BenchNode, ...BenchNode[]];
     for (let round = 0; round < rounds; round += 1) {
-      const first = await put(origin, 1, fileBytes);
-      one!.push(fileBytes / 1e6 / ((await fetch(others[0]!, first)) / 1000));
-      bare!.push((await measureTransport(BARE_SECONDS)).bulkMegabytesPerSecond);
-
       const shared = await put(origin, 1, fileBytes);
       const before = await origin.ask<number>({ op: 'blobSent' });
       fourMs!.push(Math.max(...(await Promise.all(others.map((node) => fetch(node, shared))))));
@@ -59,20 +47,15 @@ export async function measureBlobs(full: boolean): Promise<BlobFigures> {
       const whole = await put(origin, 1, smallFiles * SMALL_BYTES);
       asOneMs!.push(await fetch(others[1]!, whole));
       diskMs!.push(measureDisk(smallFiles, SMALL_BYTES));
-      // A gigabyte for each of five nodes, twice a round.
-      const all = [...first, ...shared, ...whole];
+      // A gigabyte for each of five nodes.
+      const all = [...shared, ...whole];
       for (const node of cluster.nodes) await node.ask({ op: 'blobRemove', cids: all });
     }
   } finally {
     await cluster.stop();
   }
-  const oneToOne = spread(one!);
-  const bareStream = spread(bare!);
   return {
     fileBytes,
-    oneToOne,
-    bareStream,
-    share: oneToOne.p50 / bareStream.p50,
     oneToFourMs: spread(fourMs!),
     originSent: spread(originSent!),
     smallFiles,
@@ -93,12 +76,10 @@ function fetch(node: BenchNode, cids: readonly string[]): Promise<number> {
 }
 
 export function describeBlobs(figures: BlobFigures): string {
-  const { fileBytes, oneToOne, bareStream, share, oneToFourMs, originSent, smallFiles, smallMs, asOneMs, diskMs, load, slow } = figures;
+  const { fileBytes, oneToFourMs, originSent, smallFiles, smallMs, asOneMs, diskMs, load, slow } = figures;
   const size = `${fileBytes / MIB} MiB`;
   return [
     `files, five nodes on this machine:`,
-    `  ${size} from node to node    ${spreadText(oneToOne, 'MB/s')}`,
-    `  one bare stream              ${spreadText(bareStream, 'MB/s')}: the file takes ${Math.round(share * 100)} % of that`,
     `  ${size} to four nodes        ${spreadText(oneToFourMs, 'ms')}`,
     `  sent by its origin           ${spreadText(originSent, 'files')}`,
     `  ${smallFiles} files of 4 KiB          ${spreadText(smallMs, 'ms')}`,

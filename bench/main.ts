@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { loadavg, cpus, totalmem } from 'node:os';
+import { describePair, measurePair } from './blobs-pair.ts';
 import { describeBlobs, measureBlobs } from './blobs.bench.ts';
 import { describeFailover, measureFailover } from './failover.bench.ts';
 import { describeFiles, measureFiles } from './files.bench.ts';
@@ -42,6 +43,7 @@ const alone: readonly Bench[] = [
   bench('scale', (full) => measureScale(full), describeScale),
   bench('shell', (full) => measureShell(full ? 300 : 200, full ? 5 : 2), describeShell),
   bench('profile', (full) => measureProfile(full), describeProfile),
+  bench('pair', (full) => measurePair((full ? 1024 : 64) * 2 ** 20, full ? 5 : 3, full ? 5 : 1), describePair),
   bench('blobs', (full) => measureBlobs(full), describeBlobs),
   bench('files', (full) => measureFiles(full ? 100_000 : 2000), describeFiles),
   bench('failover', (full) => measureFailover(full ? 20 : 2), describeFailover),

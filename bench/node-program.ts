@@ -98,6 +98,11 @@ function usage(): Usage {
   return { cpuMs: (user + system) / 1000, loopMs: watch.longestMs(), rssBytes: process.memoryUsage.rss() };
 }
 
+async function removeBlobs(cids: readonly string[]): Promise<void> {
+  const wanted = new Set(cids);
+  for (const { cid } of node.blobs.list()) if (wanted.has(cid)) await node.blobs.remove(cid);
+}
+
 async function many({ runs, modules, atOnce }: Extract<ProgramCommand, { op: 'many' }>): Promise<number> {
   const run = spec(modules, noop);
   let left = runs;
@@ -187,8 +192,7 @@ async function perform(command: ProgramCommand): Promise<unknown> {
       return performance.now() - began;
     }
     case 'blobRemove':
-      for (const { cid } of node.blobs.list()) if (command.cids.includes(cid)) await node.blobs.remove(cid);
-      return undefined;
+      return removeBlobs(command.cids);
     case 'blobSent':
       return node.blobs.sentBytes;
     case 'runOnce': {

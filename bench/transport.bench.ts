@@ -65,16 +65,8 @@ async function serve(): Promise<void> {
 }
 
 /** @param seconds of each of the five measurements. */
-export async function measureTransport(seconds: number): Promise<TransportFigures> {
-  const child = fork(new URL(import.meta.url), ['--serve']);
-  const [other] = (await once(child, 'message')) as [{ id: NodeId; addresses: string[] }];
-  let received: (channel: Channel) => void = () => undefined;
-  const up = Promise.withResolvers<void>();
-  const transport = await open({ peerUp: () => up.resolve(), message: (_from, channel) => received(channel) });
-  transport.learn(other.id, other.addresses);
-  await up.promise;
-  const run = { transport, to: other.id, onMessage: (listener: (channel: Channel) => void) => (received = listener) };
-  try {
+export function measureTransport(seconds: number): Promise<TransportFigures> {
+  return between(async (run) => {
     const trips = await roundTrips(run, seconds);
     const beside = await besideBulk(run, seconds);
     return {
@@ -84,8 +76,30 @@ export async function measureTransport(seconds: number): Promise<TransportFigure
       besideBulkP99Ms: quantile(beside, 0.99),
       echoesPerSecond: await echoes(run, seconds),
       messagesPerSecond: await oneWay(run, 'work', SMALL_BYTES, seconds),
-      bulkMegabytesPerSecond: ((await oneWay(run, 'bulk', BULK_BYTES, seconds)) * BULK_BYTES) / 1e6,
+      bulkMegabytesPerSecond: await bulk(run, seconds),
     };
+  });
+}
+
+/** @returns megabytes a second. */
+export function measureBulk(seconds: number): Promise<number> {
+  return between((run) => bulk(run, seconds));
+}
+
+async function bulk(run: Run, seconds: number): Promise<number> {
+  return ((await oneWay(run, 'bulk', BULK_BYTES, seconds)) * BULK_BYTES) / 1e6;
+}
+
+async function between<T>(measure: (run: Run) => Promise<T>): Promise<T> {
+  const child = fork(new URL(import.meta.url), ['--serve']);
+  const [other] = (await once(child, 'message')) as [{ id: NodeId; addresses: string[] }];
+  let received: (channel: Channel) => void = () => undefined;
+  const up = Promise.withResolvers<void>();
+  const transport = await open({ peerUp: () => up.resolve(), message: (_from, channel) => received(channel) });
+  transport.learn(other.id, other.addresses);
+  await up.promise;
+  try {
+    return await measure({ transport, to: other.id, onMessage: (listener) => (received = listener) });
   } finally {
     transport.stop();
     await transport.stopped();

@@ -46,7 +46,7 @@ export class FaultInjector implements FaultBench {
   readonly random: Prng;
   readonly #machines: MachineFaults;
   readonly #switchedOn: string[] = [];
-  /** Kinds that were tried, and only where there was nothing to break. */
+  /** Kinds that found nothing to break. */
   readonly #idle = new Set<string>();
   #stopped = false;
   #endsAt = 0;
@@ -95,13 +95,10 @@ export class FaultInjector implements FaultBench {
     const random = this.random.fork(name);
     this.#switchedOn.push(name);
     this.figures[name] = 0;
-    let tried = false;
     const next = (delayMs: number): void =>
       this.after(delayMs, () => {
         const done = inject();
-        if (done !== 'nothing') this.#idle.delete(name);
-        else if (!tried) this.#idle.add(name);
-        tried = true;
+        if (done === 'nothing') this.#idle.add(name);
         if (done === false || done === 'nothing') return next(random.between(0.5, 1.5) * AGAIN_MS);
         if (done === true) this.count(name);
         next(random.exponential(everyMs));

@@ -257,9 +257,12 @@ export class Client {
     const isOurTurn = bytes === undefined ? () => false : sendBytes(request, bytes, reject);
     // While what has come waits for its reader, or nothing is there to be sent, it is not the node that is silent.
     request.setTimeout(patience);
-    request.on('timeout', () => {
-      if (isOurTurn() || (response?.readableLength ?? 0) > 0) request.socket?.setTimeout(patience);
-      else (response ?? request).destroy(new Error('no answer in time'));
+    // The request itself hears of the first silence only.
+    request.once('socket', (socket) => {
+      socket.on('timeout', () => {
+        if (isOurTurn() || (response?.readableLength ?? 0) > 0) socket.setTimeout(patience);
+        else (response ?? request).destroy(new Error('no answer in time'));
+      });
     });
     return promise;
   }

@@ -141,7 +141,7 @@ async function saveMany(place: Place, files: readonly Wanted[]): Promise<void> {
   try {
     await savePack(place, files);
   } catch (error) {
-    if (!isTransient(error)) throw error;
+    if (!isTransient(error) || place.saver.signal.aborted) throw error;
     for (const file of files) await save(place, file);
   }
 }

@@ -13,14 +13,16 @@ export async function savingFiles(io: CliIo, work: (saver: FileSaver) => Promise
   const over = new AbortController();
   const interrupted = Promise.withResolvers<ExitCode>();
   const interrupt = (): void => {
-    over.abort();
     interrupted.resolve(exitCodes.interrupted);
+    over.abort();
   };
   const offs = (['SIGINT', 'SIGTERM'] as const).map((signal) => io.onSignal(signal, interrupt));
   const saver = new FileSaver(over.signal);
   try {
     return await Promise.race([work(saver), interrupted.promise]);
   } finally {
+    // After an error what else is on its way is of no use: it is not waited for.
+    over.abort();
     await saver.settled();
     for (const off of offs) off();
   }
@@ -47,7 +49,11 @@ export class FileSaver {
       content.destroy();
       throw new SkeinError('OPTION_INVALID', `${file} is there and is no file: it is not replaced`);
     }
-    await this.#inPlace(file, mode, (handle) => pipeline(content, handle.createWriteStream(), { signal: this.signal }));
+    try {
+      await this.#inPlace(file, mode, (handle) => pipeline(content, handle.createWriteStream(), { signal: this.signal }));
+    } finally {
+      content.destroy();
+    }
   }
 
   /** The same of one that is in memory. @throws SkeinError OPTION_INVALID when it cannot be written */

@@ -98,7 +98,6 @@ export class Replica {
     this.#image = new SnapshotImage();
     this.#pace = new SnapshotPace(storage);
     this.#pace.taken(recovered.snapshot?.sections ?? []);
-    this.#pace.appended(recovered.entries);
     this.#logClock = new LogClock(context.ports.clock);
     this.#gate = new AckGate(this.raft, context.timing.electionMs);
   }
@@ -313,7 +312,6 @@ export class Replica {
   #persist(effect: Extract<RaftEffect, { type: 'persist' }>): void {
     if (effect.snapshot !== undefined) this.#adopt(effect.snapshot);
     if (effect.truncateAfter !== undefined) this.#proposals.failAfter(effect.truncateAfter);
-    this.#pace.appended(effect.entries);
     this.#log.persist(effect, () => {
       if (this.#stopped) return;
       for (const { to, message } of effect.messages) this.#hooks.send(to, message);
@@ -333,6 +331,7 @@ export class Replica {
 
   #applied(entry: Entry, command: Command | undefined, applied: Applied | undefined): void {
     const { index } = entry;
+    this.#pace.applied(entry);
     const pending = this.#proposals.applied(index);
     const probe = this.#context.init.probe;
     const events = applied?.events ?? [];

@@ -1,7 +1,7 @@
 /**
- * When the next snapshot is due. Writing one costs as much as the state is large, so it waits until the log behind the last
- * one is as long as that: all snapshots together then write no more than the log does, however large the state becomes,
- * and a start reads the log at most about as long as it reads the state.
+ * When the next snapshot is due. Writing one costs as much as the state is large, so it waits until the log that was applied
+ * since the last one is as long as that: snapshots of a state that does not grow then write no more than the log does, and a
+ * start reads of the log at most about as much as of the state. Only where the log would fill the memory they write more.
  */
 import type { Entry } from '../core/raft/types.ts';
 import type { StorageTuning } from './init.ts';
@@ -19,7 +19,7 @@ export class SnapshotPace {
   readonly #logBytesMax: number;
   /** Of the newest snapshot. */
   #snapshotBytes = 0;
-  /** Of the log since it was begun. */
+  /** Of the entries that were applied since it was begun. */
   #logBytes = 0;
 
   constructor({ snapshotEntries = SNAPSHOT_ENTRIES, snapshotLogBytesMax = LOG_BYTES_MAX }: StorageTuning = {}) {
@@ -27,11 +27,11 @@ export class SnapshotPace {
     this.#logBytesMax = snapshotLogBytesMax;
   }
 
-  appended(entries: readonly Entry[]): void {
-    for (const { data } of entries) this.#logBytes += data.length + ENTRY_BYTES;
+  applied({ data }: Entry): void {
+    this.#logBytes += data.length + ENTRY_BYTES;
   }
 
-  /** The state goes into a snapshot now: what is appended from here on stands behind it. */
+  /** The state goes into a snapshot now: what is applied from here on stands behind it. */
   begun(): void {
     this.#logBytes = 0;
   }

@@ -183,4 +183,5 @@ test('whoever has nothing to send yet is waited for; a node that takes nothing, 
   const deaf = await serve(t, (request) => void request.pause());
   const mute = await serve(t, (request) => void request.resume());
   for (const node of [deaf, mute]) await assert.rejects(upload(node, Readable.from([Buffer.alloc(32 * 1024 * 1024)])), /The connection broke while a file was sent \(no answer in time\)/);
+  await assert.rejects(upload(mute, Readable.from(slowly())), /no answer in time/);
 });

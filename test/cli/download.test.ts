@@ -128,10 +128,29 @@ test('Ctrl-C ends it, and nothing stays of a file that was on its way', async (t
   mkdirSync(out);
   for (const [signal, argv] of [['SIGINT', ['blob', 'get', cid, '--out', 'got/file']], ['SIGINT', ['runs', 'download', '7f01', '--out', 'got']], ['SIGTERM', ['runs', 'download', '7f01', '--out', 'got']]] as const) {
     const running = bed.start(argv);
-    while (partsIn(out).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const state = { over: false };
+    void running.done.then(() => (state.over = true));
+    while (partsIn(out).length === 0 && !state.over) await new Promise((resolve) => setTimeout(resolve, 5));
     running.signal(signal);
     assert.equal((await running.done).code, 130, argv.join(' '));
     assert.deepEqual(partsIn(out), []);
   }
   assert.deepEqual(readdirSync(out).toSorted(), ['a', 'run.json']);
+});
+
+test('one file that cannot be written ends it, however long the others would take', async (t) => {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve(new FakeNode());
+  const { runId } = await api.submit(fakeSpec({ a: [] }));
+  const bytes = Buffer.alloc(PACKED_BYTES_MAX + 1, 'x');
+  const { cid, size } = await sharedBlobs().put(Readable.from([bytes]));
+  const ref: FilesRef = { kind: 'file', cid, size, name: 'large', count: 1 };
+  api.module(runId, 'a', 'succeeded', { files: { blocked: ref, endless: ref } });
+  api.finish(runId, 'succeeded');
+  let opened = 0;
+  t.mock.method(sharedBlobs(), 'open', () => Promise.resolve({ cid, size, content: opened++ === 0 ? endless(bytes.subarray(1)) : Readable.from([bytes]) }));
+  for (const output of ['blocked', 'endless']) mkdirSync(join(bed.home, 'got', 'a', output, 'large'), { recursive: true });
+  const { code, stderr } = await bed.run(['runs', 'download', '7f01', '--out', 'got']);
+  assert.equal(code, 2);
+  assert.match(stderr, /large could not be written: EISDIR/);
 });

@@ -28,3 +28,8 @@ export interface Active {
   /** A checkpoint of it is becoming blobs. */
   checkpointing: boolean;
 }
+
+/** As the supervisor takes several words: the first code counts, and "now" whenever it comes. */
+export function joinedStop(before: CancelHead | '', word: CancelHead): CancelHead {
+  return before === '' ? word : { code: before.code, mode: word.mode === 'now' ? 'now' : before.mode };
+}

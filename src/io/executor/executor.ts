@@ -19,7 +19,7 @@ import type { Execution, Executor, LogPiece, Progress } from '../../ports/execut
 import type { ModuleFunction } from '../../ports/module-function.ts';
 import type { Observer } from '../../ports/observer.ts';
 import { filesOf } from '../../core/cell/files.ts';
-import type { Active } from './active.ts';
+import { joinedStop, type Active } from './active.ts';
 import { commandEnvironment, evaluatedItem, type EvaluateEnv } from './environment.ts';
 import { recordAll, type FileShelf } from './files.ts';
 import { keepCheckpoint } from './keep-checkpoint.ts';
@@ -159,8 +159,8 @@ class NodeExecutor implements ProcessExecutor {
     // The supervisor has forgotten it.
     else if (active.recording === 'files') this.#clock.defer(() => this.#remote.has(active.id) && this.#fail(active, code, stopMessage(code, 0)));
     else if (this.#parked.delete(active)) this.#fail(active, code, stopMessage(code, 0));
-    // The supervisor does not know it yet. The first word counts, as it does there.
-    else if (active.telling !== undefined) active.telling.stop ||= { mode, code };
+    // The supervisor does not know it yet.
+    else if (active.telling !== undefined) active.telling.stop = joinedStop(active.telling.stop, { mode, code });
     else this.#link.send('cancel', active.id, JSON.stringify({ mode, code } satisfies CancelHead));
   }
 
@@ -172,7 +172,7 @@ class NodeExecutor implements ProcessExecutor {
       if (passed && isExclusive(active.execution.spec) && this.#parked.delete(active)) this.#fail(active, 'MODULE_FENCED', stopMessage('MODULE_FENCED', 0));
     }
     // Of one whose files are being told the supervisor did not know when it passed.
-    for (const { telling, execution } of this.#remote.values()) if (passed && telling !== undefined && isExclusive(execution.spec)) telling.stop = { mode: 'now', code: 'MODULE_FENCED' };
+    for (const { telling, execution } of this.#remote.values()) if (passed && telling !== undefined && isExclusive(execution.spec)) telling.stop = joinedStop(telling.stop, { mode: 'now', code: 'MODULE_FENCED' });
     if (this.#link.pid !== undefined) this.#sendDeadline();
   }
 

@@ -35,7 +35,7 @@ export class Compression {
   readonly #compressor: Compressor | undefined;
   readonly #rate: RateLimit;
   readonly #lines = new Map<NodeId, LineRate>();
-  /** The longest known first. */
+  /** The one that was tried longest ago first. */
   readonly #plain = new Map<Cid, Plain>();
   /** How many times as long as it should it took lately, on a machine that has other work. At least 1. */
   #slowness = 1;
@@ -100,9 +100,12 @@ export class Compression {
   }
 
   #tried(cid: Cid, becameLess: boolean): void {
-    const inVain = (this.#plain.get(cid)?.inVain ?? 0) + 1;
+    const before = this.#plain.get(cid);
+    // Several peers get it, and their tries began together.
+    if (!becameLess && before !== undefined && before.left > 0) return;
     this.#plain.delete(cid);
     if (becameLess) return;
+    const inVain = (before?.inVain ?? 0) + 1;
     const over = inVain - COMPRESS_IN_VAIN_MAX;
     this.#plain.set(cid, { inVain, left: over < 0 ? 0 : Math.min(COMPRESS_AGAIN_BYTES * 2 ** over, COMPRESS_AGAIN_BYTES_MAX) });
     if (this.#plain.size > PLAIN_REMEMBERED_MAX) this.#plain.delete(this.#plain.keys().next().value!);

@@ -65,10 +65,11 @@ export const SLOWNESS_KNOWN_MS = 1000;
 export const COMPRESSING_MAX = 2;
 /** After a piece that did not become less, so much of the answer goes as it is. */
 export const COMPRESS_AGAIN_BYTES = 2 * 1024 * 1024;
-/** From so many in a row on, as much of the whole blob, twice as much after the next one, and so on up to the other. */
+/** From so many such pieces in a row on, so much of the whole blob, and twice as much after each further one. */
 export const COMPRESS_IN_VAIN_MAX = 8;
+/** So much of a blob at most goes as it is before compression is tried again. */
 export const COMPRESS_AGAIN_BYTES_MAX = 256 * 1024 * 1024;
-/** Blobs of which that is known. */
+/** Blobs of which it is known that compression was in vain. */
 export const PLAIN_REMEMBERED_MAX = 1000;
 /** Pieces that came faster than they are decompressed, of all peers; beyond that they are dropped, and asked again. */
 export const PIECES_WAITING_BYTES_MAX = 16 * 1024 * 1024;
