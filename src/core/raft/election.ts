@@ -180,8 +180,12 @@ export function onStepDown(core: Core): void {
   core.electionAt = core.now + core.electionTimeout();
 }
 
+/**
+ * Others stand first, if they can: a node that is slow all the time would be elected again and again otherwise, each time for
+ * as long as it takes until it is found unfit.
+ */
 export function onResume(core: Core): void {
   core.heldUntil = -Infinity;
   if (core.state.role !== 'follower' || core.leader !== '' || !core.mayCampaign) return;
-  core.electionAt = core.soleVoter ? core.now : Math.min(core.electionAt, core.now + core.retryDelay());
+  core.electionAt = core.soleVoter ? core.now : core.now + core.electionTimeout();
 }

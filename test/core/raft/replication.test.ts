@@ -196,15 +196,24 @@ test('a voter set of one commits and reads without anybody', () => {
   assert.equal(cell.raft('A').commitIndex, 3);
 });
 
-test('a member that stepped down waits for resume or 2E before it campaigns', () => {
+test('a member that stepped down waits for 2E before it campaigns', () => {
   const cell = led();
   cell.step('A', { type: 'stepDown', reason: 'test' });
   for (const id of 'BC') cell.crash(id);
   cell.advance(2 * TIMING.electionMs - 1);
   assert.equal(cell.raft('A').role, 'follower');
-  cell.step('A', { type: 'resume' });
-  assert.ok(cell.raft('A').nextTickAt - cell.now < 400);
   cell.advance(400);
+  assert.equal(cell.raft('A').role, 'preCandidate');
+});
+
+test('one that may lead again lets the others stand first, and stands itself if they do not', () => {
+  const cell = led();
+  cell.step('A', { type: 'stepDown', reason: 'test' });
+  cell.step('A', { type: 'resume' });
+  for (const id of 'BC') cell.crash(id);
+  cell.advance(TIMING.electionMs - 1);
+  assert.equal(cell.raft('A').role, 'follower');
+  cell.advance(TIMING.electionMs + 1);
   assert.equal(cell.raft('A').role, 'preCandidate');
 });
 
