@@ -14,11 +14,17 @@ const INTERVAL_MS = 250;
 /** A leader that was just elected does not hand over: on machines that are all too slow the office would wander. */
 const OFFICE_MS_MIN = 30_000;
 
+export interface AutopilotHooks {
+  knownNode(node: NodeId): KnownNode | undefined;
+  /** Sees to it that this node leads no more if the process has slept and nobody has noticed yet. */
+  checkSuspended(): void;
+}
+
 export class Autopilot {
   readonly #context: NodeContext;
   readonly #replica: Replica;
   readonly #leader: Leader;
-  readonly #knownNode: (node: NodeId) => KnownNode | undefined;
+  readonly #hooks: AutopilotHooks;
   readonly #leaving = new Set<NodeId>();
   readonly #evicted = new Set<MemberId>();
   readonly #startedAt: number;
@@ -26,11 +32,11 @@ export class Autopilot {
   /** When each member answered last, as of this tick. */
   #ackedAt: ReadonlyMap<MemberId, number> = new Map();
 
-  constructor(context: NodeContext, replica: Replica, leader: Leader, knownNode: (node: NodeId) => KnownNode | undefined) {
+  constructor(context: NodeContext, replica: Replica, leader: Leader, hooks: AutopilotHooks) {
     this.#context = context;
     this.#replica = replica;
     this.#leader = leader;
-    this.#knownNode = knownNode;
+    this.#hooks = hooks;
     this.#startedAt = context.now();
     this.#timer = context.every(() => Math.min(INTERVAL_MS, context.timing.electionMs / 2), () => this.#tick());
   }
@@ -97,11 +103,13 @@ export class Autopilot {
 
   /** It asked for it, or its beacons say so: a leader that was just elected has not been asked yet. */
   #leaves(node: NodeId): boolean {
-    return this.#leaving.has(node) || this.#knownNode(node)?.beacon.stopping === true;
+    return this.#leaving.has(node) || this.#hooks.knownNode(node)?.beacon.stopping === true;
   }
 
   #tick(): void {
     const { raft } = this.#replica;
+    // Who answered just before a sleep did not answer just now.
+    this.#hooks.checkSuspended();
     if (!this.#replica.mayPlan()) return;
     // A change that was begun is finished first, or nobody could lead what is left on the disks.
     if (this.#closing() && raft.config.outgoing.length === 0) return;
@@ -150,7 +158,7 @@ export class Autopilot {
         voteAllowed: true,
         uptimeMs: sessionMs,
         flaps: this.#leader.sessions.flaps.get(session.node) ?? 0,
-        host: hostOf(this.#knownNode(session.node)?.beacon.addresses ?? session.addresses) || session.node,
+        host: hostOf(this.#hooks.knownNode(session.node)?.beacon.addresses ?? session.addresses) || session.node,
       });
     }
     const withSession = new Set(members.map(({ node }) => node));

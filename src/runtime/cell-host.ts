@@ -11,9 +11,8 @@ import { isSkeinError } from '../errors.ts';
 import { encodeCommand } from '../protocol/command-codec.ts';
 import type { BulkMessage, Contact, LeaderHint } from '../protocol/messages.ts';
 import type { RaftEnvelope } from '../protocol/raft-codec.ts';
-import { Autopilot } from './autopilot.ts';
+import { Autopilot, type AutopilotHooks } from './autopilot.ts';
 import type { NodeContext } from './context.ts';
-import type { KnownNode } from './discovery.ts';
 import { Leader, type LeaderHooks } from './leader.ts';
 import { Links } from './links.ts';
 import { RaftMail } from './raft-mail.ts';
@@ -27,14 +26,13 @@ import { recoverLog, type Damage, type Recovered } from './storage/recover.ts';
 
 const QUIET_POLL_MS = 10;
 
-export interface CellHostHooks extends Pick<LeaderHooks, 'requests'> {
+export interface CellHostHooks extends Pick<LeaderHooks, 'requests'>, AutopilotHooks {
   applied(index: LogIndex, events: readonly CellEvent[]): void;
   /** The state came as a whole, from the disk or from a leader, without the events that made it. */
   replaced(state: CellState): void;
   role(): void;
   /** This node founded the cell. */
   adopted(cell: CellId): void;
-  knownNode(node: NodeId): KnownNode | undefined;
   /** Is this the cell that the node works for? Only that one's log may be created here. */
   worksFor(cell: CellId): boolean;
 }
@@ -328,7 +326,7 @@ export class CellHost {
   #lead(replica: Replica): void {
     this.#context.note('info', 'leader-elected', `leads cell ${replica.cell.slice(0, 8)} in term ${replica.raft.term}`, { term: replica.raft.term });
     this.#leader = new Leader(this.#context, replica, { contacts: () => this.#contacts(), requests: this.#hooks.requests, hint: () => this.#hint() });
-    this.#autopilot = new Autopilot(this.#context, replica, this.#leader, (node) => this.#hooks.knownNode(node));
+    this.#autopilot = new Autopilot(this.#context, replica, this.#leader, this.#hooks);
     this.#hooks.role();
   }
 

@@ -81,6 +81,7 @@ export class NodeRuntime {
       role: () => finder.followLeader(),
       adopted: (cell) => finder.adopt(cell),
       knownNode: (node) => this.discovery.node(node),
+      checkSuspended: () => this.#suspend.check(),
       worksFor: (cell) => cell === finder.cell,
     });
     this.housekeeper = new Housekeeper({

@@ -16,7 +16,7 @@ class Fixture {
     let disk: SimDisk | undefined;
     this.fake = new FakeContext({ disk: (clock) => (disk = new SimDisk({ clock, random: { float: () => 0.5, bytes: (length) => new Uint8Array(length) }, meanMs: 5, fault: (operation) => this.fault(operation) })) });
     this.disk = disk!;
-    this.host = new CellHost(this.fake.context, { applied: () => undefined, replaced: () => undefined, role: () => undefined, adopted: () => undefined, knownNode: () => undefined, requests: { ask: () => () => undefined }, worksFor: () => true });
+    this.host = new CellHost(this.fake.context, { applied: () => undefined, replaced: () => undefined, role: () => undefined, adopted: () => undefined, knownNode: () => undefined, checkSuspended: () => undefined, requests: { ask: () => () => undefined }, worksFor: () => true });
     this.host.recover();
     this.host.start();
     this.fake.pass(1000);
