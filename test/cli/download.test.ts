@@ -107,6 +107,19 @@ test('blob verify goes on when the node removes what it has listed', async (t) =
   assert.match((await bed.run(['blob', 'verify', gone])).stderr, /^error BLOB_NOT_FOUND/);
 });
 
+/** A run whose module has left one file, too large for a pack, as each of these outputs. */
+async function leftLarge(t: TestContext, ...outputs: string[]): Promise<{ readonly bed: TestBed; readonly bytes: Buffer; readonly cid: string; readonly size: number }> {
+  const bed = new TestBed(t);
+  const { api } = await bed.serve(new FakeNode());
+  const { runId } = await api.submit(fakeSpec({ a: [] }));
+  const bytes = Buffer.alloc(PACKED_BYTES_MAX + 1, 'x');
+  const { cid, size } = await sharedBlobs().put(Readable.from([bytes]));
+  const ref: FilesRef = { kind: 'file', cid, size, name: 'large', count: 1 };
+  api.module(runId, 'a', 'succeeded', { files: Object.fromEntries(outputs.map((output) => [output, ref])) });
+  api.finish(runId, 'succeeded');
+  return { bed, bytes, cid, size };
+}
+
 function endless(first: Uint8Array): Readable {
   const readable = new Readable({ read: () => undefined });
   readable.push(first);
@@ -114,13 +127,7 @@ function endless(first: Uint8Array): Readable {
 }
 
 test('Ctrl-C ends it, and nothing stays of a file that was on its way', async (t) => {
-  const bed = new TestBed(t);
-  const { api } = await bed.serve(new FakeNode());
-  const { runId } = await api.submit(fakeSpec({ a: [] }));
-  const bytes = Buffer.alloc(PACKED_BYTES_MAX + 1, 'x');
-  const { cid, size } = await sharedBlobs().put(Readable.from([bytes]));
-  api.module(runId, 'a', 'succeeded', { files: { large: { kind: 'file', cid, size, name: 'large', count: 1 } } });
-  api.finish(runId, 'succeeded');
+  const { bed, bytes, cid, size } = await leftLarge(t, 'large');
   // The last byte never comes.
   t.mock.method(sharedBlobs(), 'open', () => Promise.resolve({ cid, size, content: endless(bytes.subarray(1)) }));
   const out = join(bed.home, 'got');
@@ -139,14 +146,7 @@ test('Ctrl-C ends it, and nothing stays of a file that was on its way', async (t
 });
 
 test('one file that cannot be written ends it, however long the others would take', async (t) => {
-  const bed = new TestBed(t);
-  const { api } = await bed.serve(new FakeNode());
-  const { runId } = await api.submit(fakeSpec({ a: [] }));
-  const bytes = Buffer.alloc(PACKED_BYTES_MAX + 1, 'x');
-  const { cid, size } = await sharedBlobs().put(Readable.from([bytes]));
-  const ref: FilesRef = { kind: 'file', cid, size, name: 'large', count: 1 };
-  api.module(runId, 'a', 'succeeded', { files: { blocked: ref, endless: ref } });
-  api.finish(runId, 'succeeded');
+  const { bed, bytes, cid, size } = await leftLarge(t, 'blocked', 'endless');
   let opened = 0;
   t.mock.method(sharedBlobs(), 'open', () => Promise.resolve({ cid, size, content: opened++ === 0 ? endless(bytes.subarray(1)) : Readable.from([bytes]) }));
   for (const output of ['blocked', 'endless']) mkdirSync(join(bed.home, 'got', 'a', output, 'large'), { recursive: true });
